@@ -1,0 +1,184 @@
+"""Rounding bounds of arithmetic, sums and products. Each rule stands under its numpy function's name.
+
+u is `Arithmetic.unit`, η `Arithmetic.eta`; a product is allowed 2η, since its factors may have been
+associated in another order (each order underflows at another place).
+"""
+
+from __future__ import annotations
+
+import flint
+import numpy as np
+import numpy.typing as npt
+
+from parity.arithmetic import Arithmetic
+from parity.bounded.number import (
+    EXACT,
+    Bounded,
+    Float64s,
+    OpenSum,
+    Rounding,
+    Truths,
+    guarded,
+    rule,
+)
+
+
+@rule("positive")
+def positive(x: Bounded) -> Bounded:
+    return x
+
+
+@rule("negative")
+def negative(x: Bounded) -> Bounded:
+    return Bounded(x.arithmetic, -x.value, x.bound, huge=x.huge)
+
+
+@rule("absolute")
+def absolute(x: Bounded) -> Bounded:
+    return Bounded(x.arithmetic, np.abs(x.value), x.bound, huge=x.huge)
+
+
+@rule("add")
+def add(x: Bounded, y: Bounded) -> Bounded:
+    """u|x + y|, or, where one of them is an open sum, one more term of it."""
+    value = x.value + y.value
+    if x.open_sum or y.open_sum:
+        return _close_sum(x.arithmetic, value, _terms(x), _terms(y))
+    total = _rounding(x, 1, underflows=0).close(x.arithmetic, value, x.bound + y.bound)
+    if x.huge is not None or y.huge is not None:
+        total.huge = _either(x.huge, y.huge)
+    return total
+
+
+@rule("subtract")
+def subtract(x: Bounded, y: Bounded) -> Bounded:
+    return add(x, negative(y))
+
+
+@rule("multiply")
+def multiply(x: Bounded, y: Bounded) -> Bounded:
+    """u|xy| + 2η, and |x|B_y + B_x|y| + B_x B_y carried."""
+    product = _rounding(x, 1, underflows=2).close(x.arithmetic, x.value * y.value, _product_carries(x, y))
+    product.kink = x.kink if y.kink is None else y.kink
+    return product
+
+
+@rule("square")
+def square(x: Bounded) -> Bounded:
+    return multiply(x, x)
+
+
+@rule("divide")
+def divide(x: Bounded, y: Bounded) -> Bounded:
+    """2u|x/y| + 2η: it may have been a product with a rounded reciprocal."""
+    value = x.value / y.value
+    if x.is_exact and y.is_exact:
+        carried = EXACT
+    else:
+        quotient = x.arithmetic.lower(np.abs(value))
+        room = y.magnitude() - y.carried
+        carried = (x.carried + quotient * y.carried) / np.where(room > 0, room, 0)
+    return _rounding(x, 2, underflows=2).close(x.arithmetic, value, carried)
+
+
+@rule("reciprocal")
+def reciprocal(x: Bounded) -> Bounded:
+    """u|1/x| + η. Of what may have overflowed: between 0 and about 1/largest, as in a deep sigmoid."""
+    arithmetic, value = x.arithmetic, 1 / x.value
+    carried = EXACT
+    if not x.is_exact:
+        room = x.magnitude() - x.bound
+        carried = arithmetic.lower(np.abs(value)) * x.bound / np.where(room > 0, room, 0)
+    if x.huge is not None:
+        carried = np.where(x.huge, (1 + 2.0**-10) / arithmetic.largest, carried)
+    return _rounding(x, 1, underflows=1).close(arithmetic, value, carried)
+
+
+@rule("maximum")
+def maximum(x: Bounded, y: Bounded) -> Bounded:
+    """No rounding: the result is one of the two; which, the bounds decide where they can."""
+    value = np.maximum(x.value, y.value)
+    if x.is_exact and y.is_exact:
+        return Bounded(x.arithmetic, value, EXACT)
+    gap = x.arithmetic.lower(x.value - y.value)
+    unsure = np.abs(gap) <= x.carried + y.carried
+    bound = np.where(gap > 0, x.carried, y.carried)
+    return Bounded(x.arithmetic, value, np.where(unsure, np.maximum(x.carried, y.carried), bound))
+
+
+@rule("greater")
+def greater(x: Bounded, y: Bounded) -> Bounded:
+    """1 or 0, no rounding; off by 1 where the bounds cannot tell the sign."""
+    gap = x.arithmetic.lower(x.value - y.value)
+    value = x.arithmetic.lift(np.where(gap > 0, 1.0, 0.0))
+    unknown = np.where(np.isnan(gap), np.nan, 0.0)
+    if x.is_exact and y.is_exact:
+        return Bounded(x.arithmetic, value, unknown if unknown.any() else EXACT)
+    unsure = np.abs(gap) <= x.carried + y.carried
+    bound = np.where(unsure, 1.0, unknown)
+    return Bounded(x.arithmetic, value, bound, kink=unsure if unsure.any() else None)
+
+
+@rule("matmul")
+def matmul(x: Bounded, y: Bounded) -> Bounded:
+    """γ_k |x||y| for sums of k products in any order, blocked or fused, and k underflows."""
+    arithmetic, k = x.arithmetic, x.shape[-1]
+    value = _product(arithmetic, x.value, y.value)
+    magnitude_x, magnitude_y = x.magnitude(), y.magnitude()
+    carried = EXACT
+    if not (x.is_exact and y.is_exact):
+        bound_x = np.broadcast_to(x.carried, x.shape)
+        bound_y = np.broadcast_to(y.carried, y.shape)
+        carried = magnitude_x @ bound_y
+        magnitude_x, magnitude_y = magnitude_x + bound_x, magnitude_y + bound_y
+        carried = carried + bound_x @ magnitude_y
+    return _close_sum(arithmetic, value, OpenSum(k, magnitude_x @ magnitude_y, carried))
+
+
+@rule("add", "reduce")
+def add_reduce(x: Bounded, axis: int | None = 0, keepdims: bool = False) -> Bounded:  # noqa: FBT001, FBT002 - numpy's signature
+    """γ_{k−1} Σ|x| for a sum of k terms in any order."""
+    value = x.value.sum(axis=axis, keepdims=keepdims)
+    carried = np.broadcast_to(x.carried, x.shape)
+    magnitude = x.magnitude() + carried
+    k = x.value.size if axis is None else x.shape[axis]
+    magnitudes = np.asarray(magnitude.sum(axis=axis, keepdims=keepdims))
+    carries = np.asarray(carried.sum(axis=axis, keepdims=keepdims))
+    return _close_sum(x.arithmetic, np.asarray(value), OpenSum(k - 1, magnitudes, carries))
+
+
+def _rounding(x: Bounded, units: int, underflows: int) -> Rounding:
+    return Rounding(units * x.arithmetic.unit, underflows * x.arithmetic.eta)
+
+
+def _either(x: npt.NDArray[np.bool_] | None, y: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.bool_]:
+    return np.logical_or(False if x is None else x, False if y is None else y)
+
+
+def _product_carries(x: Bounded, y: Bounded) -> Float64s:
+    if x.is_exact and y.is_exact:
+        return EXACT
+    return x.magnitude() * y.carried + x.carried * (y.magnitude() + y.carried)
+
+
+def _terms(x: Bounded) -> OpenSum:
+    """A number as what it contributes to an open sum: one more term, and one more addition."""
+    return x.open_sum or OpenSum(1, x.magnitude() + x.carried, x.carried)
+
+
+def _close_sum(arithmetic: Arithmetic, value: Truths, *parts: OpenSum) -> Bounded:
+    """γ_r Σ|terms| + 2rη, what the terms carried, and the sum left open for further terms."""
+    roundings = sum(part.roundings for part in parts)
+    magnitude, carried = parts[0].magnitude, parts[0].carried
+    for part in parts[1:]:
+        magnitude, carried = magnitude + part.magnitude, carried + part.carried
+    bound = carried + (arithmetic.gamma(roundings) * magnitude + 2 * roundings * arithmetic.eta)
+    open_sum = OpenSum(roundings, magnitude, carried)
+    return Bounded(arithmetic, value, guarded(arithmetic, magnitude, bound), open_sum)
+
+
+def _product(arithmetic: Arithmetic, x: Truths, y: Truths) -> Truths:
+    if arithmetic.truth != "ball":
+        return np.asarray(x @ y)
+    product = flint.arb_mat(x.tolist()) * flint.arb_mat(y.tolist())
+    return np.array(product.entries(), dtype=object).reshape(x.shape[0], y.shape[1])

@@ -1,0 +1,191 @@
+"""Certificates: is each formula of a trace satisfied, as far as rounding allows?
+
+For every equation of the step, on a side's OWN recorded inputs (floats, so exact): evaluate it in
+better arithmetic, bound what rounding can do to that one equation, and require
+
+    |observed − truth| ≤ bound    for every number
+
+A formula that fails here is wrong where it stands; what it was fed does not matter. Nothing in
+this module is a tolerance: every bound comes out of `parity.bounded`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import cast
+
+import numpy as np
+
+from parity.arithmetic import Arithmetic, arithmetic
+from parity.bounded import SLACK, Bounded, constant, exact
+from reference.architecture import Architecture
+from reference.arrays import Array
+from reference.equations import Constants, Equation, step_equations
+from reference.trace import Trace, shapes
+
+
+class Verdict(StrEnum):
+    """What a certificate says of one formula, or a run of all."""
+
+    MATCH = "match"
+    OTHER_FORM = "other-form"
+    DIFFERENT = "different-formula"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The number that used most of its bound."""
+
+    index: tuple[int, ...]
+    observed: float
+    expected: float
+    error: float
+    bound: float
+    ratio: float
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One equation, on one side, at one step."""
+
+    equation: Equation
+    verdict: Verdict
+    numbers: int
+    undecided: int
+    vacuous: bool
+    worst: Worst | None = None
+    complaint: str | None = None
+
+    @property
+    def ratio(self) -> float:
+        """Largest share of the bound that was used; infinite for a tensor that cannot be compared."""
+        if self.worst is not None:
+            return self.worst.ratio
+        return float("inf") if self.complaint else 0.0
+
+    @property
+    def wrong(self) -> bool:
+        return self.verdict is Verdict.DIFFERENT
+
+
+class Certifier:
+    """Checks traces of one architecture in one number format."""
+
+    def __init__(self, architecture: Architecture, truth: str | None = None) -> None:
+        self.architecture = architecture
+        self.equations = step_equations(architecture)
+        self.arithmetic = arithmetic(architecture.dtype, truth)
+        # What longdouble would reject, ball arithmetic decides; elsewhere one judge is enough.
+        second = self.arithmetic.truth == "longdouble"
+        self._appeal = arithmetic(architecture.dtype, "ball") if second else None
+        self._shapes: dict[int, dict[str, tuple[int, ...]]] = {}
+
+    def certify(self, trace: Trace, constants: Constants) -> Iterator[Finding]:
+        """A finding for every equation of the step, in the order of execution."""
+        complaints = self.complaints(trace)
+        with np.errstate(all="ignore"):
+            for equation in self.equations:
+                broken = [complaints[n] for n in (equation.makes, *equation.inputs) if n in complaints]
+                if broken:
+                    yield Finding(equation, Verdict.DIFFERENT, 0, 0, vacuous=False, complaint=broken[0])
+                else:
+                    yield self.check(equation, trace, constants)
+
+    def complaints(self, trace: Trace) -> dict[str, str]:
+        """What is wrong with the tensors before any number is looked at: missing, shape, dtype."""
+        x = trace.get("x")
+        batch = x.shape[1] if x is not None and x.ndim == 2 else 0
+        if batch not in self._shapes:
+            self._shapes[batch] = shapes(self.architecture, batch)
+        expected, dtype = self._shapes[batch], self.arithmetic.dtype
+        found: dict[str, str] = {}
+        for name, shape in expected.items():
+            tensor = trace.get(name)
+            if tensor is None:
+                found[name] = f"{name} is missing"
+            elif tensor.shape != shape:
+                found[name] = f"{name} has shape {tensor.shape}, not {shape}"
+            elif tensor.dtype != dtype:
+                found[name] = f"{name} is {tensor.dtype}, not {dtype}"
+            elif 0 in shape:
+                found[name] = f"{name} is empty"
+        for name in trace.keys() - expected.keys():
+            found[name] = f"{name} is no tensor of this network"
+        return found
+
+    def check(self, equation: Equation, trace: Trace, constants: Constants) -> Finding:
+        """One equation: the contract's form first, then the other admitted ones."""
+        finding = self._judge(equation.evaluate, equation, trace, constants, self.arithmetic)
+        if finding.wrong and self._appeal:
+            finding = self._judge(equation.evaluate, equation, trace, constants, self._appeal)
+        if not finding.wrong:
+            return finding
+        for form in equation.other_forms:
+            other = self._judge(form, equation, trace, constants, self._appeal or self.arithmetic)
+            if other.verdict is Verdict.MATCH:
+                return replace(other, verdict=Verdict.OTHER_FORM)
+        return finding
+
+    def _judge(
+        self,
+        form: Callable[..., Array],
+        equation: Equation,
+        trace: Trace,
+        constants: Constants,
+        judge: Arithmetic,
+    ) -> Finding:
+        with judge.precision():
+            inputs = {name: exact(judge, trace[name]) for name in equation.inputs}
+            truth = evaluate(form, equation, inputs, bounded_constants(judge, constants))
+            return compare(equation, trace[equation.makes], truth)
+
+
+def bounded_constants(judge: Arithmetic, constants: Constants) -> dict[str, Bounded]:
+    """N and lr, as numbers that carry their rounding to the side's format."""
+    return {name: constant(judge, value) for name, value in constants.items()}
+
+
+def evaluate(
+    form: Callable[..., Array],
+    equation: Equation,
+    values: Mapping[str, Bounded],
+    constants: Mapping[str, Bounded],
+) -> Bounded:
+    """A formula, evaluated on bounded numbers instead of arrays: they answer to the same functions."""
+    arguments = [values[name] for name in equation.inputs]
+    result = form(*arguments, *(constants[name] for name in equation.constants))
+    return cast(Bounded, result)
+
+
+def compare(equation: Equation, observed: Array, truth: Bounded) -> Finding:
+    """|observed − truth| ≤ bound for every number; `not (ratio <= 1)`, so that NaN fails."""
+    judge = truth.arithmetic
+    bound = np.broadcast_to(truth.carried * SLACK, truth.shape)
+    value = judge.lower(truth.value)
+    error = judge.lower(np.abs(judge.lift(observed) - truth.value))
+    ratio = np.where(error == 0, 0.0, error / bound)
+    ratio = np.where(np.isnan(ratio), np.inf, ratio)
+    # A NaN among the operands must come out as NaN; where a sum may overflow nobody can tell.
+    ratio = np.where(np.isnan(value), np.where(np.isnan(observed), 0.0, np.inf), ratio)
+    untold = ~(np.isfinite(bound) & np.isfinite(value)) & ~np.isnan(value)
+    if truth.kink is not None:
+        untold |= truth.kink
+    decided = np.where(untold, 0.0, ratio)
+    undecided = int(np.count_nonzero(untold))
+    vacuous = not bool(np.any(np.abs(value) > bound))
+    if undecided == decided.size:
+        return Finding(equation, Verdict.UNDECIDED, decided.size, undecided, vacuous)
+    index = tuple(int(i) for i in np.unravel_index(np.argmax(decided), decided.shape))
+    worst = Worst(
+        index,
+        float(observed[index]),
+        float(value[index]),
+        float(error[index]),
+        float(bound[index]),
+        float(decided[index]),
+    )
+    verdict = Verdict.MATCH if worst.ratio <= 1 else Verdict.DIFFERENT
+    return Finding(equation, verdict, decided.size, undecided, vacuous, worst)

@@ -1,0 +1,131 @@
+"""Activation functions: f and f′, side by side.
+
+A new one is one entry of `ACTIVATIONS`. `derivative(z, a)` gets both the preactivation z and the
+activation a = f(z), since several derivatives are cheapest in a. All shapes are (features, batch)
+in and out. `other_forms` lists further algebraic forms of the same derivative that people write;
+they are equal as mathematics and differ in rounding, so a certificate tells them apart from
+mistakes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from reference.arrays import Array, Scalar
+
+Form: TypeAlias = Callable[[Array, Array], Scalar]
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An elementwise activation function with its derivative, their LaTeX and where they are defined."""
+
+    name: str
+    function: Callable[[Array, Array | None], Array]
+    derivative: Callable[[Array, Array, Array | None], Scalar]
+    latex: str
+    latex_derivative: str
+    source: str
+    other_functions: tuple[Callable[[Array], Array], ...] = ()
+    other_forms: tuple[Form, ...] = ()
+
+
+# f(z), and below it f′ from z and a = f(z).
+
+
+def identity(z: Array, out: Array | None = None) -> Array:
+    return np.positive(z, out=out)
+
+
+def identity_derivative(z: Array, a: Array, out: Array | None = None) -> Scalar:
+    return 1.0
+
+
+def sigmoid(z: Array, out: Array | None = None) -> Array:
+    e = np.exp(np.negative(z, out=out), out=out)  # e^−z; inf far below zero, where σ is 0
+    return np.reciprocal(np.add(1, e, out=out), out=out)
+
+
+def sigmoid_derivative(z: Array, a: Array, out: Array | None = None) -> Array:
+    return np.multiply(a, np.subtract(1, a, out=out), out=out)
+
+
+def tanh(z: Array, out: Array | None = None) -> Array:
+    return np.tanh(z, out=out)
+
+
+def tanh_derivative(z: Array, a: Array, out: Array | None = None) -> Array:
+    return np.subtract(1, np.square(a, out=out), out=out)
+
+
+def relu(z: Array, out: Array | None = None) -> Array:
+    return np.maximum(z, 0, out=out)
+
+
+def relu_derivative(z: Array, a: Array, out: Array | None = None) -> Array:
+    return np.greater(z, 0, out=out)  # 1 where z > 0; at 0 itself 0, PyTorch's choice
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    entry.name: entry
+    for entry in (
+        Activation(
+            "identity",
+            identity,
+            identity_derivative,
+            r"z",
+            r"1",
+            "torch.nn.Identity",
+        ),
+        Activation(
+            "sigmoid",
+            sigmoid,
+            sigmoid_derivative,
+            r"\frac{1}{1 + e^{-z}}",
+            r"a (1 - a)",
+            "torch.nn.Sigmoid",
+            other_functions=(
+                lambda z: np.exp(z) / (1 + np.exp(z)),
+                lambda z: 0.5 * (1 + np.tanh(z / 2)),
+                lambda z: 1 - 1 / (1 + np.exp(z)),
+            ),
+            other_forms=(
+                lambda z, a: a - a * a,
+                lambda z, a: sigmoid(z) * (1 - sigmoid(z)),
+                lambda z, a: sigmoid(z) * sigmoid(-z),
+                lambda z, a: np.exp(-z) / np.square(1 + np.exp(-z)),
+                lambda z, a: 0.25 * (1 - np.square(np.tanh(z / 2))),
+            ),
+        ),
+        Activation(
+            "tanh",
+            tanh,
+            tanh_derivative,
+            r"\tanh z",
+            r"1 - a^2",
+            "torch.nn.Tanh",
+            other_functions=(
+                lambda z: 2 * sigmoid(2 * z) - 1,
+                lambda z: (np.exp(z) - np.exp(-z)) / (np.exp(z) + np.exp(-z)),
+            ),
+            other_forms=(
+                lambda z, a: (1 - a) * (1 + a),
+                lambda z, a: 1 - np.square(np.tanh(z)),
+                lambda z, a: 1 / np.square(np.cosh(z)),
+                lambda z, a: np.square(2 / (np.exp(z) + np.exp(-z))),
+            ),
+        ),
+        Activation(
+            "relu",
+            relu,
+            relu_derivative,
+            r"\max(0, z)",
+            r"[z > 0]",
+            "torch.nn.ReLU",
+        ),
+    )
+}

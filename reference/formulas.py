@@ -1,0 +1,163 @@
+"""The deck, one function per formula, in the order of the slides.
+
+A column is a sample: `a`, `z`, `delta` are (features, batch), `W` is (out, in), `b` is (out, 1).
+Every function is written once and runs on several arithmetics: plain numpy arrays (the engine),
+arrays that carry their rounding bound (`parity.bounded`) and arbitrary precision (the witness).
+Hence numpy's own functions throughout, and `out=`: with it the engine writes into buffers that it
+keeps, without it the same line makes a new array.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reference.activations import Activation
+from reference.arrays import Array, Scalar
+from reference.deck import formula
+from reference.losses import Loss
+
+# --- Slide 2: the flow of learning, forward -------------------------------------------------------
+
+
+@formula("z", 2, r"z^{(l)} = W^{(l)} a^{(l-1)} + b^{(l)}")
+def affine(W: Array, a: Array, b: Array, out: Array | None = None) -> Array:
+    """What a layer weighs. The deck uses z without writing this line; it is its only reading.
+
+    z^(l) = W^(l) a^(l-1) + b^(l)
+
+    Shapes: W (out, in), a (in, batch), b (out, 1) -> z (out, batch). Slide 2; `torch.nn.Linear`.
+    """
+    z = np.matmul(W, a, out=out)  # (out, batch)
+    z += b  # the same bias for every sample
+    return z
+
+
+@formula("a", 2, r"a^{(l)} = f^{(l)}(z^{(l)})")
+def activation(f: Activation, z: Array, out: Array | None = None) -> Array:
+    """What a layer answers.
+
+    a^(l) = f^(l)(z^(l)), and ŷ = a^(L)
+
+    Shapes: z (out, batch) -> a (out, batch). Slide 2.
+    """
+    return f.function(z, out)  # (out, batch)
+
+
+# --- Slide 3: the loss ----------------------------------------------------------------------------
+
+
+@formula("loss", 3, r"\mathrm{MSE} = \frac{1}{n}\sum_{i=1}^{n} (y_i - \hat{y}_i)^2")
+def loss(L: Loss, y_hat: Array, y: Array, n: Scalar) -> Array:
+    """How wrong the network is: one number.
+
+    MSE = (1/n) Σ (y_i − ŷ_i)²
+
+    `n` counts every term of the sum: outputs × batch, `torch.nn.MSELoss(reduction="mean")`.
+    Shapes: ŷ, y (outputs, batch) -> 0-d. Slide 3.
+    """
+    return L.value(y_hat, y, n)
+
+
+@formula("s", 3, r"\nabla_{\hat{y}} L = \frac{2}{n}(\hat{y} - y)")
+def loss_gradient(L: Loss, y_hat: Array, y: Array, n: Scalar, out: Array | None = None) -> Array:
+    """How the loss answers to each output; δ inherits its 1/n.
+
+    s^(L) = ∇_ŷ L = (2/n)(ŷ − y)
+
+    Shapes: ŷ, y (outputs, batch) -> s (outputs, batch). Slide 3, and the first factor of slide 4.
+    """
+    return L.gradient(y_hat, y, n, out)  # (outputs, batch)
+
+
+# --- Slide 4: the output layer's gradient ---------------------------------------------------------
+
+
+@formula("delta", 4, r"\delta^{(L)} = \nabla_{\hat{y}} L \odot f'(z^{(L)})")
+def output_delta(s: Array, f_prime: Scalar, out: Array | None = None) -> Array:
+    """The error where it is first seen.
+
+    δ^(L) = ∇_ŷ L ⊙ f′(z^(L)), with s = ∇_ŷ L
+
+    Shapes: s, f′ (outputs, batch) -> δ (outputs, batch). Slide 4.
+    """
+    return np.multiply(s, f_prime, out=out)  # (outputs, batch)
+
+
+# --- Slide 5: the gradient goes back through the hidden layers ------------------------------------
+
+
+@formula("delta", 5, r"\delta^{(l)} = (W^{(l+1)})^T \delta^{(l+1)} \odot f'(z^{(l)})")
+def hidden_delta(
+    W: Array,
+    delta: Array,
+    f_prime: Scalar,
+    s: Array | None = None,
+    out: Array | None = None,
+) -> Array:
+    """The error of a hidden layer, out of the error of the layer above it.
+
+    δ^(l) = (W^(l+1))ᵀ δ^(l+1) ⊙ f′(z^(l))
+
+    `W` and `delta` are layer l+1's, and `W` is the one of the forward pass, not the updated one.
+    The product s^(l) = (W^(l+1))ᵀ δ^(l+1) = ∂L/∂a^(l) is left in `s`, when given.
+    Shapes: W (up, out), δ^(l+1) (up, batch), f′ (out, batch) -> δ^(l) (out, batch). Slide 5.
+    """
+    s = backpropagated(W, delta, out=s)  # (out, batch)
+    return np.multiply(s, f_prime, out=out)  # (out, batch)
+
+
+def backpropagated(W: Array, delta: Array, out: Array | None = None) -> Array:
+    """Slide 5's first factor: s^(l) = (W^(l+1))ᵀ δ^(l+1) = ∂L/∂a^(l).
+
+    Shapes: W (up, out), δ^(l+1) (up, batch) -> s (out, batch).
+    """
+    return np.matmul(W.T, delta, out=out)  # (out, batch)
+
+
+# --- Slide 6: gradients and update ----------------------------------------------------------------
+
+
+@formula("dW", 6, r"\frac{\partial L}{\partial W^{(l)}} = \delta^{(l)} (a^{(l-1)})^T")
+def weight_gradient(delta: Array, a: Array, out: Array | None = None) -> Array:
+    """How the loss answers to each weight, summed over the batch by the product itself.
+
+    dW^(l) = δ^(l) (a^(l-1))ᵀ
+
+    Shapes: δ (out, batch), a (in, batch) -> dW (out, in). Slide 6.
+    """
+    return np.matmul(delta, a.T, out=out)  # (out, in)
+
+
+@formula("db", 6, r"\frac{\partial L}{\partial b^{(l)}} = \delta^{(l)}")
+def bias_gradient(delta: Array, out: Array | None = None) -> Array:
+    """How the loss answers to each bias: the row sum of δ. For one sample, δ itself.
+
+    db^(l) = Σ_batch δ^(l)
+
+    Shapes: δ (out, batch) -> db (out, 1). Slide 6.
+    """
+    return np.add.reduce(delta, axis=1, keepdims=True, out=out)  # (out, 1)
+
+
+@formula("W_next", 6, r"W^{(l)} \leftarrow W^{(l)} - \eta\, \delta^{(l)} (a^{(l-1)})^T")
+def weight_update(W: Array, dW: Array, lr: Scalar, out: Array | None = None) -> Array:
+    """One step down the slope. η is the learning rate, `lr`.
+
+    W^(l) ← W^(l) − η dW^(l)
+
+    Shapes: W, dW (out, in) -> W (out, in). Slide 6; `torch.optim.SGD`.
+    """
+    step = np.multiply(lr, dW, out=out)  # (out, in)
+    return np.subtract(W, step, out=out)  # (out, in)
+
+
+@formula("b_next", 6, r"b^{(l)} \leftarrow b^{(l)} - \eta\, \delta^{(l)}")
+def bias_update(b: Array, db: Array, lr: Scalar, out: Array | None = None) -> Array:
+    """The same step for the biases.
+
+    b^(l) ← b^(l) − η db^(l)
+
+    Shapes: b, db (out, 1) -> b (out, 1). Slide 6; `torch.optim.SGD`.
+    """
+    step = np.multiply(lr, db, out=out)  # (out, 1)
+    return np.subtract(b, step, out=out)  # (out, 1)
