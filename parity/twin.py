@@ -60,6 +60,11 @@ class Twin:
             if parameter.detach().numpy().tobytes() != source.tobytes():
                 raise ValueError(f"{name} did not reach PyTorch bit for bit")
 
+    def predict(self, x: Array) -> Array:
+        """ŷ as PyTorch computes it. x (features, samples) -> (outputs, samples)."""
+        with torch.no_grad():
+            return _columns(self.model(torch.from_numpy(x.T)))
+
     def step(self, x: Array, y: Array) -> Trace:
         """Forward, backward, update. x (features, batch), y (outputs, batch)."""
         a = torch.from_numpy(x.T)  # PyTorch's rows are samples

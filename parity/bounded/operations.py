@@ -57,8 +57,18 @@ def subtract(x: Bounded, y: Bounded) -> Bounded:
 
 @rule("multiply")
 def multiply(x: Bounded, y: Bounded) -> Bounded:
-    """u|xy| + 2η, and |x|B_y + B_x|y| + B_x B_y carried."""
-    product = _rounding(x, 1, underflows=2).close(x.arithmetic, x.value * y.value, _product_carries(x, y))
+    """u|xy| + 2η, and |x|B_y + B_x|y| + B_x B_y carried.
+
+    Zero times what is not finite is NaN when multiplied and 0 when selected, as PyTorch's ReLU does
+    with its slope: nobody can tell which it was.
+    """
+    value = x.value * y.value
+    product = _rounding(x, 1, underflows=2).close(x.arithmetic, value, _product_carries(x, y))
+    nan = np.isnan(x.arithmetic.lower(value))
+    if nan.any():
+        untold = nan & ((x.value == 0) | (y.value == 0))
+        product.value = np.where(untold, x.arithmetic.lift(0.0), value)
+        product.bound = np.where(untold, np.inf, product.bound)
     product.kink = x.kink if y.kink is None else y.kink
     return product
 

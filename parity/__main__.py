@@ -1,0 +1,50 @@
+"""The `parity` command: turns whatever happens into one line and the exit code that belongs to it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+INTERRUPTED = 130
+"""What a shell expects of a program that Ctrl-C ended."""
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(_run(sys.argv[1:]))
+
+
+def _run(arguments: list[str]) -> int:
+    from parity.cli import app
+    from parity.errors import EnvironmentUnfit, QuestionError
+
+    try:
+        return int(app(arguments, prog_name="parity", standalone_mode=False) or 0)
+    except QuestionError as error:
+        return _say(str(error), 2)
+    except EnvironmentUnfit as error:
+        return _say(str(error), 3)
+    except KeyboardInterrupt:
+        return _say("interrupted; nothing was written", INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone; so do we
+        return INTERRUPTED
+    except Exception as error:
+        if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # a usage error of typer's
+            message = error.format_message()  # empty where typer has shown the help already
+            return _say(f"{message} (see parity --help)", 2) if message.strip() else 2
+        if type(error).__name__ == "Abort":
+            return _say("interrupted; nothing was written", INTERRUPTED)
+        traceback.print_exc()
+        return _say("this is a fault of parity itself; please report the lines above", 4)
+
+
+def _say(message: str, code: int) -> int:
+    """One line on stderr, whatever the message holds."""
+    sys.stderr.write("parity: " + " ".join(message.split()) + "\n")
+    return code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""`parity run`: the deck's engine and PyTorch in lockstep, certified after every step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from parity.commands import options
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+HELP = """Train the deck's engine and the identical PyTorch model in lockstep, certified after every step.
+
+Every formula of both sides is held against a bound that is derived from its own arithmetic, and every
+tensor of one side against the other's. With no options: handwritten digits, a 64-32-10 network.
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    app.command("run", help=HELP)(run)
+
+
+def run(
+    config: options.ConfigFile = None,
+    data: options.Data = None,
+    target: options.Target = None,
+    layers: options.Layers = None,
+    activation: options.Activation = None,
+    dtype: options.Dtype = None,
+    loss: options.Loss = None,
+    optimizer: options.Optimizer = None,
+    lr: options.Lr = None,
+    steps: options.Steps = None,
+    batch: options.Batch = None,
+    seed: options.Seed = None,
+    keep_going: Annotated[
+        bool,
+        typer.Option("--keep-going", help="Walk on after a mismatch.", rich_help_panel=options.TRAINING),
+    ] = False,
+    witness: Annotated[
+        bool,
+        typer.Option(
+            "--witness",
+            help="Also differentiate the loss without the chain rule, in 200-bit arithmetic.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = False,
+    json: options.Json = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.safetensors",
+            help="Keep every tensor of both sides.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = None,
+    trace_every: Annotated[
+        int,
+        typer.Option(metavar="K", min=1, help="Keep every K-th step only.", rich_help_panel=options.OUTPUT),
+    ] = 1,
+    lang: options.Lang = "en",
+    threads: options.Threads = 1,
+) -> int:
+    given: dict[str, JsonValue] = {
+        "data": data,
+        "target": target,
+        "layers": layers,
+        "activation": activation,
+        "dtype": dtype,
+        "loss": loss,
+        "optimizer": optimizer,
+        "lr": lr,
+        "batch": batch,
+        "seed": seed,
+    }
+    from parity.case import Case
+    from parity.console import progress, show_result
+    from parity.files import writable, write_text
+    from parity.lockstep import Observer
+    from parity.run import run as run_case
+    from parity.texts import catalogue
+    from parity.tracefile import TraceRecorder
+
+    catalogue(lang)  # an unknown language is said before the work, not after
+    asked = options.read_config(config, {**given, "steps": steps})
+    for path in (json, str(trace) if trace else None):
+        if path:
+            writable(path)
+    recorders: list[TraceRecorder] = []
+
+    with progress(lang) as watch:
+
+        def observers(case: Case) -> list[Observer]:
+            if trace:
+                recorders.append(TraceRecorder(trace, case, sides=2, every=trace_every))
+            return [watch(case.steps), *recorders]
+
+        result = run_case(
+            asked,
+            observers,
+            keep_going=keep_going,
+            threads=threads,
+            witness=witness,
+            reproduce=options.reproduction("run", config, given),
+        )
+    for recorder in recorders:
+        recorder.write(
+            {
+                "config": dict(result.config),
+                "environment": dict(result.environment),
+                "seed": asked.training.seed,
+            }
+        )
+    if json:
+        write_text(json, result.to_json())
+    show_result(result, lang, stderr=json == "-")
+    return result.exit_code

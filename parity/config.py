@@ -1,0 +1,145 @@
+"""What a run is asked to do: the TOML file, the options above it, and the defaults below it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+
+from parity.errors import QuestionError
+
+MAX_UNITS, MAX_DEPTH, MAX_PARAMETERS, MAX_STEPS = 100_000, 1_000, 50_000_000, 10**9
+"""Bounds on what a config may ask for: beyond them a typing error would eat the machine."""
+
+Units: TypeAlias = Annotated[int, Field(ge=1, le=MAX_UNITS, strict=True)]
+Number: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
+Row: TypeAlias = Annotated[list[Number], Field(min_length=1)]
+Named: TypeAlias = str | dict[str, str | bool | float]
+"""A name, or a table {name = "…", parameter = …} with PyTorch's parameters."""
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NetworkTable(_Table):
+    """`[network]`."""
+
+    layers: Annotated[list[Units], Field(min_length=2, max_length=MAX_DEPTH)] | None = None
+    activation: Named | list[Named] = "sigmoid"
+    dtype: Literal["float32", "float64"] = "float32"
+    parameters: dict[str, list[Row] | Row] | None = None
+
+    @model_validator(mode="after")
+    def _bounded(self) -> NetworkTable:
+        pairs = zip(self.layers or [], (self.layers or [])[1:], strict=False)
+        if sum((fan_in + 1) * fan_out for fan_in, fan_out in pairs) > MAX_PARAMETERS:
+            raise ValueError(f"layers: more than {MAX_PARAMETERS:,} parameters")
+        return self
+
+
+class DataTable(_Table):
+    """`[data]`: a name, or a CSV file and its target column, or the rows themselves."""
+
+    name: Literal["digits", "iris", "xor"] | None = None
+    path: str | None = None
+    target: str | None = None
+    x: Annotated[list[Row], Field(min_length=1)] | None = None
+    y: Annotated[list[Row], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> DataTable:
+        if (self.x is None) != (self.y is None):
+            raise ValueError("x and y go together")
+        sources = [key for key in ("name", "path", "x") if getattr(self, key) is not None]
+        if len(sources) > 1:
+            raise ValueError(f"give one of name, path, or x and y; not {' and '.join(sources)}")
+        if self.target is not None and self.path is None:
+            raise ValueError("target: names a column of a CSV file, and there is none")
+        return self
+
+
+class TrainingTable(_Table):
+    """`[training]`; lr and steps fall back to the data's own defaults."""
+
+    loss: Named = "mse"
+    optimizer: Named = "sgd"
+    lr: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    steps: Annotated[int, Field(ge=1, le=MAX_STEPS)] | None = None
+    batch: Annotated[int, Field(ge=0)] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+
+
+class Config(_Table):
+    """A whole config: three tables, all optional."""
+
+    network: NetworkTable = NetworkTable()
+    data: DataTable = DataTable()
+    training: TrainingTable = TrainingTable()
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """What was asked, without what was left out."""
+        dumped: dict[str, JsonValue] = self.model_dump(mode="json", exclude_none=True)
+        return dumped
+
+
+def read(path: Path | None, options: Mapping[str, JsonValue]) -> Config:
+    """The config of a file, overlaid with options ({"training.lr": 0.5, …}; None is not given).
+
+    Raises QuestionError, in one line that names the file or the option, the key and the reason.
+    """
+    tables: dict[str, dict[str, JsonValue]] = _toml(path) if path else {}
+    given = {key: value for key, value in options.items() if value is not None}
+    if any(key.startswith("data.") and key != "data.target" for key in given):
+        tables["data"] = {}  # data from an option replaces the file's data as a whole
+    for key, value in given.items():
+        table, _, name = key.partition(".")
+        if not isinstance(tables.setdefault(table, {}), dict):
+            raise QuestionError(f"{path}: {table}: expected a table")
+        tables[table][name] = value
+    try:
+        return Config.model_validate(tables)
+    except ValidationError as error:
+        raise QuestionError(_one_line(error, path, given)) from None
+
+
+def _toml(path: Path) -> dict[str, dict[str, JsonValue]]:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise QuestionError(f"{path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise QuestionError(f"{path}: not valid TOML: {error}") from None
+
+
+def _one_line(error: ValidationError, path: Path | None, given: Mapping[str, JsonValue]) -> str:
+    """The first complaint: where, which key, why."""
+    first = error.errors()[0]
+    keys = [part for part in first["loc"] if not _is_union_tag(part)]
+    dotted = ".".join(str(key) for key in keys[:2])
+    if dotted in given:
+        where = f"--{str(keys[1]).replace('_', '-')}"
+    else:
+        where = f"{path or 'config'}: {_key(keys)}"
+    return f"{where}: {first['msg'].removeprefix('Value error, ')}"
+
+
+def _is_union_tag(part: str | int) -> bool:
+    """Pydantic names the member of a union it tried ("list[int]", "constrained-str"); no key looks so."""
+    return (isinstance(part, str) and not part.replace("_", "").isalnum()) or part in (
+        "str",
+        "float",
+        "bool",
+    )
+
+
+def _key(parts: list[str | int]) -> str:
+    """`network.layers[1]`."""
+    text = ""
+    for part in parts:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.lstrip(".") or "(top)"

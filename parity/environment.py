@@ -1,0 +1,78 @@
+"""What the numbers were computed with: part of every result, since it can change their last bits."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib import import_module, metadata
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_info
+
+from parity.arithmetic import flushes_subnormals, wide_longdouble
+from parity.result import Fact
+
+OLDEST_TORCH = (2, 4)
+
+
+def environment() -> dict[str, Fact]:
+    """Versions, processor, BLAS and its kernel, threads, subnormals, matmul precision, import paths."""
+    facts: dict[str, Fact] = {
+        "parity": metadata.version("parity"),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+    }
+    for pool in threadpool_info():
+        if pool.get("user_api") == "blas" and "numpy" in str(pool.get("filepath")):
+            facts["blas"] = f"{pool.get('internal_api')} {pool.get('version')}"
+            facts["blas_kernel"] = pool.get("architecture")
+            facts["blas_threads"] = pool.get("num_threads")
+    facts["OPENBLAS_CORETYPE"] = os.environ.get("OPENBLAS_CORETYPE")
+    facts["flushes_subnormals"] = flushes_subnormals(np.float32) or flushes_subnormals(np.float64)
+    facts["longdouble_judges_float64"] = wide_longdouble()
+    facts |= _torch()
+    for package in ("reference", "parity"):
+        facts[f"{package}_path"] = str(Path(str(import_module(package).__file__)).parent)
+    return facts
+
+
+def _torch() -> dict[str, Fact]:
+    """PyTorch's part, if it is already imported or can be."""
+    try:
+        torch = import_module("torch")
+    except ImportError:
+        return {"torch": None}
+    return {
+        "torch": str(torch.__version__),
+        "torch_threads": torch.get_num_threads(),
+        "torch_float32_matmul_precision": torch.get_float32_matmul_precision(),
+        "torch_cpu_capability": torch.backends.cpu.get_cpu_capability(),
+    }
+
+
+def unfit(facts: dict[str, Fact]) -> list[str]:
+    """Why this environment cannot give a verdict; empty when it can."""
+    problems = []
+    version = facts.get("torch")
+    if version is None:
+        problems.append("torch is not installed: pip install torch")
+    elif tuple(int(part) for part in str(version).split("+")[0].split(".")[:2]) < OLDEST_TORCH:
+        problems.append(f"torch {version} is too old: 2.4 is the oldest supported")
+    if facts.get("torch_float32_matmul_precision") not in (None, "highest"):
+        problems.append("torch multiplies float32 matrices in a lower precision: set it to 'highest'")
+    return problems
+
+
+def _processor() -> str:
+    """The processor's name; Linux keeps it where `platform` does not look."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if sys.platform == "linux" and cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

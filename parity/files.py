@@ -1,0 +1,58 @@
+"""Writing files whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from parity.errors import QuestionError
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`, moved onto it when the block ends well and removed when not.
+
+    Raises QuestionError if the folder cannot be written to.
+    """
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise QuestionError(f"{path}: cannot be written: {error.strerror}") from None
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)  # mkstemp's files are private; results are not
+        os.replace(temporary, path)
+    except OSError as error:
+        raise QuestionError(f"{path}: cannot be written: {error.strerror}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def writable(path: str) -> None:
+    """Complain before the work rather than after it. Raises QuestionError. `-` is stdout."""
+    if path == "-":
+        return
+    target = Path(path)
+    if target.is_dir():
+        raise QuestionError(f"{path}: is a folder")
+    if not target.parent.is_dir():
+        raise QuestionError(f"{path}: there is no folder {target.parent}")
+    if not os.access(target.parent, os.W_OK):
+        raise QuestionError(f"{path}: the folder cannot be written to")
+
+
+def write_text(path: str, text: str) -> None:
+    """Write a text whole, ending in a newline; `-` is stdout."""
+    if path == "-":
+        sys.stdout.write(text.rstrip("\n") + "\n")
+        return
+    with written_whole(Path(path)) as temporary:
+        temporary.write_text(text.rstrip("\n") + "\n", encoding="utf-8")

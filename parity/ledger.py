@@ -1,0 +1,152 @@
+"""The book of a run: findings go in, step after step; rows, the first divergence and a verdict come out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from parity.certificate import Finding, Verdict
+from parity.result import Divergence, FormulaRow, SideBySideRow, WrongFormula
+from parity.sidebyside import Pair
+
+# A formula's verdict over many findings is the gravest of them.
+GRAVITY = [Verdict.UNDECIDED, Verdict.MATCH, Verdict.OTHER_FORM, Verdict.DIFFERENT]
+
+
+@dataclass
+class _Row:
+    verdict: Verdict = Verdict.UNDECIDED
+    worst_ratio: float = 0.0
+    numbers: int = 0
+    undecided: int = 0
+    vacuous: bool = True
+    max_abs: float = 0.0
+
+    def add(self, finding: Finding) -> None:
+        self.verdict = max(self.verdict, finding.verdict, key=GRAVITY.index)
+        self.worst_ratio = max(self.worst_ratio, finding.ratio)
+        self.numbers += finding.numbers
+        self.undecided += finding.undecided
+        self.vacuous = self.vacuous and finding.vacuous
+
+    def outcome(self) -> Verdict:
+        """What could not have failed is not a match."""
+        return Verdict.UNDECIDED if self.verdict is Verdict.MATCH and self.vacuous else self.verdict
+
+
+@dataclass
+class Ledger:
+    """Everything that certificates and the side-by-side gate have said so far."""
+
+    tensors: int = 0
+    numbers: int = 0
+    undecided: int = 0
+    first: Divergence | None = None
+    wrong: dict[tuple[str, str], WrongFormula] = field(default_factory=dict)
+    _formulas: dict[tuple[str, int, str], tuple[int, _Row]] = field(default_factory=dict)
+    _pairs: dict[tuple[str, int], _Row] = field(default_factory=dict)
+
+    def certify(self, step: int, side: str, finding: Finding) -> None:
+        """Enter one equation of one side."""
+        equation = finding.equation
+        key = (equation.formula.name, equation.layer, side)
+        if key not in self._formulas:
+            self._formulas[key] = (equation.formula.slide, _Row())
+        self._formulas[key][1].add(finding)
+        self._count(finding)
+        if finding.wrong:
+            self._accuse(equation.formula.name, equation.formula.slide, equation.layer, side)
+            self._diverge(step, side, finding, "certificate")
+
+    def compare(self, step: int, sides: tuple[str, str], pair: Pair) -> None:
+        """Enter one tensor of both sides."""
+        equation = pair.ours.equation
+        row = self._pairs.setdefault((equation.quantity, equation.layer), _Row())
+        row.max_abs = max(row.max_abs, pair.max_abs)
+        for side, finding in zip(sides, (pair.ours, pair.theirs), strict=True):
+            row.add(finding)
+            self._count(finding)
+            if finding.wrong:
+                self._diverge(step, side, finding, "side-by-side")
+
+    @property
+    def mismatch(self) -> bool:
+        return self.first is not None
+
+    @property
+    def verdict(self) -> Literal["match", "mismatch", "undecided"]:
+        """A match takes at least one formula that could have failed and did not."""
+        if self.mismatch:
+            return "mismatch"
+        decided = any(row.outcome() is not Verdict.UNDECIDED for _, row in self._formulas.values())
+        return "match" if decided else "undecided"
+
+    def wrong_formulas(self) -> list[WrongFormula]:
+        """The formulas wrong in themselves, first first."""
+        return list(self.wrong.values())
+
+    def formula_rows(self) -> list[FormulaRow]:
+        """One row for each formula, layer and side, in the order of execution."""
+        return [
+            FormulaRow(
+                formula=formula,
+                slide=slide,
+                layer=layer,
+                side=side,
+                verdict=row.outcome().value,
+                worst_ratio=row.worst_ratio,
+                numbers=row.numbers,
+                undecided=row.undecided,
+                vacuous=row.vacuous,
+            )
+            for (formula, layer, side), (slide, row) in self._formulas.items()
+        ]
+
+    def side_by_side_rows(self) -> list[SideBySideRow]:
+        """One row for each tensor, in the order of execution."""
+        return [
+            SideBySideRow(
+                quantity=quantity,
+                layer=layer,
+                verdict=row.verdict.value,
+                max_abs=row.max_abs,
+                worst_ratio=row.worst_ratio,
+                numbers=row.numbers,
+                undecided=row.undecided,
+            )
+            for (quantity, layer), row in self._pairs.items()
+        ]
+
+    def _count(self, finding: Finding) -> None:
+        self.tensors += 1
+        self.numbers += finding.numbers
+        self.undecided += finding.undecided
+
+    def _accuse(self, formula: str, slide: int, layer: int, side: str) -> None:
+        found = self.wrong.get((formula, side))
+        layers = [*found.layers, layer] if found and layer not in found.layers else [layer]
+        if found is None or layer not in found.layers:
+            self.wrong[formula, side] = WrongFormula(formula=formula, layers=layers, slide=slide, side=side)
+
+    def _diverge(
+        self, step: int, side: str, finding: Finding, gate: Literal["certificate", "side-by-side"]
+    ) -> None:
+        if self.first is not None:
+            return
+        equation, worst = finding.equation, finding.worst
+        self.first = Divergence(
+            step=step,
+            side=side,
+            formula=equation.formula.name,
+            slide=equation.formula.slide,
+            layer=equation.layer,
+            quantity=equation.quantity,
+            index=list(worst.index) if worst else None,
+            observed=worst.observed if worst else None,
+            expected=worst.expected if worst else None,
+            error=worst.error if worst else None,
+            bound=worst.bound if worst else None,
+            ratio=worst.ratio if worst else None,
+            gate=gate,
+            complaint=finding.complaint,
+        )

@@ -1,0 +1,124 @@
+"""What a run found: the schema `parity-result/1`, and the exit code that belongs to it."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+Fact: TypeAlias = str | int | float | bool | None
+Verdict: TypeAlias = Literal["match", "other-form", "different-formula", "undecided"]
+
+EXIT_MATCH, EXIT_MISMATCH, EXIT_QUESTION, EXIT_ENVIRONMENT, EXIT_FAULT, EXIT_NOTHING = range(6)
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, ser_json_inf_nan="strings", populate_by_name=True
+    )
+
+
+class Divergence(_Model):
+    """The first number, in the order of execution, that its formula cannot have produced."""
+
+    step: int
+    side: str
+    formula: str
+    slide: int
+    layer: int
+    quantity: str
+    index: list[int] | None = None
+    observed: float | None = None
+    expected: float | None = None
+    error: float | None = None
+    bound: float | None = None
+    ratio: float | None = None
+    gate: Literal["certificate", "side-by-side"] = "certificate"
+    complaint: str | None = Field(
+        None, description="set when no number could be compared: missing, shape, dtype"
+    )
+
+
+class FormulaRow(_Model):
+    """One formula of one layer on one side, over all steps."""
+
+    formula: str
+    slide: int
+    layer: int
+    side: str
+    verdict: Verdict
+    worst_ratio: float
+    numbers: int
+    undecided: int
+    vacuous: bool = Field(description="true when no step could have told a wrong formula from a right one")
+
+
+class SideBySideRow(_Model):
+    """One tensor of both sides against the one bound that admits both, over all steps."""
+
+    quantity: str
+    layer: int
+    verdict: Verdict
+    max_abs: float = Field(description="largest difference between the two sides")
+    worst_ratio: float
+    numbers: int
+    undecided: int
+
+
+class Diagnosis(_Model):
+    """Which mistake reproduces the wrong numbers."""
+
+    mistake: str
+    detail: str
+
+
+class WrongFormula(_Model):
+    """A formula that is wrong in itself, not one that inherited a wrong tensor."""
+
+    formula: str
+    layers: list[int]
+    slide: int
+    side: str
+    diagnosis: Diagnosis | None = None
+
+
+class Witness(_Model):
+    """The third witness: derivatives of the loss that know no chain rule."""
+
+    elements: int
+    of: int
+    worst_ratio: float
+    verdict: Verdict
+
+
+class Result(_Model):
+    """What a run found."""
+
+    schema_name: Literal["parity-result/1"] = Field(default="parity-result/1", alias="schema")
+    verdict: Literal["match", "mismatch", "undecided"]
+    steps: int
+    tensors_compared: int
+    numbers_compared: int
+    undecided: int = 0
+    first_divergence: Divergence | None
+    formulas: list[FormulaRow]
+    side_by_side: list[SideBySideRow]
+    wrong_formulas: list[WrongFormula]
+    loss: dict[str, list[float]] = Field({}, description="by side: the first step's and the last's")
+    accuracy: dict[str, float] = Field({}, description="by side: share of the held-back data")
+    witness: Witness | None = None
+    reason: str | None = Field(None, description="why a run ended before its last step")
+    reproduce: str | None = Field(None, description="the command that shows the first divergence")
+    contract: dict[str, Fact]
+    environment: dict[str, Fact]
+    config: dict[str, JsonValue] = {}
+
+    @property
+    def exit_code(self) -> int:
+        """0 all holds, 1 a mismatch, 5 nothing was decided."""
+        codes = {"match": EXIT_MATCH, "mismatch": EXIT_MISMATCH, "undecided": EXIT_NOTHING}
+        return codes[self.verdict]
+
+    def to_json(self) -> str:
+        """The result as JSON; NaN and infinities as strings."""
+        return self.model_dump_json(by_alias=True, indent=2)

@@ -1,0 +1,50 @@
+"""Trace files: the tensors of a run as safetensors, named `{step}/{side}/{name}`; no pickle anywhere."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from pydantic import JsonValue
+from safetensors.numpy import save_file
+
+from parity.case import Case
+from parity.errors import QuestionError
+from parity.files import written_whole
+from parity.lockstep import Moment
+from reference.arrays import Array
+from reference.trace import shapes
+
+SCHEMA = "parity-trace/1"
+MAX_BYTES = 4 * 2**30
+"""A trace is kept in memory until it is written whole; more than this is a slip of the keyboard."""
+
+
+class TraceRecorder:
+    """An observer of the lockstep that keeps every K-th step of every side, and writes them at the end."""
+
+    def __init__(self, path: Path, case: Case, sides: int, every: int = 1) -> None:
+        """Raises QuestionError if the trace of all steps would not fit; better now than hours later."""
+        self.path, self.every = path, every
+        self._tensors: dict[str, Array] = {}
+        batch = min(case.batch or case.x.shape[1], case.x.shape[1])
+        numbers = sum(int(np.prod(shape)) for shape in shapes(case.architecture, batch).values())
+        size = numbers * np.dtype(case.architecture.dtype).itemsize * sides * -(-case.steps // every)
+        if size > MAX_BYTES:
+            fewer = -(-case.steps // max(1, MAX_BYTES * every // size * (case.steps // every) or 1))
+            raise QuestionError(
+                f"--trace: {size / 2**30:.1f} GiB of tensors; keep fewer with --trace-every {fewer} or more"
+            )
+
+    def __call__(self, moment: Moment) -> None:
+        if moment.step % self.every == 0:
+            for side, trace in moment.traces.items():
+                for name, tensor in trace.items():
+                    self._tensors[f"{moment.step}/{side}/{name}"] = np.array(tensor, order="C")
+
+    def write(self, facts: dict[str, JsonValue]) -> None:
+        """Write the file: one metadata key, `parity`, holding canonical JSON."""
+        canonical = json.dumps({"schema": SCHEMA, **facts}, sort_keys=True, separators=(",", ":"))
+        with written_whole(self.path) as temporary:
+            save_file(self._tensors, temporary, metadata={"parity": canonical})

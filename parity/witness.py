@@ -1,0 +1,119 @@
+"""The third witness: derivatives of the loss that know no chain rule.
+
+PyTorch and the deck's formulas could agree and both be wrong about a derivative. So the loss is
+taken as a function of one parameter alone, in 200-bit arithmetic, and differentiated by a central
+step h = 2^-60: its truncation error, about h² = 2^-120, and its rounding, about 2^-200/h = 2^-140,
+both lie far below float64. The recorded gradients must agree with it within the bound of the whole
+step (`parity.sidebyside`), which nobody chose either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import flint
+import numpy as np
+import numpy.typing as npt
+
+from parity.arithmetic import arithmetic
+from parity.bounded import SLACK, Bounded, bounded
+from parity.case import Case
+from parity.certificate import bounded_constants, evaluate
+from parity.lockstep import Reference
+from parity.result import Witness
+from reference.arrays import Array
+from reference.equations import Equation, step_equations
+
+BITS = 200
+STEP_BITS = 60
+EVERY_ELEMENT_UP_TO = 256
+"""Networks with more parameters are sampled: this many elements, spread by a seeded generator."""
+
+
+def testify(case: Case) -> Witness:
+    """Hold the engine's first gradients against the witness, element by element."""
+    x, y = next(case.batches())
+    with np.errstate(all="ignore"):
+        trace = Reference(case).step(x, y).kept()
+    elements = list(_elements(case))
+    total = sum(array.size for array in case.parameters.values())
+    bounds = _step_bounds(case, x, y)
+    worst = 0.0
+    for name, index in elements:
+        truth = derivative(case, x, y, name, index)
+        bound = float(np.broadcast_to(bounds[name].carried, bounds[name].shape)[index]) * SLACK
+        error = abs(float(flint.arb(float(trace[f"d{name}"][index])) - truth))
+        ratio = 0.0 if error == 0 else error / bound if bound else float("inf")
+        worst = max(worst, ratio if ratio == ratio else float("inf"))
+    return Witness(
+        elements=len(elements),
+        of=total,
+        worst_ratio=worst,
+        verdict="match" if worst <= 1 else "different-formula",
+    )
+
+
+def derivative(case: Case, x: Array, y: Array, name: str, index: tuple[int, ...]) -> flint.arb:
+    """∂L/∂(parameter `name`, element `index`) by a central step in 200-bit arithmetic.
+
+    (L(p + h) − L(p − h)) / 2h with h = 2^-60. Raises KeyError for an unknown parameter.
+    """
+    before, flint.ctx.prec = flint.ctx.prec, BITS
+    try:
+        h = flint.arb(2) ** -STEP_BITS
+        balls = {key: _balls(array) for key, array in {**case.parameters, "x": x, "y": y}.items()}
+        centre = balls[name][index]
+        losses = []
+        for shifted in (centre + h, centre - h):
+            balls[name][index] = shifted
+            losses.append(_loss(case, balls, x.shape[1]))
+        slope: flint.arb = (losses[0] - losses[1]) / (2 * h)
+        return slope
+    finally:
+        flint.ctx.prec = before
+
+
+def _loss(case: Case, balls: dict[str, npt.NDArray[np.object_]], batch: int) -> flint.arb:
+    """The forward half of the step, evaluated on balls: no derivative is anywhere near."""
+    values: dict[str, npt.NDArray[np.generic]] = dict(balls)
+    constants = {"n": flint.arb(case.architecture.n(batch)), "lr": flint.arb(case.lr)}
+    for equation in _forward(case):
+        values[equation.makes] = equation.of(values, constants)  # type: ignore[arg-type]
+    loss: flint.arb = np.asarray(values["loss"], dtype=object).item()
+    return loss
+
+
+def _forward(case: Case) -> Iterator[Equation]:
+    for equation in step_equations(case.architecture):
+        yield equation
+        if equation.makes == "loss":
+            return
+
+
+def _step_bounds(case: Case, x: Array, y: Array) -> dict[str, Bounded]:
+    """Truth and bound of every gradient, from exact parameters through the whole step."""
+    judge = arithmetic(case.architecture.dtype)
+    with np.errstate(all="ignore"), judge.precision():
+        start = {**case.parameters, "x": x, "y": y}
+        values = {name: bounded(judge, array, np.zeros(())) for name, array in start.items()}
+        constants = bounded_constants(judge, {"n": case.architecture.n(x.shape[1]), "lr": case.lr})
+        for equation in step_equations(case.architecture):
+            values[equation.makes] = evaluate(equation.evaluate, equation, values, constants)
+    return {name: values[f"d{name}"] for name in case.parameters}
+
+
+def _elements(case: Case) -> Iterator[tuple[str, tuple[int, ...]]]:
+    every = [(name, index) for name, array in case.parameters.items() for index in np.ndindex(array.shape)]
+    if len(every) <= EVERY_ELEMENT_UP_TO:
+        yield from every
+        return
+    random = np.random.default_rng(case.seed)
+    for chosen in sorted(random.choice(len(every), EVERY_ELEMENT_UP_TO, replace=False)):
+        yield every[chosen]
+
+
+def _balls(array: Array) -> npt.NDArray[np.object_]:
+    balls = np.empty(array.shape, dtype=object)
+    for index, value in np.ndenumerate(array):
+        balls[index] = flint.arb(float(value))
+    return balls
