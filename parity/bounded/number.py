@@ -46,12 +46,13 @@ class OpenSum(NamedTuple):
 class Bounded(NDArrayOperatorsMixin):
     """A truth `value` and a `bound` on every admissible evaluation of it; see the module.
 
-    `bound` broadcasts against `value`. `huge` marks elements that an admissible evaluation may have
-    overflowed to infinity, where a reciprocal brings them back to a bounded zero. `kink` marks
-    products with a slope (as ReLU's) that the bounds cannot decide: the bound holds, and says little.
+    `bound` broadcasts against `value`. Where a positive number may have overflowed to infinity,
+    `floor` holds the least it can be (NaN elsewhere): a reciprocal brings it back to below 1/floor.
+    `kink` marks products with a slope (as ReLU's) that the bounds cannot decide: the bound holds, and
+    says little.
     """
 
-    __slots__ = ("arithmetic", "bound", "huge", "kink", "open_sum", "value")
+    __slots__ = ("arithmetic", "bound", "floor", "kink", "open_sum", "value")
 
     def __init__(
         self,
@@ -59,13 +60,13 @@ class Bounded(NDArrayOperatorsMixin):
         value: Truths,
         bound: Float64s,
         open_sum: OpenSum | None = None,
-        huge: npt.NDArray[np.bool_] | None = None,
+        floor: Float64s | None = None,
         kink: npt.NDArray[np.bool_] | None = None,
     ) -> None:
         self.arithmetic = arithmetic
         self.value = np.asarray(value)
         self.bound = bound
-        self.open_sum, self.huge, self.kink = open_sum, huge, kink
+        self.open_sum, self.floor, self.kink = open_sum, floor, kink
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -83,7 +84,9 @@ class Bounded(NDArrayOperatorsMixin):
     @property
     def carried(self) -> Float64s:
         """`bound`, infinite where an evaluation may have overflowed."""
-        return self.bound if self.huge is None else np.where(self.huge, np.inf, self.bound)
+        if self.floor is None:
+            return self.bound
+        return np.where(np.isnan(self.floor), self.bound, np.inf)
 
     def magnitude(self) -> Float64s:
         """|value|, rounded to float64."""

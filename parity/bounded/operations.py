@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import flint
 import numpy as np
-import numpy.typing as npt
 
 from parity.arithmetic import Arithmetic
 from parity.bounded.number import (
@@ -30,12 +29,12 @@ def positive(x: Bounded) -> Bounded:
 
 @rule("negative")
 def negative(x: Bounded) -> Bounded:
-    return Bounded(x.arithmetic, -x.value, x.bound, huge=x.huge)
+    return Bounded(x.arithmetic, -x.value, x.carried)
 
 
 @rule("absolute")
 def absolute(x: Bounded) -> Bounded:
-    return Bounded(x.arithmetic, np.abs(x.value), x.bound, huge=x.huge)
+    return Bounded(x.arithmetic, np.abs(x.value), x.bound, floor=x.floor)
 
 
 @rule("add")
@@ -45,8 +44,12 @@ def add(x: Bounded, y: Bounded) -> Bounded:
     if x.open_sum or y.open_sum:
         return _close_sum(x.arithmetic, value, _terms(x), _terms(y))
     total = _rounding(x, 1, underflows=0).close(x.arithmetic, value, x.bound + y.bound)
-    if x.huge is not None or y.huge is not None:
-        total.huge = _either(x.huge, y.huge)
+    if x.floor is not None and y.floor is None:
+        total.floor = x.floor + (y.arithmetic.lower(y.value) - y.bound)
+    elif y.floor is not None and x.floor is None:
+        total.floor = y.floor + (x.arithmetic.lower(x.value) - x.bound)
+    elif x.floor is not None and y.floor is not None:
+        total.bound = np.maximum(total.bound, np.maximum(x.carried, y.carried))
     return total
 
 
@@ -99,8 +102,9 @@ def reciprocal(x: Bounded) -> Bounded:
     if not x.is_exact:
         room = x.magnitude() - x.bound
         carried = arithmetic.lower(np.abs(value)) * x.bound / np.where(room > 0, room, 0)
-    if x.huge is not None:
-        carried = np.where(x.huge, (1 + 2.0**-10) / arithmetic.largest, carried)
+    if x.floor is not None:  # x is in [floor, ∞], so 1/x and 1/value are both in [0, 1/floor]
+        tail = np.where(x.floor > 0, 1 / x.floor, np.inf)
+        carried = np.where(np.isnan(x.floor), carried, tail)
     return _rounding(x, 1, underflows=1).close(arithmetic, value, carried)
 
 
@@ -159,10 +163,6 @@ def add_reduce(x: Bounded, axis: int | None = 0, keepdims: bool = False) -> Boun
 
 def _rounding(x: Bounded, units: int, underflows: int) -> Rounding:
     return Rounding(units * x.arithmetic.unit, underflows * x.arithmetic.eta)
-
-
-def _either(x: npt.NDArray[np.bool_] | None, y: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.bool_]:
-    return np.logical_or(False if x is None else x, False if y is None else y)
 
 
 def _product_carries(x: Bounded, y: Bounded) -> Float64s:
