@@ -75,7 +75,7 @@ class Arithmetic:
 
     def lower(self, truth: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
         """Numbers of the truth's arithmetic, rounded to float64; for magnitudes and display."""
-        return truth.astype(np.float64)
+        return np.asarray(truth).astype(np.float64)  # numpy hands out a 0-d ball bare
 
     @contextmanager
     def precision(self) -> Iterator[None]:
