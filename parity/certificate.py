@@ -81,14 +81,18 @@ class Certifier:
         # What longdouble would reject, ball arithmetic decides; elsewhere one judge is enough.
         second = self.arithmetic.truth == "longdouble"
         self._appeal = arithmetic(architecture.dtype, "ball") if second else None
+        self._known = shapes(architecture, batch=1).keys()
         self._shapes: dict[int, dict[str, tuple[int, ...]]] = {}
 
     def certify(self, trace: Trace, constants: Constants) -> Iterator[Finding]:
         """A finding for every equation of the step, in the order of execution."""
         complaints = self.complaints(trace)
+        extra = [complaint for name, complaint in complaints.items() if name not in self._known]
         with np.errstate(all="ignore"):
             for equation in self.equations:
                 broken = [complaints[n] for n in (equation.makes, *equation.inputs) if n in complaints]
+                broken += extra  # whose shape is unknown; the first equation says it
+                extra = []
                 if broken:
                     yield Finding(equation, Verdict.DIFFERENT, 0, 0, vacuous=False, complaint=broken[0])
                 else:
