@@ -1,0 +1,83 @@
+"""Data to train on: three sets that ship with the package, and anybody's CSV file.
+
+The files beside this one, where they come from and their licences: see README.md here.
+"""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+from parity.datasets.dataset import Dataset, accuracy, split
+from parity.datasets.encoding import encode, one_hot, scaled
+from parity.datasets.table import read_table, shown
+from parity.errors import QuestionError
+
+__all__ = ["Dataset", "accuracy", "load", "split"]
+
+
+def load(name: str, target: str | None = None) -> Dataset:
+    """Data by name (digits, iris, xor), or from a CSV file whose `target` column is to be learnt.
+
+    Raises QuestionError, one line, for an unknown name and for a file that cannot be used.
+    """
+    if name in SHIPPED:
+        if target is not None:
+            raise QuestionError(f"target {target!r}: {name} has its own, only a CSV file takes one")
+        return SHIPPED[name]()
+    if not name.lower().endswith(".csv"):
+        raise QuestionError(f"data {name!r}: neither {', '.join(SHIPPED)} nor a file ending in .csv")
+    return from_csv(Path(name), target)
+
+
+def from_csv(path: Path, target: str | None = None) -> Dataset:
+    """Features scaled to [0, 1]; text, or few whole numbers, as one-hot classes; else a regression."""
+    table = read_table(path, target)
+    try:
+        y, classes = encode(table.texts, table.numbers, table.target)
+    except QuestionError as error:
+        raise QuestionError(f"{shown(path)}: {error}") from None
+    return Dataset(path.name, scaled(table.x), y, classes, table.features, str(path))
+
+
+def digits() -> Dataset:
+    """1,797 handwritten digits of 8 × 8 pixels: x (1797, 64), y (1797, 10)."""
+    packed = resources.files(__name__) / "digits.csv.gz"
+    with packed.open("rb") as raw, gzip.open(raw, "rt", encoding="utf-8") as file:
+        header = file.readline().strip().split(",")
+        values = np.loadtxt(file, delimiter=",", dtype=np.float64)
+    classes = tuple(str(digit) for digit in range(10))
+    return Dataset(
+        "digits",
+        values[:, :-1] / 16,  # the largest a pixel can be
+        one_hot(values[:, -1].astype(np.int64), len(classes)),
+        classes,
+        tuple(header[:-1]),
+        "E. Alpaydin, C. Kaynak (1998), Optical Recognition of Handwritten Digits, UCI, test set, "
+        "https://doi.org/10.24432/C50P49, CC BY 4.0",
+    )
+
+
+def iris() -> Dataset:
+    """150 iris flowers of three species: x (150, 4), y (150, 3)."""
+    with resources.as_file(resources.files(__name__) / "iris.csv") as path:
+        return replace(
+            from_csv(path),
+            name="iris",
+            source="R. A. Fisher (1936), Iris, UCI, with Fisher's two values that differ there, "
+            "https://doi.org/10.24432/C56C76, CC BY 4.0",
+        )
+
+
+def xor() -> Dataset:
+    """Exclusive or, the smallest problem that needs a hidden layer: x (4, 2), y (4, 1)."""
+    x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=np.float64)
+    y = np.array([[0], [1], [1], [0]], dtype=np.float64)
+    return Dataset("xor", x, y, None, ("p", "q"), "p ≠ q, all four cases")
+
+
+SHIPPED = {"digits": digits, "iris": iris, "xor": xor}

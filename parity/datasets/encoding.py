@@ -1,0 +1,66 @@
+"""Columns as a network takes them: numbers scaled to [0, 1], classes one-hot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from parity.datasets.dataset import Floats
+from parity.errors import QuestionError
+
+FEW = 20
+"""Up to this many distinct whole numbers are classes, where they are also fewer than half of the rows."""
+
+MOST_CLASSES = 1_000
+LARGEST_ONE_HOT = 2**27
+"""Numbers in a one-hot y: 1 GiB of float64."""
+
+
+def scaled(columns: Floats) -> Floats:
+    """Each column min-max scaled: (v − min) / (max − min); a constant column becomes 0.
+
+    Shapes: (samples, columns) -> (samples, columns), a new array, all in [0, 1]. Needs finite numbers.
+    """
+    lowest, highest = columns.min(axis=0), columns.max(axis=0)
+    with np.errstate(over="ignore"):
+        half = np.where(np.isfinite(highest - lowest), 1.0, 0.5)  # a span beyond the largest float
+    lowest, span = lowest * half, highest * half - lowest * half
+    moved = columns * half
+    moved -= lowest
+    moved /= np.where(span > 0, span, 1.0)
+    return moved
+
+
+def encode(
+    texts: Sequence[str], numbers: Floats | None, target: str
+) -> tuple[Floats, tuple[str, ...] | None]:
+    """A target column as y (samples, outputs), with its classes, sorted; None for a regression.
+
+    `numbers` are the column's values where all of it is numbers. Text makes classes, and so do few
+    whole numbers; anything else is a regression, scaled to [0, 1].
+    Raises QuestionError for a target with one value only, and for text that is different nearly everywhere.
+    """
+    values = set(texts) if numbers is None else set(numbers.tolist())
+    if len(values) == 1:
+        raise QuestionError(f"target {target!r} is the same in every row: there is nothing to learn")
+    rows, few, rare = len(texts), len(values) <= FEW, 2 * len(values) >= len(texts)
+    if numbers is not None:
+        if not few or rare or np.any(numbers != np.floor(numbers)):
+            return scaled(numbers[:, np.newaxis]), None
+        texts = [str(int(number)) for number in numbers]
+    elif len(values) > MOST_CLASSES or len(values) * rows > LARGEST_ONE_HOT or (rare and not few):
+        raise QuestionError(
+            f"target {target!r} is text with {len(values)} different values in {rows} rows: "
+            "too many for classes"
+        )
+    classes = tuple(sorted(set(texts), key=int if numbers is not None else None))
+    place = {name: k for k, name in enumerate(classes)}
+    return one_hot(np.array([place[text] for text in texts]), len(classes)), classes
+
+
+def one_hot(labels: np.ndarray[tuple[int], np.dtype[np.int64]], classes: int) -> Floats:
+    """1 in the column of a sample's class, 0 in the others. Shapes: (samples,) -> (samples, classes)."""
+    y = np.zeros((len(labels), classes))
+    y[np.arange(len(labels)), labels] = 1
+    return y
