@@ -125,7 +125,9 @@ def _one_line(error: ValidationError, path: Path | None, given: Mapping[str, Jso
         where = f"--{str(keys[1]).replace('_', '-')}"
     else:
         where = f"{path or 'config'}: {_key(keys)}"
-    return f"{where}: {first['msg'].removeprefix('Value error, ')}"
+    found = first["input"]
+    shown = f", not {found!r}" if isinstance(found, str | int | float) else ""
+    return f"{where}: {first['msg'].removeprefix('Value error, ')}{shown}"
 
 
 def _is_union_tag(part: str | int) -> bool:
