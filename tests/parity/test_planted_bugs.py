@@ -28,6 +28,11 @@ def accused(ledger) -> dict[str, set[int]]:
     return {wrong.formula: set(wrong.layers) for wrong in ledger.wrong_formulas()}
 
 
+def found(ledger) -> str:
+    """For the kill matrix."""
+    return ", ".join(f"{formula} {sorted(layers)}" for formula, layers in accused(ledger).items())
+
+
 def expected_layers(bug: Bug, case: Case) -> set[int]:
     """The layers in which the buggy method, alone, changes a number."""
     depth = case.architecture.depth
@@ -41,6 +46,8 @@ def expected_layers(bug: Bug, case: Case) -> set[int]:
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_in_the_engine(bug, record_property):
+    record_property("bug", bug.name)
+    record_property("side", "engine")
     case = case_for(bug)
     sides = [bug.planted(Engine)(case), Twin(case.architecture, case.parameters, case.lr)]
     ledger = lockstep(case, sides).ledger
@@ -48,15 +55,18 @@ def test_in_the_engine(bug, record_property):
     assert ledger.first.side == "reference"
     assert ledger.first.step == 0
     assert ledger.first.gate == "certificate"
-    record_property("caught", bug.formula)
+    record_property("found", found(ledger))
 
 
 @pytest.mark.parametrize("bug", [bug for bug in BUGS if bug.on_torch], ids=lambda bug: bug.name)
-def test_in_a_torch_module(bug):
+def test_in_a_torch_module(bug, record_property):
+    record_property("bug", bug.name)
+    record_property("side", "torch")
     case = case_for(bug)
     ledger = lockstep(case, [Reference(case), MutantTwin(case, bug)]).ledger
     assert accused(ledger) == {bug.formula: expected_layers(bug, case)}
     assert {wrong.side for wrong in ledger.wrong_formulas()} == {"torch"}
+    record_property("found", found(ledger))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
