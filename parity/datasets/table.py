@@ -84,7 +84,8 @@ def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
                     yield line, cells
                 line = reader.line_num + 1
         except csv.Error as error:
-            raise QuestionError(f"line {line}: {error}") from None
+            reason = str(error).replace("\t", "\\t")  # it quotes the delimiter as it is
+            raise QuestionError(f"line {line}: {reason}") from None
 
 
 def _header(path: Path) -> tuple[str, tuple[str, ...]]:

@@ -163,6 +163,7 @@ def test_numbers_may_name_columns_but_data_is_no_header(csv_file):
         ("p,q,p\n1,2,a\n2,3,b\n", "has two columns named 'p'"),
         ('p,y\n1,"a\n2,b\n', "line 2: unexpected end of data"),
         ('p,y\n1,a\n2,"b"c\n', "line 3: ',' expected after '\"'"),
+        ('p\ty\n1\ta\n2\t"b"c\n', "line 3: '\\t' expected after '\"'"),
         (
             "x" * 50 + ",y\nbad" + "x" * 60 + ",a\n2,b\n",
             f"row 1 (line 2), column '{'x' * 39}…': 'bad{'x' * 36}…' is not a number",
