@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
+
 from parity.certificate import Finding, Verdict
+from parity.cheap import Shares
 from parity.result import Divergence, FormulaRow, SideBySideRow, WrongFormula
 from parity.sidebyside import Pair
+from reference.equations import Equation
 
 # A formula's verdict over many findings is the gravest of them.
 GRAVITY = [Verdict.UNDECIDED, Verdict.MATCH, Verdict.OTHER_FORM, Verdict.DIFFERENT]
@@ -29,9 +34,47 @@ class _Row:
         self.undecided += finding.undecided
         self.vacuous = self.vacuous and finding.vacuous
 
+    def accept(self, worst_ratio: float, numbers: int, *, telling: bool) -> None:
+        """Many findings at once, all of them a match."""
+        self.verdict = max(self.verdict, Verdict.MATCH, key=GRAVITY.index)
+        self.worst_ratio = max(self.worst_ratio, worst_ratio)
+        self.numbers += numbers
+        self.vacuous = self.vacuous and not telling
+
     def outcome(self) -> Verdict:
         """What could not have failed is not a match."""
         return Verdict.UNDECIDED if self.verdict is Verdict.MATCH and self.vacuous else self.verdict
+
+
+class _Accepted:
+    """Steps accepted cheaply, all of one batch size: largest shares, and how many there were."""
+
+    def __init__(self, equations: Sequence[Equation], sides: tuple[str, str], shares: Shares) -> None:
+        place = {name: i for i, name in enumerate(shares.names)}
+        self.entries = [(equation, place[equation.makes]) for equation in equations]
+        self.sides, self.sizes, self.steps = sides, shares.numbers, 0
+        self.numbers = 4 * sum(self.sizes[name] for name in shares.names)
+        self.certificates = np.zeros_like(shares.certificates)
+        self.side_by_side = np.zeros_like(shares.side_by_side)
+        self.max_abs = np.zeros_like(shares.max_abs)
+        self.telling = np.zeros_like(shares.telling)
+
+    def add(self, shares: Shares) -> None:
+        self.steps += 1
+        np.maximum(self.certificates, shares.certificates, out=self.certificates)
+        np.maximum(self.side_by_side, shares.side_by_side, out=self.side_by_side)
+        np.maximum(self.max_abs, shares.max_abs, out=self.max_abs)
+        np.logical_or(self.telling, shares.telling, out=self.telling)
+
+    def settle(self, row: Callable[[Equation, str], _Row], pair: Callable[[Equation], _Row]) -> None:
+        for equation, place in self.entries:
+            numbers = self.steps * self.sizes[equation.makes]
+            together = pair(equation)
+            together.max_abs = max(together.max_abs, float(self.max_abs[place]))
+            for i, side in enumerate(self.sides):
+                alone, telling = row(equation, side), bool(self.telling[i, place])
+                alone.accept(float(self.certificates[i, place]), numbers, telling=telling)
+                together.accept(float(self.side_by_side[i, place]), numbers, telling=telling)
 
 
 @dataclass
@@ -45,23 +88,43 @@ class Ledger:
     wrong: dict[tuple[str, str], WrongFormula] = field(default_factory=dict)
     _formulas: dict[tuple[str, int, str], tuple[int, _Row]] = field(default_factory=dict)
     _pairs: dict[tuple[str, int], _Row] = field(default_factory=dict)
+    _accepted: dict[tuple[int, tuple[str, str]], _Accepted] = field(default_factory=dict)
 
     def certify(self, step: int, side: str, finding: Finding) -> None:
         """Enter one equation of one side."""
         equation = finding.equation
-        key = (equation.formula.name, equation.layer, side)
-        if key not in self._formulas:
-            self._formulas[key] = (equation.formula.slide, _Row())
-        self._formulas[key][1].add(finding)
+        self._row(equation, side).add(finding)
         self._count(finding)
         if finding.wrong:
             self._accuse(equation.formula.name, equation.formula.slide, equation.layer, side)
             self._diverge(step, side, finding, "certificate")
 
+    def accept(self, equations: Sequence[Equation], sides: tuple[str, str], shares: Shares) -> None:
+        """Enter a whole step that the cheap path accepted; its rows are filled in when they are read."""
+        key = (shares.numbers["x"], sides)
+        if key not in self._accepted:
+            self._accepted[key] = _Accepted(equations, sides, shares)
+        self._accepted[key].add(shares)
+        self.tensors += 4 * len(shares.names)
+        self.numbers += self._accepted[key].numbers
+
+    def _settle(self) -> None:
+        """Fill in the rows of all accepted steps so far."""
+        for accepted in self._accepted.values():
+            accepted.settle(self._row, self._pair)
+        self._accepted.clear()
+
+    def _row(self, equation: Equation, side: str) -> _Row:
+        key = (equation.formula.name, equation.layer, side)
+        return self._formulas.setdefault(key, (equation.formula.slide, _Row()))[1]
+
+    def _pair(self, equation: Equation) -> _Row:
+        return self._pairs.setdefault((equation.quantity, equation.layer), _Row())
+
     def compare(self, step: int, sides: tuple[str, str], pair: Pair) -> None:
         """Enter one tensor of both sides."""
         equation = pair.ours.equation
-        row = self._pairs.setdefault((equation.quantity, equation.layer), _Row())
+        row = self._pair(equation)
         row.max_abs = max(row.max_abs, pair.max_abs)
         for side, finding in zip(sides, (pair.ours, pair.theirs), strict=True):
             row.add(finding)
@@ -78,6 +141,7 @@ class Ledger:
         """A match takes at least one formula that could have failed and did not."""
         if self.mismatch:
             return "mismatch"
+        self._settle()
         decided = any(row.outcome() is not Verdict.UNDECIDED for _, row in self._formulas.values())
         return "match" if decided else "undecided"
 
@@ -87,6 +151,7 @@ class Ledger:
 
     def formula_rows(self) -> list[FormulaRow]:
         """One row for each formula, layer and side, in the order of execution."""
+        self._settle()
         return [
             FormulaRow(
                 formula=formula,
@@ -104,6 +169,7 @@ class Ledger:
 
     def side_by_side_rows(self) -> list[SideBySideRow]:
         """One row for each tensor, in the order of execution."""
+        self._settle()
         return [
             SideBySideRow(
                 quantity=quantity,

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Protocol, TypeAlias
 
 import numpy as np
 
 from parity.case import Case
 from parity.certificate import Certifier, Finding, Verdict
+from parity.cheap import CheapExaminer, Shares, knows
 from parity.ledger import Ledger
+from parity.links import Links
 from parity.sidebyside import side_by_side
 from reference.arrays import Array
 from reference.equations import Constants
@@ -69,88 +72,121 @@ class Walk:
     diverged: bool = False
 
 
+class Certify:
+    """Which steps are certified: every K-th, or (0) only the last. Links are checked at every step."""
+
+    def __init__(self, every: int = 1) -> None:
+        self.every = every
+
+    def wants(self, step: int, steps: int) -> bool:
+        return step + 1 == steps or (self.every > 0 and step % self.every == 0)
+
+
 def lockstep(
-    case: Case, sides: Sequence[Side], observers: Sequence[Observer] = (), *, keep_going: bool = False
+    case: Case,
+    sides: Sequence[Side],
+    observers: Sequence[Observer] = (),
+    *,
+    keep_going: bool = False,
+    certify: Certify | None = None,
+    cheaply: bool = True,
 ) -> Walk:
-    """Walk all sides through the case's steps; stop at the first mismatch unless told to keep going."""
-    certifier = Certifier(case.architecture)
-    ledger = Ledger()
-    before = {side.name: case.parameters for side in sides}
+    """Walk all sides through the case's steps; stop at the first mismatch unless told to keep going.
+
+    `cheaply` False asks the plain path about every step; verdicts are the same (see `parity.cheap`).
+    """
+    gates = _Gates(case, [side.name for side in sides], cheaply=cheaply)
+    certify = certify or Certify()
+    ledger = gates.ledger
     losses: dict[str, list[float]] = {}
     step = 0
     # e^−z may overflow where σ is 0, and a diverging run everywhere: the gates say so, numpy need not.
     with np.errstate(all="ignore"):
         for step, (x, y) in zip(range(case.steps), case.batches(), strict=False):
-            constants = {"n": case.architecture.n(x.shape[1]), "lr": case.lr}
             traces = {side.name: side.step(x, y) for side in sides}
-            worst = _certify(certifier, ledger, step, traces, before, constants)
-            worst = max(worst, _side_by_side(certifier, ledger, step, traces, constants))
+            worst = gates.ask(step, traces, x.shape[1], certified=certify.wants(step, case.steps))
             for name, trace in traces.items():
-                before[name] = {
-                    p: trace[f"{p}_next"].copy() for p in case.parameters if f"{p}_next" in trace
-                }
                 _note_loss(losses, name, trace)
             for observe in observers:
                 observe(Moment(step, traces, worst))
             if ledger.mismatch and not keep_going:
                 return Walk(ledger, step + 1, losses, "stopped at the first divergence")
-            if not all(np.isfinite(ends[-1]) for ends in losses.values()):
+            if not all(isfinite(ends[-1]) for ends in losses.values()):
                 last = next(iter(losses.values()))[-1]
-                reason = (
-                    f"training diverged at step {step}: the loss is {last}; try a smaller lr than {case.lr}"
-                )
+                reason = f"training diverged at step {step}: the loss is {last}; try a smaller lr"
                 return Walk(ledger, step + 1, losses, reason, diverged=True)
-    return Walk(ledger, step + 1 if case.steps else 0, losses)
+    return Walk(ledger, step + 1, losses)
 
 
-def _certify(
-    certifier: Certifier,
-    ledger: Ledger,
-    step: int,
-    traces: dict[str, Trace],
-    before: dict[str, dict[str, Array]],
-    constants: Constants,
-) -> float:
-    """The first gate, equation by equation over all sides: the first divergence is the first executed."""
-    worst = 0.0
-    links = {name: broken_links(trace, before[name]) for name, trace in traces.items()}
-    certificates = {name: certifier.certify(trace, constants) for name, trace in traces.items()}
-    for equation in certifier.equations:
-        for name, findings in certificates.items():
-            finding = next(findings)
-            broken = links[name].get(equation.makes.removesuffix("_next"))
-            if broken and equation.makes.endswith("_next"):
-                finding = Finding(equation, Verdict.DIFFERENT, 0, 0, vacuous=False, complaint=broken)
-            ledger.certify(step, name, finding)
-            worst = max(worst, finding.ratio)
-    return worst
+class _Gates:
+    """Both gates and the links, over the steps of one walk."""
 
+    def __init__(self, case: Case, sides: Sequence[str], *, cheaply: bool) -> None:
+        self.case, self.ledger = case, Ledger()
+        self.certifier = Certifier(case.architecture)
+        self.links = {name: Links(case.parameters) for name in sides}
+        self._cheaply = cheaply and len(sides) == 2 and knows(case.architecture)
+        self._examiners: dict[int, CheapExaminer] = {}
 
-def broken_links(trace: Trace, before: dict[str, Array]) -> dict[str, str]:
-    """The parameters from which a step starts although the step before did not end there."""
-    return {
-        name: f"the step does not start from the {name} that the step before ended with"
-        for name, ended in before.items()
-        if name in trace and trace[name].tobytes() != ended.tobytes()
-    }
+    def ask(self, step: int, traces: dict[str, Trace], batch: int, *, certified: bool) -> float:
+        """Judge a step, and say the largest share of a bound that was used."""
+        broken = {name: self.links[name].broken(trace) for name, trace in traces.items()}
+        for name, trace in traces.items():
+            self.links[name].advance(trace)
+        linked = not any(broken.values())
+        if not certified and linked:
+            return 0.0
+        shares = self._examine(traces, batch) if linked else None
+        if shares is not None:
+            ours, theirs = traces
+            self.ledger.accept(self.certifier.equations, (ours, theirs), shares)
+            return float(max(shares.certificates.max(), shares.side_by_side.max()))
+        constants = {"n": self.case.architecture.n(batch), "lr": self.case.lr}
+        worst = self._certify(step, traces, broken, constants)
+        return max(worst, self._side_by_side(step, traces, constants))
 
+    def _examine(self, traces: dict[str, Trace], batch: int) -> Shares | None:
+        """The cheap path, where it knows the network; it accepts a step or says nothing."""
+        if not self._cheaply:
+            return None
+        if batch not in self._examiners:
+            self._examiners[batch] = CheapExaminer(self.case.architecture, batch, self.case.lr)
+        return self._examiners[batch].examine(*traces.values())
 
-def _side_by_side(
-    certifier: Certifier, ledger: Ledger, step: int, traces: dict[str, Trace], constants: Constants
-) -> float:
-    """The second gate, where there are two sides and both show everything."""
-    worst = 0.0
-    if len(traces) != 2 or any(certifier.complaints(trace) for trace in traces.values()):
+    def _certify(
+        self,
+        step: int,
+        traces: dict[str, Trace],
+        broken: dict[str, dict[str, str]],
+        constants: Constants,
+    ) -> float:
+        """The first gate, equation by equation over all sides: what diverges first was executed first."""
+        worst = 0.0
+        certificates = {name: self.certifier.certify(trace, constants) for name, trace in traces.items()}
+        for equation in self.certifier.equations:
+            for name, findings in certificates.items():
+                finding = next(findings)
+                complaint = broken[name].get(equation.makes.removesuffix("_next"))
+                if complaint and equation.makes.endswith("_next"):
+                    finding = Finding(equation, Verdict.DIFFERENT, 0, 0, vacuous=False, complaint=complaint)
+                self.ledger.certify(step, name, finding)
+                worst = max(worst, finding.ratio)
         return worst
-    (ours_name, ours), (theirs_name, theirs) = traces.items()
-    for pair in side_by_side(certifier, ours, theirs, constants):
-        ledger.compare(step, (ours_name, theirs_name), pair)
-        worst = max(worst, pair.ours.ratio, pair.theirs.ratio)
-    return worst
+
+    def _side_by_side(self, step: int, traces: dict[str, Trace], constants: Constants) -> float:
+        """The second gate, where there are two sides and both show everything."""
+        worst = 0.0
+        if len(traces) != 2 or any(self.certifier.complaints(trace) for trace in traces.values()):
+            return worst
+        (ours_name, ours), (theirs_name, theirs) = traces.items()
+        for pair in side_by_side(self.certifier, ours, theirs, constants):
+            self.ledger.compare(step, (ours_name, theirs_name), pair)
+            worst = max(worst, pair.ours.ratio, pair.theirs.ratio)
+        return worst
 
 
 def _note_loss(losses: dict[str, list[float]], name: str, trace: Trace) -> None:
     """Keep the first loss and the last."""
     if "loss" in trace:
         loss = float(trace["loss"])
-        losses[name] = [losses.get(name, [loss])[0], loss]
+        losses.setdefault(name, [loss, loss])[1] = loss

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -24,8 +24,9 @@ class Twin:
     """The same network as PyTorch builds and trains it, with every tensor of a step recorded.
 
     `torch.nn.Linear` and activation modules in a `Sequential`, `torch.nn.MSELoss`, `torch.optim.SGD`.
-    Its parameters are views into one flat tensor, so that a step's "before" is one copy; PyTorch
-    itself neither knows nor minds. Gradients of intermediate tensors come from one call of
+    Its parameters are views into one flat buffer of two: before an update they are copied to the
+    other one, where PyTorch updates them in place, so a step's trace can show W before and after.
+    PyTorch itself neither knows nor minds. Gradients of intermediate tensors come from one call of
     `torch.autograd.grad`, which costs no more than a plain backward.
     """
 
@@ -43,18 +44,31 @@ class Twin:
         self.model = torch.nn.Sequential(*modules)
         self.loss = LOSSES[architecture.loss.name](reduction=architecture.reduction)
         self._parameters = list(self.model.parameters())
-        self._names = list(architecture.parameter_shapes())
-        self._flat = torch.cat([p.detach().reshape(-1) for p in self._parameters])
-        start = 0
-        for parameter in self._parameters:
-            end = start + parameter.numel()
-            parameter.data = self._flat[start:end].view(parameter.shape)
-            start = end
+        size = sum(parameter.numel() for parameter in self._parameters)
+        self._buffers = [torch.empty(size, dtype=dtype) for _ in range(2)]
+        self._views = [_views(buffer, self._parameters) for buffer in self._buffers]
+        self._arrays = [self._named(views) for views in self._views]
+        self._now = 0
+        self._stand_in(self._views[0])
         self._load(parameters)
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=lr)
+        self._layers = list(zip(modules[::2], modules[1::2], strict=True))
+
+    def _stand_in(self, views: Sequence[torch.Tensor]) -> None:
+        """Let the model's parameters live in these views."""
+        for parameter, view in zip(self._parameters, views, strict=True):
+            parameter.data = view
+
+    def _named(self, tensors: Sequence[torch.Tensor]) -> dict[str, Array]:
+        """Tensors in the order of the parameters, as the deck's arrays. No copy."""
+        shapes = self.architecture.parameter_shapes()
+        return {
+            name: tensor.numpy().reshape(shape)
+            for (name, shape), tensor in zip(shapes.items(), tensors, strict=True)
+        }
 
     def _load(self, parameters: Mapping[str, Array]) -> None:
-        for name, parameter in zip(self._names, self._parameters, strict=True):
+        for name, parameter in zip(self.architecture.parameter_shapes(), self._parameters, strict=True):
             source = parameters[name].reshape(tuple(parameter.shape))
             parameter.data.copy_(torch.from_numpy(np.ascontiguousarray(source)))
             if parameter.detach().numpy().tobytes() != source.tobytes():
@@ -66,44 +80,44 @@ class Twin:
             return _columns(self.model(torch.from_numpy(x.T)))
 
     def step(self, x: Array, y: Array) -> Trace:
-        """Forward, backward, update. x (features, batch), y (outputs, batch)."""
+        """Forward, backward, update. x (features, batch), y (outputs, batch).
+
+        The trace's W and b are valid until the next step; everything else is the step's own.
+        """
         a = torch.from_numpy(x.T)  # PyTorch's rows are samples
         z_s: list[torch.Tensor] = []
         a_s: list[torch.Tensor] = []
-        modules = iter(self.model)
-        for linear, f in zip(modules, modules, strict=True):
+        for linear, f in self._layers:
             z = linear(a)
             a = f(z)
             z_s.append(z)
             a_s.append(a)
         loss = self.loss(a, torch.from_numpy(y.T))
         gradients = torch.autograd.grad(loss, [*a_s, *z_s, *self._parameters])
-        before = self._flat.clone()
         depth = len(z_s)
+        before, after = self._now, 1 - self._now
+        self._buffers[after].copy_(self._buffers[before])
+        self._stand_in(self._views[after])
         for parameter, gradient in zip(self._parameters, gradients[2 * depth :], strict=True):
             parameter.grad = gradient
         self.optimizer.step()
-        trace = Trace(x=x, y=y, loss=loss.detach().numpy())
+        self._now = after
+        trace = Trace(self._arrays[before], x=x, y=y, loss=loss.numpy(force=True))
         for l in range(1, depth + 1):
             trace[f"z{l}"], trace[f"a{l}"] = _columns(z_s[l - 1]), _columns(a_s[l - 1])
             trace[f"s{l}"] = _columns(gradients[l - 1])
             trace[f"delta{l}"] = _columns(gradients[depth + l - 1])
-        start = 0
-        after = self._flat.clone()
-        for name, gradient, shape in zip(
-            self._names,
-            gradients[2 * depth :],
-            self.architecture.parameter_shapes().values(),
-            strict=True,
-        ):
-            end = start + gradient.numel()
-            trace[name] = before[start:end].numpy().reshape(shape)
-            trace[f"d{name}"] = gradient.numpy().reshape(shape)
-            trace[f"{name}_next"] = after[start:end].numpy().reshape(shape)
-            start = end
+        trace |= {f"d{name}": array for name, array in self._named(gradients[2 * depth :]).items()}
+        trace |= {f"{name}_next": array for name, array in self._arrays[after].items()}
         return trace
+
+
+def _views(buffer: torch.Tensor, parameters: Sequence[torch.nn.Parameter]) -> list[torch.Tensor]:
+    """The flat buffer, cut into the shapes of the parameters."""
+    parts = torch.split(buffer, [parameter.numel() for parameter in parameters])
+    return [part.view(parameter.shape) for part, parameter in zip(parts, parameters, strict=True)]
 
 
 def _columns(tensor: torch.Tensor) -> Array:
     """A recorded tensor as the deck sees it: a column is a sample. No copy."""
-    return tensor.detach().numpy().T
+    return tensor.numpy(force=True).T

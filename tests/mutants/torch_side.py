@@ -60,11 +60,12 @@ class MutantTwin(Twin):
         super().__init__(case.architecture, case.parameters, case.lr)
         self.buggy = bug.planted(Backprop)(case)
         modules = list(self.model)
-        self.model = [
+        layers = [
             self._linear(l, modules[2 * l - 2]) if odd else self._activation(l, modules[2 * l - 1])
             for l in range(1, len(modules) // 2 + 1)
             for odd in (True, False)
         ]
+        self._layers = list(zip(layers[::2], layers[1::2], strict=True))
         right_loss = self.loss
         self.loss = lambda y_hat, y: self._finish(WrongLoss.apply(y_hat, y, right_loss, self.buggy), y)
         self.optimizer = _Update(self)

@@ -1,0 +1,132 @@
+"""The second gate, cheaply: one step in bounded arithmetic from where the two sides stand.
+
+Written out for layered networks: value T and bound B of each tensor, from ours, with the measured
+difference to theirs as the parameters' bound. The terms are the plain path's, second-order ones
+left out; sums of products of non-negative numbers are taken in part, where they are long.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from parity.cheap.layout import Floats
+from parity.cheap.local import PART, Local, part
+from parity.cheap.slopes import SLOPES
+
+
+class Together:
+    """Truth and bound of one step from both sides' start, in buffers that are kept."""
+
+    def __init__(self, local: Local) -> None:
+        self.local = local
+        size = local.layout.made.stop
+        self.truth, self.bound = np.zeros(size), np.zeros(size)
+        made = local.layout.judged
+        self.T = {name: local.layout.segments[name].of(self.truth) for name in made}
+        self.B = {name: local.layout.segments[name].of(self.bound) for name in made}
+
+    def evaluate(self, flat: Floats, size: Floats) -> bool:
+        """Fill `truth` and `bound`; False where a ReLU's sign may not be told: the plain path counts it."""
+        local, layout, T, B = self.local, self.local.layout, self.T, self.B
+        U, gamma, batch, depth = local.judge.unit, local.judge.gamma, layout.batch, layout.depth
+        now = layout.block("parameters")
+        apart = np.abs(flat[0, now] - flat[1, now])
+        start = flat[0]
+        reach = size[0, now] + apart  # |W| + B_W
+        X, M = layout.views(start), layout.views(size[0])
+        P = {name: (layout.segments[name], X[name]) for name in X if name[0] in "Wb" and "_" not in name}
+
+        def view(values: Floats, name: str) -> Floats:
+            segment = P[name][0]
+            return values[segment.start - now.start : segment.stop - now.start].reshape(segment.shape)
+
+        a, a_size, a_bound = X["x"], M["x"], None
+        spread: dict[int, tuple[Floats, Floats, Floats | None]] = {0: (a, a_size, None)}
+        for l in range(1, depth + 1):
+            W, z, Bz = f"W{l}", T[f"z{l}"], B[f"z{l}"]
+            k = X[W].shape[1]
+            some = part(k)
+            np.matmul(a, X[W].T, out=z)
+            z += X[f"b{l}"].T
+            g = gamma(k + 1)
+            wide = view(apart, W)[:, some] + g * view(reach, W)[:, some]
+            np.matmul(a_size[:, some], wide.T, out=Bz)
+            if a_bound is not None:
+                Bz += a_bound[:, some] @ M[W][:, some].T
+            Bz += (view(apart, f"b{l}") + g * view(reach, f"b{l}")).T
+            slope, T_a, B_a = local.slopes[l - 1], T[f"a{l}"], B[f"a{l}"]
+            T_a[...] = slope.function(z)
+            f_prime = slope.derivative(z, T_a)
+            near = 2 * max(1, k // PART)  # the plain path's bound is at most so many times this one
+            if slope is SLOPES["relu"] and bool(np.any(np.abs(z) <= near * Bz)):
+                return False  # perhaps at a kink: the plain path decides, and counts what it cannot
+            np.multiply(Bz, np.abs(f_prime), out=B_a)
+            B_a += slope.rounding(T_a, U)
+            a, a_bound = T_a, B_a
+            a_size = np.abs(T_a) + B_a
+            spread[l] = (a, a_size, B_a)
+        self._loss(X["y"], spread[depth])
+        for l in range(depth, 0, -1):
+            if l < depth:
+                W, up = f"W{l + 1}", f"delta{l + 1}"
+                k = X[W].shape[0]
+                some, g = part(k), gamma(k)
+                np.matmul(T[up], X[W], out=T[f"s{l}"])
+                up_size = np.abs(T[up][:, some]) + B[up][:, some]
+                np.matmul(up_size, view(apart, W)[some] + g * view(reach, W)[some], out=B[f"s{l}"])
+                B[f"s{l}"] += B[up][:, some] @ M[W][some]
+            self._delta(l, U)
+        for l in range(1, depth + 1):
+            self._gradients(l, spread[l - 1], part(batch), gamma(batch), gamma(batch - 1))
+        self._update(start[now], apart, U)
+        return True
+
+    def _loss(self, y: Floats, output: tuple[Floats, Floats, Floats | None]) -> None:
+        local, T, B, top = self.local, self.T, self.B, f"s{self.local.layout.depth}"
+        a, _, a_bound = output
+        U, n = local.judge.unit, local.n
+        r = a - y
+        T["loss"][...] = np.square(r).sum() / n
+        B["loss"][...] = (local.terms + 4) * U * T["loss"]
+        np.multiply(2 / n, r, out=T[top])
+        np.multiply(4 * U, np.abs(T[top]), out=B[top])
+        if a_bound is not None:
+            B["loss"] += 2 / n * (np.abs(r) * a_bound).sum()
+            B[top] += 2 / n * a_bound
+
+    def _delta(self, l: int, U: float) -> None:
+        T, B, slope = self.T, self.B, self.local.slopes[l - 1]
+        s, s_bound, a, a_bound = T[f"s{l}"], B[f"s{l}"], T[f"a{l}"], B[f"a{l}"]
+        f_prime = np.asarray(slope.derivative(T[f"z{l}"], a))
+        delta, bound = T[f"delta{l}"], B[f"delta{l}"]
+        np.multiply(s, f_prime, out=delta)
+        np.multiply(s_bound, np.abs(f_prime), out=bound)
+        bound += U * np.abs(delta)
+        if not slope.exact_slope:
+            bound += np.abs(s) * slope.derivative_bound(a, f_prime, a_bound, U)
+        bound += 2 * self.local.judge.eta
+
+    def _gradients(
+        self, l: int, below: tuple[Floats, Floats, Floats | None], some: slice, g: float, g_sum: float
+    ) -> None:
+        T, B = self.T, self.B
+        delta, bound = T[f"delta{l}"], B[f"delta{l}"]
+        a, a_size, a_bound = below
+        delta_size = np.abs(delta) + bound
+        np.matmul(delta.T, a, out=T[f"dW{l}"])
+        np.matmul((bound[some] + g * delta_size[some]).T, a_size[some], out=B[f"dW{l}"])
+        if a_bound is not None:
+            B[f"dW{l}"] += np.abs(delta[some]).T @ a_bound[some]
+        T[f"db{l}"][:, 0] = delta.sum(axis=0)
+        B[f"db{l}"][:, 0] = bound.sum(axis=0) + g_sum * delta_size.sum(axis=0)
+
+    def _update(self, parameters: Floats, apart: Floats, U: float) -> None:
+        local = self.local
+        gradients, after = local.layout.block("gradients"), local.layout.block("next")
+        truth, bound, lr = self.truth[after], self.bound[after], abs(local.lr)
+        np.multiply(-local.lr, self.truth[gradients], out=truth)
+        truth += parameters
+        np.multiply(lr, self.bound[gradients], out=bound)
+        bound += apart
+        bound += (local.lr_bound + U * lr) * np.abs(self.truth[gradients]) + U * np.abs(truth)
+        bound += 2 * local.judge.eta
