@@ -46,7 +46,7 @@ class Local:
         return {name: self.layout.segments[name].of(flat) for name in self.layout.judged}
 
     def evaluate(self, flat: Floats, size: Floats) -> None:
-        """Fill `truth` and `bound` from both sides' numbers `flat` and their magnitudes `size`, (2, all)."""
+        """Fill `truth` and `bound` from both sides' numbers and their magnitudes, (2, all)."""
         layout, judge, T, B = self.layout, self.judge, self.T, self.B
         U, gamma, eta, batch = judge.unit, judge.gamma, judge.eta, layout.batch
         X, M = layout.views(flat), layout.views(size)

@@ -54,6 +54,8 @@ class Together:
             if a_bound is not None:
                 Bz += a_bound[:, some] @ M[W][:, some].T
             Bz += (view(apart, f"b{l}") + g * view(reach, f"b{l}")).T
+            if not Bz.max() <= 1:
+                return False  # so loose that the plain path may not be able to tell: let it say so
             slope, T_a, B_a = local.slopes[l - 1], T[f"a{l}"], B[f"a{l}"]
             T_a[...] = slope.function(z)
             f_prime = slope.derivative(z, T_a)
