@@ -20,8 +20,8 @@ Bools = npt.NDArray[np.bool_]
 SHRINK = 1 - 2.0**-20
 """Covers the rounding of the cheap bounds' own evaluation, which must not come out above the plain ones."""
 
-TINY = 1e-300
-"""Keeps 0/0 at 0: far below the plain path's underflow allowance wherever a product could underflow."""
+CHUNK = 1 << 13
+"""Numbers of each side judged at a time, so that they stay in the processor's cache."""
 
 HARMLESS = 1e15
 """With all numbers below this, no sum of products of a step comes near float32's largest."""
@@ -60,6 +60,10 @@ class CheapExaminer:
 
     def examine(self, ours: Trace, theirs: Trace) -> Shares | None:
         """The shares of an accepted step, or None: then the plain path must judge it."""
+        with np.errstate(all="ignore"):  # 0/0 is no share, and what overflows is not accepted
+            return self._examine(ours, theirs)
+
+    def _examine(self, ours: Trace, theirs: Trace) -> Shares | None:
         layout, made = self.layout, self.layout.made
         traces = (ours, theirs)
         if not all(layout.gather(t, self.flat[i], self._dtype) for i, t in enumerate(traces)):
@@ -68,9 +72,10 @@ class CheapExaminer:
         data = layout.segments["x"].start
         if not np.array_equal(flat[0, data:], flat[1, data:]):
             return None  # the sides were not given the same data
-        np.abs(flat, out=self.size)
-        if not self.size.max() < HARMLESS:  # also for NaN
-            return None
+        for start in range(0, flat.shape[1], CHUNK):
+            some = slice(start, start + CHUNK)
+            if not np.abs(flat[:, some], out=self.size[:, some]).max() < HARMLESS:  # also for NaN
+                return None
         self.local.evaluate(flat, self.size)
         observed = flat[:, made]
         certificates = self._shares(observed, self.local.truth, self.local.bound)
@@ -98,9 +103,11 @@ class CheapExaminer:
     def _shares(self, observed: Floats, truth: Floats, bound: Floats) -> Floats:
         """Max |observed − truth| / bound over each tensor of each side: (2, tensors)."""
         work = self._work
-        np.subtract(observed, truth, out=work)
-        np.abs(work, out=work)
-        limit = bound * SHRINK
-        limit += TINY
-        np.divide(work, limit, out=work)
-        return np.maximum.reduceat(work, self.layout.starts, axis=1)
+        for start in range(0, work.shape[1], CHUNK):
+            some = slice(start, start + CHUNK)
+            used = np.subtract(observed[:, some], truth[:, some], out=work[:, some])
+            np.abs(used, out=used)
+            np.divide(used, bound[:, some], out=used)
+        # 0/0 is NaN, and no share: the number is the truth. Other NaNs were turned away before.
+        shares = np.fmax.reduceat(work, self.layout.starts, axis=1)
+        return np.nan_to_num(shares, copy=False, nan=0.0, posinf=np.inf) / SHRINK

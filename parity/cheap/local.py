@@ -14,13 +14,13 @@ from parity.cheap.layout import Floats, Layout
 from parity.cheap.slopes import SLOPES
 from reference.architecture import Architecture
 
-PART = 64
-"""Terms of a sum whose magnitudes are added up; sums up to four times as long are taken whole."""
+PART, AT_LEAST, WHOLE_UP_TO = 8, 32, 48
+"""Of a long sum, one term in PART is added up for its magnitude, and no fewer; a short one whole."""
 
 
 def part(terms: int) -> slice:
     """Which of a sum's terms are added up for its magnitude: a part of them bounds it from below."""
-    return slice(None) if terms <= 4 * PART else slice(0, PART)
+    return slice(None) if terms <= WHOLE_UP_TO else slice(0, max(AT_LEAST, terms // PART))
 
 
 def turned(x: Floats) -> Floats:
@@ -39,6 +39,7 @@ class Local:
         size = layout.made.stop
         self.truth, self.bound = np.zeros((2, size)), np.zeros((2, size))
         self.T, self.B = self._made(self.truth), self._made(self.bound)
+        self._spare = np.zeros((2, size))
         rounded_lr = float(judge.dtype.type(lr))
         self.lr_bound = 0.0 if rounded_lr == lr else judge.u * abs(lr)
 
@@ -100,7 +101,8 @@ class Local:
         """γ Σ|terms| + underflows; of a sum taken in part, |Σ| may bound the magnitude better."""
         magnitude = self.B[name]
         if not whole:
-            np.maximum(magnitude, np.abs(self.T[name]), out=magnitude)
+            total = np.abs(self.T[name], out=self.layout.segments[name].of(self._spare))
+            np.maximum(magnitude, total, out=magnitude)
         magnitude *= gamma
         magnitude += underflow
 
@@ -112,5 +114,7 @@ class Local:
         np.multiply(-self.lr, flat[:, gradients], out=truth)
         truth += flat[:, now]
         np.multiply(self.lr_bound + U * abs(self.lr), size[:, gradients], out=bound)
-        bound += U * np.abs(truth)
+        size_of_truth = np.abs(truth, out=self._spare[:, after])
+        size_of_truth *= U
+        bound += size_of_truth
         bound += 2 * self.judge.eta

@@ -46,8 +46,11 @@ class Together:
             W, z, Bz = f"W{l}", T[f"z{l}"], B[f"z{l}"]
             k = X[W].shape[1]
             some = part(k)
-            np.matmul(a, X[W].T, out=z)
-            z += X[f"b{l}"].T
+            if l == 1:
+                np.copyto(z, local.T["z1"][0])  # the same W, b and x: the first gate has it
+            else:
+                np.matmul(a, X[W].T, out=z)
+                z += X[f"b{l}"].T
             g = gamma(k + 1)
             wide = view(apart, W)[:, some] + g * view(reach, W)[:, some]
             np.matmul(a_size[:, some], wide.T, out=Bz)
@@ -59,7 +62,7 @@ class Together:
             slope, T_a, B_a = local.slopes[l - 1], T[f"a{l}"], B[f"a{l}"]
             T_a[...] = slope.function(z)
             f_prime = slope.derivative(z, T_a)
-            near = 2 * max(1, k // PART)  # the plain path's bound is at most so many times this one
+            near = 2 * PART  # the plain path's bound is at most so many times this one
             if slope is SLOPES["relu"] and bool(np.any(np.abs(z) <= near * Bz)):
                 return False  # perhaps at a kink: the plain path decides, and counts what it cannot
             np.multiply(Bz, np.abs(f_prime), out=B_a)
@@ -130,5 +133,10 @@ class Together:
         truth += parameters
         np.multiply(lr, self.bound[gradients], out=bound)
         bound += apart
-        bound += (local.lr_bound + U * lr) * np.abs(self.truth[gradients]) + U * np.abs(truth)
+        size = np.abs(self.truth[gradients])
+        size *= local.lr_bound + U * lr
+        bound += size
+        np.abs(truth, out=size)
+        size *= U
+        bound += size
         bound += 2 * local.judge.eta
