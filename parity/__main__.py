@@ -16,9 +16,11 @@ def main() -> None:
 
 
 def _run(arguments: list[str]) -> int:
+    from parity import kernel
     from parity.cli import app
     from parity.errors import EnvironmentUnfit, QuestionError
 
+    kernel.choose()  # before anything imports numpy
     try:
         return int(app(arguments, prog_name="parity", standalone_mode=False) or 0)
     except QuestionError as error:

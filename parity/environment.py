@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_info
 
+from parity import kernel
 from parity.arithmetic import flushes_subnormals, wide_longdouble
 from parity.result import Fact
 
@@ -32,7 +33,7 @@ def environment() -> dict[str, Fact]:
             facts["blas"] = f"{pool.get('internal_api')} {pool.get('version')}"
             facts["blas_kernel"] = pool.get("architecture")
             facts["blas_threads"] = pool.get("num_threads")
-    facts["OPENBLAS_CORETYPE"] = os.environ.get("OPENBLAS_CORETYPE")
+    facts["blas_kernel_chosen_by"] = kernel.chosen_by()
     facts["flushes_subnormals"] = flushes_subnormals(np.float32) or flushes_subnormals(np.float64)
     facts["longdouble_judges_float64"] = wide_longdouble()
     facts |= _torch()

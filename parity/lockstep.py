@@ -95,7 +95,7 @@ def lockstep(
 
     `cheaply` False asks the plain path about every step; verdicts are the same (see `parity.cheap`).
     """
-    gates = _Gates(case, [side.name for side in sides], cheaply=cheaply)
+    gates = Gates(case, [side.name for side in sides], cheaply=cheaply)
     certify = certify or Certify()
     ledger = gates.ledger
     losses: dict[str, list[float]] = {}
@@ -118,10 +118,10 @@ def lockstep(
     return Walk(ledger, step + 1, losses)
 
 
-class _Gates:
+class Gates:
     """Both gates and the links, over the steps of one walk."""
 
-    def __init__(self, case: Case, sides: Sequence[str], *, cheaply: bool) -> None:
+    def __init__(self, case: Case, sides: Sequence[str], *, cheaply: bool = True) -> None:
         self.case, self.ledger = case, Ledger()
         self.certifier = Certifier(case.architecture)
         self.links = {name: Links(case.parameters) for name in sides}

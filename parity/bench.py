@@ -1,0 +1,175 @@
+"""How fast: engine against torch eager, and the lockstep against both, as ratios measured in one run.
+
+Absolute times mean little on shared machines. Each round times everybody in turn, and a ratio is
+taken within its round; the median over rounds is the figure, its spread stands beside it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+import torch
+
+from parity.case import Case
+from parity.lockstep import Gates, Reference, Side
+from parity.peers import peers
+from parity.twin import MODULES, Twin
+from reference.architecture import architecture
+
+ROUNDS = 15
+WARM_UP = 3
+ROUND_SECONDS = 0.02
+"""About how long one contestant runs in one round, at least one step."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """A network and a batch, and the ratios to reach (shared figures of the field, see the report)."""
+
+    layers: tuple[int, ...]
+    batch: int
+    engine: float
+    lockstep: float
+    certified: float | None
+
+
+SIZES = {
+    "tiny": Size((2, 3, 1), 4, 0.20, 1.25, None),
+    "digits": Size((64, 32, 10), 32, 0.22, 1.25, 5),
+    "mnist": Size((784, 128, 64, 10), 64, 0.75, 1.2, 5),
+    "wide": Size((1024, 1024, 1024, 10), 256, 0.95, 1.1, 5),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One ratio."""
+
+    size: str
+    dtype: str
+    what: str
+    median: float
+    min: float
+    max: float
+    reach: float | None = None
+    microseconds: float = 0.0  # the numerator's median time of one step
+
+    def to_json(self) -> dict[str, str | float]:
+        """The row as `parity-bench/1` has it."""
+        ratios = {"median": self.median, "min": self.min, "max": self.max}
+        return {"size": self.size, "dtype": self.dtype, "what": self.what, **ratios}
+
+
+def measure(name: str, dtype: str, activation: str, *, with_peers: bool = True) -> Iterator[Row]:
+    """The ratios of one size. Rows come when the size is done; Ctrl-C in between loses only this size."""
+    size, case = SIZES[name], bench_case(SIZES[name], dtype, activation)
+    x, y = case.x, case.y
+    engine, eager = Reference(case), _eager(case)
+    pair_engine, pair_eager = Reference(case), _eager(case)
+    plain, certified = _walk(case, certified=False), _walk(case, certified=True)
+
+    def alternated() -> None:
+        pair_eager()
+        pair_engine.step(x, y)
+
+    contestants: dict[str, Callable[[], object]] = {
+        "torch": eager,
+        "engine": lambda: engine.step(x, y),
+        "plain": alternated,
+        "lockstep": plain,
+        "certified": certified,
+    }
+    if with_peers:
+        contestants |= peers(case)
+    with np.errstate(all="ignore"):
+        rounds = _rounds(contestants)
+    asked: list[tuple[str, str, float | None]] = [
+        ("engine", "torch", size.engine),
+        ("lockstep", "plain", size.lockstep),
+        ("certified", "plain", size.certified),
+    ]
+    asked += [("engine", peer, None) for peer in contestants if peer not in _OURS]
+    for over, under, reach in asked:
+        ratios = [one[over] / one[under] for one in rounds]
+        step = median(one[over] for one in rounds) * 1e6
+        what = f"{over}/{under}"
+        yield Row(name, dtype, what, median(ratios), min(ratios), max(ratios), reach, step)
+
+
+_OURS = ("torch", "engine", "plain", "lockstep", "certified")
+
+
+def bench_case(size: Size, dtype: str, activation: str) -> Case:
+    """Random data for a size; a small rate, so that it stays finite for as long as anybody measures."""
+    shape = architecture(size.layers, activation, np.dtype(dtype))
+    random = np.random.default_rng(0)
+    x = np.ascontiguousarray(random.random((size.batch, size.layers[0])).astype(dtype)).T
+    y = np.ascontiguousarray(random.random((size.batch, size.layers[-1])).astype(dtype)).T
+    return Case(shape, shape.initial_parameters(0), x, y, lr=0.01, steps=1)
+
+
+def contestant(name: str, case: Case) -> Callable[[], object]:
+    """One of ours by name, for measuring its memory alone."""
+    if name == "engine":
+        engine = Reference(case)
+        return lambda: engine.step(case.x, case.y)
+    if name == "torch":
+        return _eager(case)
+    return _walk(case, certified=name == "certified")
+
+
+def _eager(case: Case) -> Callable[[], None]:
+    """PyTorch as everybody writes it: Sequential, MSELoss, zero_grad, backward, step."""
+    shape = case.architecture
+    dtype = torch.float64 if shape.dtype == np.float64 else torch.float32
+    modules: list[torch.nn.Module] = []
+    for fan_in, fan_out, f in zip(shape.layers, shape.layers[1:], shape.activations, strict=False):
+        modules += [torch.nn.Linear(fan_in, fan_out, dtype=dtype), MODULES[f.name]()]
+    model, loss = torch.nn.Sequential(*modules), torch.nn.MSELoss()
+    optimizer = torch.optim.SGD(model.parameters(), lr=case.lr)
+    x, y = torch.from_numpy(case.x.T), torch.from_numpy(case.y.T)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        loss(model(x), y).backward()
+        optimizer.step()
+
+    return step
+
+
+def _walk(case: Case, *, certified: bool) -> Callable[[], float]:
+    """One step of the lockstep, with both gates on every number or with the links alone."""
+    sides: list[Side] = [Reference(case), Twin(case.architecture, case.parameters, case.lr)]
+    gates = Gates(case, [side.name for side in sides])
+    steps = iter(range(10**9))
+
+    def step() -> float:
+        traces = {side.name: side.step(case.x, case.y) for side in sides}
+        return gates.ask(next(steps), traces, case.x.shape[1], certified=certified)
+
+    return step
+
+
+def _rounds(contestants: dict[str, Callable[[], object]]) -> list[dict[str, float]]:
+    """Seconds of one step, of everybody, in each round."""
+    repeats: dict[str, int] = {}
+    for name, step in contestants.items():
+        for _ in range(WARM_UP):
+            step()
+        start = time.perf_counter()
+        step()
+        repeats[name] = max(1, int(ROUND_SECONDS / (time.perf_counter() - start)))
+    rounds = []
+    for _ in range(ROUNDS):
+        times: dict[str, float] = {}
+        for name, step in contestants.items():
+            start = time.perf_counter()
+            for _ in range(repeats[name]):
+                step()
+            times[name] = (time.perf_counter() - start) / repeats[name]
+        rounds.append(times)
+    return rounds

@@ -1,0 +1,62 @@
+"""`parity bench`: how fast, as ratios measured in one run."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from parity.commands import options
+
+HELP = """Measure the engine against torch eager, and the lockstep against both steps alternated.
+
+Ratios within interleaved rounds of one process, one thread each: median, smallest, largest. What is
+not installed (jax, scikit-learn, a C++ compiler for torch.compile) is named as absent.
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    app.command("bench", help=HELP)(bench)
+
+
+def bench(
+    sizes: Annotated[
+        str, typer.Option(metavar="NAME,…", help="Of tiny, digits, mnist, wide.")
+    ] = "tiny,digits,mnist,wide",
+    dtype: Annotated[str, typer.Option(metavar="float32|float64", help="Number format.")] = "float32",
+    activation: Annotated[str, typer.Option(metavar="NAME", help="Activation of all layers.")] = "sigmoid",
+    no_peers: Annotated[bool, typer.Option("--no-peers", help="Leave other programs out.")] = False,
+    json: options.Json = None,
+    threads: options.Threads = 1,
+) -> int:
+    from parity.errors import QuestionError
+    from parity.files import writable
+
+    names = [name.strip() for name in sizes.split(",")]
+    if json:
+        writable(json)
+    if dtype not in ("float32", "float64"):
+        raise QuestionError(f"--dtype {dtype}: known: float32, float64")
+
+    from parity import bench as benchmark
+    from parity.bench_report import publish
+    from parity.cheap.slopes import SLOPES
+    from parity.console import console
+
+    for name in names:
+        if name not in benchmark.SIZES:
+            raise QuestionError(f"--sizes {name}: known: {', '.join(benchmark.SIZES)}")
+    if activation not in SLOPES:
+        raise QuestionError(f"--activation {activation}: known: {', '.join(SLOPES)}")
+    from parity.environment import environment
+    from parity.threads import limited
+
+    rows: list[benchmark.Row] = []
+    with limited(threads):
+        for name in names:
+            console(stderr=True).print(f"measuring {name} …", style="dim")
+            rows += benchmark.measure(name, dtype, activation, with_peers=not no_peers)
+        facts = environment()
+    publish(rows, facts, json, dtype, activation)
+    return 0
