@@ -90,6 +90,8 @@ def show_result(result: Result, lang: str, *, stderr: bool = False) -> None:
     vacuous = [f"{row.formula} {row.layer} ({row.side})" for row in result.formulas if row.vacuous]
     if vacuous:
         out.print(say["run.vacuous_note"].format(names=", ".join(vacuous)))
+    if result.certified != "every step":
+        out.print(say["run.certified"].format(what=result.certified))
     out.print(say["run.contract"].format(**result.contract))
     if result.reason:
         out.print(result.reason, markup=False)

@@ -18,6 +18,7 @@ import numpy as np
 from parity.case import Case
 from parity.certificate import Certifier, Finding, Verdict
 from parity.cheap import CheapExaminer, Shares, knows
+from parity.errors import QuestionError
 from parity.ledger import Ledger
 from parity.links import Links
 from parity.sidebyside import side_by_side
@@ -77,6 +78,21 @@ class Certify:
 
     def __init__(self, every: int = 1) -> None:
         self.every = every
+
+    @classmethod
+    def parse(cls, text: str) -> Certify:
+        """`every`, `last`, or K. Raises QuestionError for anything else."""
+        named = {"every": 1, "last": 0}
+        if text in named:
+            return cls(named[text])
+        if not text.isdecimal() or int(text) == 0:
+            raise QuestionError(f"--certify {text}: expected every, last or a number from 1")
+        return cls(int(text))
+
+    def __str__(self) -> str:
+        return {0: "the last step", 1: "every step"}.get(
+            self.every, f"every {self.every}th step and the last"
+        )
 
     def wants(self, step: int, steps: int) -> bool:
         return step + 1 == steps or (self.every > 0 and step % self.every == 0)

@@ -47,7 +47,10 @@ class FormulaRow(_Model):
     layer: int
     side: str
     verdict: Verdict
-    worst_ratio: float
+    worst_ratio: float = Field(
+        description="the largest share of its bound that a number used; where a step was accepted "
+        "cheaply, an upper bound of it"
+    )
     numbers: int
     undecided: int
     vacuous: bool = Field(description="true when no step could have told a wrong formula from a right one")
@@ -97,6 +100,7 @@ class Result(_Model):
     schema_name: Literal["parity-result/1"] = Field(default="parity-result/1", alias="schema")
     verdict: Literal["match", "mismatch", "undecided"]
     steps: int
+    certified: str = Field("every step", description="which steps the two gates were asked about")
     tensors_compared: int
     numbers_compared: int
     undecided: int = 0

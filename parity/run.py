@@ -12,7 +12,7 @@ from parity.config import Config
 from parity.datasets import accuracy
 from parity.environment import environment, unfit
 from parity.errors import EnvironmentUnfit
-from parity.lockstep import Observer, Reference, Walk, lockstep
+from parity.lockstep import Certify, Observer, Reference, Walk, lockstep
 from parity.result import Fact, Result, Witness
 from parity.threads import limited
 from reference.arrays import Array
@@ -23,6 +23,7 @@ def run(
     observers: Callable[[Case], Sequence[Observer]] = lambda case: (),
     *,
     keep_going: bool = False,
+    certify: Certify | None = None,
     threads: int = 1,
     witness: bool = False,
     reproduce: str | None = None,
@@ -43,14 +44,14 @@ def run(
     with limited(threads):  # again: importing torch brought its own pools
         facts = environment()
         reference, twin = Reference(case), Twin(case.architecture, case.parameters, case.lr)
-        walk = lockstep(case, [reference, twin], observers(case), keep_going=keep_going)
+        walk = lockstep(case, [reference, twin], observers(case), keep_going=keep_going, certify=certify)
         shares = _accuracy(case, {"reference": reference.network.forward, "torch": twin.predict})
         third = None
         if witness:
             from parity.witness import testify
 
             third = testify(case)
-    return _result(config, case, walk, facts, shares, third, reproduce)
+    return _result(config, case, walk, facts, shares, third, reproduce, str(certify or Certify()))
 
 
 def contract(judge: Arithmetic) -> dict[str, Fact]:
@@ -90,6 +91,7 @@ def _result(
     shares: dict[str, float],
     witness: Witness | None,
     reproduce: str | None,
+    certified: str,
 ) -> Result:
     ledger = walk.ledger
     verdict = "undecided" if walk.diverged and not ledger.mismatch else ledger.verdict
@@ -104,6 +106,7 @@ def _result(
     return Result(
         verdict="mismatch" if wrong_witness else verdict,
         steps=walk.steps,
+        certified=certified,
         tensors_compared=ledger.tensors,
         numbers_compared=ledger.numbers,
         undecided=ledger.undecided,

@@ -49,6 +49,14 @@ def run(
             rich_help_panel=options.TRAINING,
         ),
     ] = False,
+    certify: Annotated[
+        str,
+        typer.Option(
+            metavar="every|K|last",
+            help="Ask both gates after every step, every K-th, or the last; steps are always linked.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = "every",
     json: options.Json = None,
     trace: Annotated[
         Path | None,
@@ -80,11 +88,12 @@ def run(
     from parity.case import Case
     from parity.console import progress, show_result
     from parity.files import writable, write_text
-    from parity.lockstep import Observer
+    from parity.lockstep import Certify, Observer
     from parity.run import run as run_case
     from parity.texts import catalogue
     from parity.tracefile import TraceRecorder
 
+    chosen = Certify.parse(certify)
     catalogue(lang)  # an unknown language is said before the work, not after
     asked = options.read_config(config, {**given, "steps": steps})
     for path in (json, str(trace) if trace else None):
@@ -103,6 +112,7 @@ def run(
             asked,
             observers,
             keep_going=keep_going,
+            certify=chosen,
             threads=threads,
             witness=witness,
             reproduce=options.reproduction("run", config, given),

@@ -115,6 +115,8 @@ WRONG_OPTIONS = [
     (["--json", "no/such/folder/r.json"], "no/such/folder"),
     (["--trace", "no/such/folder/t.safetensors"], "no/such/folder"),
     (["--nonsense"], "--nonsense"),
+    (["--certify", "sometimes"], "--certify"),
+    (["--certify", "0"], "--certify"),
     (["--threads", "0"], "--threads"),
     (["--trace", "t.safetensors", "--steps", "100000000"], "--trace-every"),
 ]
@@ -191,6 +193,18 @@ def test_options_win_over_the_file_and_the_file_over_defaults(ask, tmp_path):
     config = json.loads(out)["config"]
     assert code == 0
     assert (config["data"], config["steps"], config["lr"], config["batch"]) == ("iris", 2, 0.25, 7)
+
+
+@pytest.mark.parametrize(
+    ("certify", "tensors"), [("every", 6), ("2", 4), ("4", 3), ("last", 1)], ids=["every", "2", "4", "last"]
+)
+def test_fewer_certificates_are_counted_and_stated(ask, certify, tensors):
+    words = ["run", "--data", "xor", "--steps", "6", "--json", "-"]
+    everything = json.loads(ask(*words)[1])
+    some = json.loads(ask(*words, "--certify", certify)[1])
+    assert some["verdict"] == "match"
+    assert some["tensors_compared"] * 6 == everything["tensors_compared"] * tensors
+    assert (some["certified"] == "every step") == (certify == "every")
 
 
 def test_divergence_of_training_is_undecided_and_says_so(ask):
