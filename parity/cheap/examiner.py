@@ -54,7 +54,7 @@ class CheapExaminer:
         self.local = Local(architecture, self.layout, judge, lr)
         self.together = Together(self.local)
         self._dtype = np.dtype(architecture.dtype)
-        self.flat, self.size = np.zeros((2, self.layout.size)), np.zeros((2, self.layout.size))
+        self.flat, self.size = self.local.flat, self.local.size
         self._work = np.zeros((2, self.layout.made.stop))
         self._telling = np.zeros((2, len(self.layout.judged)), dtype=bool)
 
@@ -76,10 +76,10 @@ class CheapExaminer:
             some = slice(start, start + CHUNK)
             if not np.abs(flat[:, some], out=self.size[:, some]).max() < HARMLESS:  # also for NaN
                 return None
-        self.local.evaluate(flat, self.size)
+        self.local.evaluate()
         observed = flat[:, made]
         certificates = self._shares(observed, self.local.truth, self.local.bound)
-        if not certificates.max() <= 1 or not self.together.evaluate(flat, self.size):
+        if not certificates.max() <= 1 or not self.together.evaluate():
             return None
         pairs = self._shares(observed, self.together.truth[None], self.together.bound[None])
         if not pairs.max() <= 1:

@@ -36,21 +36,24 @@ class Local:
         self.slopes = [SLOPES[f.name] for f in architecture.activations]
         self.n = architecture.n(layout.batch)
         self.terms = architecture.layers[-1] * layout.batch
+        self.flat, self.size = np.zeros((2, layout.size)), np.zeros((2, layout.size))
+        self.X, self.M = layout.views(self.flat), layout.views(self.size)  # numbers, magnitudes
         size = layout.made.stop
         self.truth, self.bound = np.zeros((2, size)), np.zeros((2, size))
         self.T, self.B = self._made(self.truth), self._made(self.bound)
         self._spare = np.zeros((2, size))
+        self._spares = self._made(self._spare)
         rounded_lr = float(judge.dtype.type(lr))
         self.lr_bound = 0.0 if rounded_lr == lr else judge.u * abs(lr)
 
     def _made(self, flat: Floats) -> dict[str, Floats]:
         return {name: self.layout.segments[name].of(flat) for name in self.layout.judged}
 
-    def evaluate(self, flat: Floats, size: Floats) -> None:
-        """Fill `truth` and `bound` from both sides' numbers and their magnitudes, (2, all)."""
+    def evaluate(self) -> None:
+        """Fill `truth` and `bound` from both sides' numbers `flat` and their magnitudes `size`."""
         layout, judge, T, B = self.layout, self.judge, self.T, self.B
         U, gamma, eta, batch = judge.unit, judge.gamma, judge.eta, layout.batch
-        X, M = layout.views(flat), layout.views(size)
+        X, M = self.X, self.M
         depth = layout.depth
         for l in range(1, depth + 1):
             below, W = ("x" if l == 1 else f"a{l - 1}"), f"W{l}"
@@ -95,20 +98,20 @@ class Local:
             T[f"db{l}"][..., 0] = X[delta].sum(axis=1)
             B[f"db{l}"][..., 0] = M[delta].sum(axis=1)
             self._close_sum(f"db{l}", gamma(batch - 1), 2 * (batch - 1) * eta, whole=True)
-        self._update(flat, size)
+        self._update()
 
     def _close_sum(self, name: str, gamma: float, underflow: float, *, whole: bool) -> None:
         """γ Σ|terms| + underflows; of a sum taken in part, |Σ| may bound the magnitude better."""
         magnitude = self.B[name]
         if not whole:
-            total = np.abs(self.T[name], out=self.layout.segments[name].of(self._spare))
+            total = np.abs(self.T[name], out=self._spares[name])
             np.maximum(magnitude, total, out=magnitude)
         magnitude *= gamma
         magnitude += underflow
 
-    def _update(self, flat: Floats, size: Floats) -> None:
+    def _update(self) -> None:
         """W − η g for all parameters at once: u|T| + u|η g|, once more for an η that is no float32."""
-        layout, U = self.layout, self.judge.unit
+        layout, U, flat, size = self.layout, self.judge.unit, self.flat, self.size
         gradients, after, now = (layout.block(kind) for kind in ("gradients", "next", "parameters"))
         truth, bound = self.truth[:, after], self.bound[:, after]
         np.multiply(-self.lr, flat[:, gradients], out=truth)

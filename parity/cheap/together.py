@@ -19,26 +19,25 @@ class Together:
 
     def __init__(self, local: Local) -> None:
         self.local = local
-        size = local.layout.made.stop
+        layout = local.layout
+        size = layout.made.stop
         self.truth, self.bound = np.zeros(size), np.zeros(size)
-        made = local.layout.judged
-        self.T = {name: local.layout.segments[name].of(self.truth) for name in made}
-        self.B = {name: local.layout.segments[name].of(self.bound) for name in made}
+        self.X, self.M = layout.views(local.flat[0]), layout.views(local.size[0])
+        self.apart, self.reach = np.zeros(layout.size), np.zeros(layout.size)  # B_W, and |W| + B_W
+        self.D, self.R = layout.views(self.apart), layout.views(self.reach)
+        self.T = {name: layout.segments[name].of(self.truth) for name in layout.judged}
+        self.B = {name: layout.segments[name].of(self.bound) for name in layout.judged}
 
-    def evaluate(self, flat: Floats, size: Floats) -> bool:
+    def evaluate(self) -> bool:
         """Fill `truth` and `bound`; False where a ReLU's sign may not be told: the plain path counts it."""
         local, layout, T, B = self.local, self.local.layout, self.T, self.B
         U, gamma, batch, depth = local.judge.unit, local.judge.gamma, layout.batch, layout.depth
         now = layout.block("parameters")
-        apart = np.abs(flat[0, now] - flat[1, now])
-        start = flat[0]
-        reach = size[0, now] + apart  # |W| + B_W
-        X, M = layout.views(start), layout.views(size[0])
-        P = {name: (layout.segments[name], X[name]) for name in X if name[0] in "Wb" and "_" not in name}
-
-        def view(values: Floats, name: str) -> Floats:
-            segment = P[name][0]
-            return values[segment.start - now.start : segment.stop - now.start].reshape(segment.shape)
+        flat, apart, reach = local.flat, self.apart, self.reach
+        np.subtract(flat[0, now], flat[1, now], out=apart[now])
+        np.abs(apart[now], out=apart[now])
+        np.add(local.size[0, now], apart[now], out=reach[now])
+        X, M, D, R = self.X, self.M, self.D, self.R
 
         a, a_size, a_bound = X["x"], M["x"], None
         spread: dict[int, tuple[Floats, Floats, Floats | None]] = {0: (a, a_size, None)}
@@ -52,11 +51,11 @@ class Together:
                 np.matmul(a, X[W].T, out=z)
                 z += X[f"b{l}"].T
             g = gamma(k + 1)
-            wide = view(apart, W)[:, some] + g * view(reach, W)[:, some]
+            wide = D[W][:, some] + g * R[W][:, some]
             np.matmul(a_size[:, some], wide.T, out=Bz)
             if a_bound is not None:
                 Bz += a_bound[:, some] @ M[W][:, some].T
-            Bz += (view(apart, f"b{l}") + g * view(reach, f"b{l}")).T
+            Bz += (D[f"b{l}"] + g * R[f"b{l}"]).T
             if not Bz.max() <= 1:
                 return False  # so loose that the plain path may not be able to tell: let it say so
             slope, T_a, B_a = local.slopes[l - 1], T[f"a{l}"], B[f"a{l}"]
@@ -78,12 +77,12 @@ class Together:
                 some, g = part(k), gamma(k)
                 np.matmul(T[up], X[W], out=T[f"s{l}"])
                 up_size = np.abs(T[up][:, some]) + B[up][:, some]
-                np.matmul(up_size, view(apart, W)[some] + g * view(reach, W)[some], out=B[f"s{l}"])
+                np.matmul(up_size, D[W][some] + g * R[W][some], out=B[f"s{l}"])
                 B[f"s{l}"] += B[up][:, some] @ M[W][some]
             self._delta(l, U)
         for l in range(1, depth + 1):
             self._gradients(l, spread[l - 1], part(batch), gamma(batch), gamma(batch - 1))
-        self._update(start[now], apart, U)
+        self._update(flat[0, now], apart[now], U)
         return True
 
     def _loss(self, y: Floats, output: tuple[Floats, Floats, Floats | None]) -> None:
