@@ -6,60 +6,95 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rich.table import Table
 
 from parity.bench import SIZES, Row, bench_case, contestant
 from parity.console import console
-from parity.files import write_text
 from parity.peers import absent
 from parity.result import Fact
 
 MEASURED = ("engine", "torch", "lockstep", "certified")
 STEPS = 5
+COLUMNS = ("size", "ratio", "median", "min", "max", "to reach", "µs a step")
+MACHINE = (
+    "processor",
+    "cores",
+    "blas",
+    "blas_kernel",
+    "blas_kernel_chosen_by",
+    "blas_threads",
+    "numpy",
+    "torch",
+)
 
 
-def publish(
-    rows: Sequence[Row], facts: dict[str, Fact], path: str | None, dtype: str, activation: str
-) -> None:
-    """Print the table and write the JSON (`parity-bench/1`)."""
-    sizes = list(dict.fromkeys(row.size for row in rows))
-    memory = {size: peaks(size, dtype, activation) for size in sizes}
-    if path:
+@dataclass(frozen=True)
+class Report:
+    """Everything one benchmark found."""
+
+    rows: Sequence[Row]
+    memory: dict[str, dict[str, float]]
+    facts: dict[str, Fact]
+    command: str
+
+    def to_json(self) -> str:
+        """`parity-bench/1`."""
         content = {
             "schema": "parity-bench/1",
-            "rows": [row.to_json() for row in rows],
-            "peak_memory_mib": memory,
+            "rows": [row.to_json() for row in self.rows],
+            "peak_memory_mib": self.memory,
             "absent": absent(),
-            "environment": facts,
+            "environment": self.facts,
         }
-        write_text(path, json.dumps(content, indent=2))
-    out = console(stderr=path == "-")
-    table = Table(title_justify="left")
-    for column in ("size", "ratio", "median", "min", "max", "to reach", "µs a step"):
-        table.add_column(column, justify="left" if column in ("size", "ratio") else "right")
-    for row in rows:
-        style = "green" if row.reach is None or row.median <= row.reach else "yellow"
-        numbers = (f"{value:.2f}" for value in (row.median, row.min, row.max))
-        reach = "–" if row.reach is None else f"{row.reach:g}"
-        table.add_row(row.size, row.what, *numbers, reach, f"{row.microseconds:.0f}", style=style)
-    out.print(table)
-    for size, peak in memory.items():
-        shown = ", ".join(f"{name} {mib:.0f}" for name, mib in peak.items())
-        out.print(f"peak memory of {size} in MiB: {shown}")
-    for peer, reason in absent().items():
-        out.print(f"absent: {peer} ({reason})")
-    named = (
-        "processor",
-        "cores",
-        "blas",
-        "blas_kernel",
-        "blas_kernel_chosen_by",
-        "blas_threads",
-        "numpy",
-        "torch",
-    )
-    out.print("; ".join(f"{name} {facts.get(name)}" for name in named), markup=False)
+        return json.dumps(content, indent=2)
+
+    def to_markdown(self) -> str:
+        """The page to commit: how it was made, the table, the machine."""
+        lines = [
+            "# Benchmark",
+            "",
+            f"Made by `{self.command}`. Ratios of step times within interleaved rounds of one process, one thread",
+            "each: median over rounds (smallest to largest). *plain* is the torch step and the engine step, alternated;",
+            "*lockstep* records and links both sides; *certified* asks both gates about every number of both sides.",
+            "",
+            f"| {' | '.join(COLUMNS)} |",
+            "|---|---|--:|--:|--:|--:|--:|",
+            *(f"| {' | '.join(cells(row))} |" for row in self.rows),
+            "",
+            *(f"* {line}" for line in self.notes()),
+        ]
+        return "\n".join(lines)
+
+    def notes(self) -> list[str]:
+        """Memory, absent peers, machine."""
+        lines = []
+        for size, peak in self.memory.items():
+            shown = ", ".join(f"{name} {mib:.0f}" for name, mib in peak.items())
+            lines.append(f"peak memory of {size} in MiB, imports included: {shown}")
+        lines += [f"absent: {peer} ({reason})" for peer, reason in absent().items()]
+        return [*lines, "; ".join(f"{name} {self.facts.get(name)}" for name in MACHINE)]
+
+    def show(self, *, stderr: bool) -> None:
+        """Print the table, and what else there is to know."""
+        out = console(stderr=stderr)
+        table = Table(title_justify="left")
+        for column in COLUMNS:
+            table.add_column(column, justify="left" if column in ("size", "ratio") else "right")
+        for row in self.rows:
+            reached = row.reach is None or row.median <= row.reach
+            table.add_row(*cells(row), style="green" if reached else "yellow")
+        out.print(table)
+        for line in self.notes():
+            out.print(line, markup=False)
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """A row of the table."""
+    numbers = (f"{value:.2f}" for value in (row.median, row.min, row.max))
+    reach = "–" if row.reach is None else f"{row.reach:g}"
+    return row.size, row.what, *numbers, reach, f"{row.microseconds:.0f}"
 
 
 def peaks(size: str, dtype: str, activation: str) -> dict[str, float]:

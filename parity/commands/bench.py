@@ -28,19 +28,23 @@ def bench(
     activation: Annotated[str, typer.Option(metavar="NAME", help="Activation of all layers.")] = "sigmoid",
     no_peers: Annotated[bool, typer.Option("--no-peers", help="Leave other programs out.")] = False,
     json: options.Json = None,
+    markdown: Annotated[
+        str | None, typer.Option(metavar="FILE.md", help="Write the table as a page.")
+    ] = None,
     threads: options.Threads = 1,
 ) -> int:
     from parity.errors import QuestionError
-    from parity.files import writable
+    from parity.files import writable, write_text
 
     names = [name.strip() for name in sizes.split(",")]
-    if json:
-        writable(json)
+    for path in (json, markdown):
+        if path:
+            writable(path)
     if dtype not in ("float32", "float64"):
         raise QuestionError(f"--dtype {dtype}: known: float32, float64")
 
     from parity import bench as benchmark
-    from parity.bench_report import publish
+    from parity.bench_report import Report, peaks
     from parity.cheap.slopes import SLOPES
     from parity.console import console
 
@@ -58,5 +62,12 @@ def bench(
             console(stderr=True).print(f"measuring {name} …", style="dim")
             rows += benchmark.measure(name, dtype, activation, with_peers=not no_peers)
         facts = environment()
-    publish(rows, facts, json, dtype, activation)
+    memory = {name: peaks(name, dtype, activation) for name in names}
+    command = f"parity bench --sizes {','.join(names)} --dtype {dtype} --activation {activation}"
+    report = Report(rows, memory, facts, command)
+    if json:
+        write_text(json, report.to_json())
+    if markdown:
+        write_text(markdown, report.to_markdown())
+    report.show(stderr="-" in (json, markdown))
     return 0

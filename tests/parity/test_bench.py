@@ -1,0 +1,44 @@
+"""The benchmark measures, and says what the contract says. No figure is asserted: machines are noisy."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from parity.__main__ import _run
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_bench(tmp_path, capsys, dtype):
+    file, page = tmp_path / "bench.json", tmp_path / "bench.md"
+    words = [
+        "--sizes",
+        "tiny",
+        "--no-peers",
+        "--json",
+        str(file),
+        "--markdown",
+        str(page),
+        "--dtype",
+        dtype,
+    ]
+    assert _run(["bench", *words]) == 0
+    assert "engine/torch" in capsys.readouterr().out
+    content = json.loads(file.read_text())
+    assert content["schema"] == "parity-bench/1"
+    assert [row["what"] for row in content["rows"]] == ["engine/torch", "lockstep/plain", "certified/plain"]
+    for row in content["rows"]:
+        assert (row["size"], row["dtype"]) == ("tiny", dtype)
+        assert 0 < row["min"] <= row["median"] <= row["max"]
+    assert content["environment"]["blas_kernel_chosen_by"]
+    assert "| tiny | engine/torch |" in page.read_text()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--sizes", "huge"], ["--dtype", "float16"], ["--activation", "gelu"], ["--json", "no/r.json"]],
+)
+def test_wrong_questions(capsys, words):
+    assert _run(["bench", *words]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
