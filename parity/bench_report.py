@@ -55,9 +55,9 @@ class Report:
         lines = [
             "# Benchmark",
             "",
-            f"Made by `{self.command}`. Ratios of step times within interleaved rounds of one process, one thread",
-            "each: median over rounds (smallest to largest). *plain* is the torch step and the engine step, alternated;",
-            "*lockstep* records and links both sides; *certified* asks both gates about every number of both sides.",
+            f"Made by `{self.command}`. Ratios of step times within interleaved rounds of one process,",
+            "one thread each: the median over rounds. *plain* is torch's step and the engine's, alternated;",
+            "*lockstep* records and links both; *certified* asks both gates about every number of both.",
             "",
             f"| {' | '.join(COLUMNS)} |",
             "|---|---|--:|--:|--:|--:|--:|",
