@@ -56,7 +56,7 @@ class Report:
             "# Benchmark",
             "",
             f"Made by `{self.command}`. Ratios of step times within interleaved rounds of one process,",
-            "one thread each: the median over rounds. *plain* is torch's step and the engine's, alternated;",
+            "one thread each: the median over rounds. *plain* is torch's step and the engine's in turn;",
             "*lockstep* records and links both; *certified* asks both gates about every number of both.",
             "",
             f"| {' | '.join(COLUMNS)} |",

@@ -20,6 +20,9 @@ Row: TypeAlias = Annotated[list[Number], Field(min_length=1)]
 Named: TypeAlias = str | dict[str, str | bool | float]
 """A name, or a table {name = "…", parameter = …} with PyTorch's parameters."""
 
+OPTIONS = {"data.name": "data", "data.path": "data"}
+"""Keys whose option has another name."""
+
 
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -122,12 +125,13 @@ def _one_line(error: ValidationError, path: Path | None, given: Mapping[str, Jso
     keys = [part for part in first["loc"] if not _is_union_tag(part)]
     dotted = ".".join(str(key) for key in keys[:2])
     if dotted in given:
-        where = f"--{str(keys[1]).replace('_', '-')}"
+        where = f"--{OPTIONS.get(dotted, str(keys[1]))}"
     else:
         where = f"{path or 'config'}: {_key(keys)}"
     found = first["input"]
+    hint = " or a file ending in .csv" if dotted == "data.name" else ""
     shown = f", not {found!r}" if isinstance(found, str | int | float) else ""
-    return f"{where}: {first['msg'].removeprefix('Value error, ')}{shown}"
+    return f"{where}: {first['msg'].removeprefix('Value error, ')}{hint}{shown}"
 
 
 def _is_union_tag(part: str | int) -> bool:

@@ -9,7 +9,7 @@ from reference.trace import Trace
 
 
 class Links:
-    """What one side's parameters were at the end of its last step, as bytes: −0 is not 0, a NaN is itself."""
+    """What one side's parameters were at the end of its last step, as bytes: −0 is not 0."""
 
     def __init__(self, parameters: Mapping[str, Array]) -> None:
         self._ended = {name: array.tobytes() for name, array in parameters.items()}

@@ -34,14 +34,12 @@ def run(
     config that does not fit its data, EnvironmentUnfit where torch is missing or set to lower precision.
     """
     case = build(config)
-    with limited(threads):
-        facts = environment()
-        problems = unfit(facts)
+    problems = unfit(environment())  # this brings torch in, with its own pools, before they are limited
     if problems:
         raise EnvironmentUnfit("; ".join(problems))
     from parity.twin import Twin
 
-    with limited(threads):  # again: importing torch brought its own pools
+    with limited(threads):
         facts = environment()
         reference, twin = Reference(case), Twin(case.architecture, case.parameters, case.lr)
         walk = lockstep(case, [reference, twin], observers(case), keep_going=keep_going, certify=certify)

@@ -27,6 +27,7 @@ def doctor(
     from parity.files import write_text
     from parity.threads import limited
 
+    environment()  # brings torch in, with its own pools, before they are limited
     with limited(threads):
         facts = environment()
         problems = unfit(facts)
