@@ -81,6 +81,8 @@ class CheapExaminer:
         certificates = self._shares(observed, self.local.truth, self.local.bound)
         if not certificates.max() <= 1 or not self.together.evaluate():
             return None
+        if not self.together.bound.max() < HARMLESS:
+            return None  # where a bound runs away the plain path counts what cannot be told; also for NaN
         pairs = self._shares(observed, self.together.truth[None], self.together.bound[None])
         if not pairs.max() <= 1:
             return None

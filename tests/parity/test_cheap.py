@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from parity.case import Case
 from parity.certificate import Certifier, Verdict
 from parity.cheap import CheapExaminer
 from parity.lockstep import Reference, lockstep
 from parity.sidebyside import side_by_side
 from parity.twin import Twin
+from reference.architecture import architecture
 from tests.cases import REGIMES, random_case
 from tests.mutants.engine import BUGS, Engine
 from tests.mutants.torch_side import MutantTwin
@@ -114,3 +116,19 @@ def test_long_sums_are_accepted_too():
     case.parameters["W1"] *= np.float32(0.03)  # so that units are not saturated
     ours, theirs = (side.step(case.x, case.y) for side in sides(case))
     assert CheapExaminer(case.architecture, 300, case.lr).examine(ours, theirs) is not None
+
+
+def test_a_bound_that_runs_away_is_left_to_the_plain_path():
+    """Sums that cancel exactly: every number stays 0 while the bound grows past float32, then float64."""
+    depth, w = 30, np.float32(2.0**46)
+    made_of = architecture((2,) * (depth + 1), "identity")
+    parameters = made_of.initial_parameters(0)
+    for name, array in parameters.items():
+        array[...] = [[w, w], [-w, -w]] if name[0] == "W" else 0
+    parameters["W3"][:, 1] = 0  # infinity times this is no number, and no number is no share
+    x, y = np.zeros((3, 2), np.float32).T, np.ones((3, 2), np.float32).T
+    case = Case(made_of, parameters, x, y, lr=1e-30, steps=2)
+    plain, cheap = (lockstep(case, sides(case), cheaply=cheaply).ledger for cheaply in (False, True))
+    assert plain.undecided > 0
+    assert cheap.undecided == plain.undecided
+    assert cheap.verdict == plain.verdict
