@@ -47,6 +47,6 @@ def test_balls_alone_can_judge_float64():
     constants = {"n": 8, "lr": case.lr}
     certifier = Certifier(case.architecture, "ball")
     assert all(f.verdict is Verdict.MATCH for f in certifier.certify(trace, constants))
-    trace["dW2"][1, 2] *= 1 + 2.0**-48
+    trace["dW2"].flat[np.argmax(np.abs(trace["dW2"]))] *= 1 + 2.0**-44  # 512 u, for sums of four terms
     wrong = [f.equation.makes for f in certifier.certify(trace, constants) if f.wrong]
-    assert wrong == ["dW2"] or wrong == ["dW2", "W2_next"]
+    assert wrong[0] == "dW2"
