@@ -42,7 +42,7 @@ def test_a_derivative_that_everybody_believes_is_still_caught():
 
 def test_balls_alone_can_judge_float64():
     """Where longdouble is no wider than float64, balls judge everything: same verdicts."""
-    case = random_case(9, dtype="float64", layers=(3, 5, 4, 2), batch=4, steps=1)
+    case = random_case(9, "ordinary", "float64", "tanh", (3, 5, 4, 2), batch=4, steps=1)
     trace = Reference(case).step(case.x, case.y).kept()
     constants = {"n": 8, "lr": case.lr}
     certifier = Certifier(case.architecture, "ball")
