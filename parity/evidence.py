@@ -140,8 +140,17 @@ class Scenario:
             return None
         return Scenario(earlier, self.judge, self.mistakes, rounded=self.rounded)
 
+    @cached_property
+    def values(self) -> Values:
+        """The tensors as operands of formulas, with the names that the deck gives them."""
+        return Values(self, self.constants)
+
     def shows(self, name: str) -> bool:
         return name in self.observation.known
+
+    def equation(self, name: str) -> Equation:
+        """The equation that makes a tensor."""
+        return self.observation.equations[name]
 
     def value(self, name: str) -> Bounded:
         """A tensor: as given or shown, else as it follows. Raises KeyError for one that there is not."""
@@ -157,26 +166,13 @@ class Scenario:
 
     def predict(self, equation: Equation) -> Bounded:
         """The right-hand side of an equation, with whatever mistakes were made in it."""
-        mistakes = [made for made in self.mistakes if made.touches(equation)]
-        if not mistakes:
+        if not any(made.touches(equation) for made in self.mistakes):
             return self._admitted(equation)
-        body = anatomy(equation)
-        operands = self.opened(equation)
-        for made in mistakes:
-            situation = Situation(equation, self, operands)
-            operands = operands | made.slip.changes(situation)
-        return body.combine(operands)
+        return anatomy(equation).combine(self.slipped(equation))
 
     def opened(self, equation: Equation) -> Operands:
         """The equation's operands as they should be, named and with their values."""
-        return anatomy(equation).operands(equation, Values(self, self.constants))
-
-    def text(self, name: str) -> str | None:
-        """The right-hand side, in words of symbols, of a tensor that nobody showed."""
-        if self.shows(name):
-            return None
-        equation = self.observation.equations[name]
-        return anatomy(equation).text(self.slipped(equation))
+        return anatomy(equation).operands(equation, self.values)
 
     def slipped(self, equation: Equation) -> Operands:
         """The equation's operands with the mistakes in them."""
@@ -190,7 +186,7 @@ class Scenario:
         """The truth, with the bound of the widest of the algebraic forms that the contract admits."""
         values = {name: self.value(name) for name in equation.inputs}
         truth = evaluate(equation.evaluate, equation, values, self.constants)
-        if self.judge.truth != "ball" and not equation.other_forms:
+        if not equation.other_forms:
             return truth
         bound = truth.carried
         for form in equation.other_forms:
