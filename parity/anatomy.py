@@ -80,9 +80,7 @@ class Values:
         if name.startswith("s") and not self.tensors.shows(name):
             equation = self.tensors.equation(name)
             body, parts = anatomy(equation), self.tensors.slipped(equation)
-            return Operand(
-                f"({body.text(parts)})", value, lambda index: f"({body.work(parts, index)})"
-            )
+            return Operand(f"({body.text(parts)})", value, lambda index: f"({body.work(parts, index)})")
         return Operand(symbol(name), value)
 
     def constant(self, name: str) -> Operand:
@@ -388,8 +386,10 @@ def _bias_gradient(operands: Operands) -> Bounded:
 
 def _bias_gradient_text(operands: Operands) -> str:
     axis, delta = _part(operands, "axis"), _part(operands, "delta")
-    return f"{_front(operands)}{delta.text}" if not axis.text else (
-        f"{_front(operands)}Σ_{axis.text} {delta.text}"
+    return (
+        f"{_front(operands)}{delta.text}"
+        if not axis.text
+        else (f"{_front(operands)}Σ_{axis.text} {delta.text}")
     )
 
 

@@ -94,9 +94,7 @@ class Made:
     layers: frozenset[int] | None = None
 
     def touches(self, equation: Equation) -> bool:
-        return self.slip.kind == kind(equation) and (
-            self.layers is None or equation.layer in self.layers
-        )
+        return self.slip.kind == kind(equation) and (self.layers is None or equation.layer in self.layers)
 
 
 @dataclass(frozen=True)

@@ -93,9 +93,7 @@ def blames(court: Court) -> list[Blame]:
 class _Inquest:
     """The search for the mistake behind the first group of what is still unexplained."""
 
-    def __init__(
-        self, court: Court, pending: Sequence[Instance], accepted: tuple[Made, ...]
-    ) -> None:
+    def __init__(self, court: Court, pending: Sequence[Instance], accepted: tuple[Made, ...]) -> None:
         self.court, self.pending, self.accepted = court, pending, accepted
         first = min(pending, key=lambda i: (len(i.hidden), KINDS.index(i.kind)))
         self.group = [i for i in pending if i.kind == first.kind]

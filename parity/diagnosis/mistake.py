@@ -9,7 +9,6 @@ from typing import TypeAlias
 from parity.anatomy import Operand, Operands
 from parity.evidence import Scenario, Situation
 
-
 Exchange: TypeAlias = Callable[[Situation], Operands]
 
 

@@ -65,9 +65,7 @@ def calls(
     return [call for number, plan in enumerate(plans) for call in _calls(plan, activations, dtype, number)]
 
 
-def _calls(
-    plan: Plan, activations: Sequence[str], dtype: npt.DTypeLike, number: int
-) -> Iterator[Call]:
+def _calls(plan: Plan, activations: Sequence[str], dtype: npt.DTypeLike, number: int) -> Iterator[Call]:
     names = tuple(activations[i % len(activations)] for i in plan.activations)
     shape = architecture(plan.layers, names, np.dtype(dtype))
     samples = "1 sample" if plan.batch == 1 else f"{plan.batch} samples"

@@ -160,9 +160,7 @@ PLANTS: dict[Plant, Callable[[S], Any]] = {
     ("uses-z-for-a", "affine", ""): lambda s: s.w(s.l) @ s.z.get(s.l - 1, s.x) + s.bias(s.l),
     ("transposed", "affine", ""): lambda s: s.w(s.l).T @ s.a[s.l - 1] + s.bias(s.l),
     ("swapped-operands", "affine", ""): lambda s: s.a[s.l - 1] @ s.w(s.l) + s.bias(s.l),
-    ("not-accumulated", "affine", ""): lambda s: (
-        np.outer(s.w(s.l)[:, -1], s.a[s.l - 1][-1]) + s.bias(s.l)
-    ),
+    ("not-accumulated", "affine", ""): lambda s: np.outer(s.w(s.l)[:, -1], s.a[s.l - 1][-1]) + s.bias(s.l),
     ("stale-value", "affine", "W"): lambda s: (s.before or s).w(s.l) @ s.a[s.l - 1] + s.bias(s.l),
     ("wrong-layer", "affine", "b"): lambda s: s.w(s.l) @ s.a[s.l - 1] + s.bias(max(1, s.l - 1)),
     ("sign-flipped", "affine", "b"): lambda s: s.w(s.l) @ s.a[s.l - 1] - s.bias(s.l),
@@ -223,8 +221,8 @@ PLANTS: dict[Plant, Callable[[S], Any]] = {
     ("not-accumulated", "hidden_delta", ""): lambda s: (
         np.outer(s.w(s.l + 1)[-1], s.delta[s.l + 1][-1]) * s.slope(s.z[s.l], s.a[s.l])
     ),
-    ("stale-value", "hidden_delta", "W"): lambda s: (
-        _back(s, (s.before or s).w(s.l + 1).T, s.delta[s.l + 1])
+    ("stale-value", "hidden_delta", "W"): lambda s: _back(
+        s, (s.before or s).w(s.l + 1).T, s.delta[s.l + 1]
     ),
     ("lower-precision", "hidden_delta", ""): lambda s: up(low(RIGHT["hidden_delta"](s)), s.x),
     ("one-element", "hidden_delta", ""): lambda s: _one(RIGHT["hidden_delta"](s)),
@@ -234,8 +232,8 @@ PLANTS: dict[Plant, Callable[[S], Any]] = {
     ("swapped-operands", "weight_gradient", ""): lambda s: s.a[s.l - 1].T @ s.delta[s.l],
     ("mean-over-batch", "weight_gradient", ""): lambda s: RIGHT["weight_gradient"](s) / s.batch,
     ("sum-over-wrong-axis", "weight_gradient", ""): lambda s: s.delta[s.l].T @ s.a[s.l - 1],
-    ("last-sample-only", "weight_gradient", ""): lambda s: (
-        np.outer(s.delta[s.l][:, -1], s.a[s.l - 1][:, -1])
+    ("last-sample-only", "weight_gradient", ""): lambda s: np.outer(
+        s.delta[s.l][:, -1], s.a[s.l - 1][:, -1]
     ),
     ("missing-derivative", "weight_gradient", ""): lambda s: s.s[s.l] @ s.a[s.l - 1].T,
     ("sign-flipped", "weight_gradient", ""): lambda s: -RIGHT["weight_gradient"](s),
@@ -252,11 +250,9 @@ PLANTS: dict[Plant, Callable[[S], Any]] = {
     ("last-sample-only", "bias_gradient", ""): lambda s: s.delta[s.l][:, -1:].copy(),
     ("not-accumulated", "bias_gradient", ""): lambda s: s.delta[s.l].copy(),
     ("sign-flipped", "bias_gradient", ""): lambda s: -RIGHT["bias_gradient"](s),
-    ("wrong-layer", "bias_gradient", ""): lambda s: (
-        s.delta[min(s.L, s.l + 1)].sum(axis=1, keepdims=True)
-    ),
-    ("lower-precision", "bias_gradient", ""): lambda s: (
-        up(low(s.delta[s.l]).sum(axis=1, keepdims=True), s.x)
+    ("wrong-layer", "bias_gradient", ""): lambda s: s.delta[min(s.L, s.l + 1)].sum(axis=1, keepdims=True),
+    ("lower-precision", "bias_gradient", ""): lambda s: up(
+        low(s.delta[s.l]).sum(axis=1, keepdims=True), s.x
     ),
     ("one-element", "bias_gradient", ""): lambda s: _one(RIGHT["bias_gradient"](s)),
     # W ← W − η dW
@@ -341,8 +337,14 @@ def mutant(*plants: Plant, layout: str = "columns", layer: int | None = None) ->
             s.db[s.l] = hand("bias_gradient", s)
         s.new_W, s.new_b = [], []
         for s.l in range(1, s.L + 1):
-            s.new_W.append(hand("weight_update", s) if s.dW[s.l].shape == s.w(s.l).shape else s.w(s.l))
-            s.new_b.append(hand("bias_update", s) if s.db[s.l].shape == s.bias(s.l).shape else s.bias(s.l))
+            shown_dW, shown_db = s.dW[s.l], s.db[s.l]
+            if shown_dW.shape != s.w(s.l).shape:  # it would not run; what people do then is to repair it
+                s.dW[s.l] = RIGHT["weight_gradient"](s)
+            if shown_db.shape != s.bias(s.l).shape:
+                s.db[s.l] = RIGHT["bias_gradient"](s)
+            s.new_W.append(hand("weight_update", s))
+            s.new_b.append(hand("bias_update", s))
+            s.dW[s.l], s.db[s.l] = shown_dW, shown_db
         return s
 
     return step

@@ -162,9 +162,7 @@ def backpropagated() -> Iterator[Mistake]:
     for shift in (0, 2):
         facts = instead(f"{at('W', shift)}ᵀ", meant)
         yield Mistake("wrong-layer", kind, "left", _other_W("W", shift), facts=facts)
-    yield Mistake(
-        "wrong-layer", kind, "right", put("right", "delta", 2), facts=instead("δ(l+2)", "δ(l+1)")
-    )
+    yield Mistake("wrong-layer", kind, "right", put("right", "delta", 2), facts=instead("δ(l+2)", "δ(l+1)"))
     yield Mistake(
         "stale-value", kind, "right", put_earlier("right", "delta", 1), "stale", {"meant": "δ(l+1)"}
     )

@@ -56,9 +56,7 @@ def affine() -> Iterator[Mistake]:
     yield Mistake("swapped-operands", kind, "left", swap, facts=instead("a W", "W a"))
     yield Mistake("not-accumulated", kind, "left", last_term, "last_term")
     yield Mistake("not-accumulated", kind, "left", first_term, "first_term")
-    yield Mistake(
-        "uses-z-for-a", kind, "right", put("right", "z", -1), facts=instead("z(l−1)", "a(l−1)")
-    )
+    yield Mistake("uses-z-for-a", kind, "right", put("right", "z", -1), facts=instead("z(l−1)", "a(l−1)"))
     for part, name, shift, others in (
         ("left", "W", 0, (-1, 1)),
         ("right", "a", -1, (-2,)),
@@ -142,9 +140,7 @@ def _earlier_target(situation: Situation) -> Operands:
 def losses() -> Iterator[Mistake]:
     """L and ∇L."""
     for kind in ("loss", "loss_gradient"):
-        yield Mistake(
-            "uses-z-for-a", kind, "y_hat", put("y_hat", "z"), facts=instead("z(L)", "ŷ = a(L)")
-        )
+        yield Mistake("uses-z-for-a", kind, "y_hat", put("y_hat", "z"), facts=instead("z(L)", "ŷ = a(L)"))
         yield Mistake("stale-value", kind, "y_hat", put_earlier("y_hat", "a"), "stale", {"meant": "ŷ"})
         yield Mistake("stale-value", kind, "y", _earlier_target, "stale", {"meant": "y"})
     for exchange in (_last_sample, _last_sample_mean):

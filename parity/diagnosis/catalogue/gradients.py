@@ -45,12 +45,8 @@ def weight_gradient() -> Iterator[Mistake]:
     yield Mistake("sum-over-wrong-axis", kind, "left", _wrong_axis, facts=instead("δᵀ a", "δ aᵀ"))
     yield Mistake("last-sample-only", kind, "left", last_term, "last_sample")
     yield Mistake("last-sample-only", kind, "left", first_term, "first_sample")
-    yield Mistake(
-        "missing-derivative", kind, "left", put("left", "s"), facts=instead("∂L/∂a(l)", "δ(l)")
-    )
-    yield Mistake(
-        "uses-z-for-a", kind, "right", _other_a("z", -1), facts=instead("z(l−1)", "a(l−1)")
-    )
+    yield Mistake("missing-derivative", kind, "left", put("left", "s"), facts=instead("∂L/∂a(l)", "δ(l)"))
+    yield Mistake("uses-z-for-a", kind, "right", _other_a("z", -1), facts=instead("z(l−1)", "a(l−1)"))
     yield Mistake("stale-value", kind, "right", _earlier_a, "stale", {"meant": "a(l−1)"})
     yield Mistake("stale-value", kind, "left", put_earlier("left", "delta"), "stale", {"meant": "δ(l)"})
     yield Mistake("stale-value", kind, "whole", _earlier_both, "stale", {"meant": "dW(l)"})
@@ -88,12 +84,8 @@ def bias_gradient() -> Iterator[Mistake]:
     yield Mistake("not-accumulated", kind, "axis", _axis("", -1), "left_out", {"meant": "Σ_batch"})
     yield Mistake("last-sample-only", kind, "delta", _one_sample(-1, "[:,−1]"), "last_sample")
     yield Mistake("last-sample-only", kind, "delta", _one_sample(0, "[:,0]"), "first_sample")
-    yield Mistake(
-        "missing-derivative", kind, "delta", put("delta", "s"), facts=instead("∂L/∂a(l)", "δ(l)")
-    )
-    yield Mistake(
-        "stale-value", kind, "delta", put_earlier("delta", "delta"), "stale", {"meant": "δ(l)"}
-    )
+    yield Mistake("missing-derivative", kind, "delta", put("delta", "s"), facts=instead("∂L/∂a(l)", "δ(l)"))
+    yield Mistake("stale-value", kind, "delta", put_earlier("delta", "delta"), "stale", {"meant": "δ(l)"})
     for shift in (-1, 1):
         facts = instead(at("δ", shift), "δ(l)")
         yield Mistake("wrong-layer", kind, "delta", put("delta", "delta", shift), facts=facts)
