@@ -381,6 +381,10 @@ def _bias_gradient(operands: Operands) -> Bounded:
     if axis.axis == -1:
         return delta
     total: Bounded = np.add.reduce(delta, axis=axis.axis, keepdims=True)  # type: ignore[call-overload]
+    if axis.axis is None:  # one number for all units
+        everywhere = (delta.shape[0], 1)
+        value, bound = (np.broadcast_to(part, everywhere) for part in (total.value, total.carried))
+        return Bounded(delta.arithmetic, value, bound)
     return total.T if axis.axis == 0 else total
 
 

@@ -90,11 +90,6 @@ def check(
     return Checked(result, wrong, failures, answers.output)
 
 
-def formula_of(blamed: str) -> str:
-    """The deck's name of a kind of equation: slide 5's first factor belongs to `hidden_delta`."""
-    return "hidden_delta" if blamed == "backpropagated" else blamed
-
-
 def _first(ledger: Ledger, found: Sequence[Blame]) -> Divergence | None:
     """The ledger's first wrong number, with the smallest case that fails."""
     if ledger.first is None:
@@ -106,7 +101,7 @@ def _first(ledger: Ledger, found: Sequence[Blame]) -> Divergence | None:
 
 
 def _wrong_formula(blame: Blame, words: Diagnosed) -> WrongFormula:
-    name = formula_of(blame.kind)
+    name = blame.formula
     named = Diagnosis(mistake=words.mistake, detail=words.detail) if words.mistake else None
     return WrongFormula(
         formula=name,

@@ -20,6 +20,9 @@ from parity.diagnosis.mistake import Mistake
 from parity.diagnosis.pattern import free_constant, one_element
 from parity.evidence import Made
 
+OF_THE_ACTIVATION = ("wrong-activation", "wrong-derivative")
+"""Mistakes that differ from one activation to the next, and are one mistake all the same."""
+
 FIRST_FACTORS = ("loss_gradient", "backpropagated")
 """They make s, which is the first factor of δ: a sign or constant there is one in δ."""
 
@@ -31,6 +34,7 @@ class Guess:
     made: tuple[Made, ...] = ()
     low: bool = False
     name: str = ""  # of a guess that is no exchange of parts: the form is wrong, or one element
+    kin: tuple[Made, ...] = ()  # of the same name, for layers where `made` itself does not apply
 
     @property
     def mistakes(self) -> tuple[Mistake, ...]:
@@ -66,6 +70,21 @@ class Blame:
     def first(self) -> Instance:
         """Where it shows in the smallest case."""
         return self.instances[0]
+
+    @property
+    def formula(self) -> str:
+        """The deck's name for it. Where s was not shown, its making is part of the formula of δ."""
+        if self.kind == "loss_gradient" and self.first.kind != "loss_gradient":
+            return "output_delta"
+        return "hidden_delta" if self.kind == "backpropagated" else self.kind
+
+    @property
+    def formula(self) -> str:
+        """The deck's name for it. A first factor s that nobody shows belongs to its δ."""
+        if self.kind == "backpropagated":
+            return "hidden_delta"
+        hidden = self.kind == "loss_gradient" and self.first.kind != "loss_gradient"
+        return "output_delta" if hidden else self.kind
 
     @property
     def guess(self) -> Guess | None:
@@ -104,7 +123,7 @@ class _Inquest:
         top = min(i.from_the_top for i in self.group)
         nearest = [i for i in self.group if i.from_the_top == top]
         parts = [self.group, nearest] if len(nearest) < len(self.group) else [self.group]
-        for guesses in (self._singles, self._patterns, self._pairs):
+        for guesses in (self._singles, self._kin, self._patterns, self._pairs):
             for part in parts:
                 fitting = [g for g in guesses(part) if self._fits_all(g, part)]
                 if fitting:
@@ -124,6 +143,14 @@ class _Inquest:
             if mistake.kind != self.kind:  # a hidden formula may be wrong in one layer only
                 for layer in sorted({i.equation.layer for i in part}):
                     yield Guess((Made(mistake, frozenset({layer})),))
+
+    def _kin(self, part: Sequence[Instance]) -> Iterator[Guess]:
+        """Mistakes of one name: another wrong derivative for each activation."""
+        for name in OF_THE_ACTIVATION:
+            kin = tuple(Made(mistake) for mistake in self._known(part) if mistake.id == name)
+            first = next((made for made in kin if self._fits_all(Guess((made,)), part[:1])), None)
+            if first:
+                yield Guess((first,), kin=kin)
 
     def _patterns(self, part: Sequence[Instance]) -> Iterator[Guess]:
         """What has no formula: one element alone, or a constant that no term of the case accounts for."""
@@ -158,8 +185,11 @@ class _Inquest:
     def _fits_all(self, guess: Guess, part: Iterable[Instance]) -> bool:
         if guess.name == "one-element":
             return True  # a pattern, seen in every instance already
-        made = self.accepted + guess.made
-        return all(self.court.fits(instance, made, low=guess.low) for instance in part)
+        ways = [guess.made, *((made,) for made in guess.kin)]
+        return all(
+            any(self.court.fits(instance, self.accepted + made, low=guess.low) for made in ways)
+            for instance in part
+        )
 
     def _most_telling(self, fitting: Sequence[Guess]) -> list[Guess]:
         """Those that explain most of what is wrong; of these, those that contradict least of what is right."""

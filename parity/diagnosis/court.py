@@ -97,7 +97,7 @@ class Court:
     def scenario(
         self, observation: Observation, made: tuple[Made, ...] = (), *, low: bool = False
     ) -> Scenario:
-        """What the subject would have shown, had it made these mistakes (in cheaper arithmetic, if `low`)."""
+        """What the subject would have shown, had it made these mistakes (`low`: in cheaper arithmetic)."""
         key = (id(observation), made, low)
         if key not in self._scenarios:
             if len(self._scenarios) >= SCENARIOS_KEPT:
@@ -124,6 +124,8 @@ class Court:
             scenario = self.scenario(instance.observation, made, low=low)
             with np.errstate(all="ignore"), scenario.judge.precision():
                 truth = scenario.predict(instance.equation)
+                if truth.value.size == 1 and observed.ndim == 2:  # one number, spread over all of them
+                    truth = spread(truth, observed.shape)
                 if truth.shape != observed.shape:
                     if observed.size != truth.value.size or min(truth.shape, default=0) != 1:
                         return False
@@ -136,3 +138,9 @@ class Court:
         with scenario.judge.precision():
             truth = scenario.predict(equation)
             return compare(equation, scenario.observation.shown[equation.makes], truth)
+
+
+def spread(number: Bounded, shape: tuple[int, ...]) -> Bounded:
+    """One number everywhere."""
+    value, bound = (np.broadcast_to(array.reshape(()), shape) for array in (number.value, number.carried))
+    return Bounded(number.arithmetic, value, bound)

@@ -32,7 +32,7 @@ class Diagnosed:
 def diagnosed(court: Court, blame: Blame, lang: str) -> Diagnosed:
     """A blame, in English or Spanish."""
     say = catalogue(lang)
-    name = "hidden_delta" if blame.kind == "backpropagated" else blame.kind
+    name = blame.formula
     layers = ", ".join(map(str, blame.layers))
     facts = {"formula": name, "slide": FORMULAS[name].slide, "layers": layers}
     headline = say["check.headline" if len(blame.layers) == 1 else "check.headline_layers"].format(**facts)
@@ -66,7 +66,7 @@ def _detail(court: Court, blame: Blame, say: Say) -> str:
 def _evidence(blame: Blame, name: str, say: Say) -> str | None:
     """How finely the blame can be placed, where the formula itself is not on view."""
     shown = symbol(blame.first.equation.makes)
-    if blame.kind not in (blame.first.kind, "backpropagated" if name == blame.first.kind else ""):
+    if name != blame.first.kind:
         others = "".join(f", {other}" for other in blame.elsewhere)
         return say["check.consistent"].format(shown=shown, formula=name + others)
     hidden = [symbol(e.makes) for e in blame.first.hidden if e.quantity not in ("s",)]
@@ -107,9 +107,7 @@ def _worked(court: Court, blame: Blame, say: Say) -> list[str]:
 
 def _equation_name(instance: Instance, blame: Blame) -> str:
     """The tensor of the blamed formula: what was shown, or what is hidden behind it."""
-    if blame.kind in (instance.kind, "backpropagated") and instance.kind == "hidden_delta":
-        return instance.equation.makes
-    if blame.kind == instance.kind:
+    if blame.formula == instance.kind:
         return instance.equation.makes
     hidden = [e.makes for e in instance.hidden if kind(e) == blame.kind]
     return hidden[-1] if hidden else instance.equation.makes

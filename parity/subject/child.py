@@ -1,4 +1,4 @@
-"""A process that is not trusted: bounded in time, memory, processor and output, and ended with all it started."""
+"""A process that is not trusted: bounded in time, memory and output, and ended with all it started."""
 
 from __future__ import annotations
 
