@@ -6,6 +6,7 @@ from rich.markup import escape
 
 from parity.check import Checked
 from parity.console import console
+from parity.explain import Explanation
 from parity.texts import catalogue
 
 OUTPUT_SHOWN = 4000
@@ -51,3 +52,17 @@ def show_output(output: str, lang: str) -> None:
     clean = "".join(c if c.isprintable() or c in "\n\t" else "·" for c in text)
     for line in clean.rstrip("\n").splitlines():
         out.print(f"  | {line}", markup=False, soft_wrap=True)
+
+
+def show_explanation(found: Explanation, lang: str) -> None:
+    """A number: its formula, the numbers in it, what comes out, and how far rounding may carry it."""
+    say, out = catalogue(lang), console()
+    numbers = {"observed": f"{found.observed:.9g}", "expected": f"{found.expected:.9g}"}
+    numbers["bound"] = f"{found.bound:.3g}"
+    for line in (
+        say["check.headline"].format(formula=found.formula_name, slide=found.slide, layers=found.layer),
+        f"  {found.formula}",
+        f"  {found.where} = {found.work}",
+        "  " + say["explain.numbers"].format(**numbers),
+    ):
+        out.print(line, markup=False, soft_wrap=True)

@@ -79,14 +79,6 @@ class Blame:
         return "hidden_delta" if self.kind == "backpropagated" else self.kind
 
     @property
-    def formula(self) -> str:
-        """The deck's name for it. A first factor s that nobody shows belongs to its δ."""
-        if self.kind == "backpropagated":
-            return "hidden_delta"
-        hidden = self.kind == "loss_gradient" and self.first.kind != "loss_gradient"
-        return "output_delta" if hidden else self.kind
-
-    @property
     def guess(self) -> Guess | None:
         return self.guesses[0] if self.guesses else None
 
@@ -123,12 +115,20 @@ class _Inquest:
         top = min(i.from_the_top for i in self.group)
         nearest = [i for i in self.group if i.from_the_top == top]
         parts = [self.group, nearest] if len(nearest) < len(self.group) else [self.group]
+        if self._integers():
+            return self._unexplained()  # cut off: that looks like many a mistake, and is none of them
         for guesses in (self._singles, self._kin, self._patterns, self._pairs):
             for part in parts:
                 fitting = [g for g in guesses(part) if self._fits_all(g, part)]
                 if fitting:
                     return self._blame(part, self._most_telling(fitting))
         return self._unexplained()
+
+    def _integers(self) -> bool:
+        """Whether something was shown as whole numbers, and is wrong for that."""
+        complaints = [i.finding.complaint or "" for i in self.group]
+        whole = any(" is int" in complaint or " is bool" in complaint for complaint in complaints)
+        return whole and not all(self.court.fits(i, self.accepted) for i in self.group)
 
     # --- the guesses ----------------------------------------------------------------------------
 
@@ -192,7 +192,7 @@ class _Inquest:
         )
 
     def _most_telling(self, fitting: Sequence[Guess]) -> list[Guess]:
-        """Those that explain most of what is wrong; of these, those that contradict least of what is right."""
+        """Those that explain most of what is wrong, and of these contradict least of what is right."""
         if len(fitting) == 1 or not any(guess.made for guess in fitting):
             return list(fitting)
         explained = {g: sum(self._fits_all(g, [i]) for i in self.pending) for g in fitting}

@@ -124,8 +124,6 @@ class Court:
             scenario = self.scenario(instance.observation, made, low=low)
             with np.errstate(all="ignore"), scenario.judge.precision():
                 truth = scenario.predict(instance.equation)
-                if truth.value.size == 1 and observed.ndim == 2:  # one number, spread over all of them
-                    truth = spread(truth, observed.shape)
                 if truth.shape != observed.shape:
                     if observed.size != truth.value.size or min(truth.shape, default=0) != 1:
                         return False
@@ -138,9 +136,3 @@ class Court:
         with scenario.judge.precision():
             truth = scenario.predict(equation)
             return compare(equation, scenario.observation.shown[equation.makes], truth)
-
-
-def spread(number: Bounded, shape: tuple[int, ...]) -> Bounded:
-    """One number everywhere."""
-    value, bound = (np.broadcast_to(array.reshape(()), shape) for array in (number.value, number.carried))
-    return Bounded(number.arithmetic, value, bound)

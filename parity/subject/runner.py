@@ -13,12 +13,18 @@ import os
 import struct
 import sys
 import traceback
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 # Taken now: what the subject does to these modules later does not change these names.
 asarray, frombuffer, contiguous = np.asarray, np.frombuffer, np.ascontiguousarray
 dump, load = json.dumps, json.loads
+
+Tensors: TypeAlias = dict[str, NDArray[np.generic]]
+Facts: TypeAlias = dict[str, str | int | None]
 
 FORMATS = {"F32": "<f4", "F64": "<f8"}
 CODES = {"f2": "F16", "f4": "F32", "f8": "F64", "i4": "I32", "i8": "I64", "b1": "BOOL"}
@@ -30,13 +36,13 @@ class UnusableError(Exception):
     """What `step` returned is not what the contract says."""
 
 
-def read(path):
+def read(path: str) -> tuple[Tensors, dict[str, str]]:
     """The tensors of a safetensors file, and its metadata."""
     with open(path, "rb") as file:
         (size,) = struct.unpack("<Q", file.read(8))
         header, data = load(file.read(size)), file.read()
     facts = header.pop("__metadata__", {})
-    tensors = {}
+    tensors: Tensors = {}
     for name, entry in header.items():
         begin, end = entry["data_offsets"]
         flat = frombuffer(data[begin:end], dtype=FORMATS[entry["dtype"]])
@@ -44,9 +50,11 @@ def read(path):
     return tensors, facts
 
 
-def write(path, tensors):
+def write(path: str, tensors: Tensors) -> None:
     """A safetensors file, whole or not at all."""
-    header, blobs, offset = {}, [], 0
+    header: dict[str, dict[str, object]] = {}
+    blobs: list[bytes] = []
+    offset = 0
     for name, tensor in tensors.items():
         blob = tensor.tobytes()
         header[name] = {
@@ -63,7 +71,7 @@ def write(path, tensors):
     os.replace(path + ".part", path)
 
 
-def as_array(value, name):
+def as_array(value: object, name: str) -> NDArray[np.generic]:
     """An array, as it is. Raises UnusableError for what is none."""
     if isinstance(value, (list, tuple)):
         raise UnusableError(f"{name} is a {type(value).__name__}, where an array belongs")
@@ -75,11 +83,11 @@ def as_array(value, name):
     return contiguous(array).reshape(array.shape)
 
 
-def named(answer, depth):
+def named(answer: object, depth: int) -> Tensors:
     """The tensors of what `step` returned, by their names in a trace. Raises UnusableError."""
     if not isinstance(answer, dict):
         raise UnusableError(f"step returned {type(answer).__name__}, where a dict belongs")
-    tensors = {}
+    tensors: Tensors = {}
     for key, value in answer.items():
         if key == "loss":
             tensors["loss"] = as_array(value, "loss")
@@ -97,11 +105,13 @@ def named(answer, depth):
     return tensors
 
 
-def load_subject(request):
+def load_subject(request: Mapping[str, str]) -> tuple[Callable[..., object], str]:
     """The function, and the layout its module works in."""
     sys.path.insert(0, request["folder"])
     if request["file"]:
         spec = importlib.util.spec_from_file_location(request["module"], request["file"])
+        assert spec is not None
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[request["module"]] = module
         spec.loader.exec_module(module)
@@ -116,7 +126,7 @@ def load_subject(request):
     return function, layout
 
 
-def call(function, layout, path):
+def call(function: Callable[..., object], layout: str, path: str) -> Tensors:
     """One call, with fresh arrays. The answer's tensors."""
     tensors, facts = read(path)
     activation = facts["activation"].split(",")
@@ -132,7 +142,7 @@ def call(function, layout, path):
     return named(function(W, b, tensors["x"], tensors["y"], lr, activation), depth)
 
 
-def reason(error, file):
+def reason(error: BaseException, file: str) -> Facts:
     """What was raised, with the last line of the subject's own code that it passed through."""
     if isinstance(error, UnusableError):
         return {"line": None, "error": str(error)}
@@ -144,7 +154,7 @@ def reason(error, file):
     return {"line": own[-1] if own else None, "error": f"{type(error).__name__}: {text}".rstrip(": ")}
 
 
-def main(folder, request):
+def main(folder: str, request: Mapping[str, str]) -> None:
     """Every call there is; one that fails does not stop the next."""
     file = request["file"]
     try:
@@ -152,9 +162,9 @@ def main(folder, request):
     except BaseException as error:
         report(f"{folder}/failed.json", reason(error, file))
         return
-    file = file or getattr(sys.modules[request["module"]], "__file__", "")
+    file = file or str(sys.modules[request["module"]].__file__)
     report(f"{folder}/layout.json", {"layout": layout})
-    for number in range(request["calls"]):
+    for number in range(int(request["calls"])):
         try:
             write(
                 f"{folder}/answer{number}.safetensors",
@@ -164,7 +174,7 @@ def main(folder, request):
             report(f"{folder}/answer{number}.json", reason(error, file))
 
 
-def report(path, facts):
+def report(path: str, facts: Facts) -> None:
     with open(path, "w", encoding="utf-8") as file:
         file.write(dump(facts))
 

@@ -32,7 +32,7 @@ GUESSES_OF_A: Mapping[str, Guess] = {
     "a": lambda a: a,
     "1 − a": lambda a: 1 - a,
     "1 + a": lambda a: 1 + a,
-    "a²": lambda a: np.square(a),  # type: ignore[call-overload]
+    "a²": lambda a: np.square(a),
     "1 − a²": lambda a: 1 - a * a,
     "1 + a²": lambda a: 1 + a * a,
     "a(1 + a)": lambda a: a * (1 + a),
@@ -40,9 +40,9 @@ GUESSES_OF_A: Mapping[str, Guess] = {
     "a²(1 − a)": lambda a: a * a * (1 - a),
     "a(1 − a)²": lambda a: a * (1 - a) * (1 - a),
     "a(1 − a²)": lambda a: a * (1 - a * a),
-    "(1 − a)²": lambda a: np.square(1 - a),  # type: ignore[call-overload]
+    "(1 − a)²": lambda a: np.square(1 - a),
     "[a ≤ 0]": lambda a: 1 - np.greater(a, 0),  # type: ignore[call-overload]
-    "1 − tanh(a)": lambda a: 1 - np.tanh(a),  # type: ignore[call-overload]
+    "1 − tanh(a)": lambda a: 1 - np.tanh(a),
 }
 """What people write for f′ from a, of whatever activation."""
 
@@ -51,9 +51,9 @@ GUESSES_OF_Z: Mapping[str, Guess] = {
     "1 − z": lambda z: 1 - z,
     "[z > 0]": lambda z: np.greater(z, 0),  # type: ignore[call-overload]
     "[z ≤ 0]": lambda z: 1 - np.greater(z, 0),  # type: ignore[call-overload]
-    "e^−z": lambda z: np.exp(-z),  # type: ignore[call-overload]
-    "tanh(z)": lambda z: np.tanh(z),  # type: ignore[call-overload]
-    "1 − tanh(z)": lambda z: 1 - np.tanh(z),  # type: ignore[call-overload]
+    "e^−z": lambda z: np.exp(-z),
+    "tanh(z)": lambda z: np.tanh(z),
+    "1 − tanh(z)": lambda z: 1 - np.tanh(z),
 }
 """And from z."""
 
