@@ -9,15 +9,16 @@ import numpy as np
 
 from parity.evidence import Observation
 from parity.subject.cases import Call
-from parity.subject.contract import observe
+from parity.subject.observe import observations as observe
+from parity.subject.source import Answers
 
 
 def observations(
     step: Callable, calls: Sequence[Call], layout: str = "columns", keys: Sequence[str] | None = None
 ) -> list[Observation]:
     """What the subject shows; a call in which it raises ValueError shows nothing."""
-    found: list[Observation] = []
-    for call in calls:
+    answers = Answers(layout=layout)
+    for number, call in enumerate(calls):
         given, depth = call.given, call.architecture.depth
         W = [given[f"W{l}"].copy() for l in range(1, depth + 1)]
         b = [given[f"b{l}"].copy() for l in range(1, depth + 1)]
@@ -31,7 +32,7 @@ def observations(
                 shown = step(W, b, x, y, call.lr, names)
         except ValueError:  # the shapes forbid it
             continue
-        tensors = {}
+        answers.tensors[number] = tensors = {}
         for key, value in shown.items():
             if keys is not None and key not in keys:
                 continue
@@ -40,5 +41,4 @@ def observations(
                 continue
             for l, tensor in enumerate(value, start=1):
                 tensors[f"{key}{l}_next" if key in "Wb" else f"{key}{l}"] = tensor
-        found.append(observe(call, tensors, layout, found[-1] if found else None))
-    return found
+    return observe(calls, answers)
