@@ -125,6 +125,7 @@ class Scenario:
         self.observation, self.judge, self.mistakes, self.rounded = observation, judge, mistakes, rounded
         self.constants = bounded_constants(judge, observation.constants)
         self._values: dict[str, Bounded] = {}
+        self._pending: set[str] = set()
 
     @property
     def architecture(self) -> Architecture:
@@ -155,12 +156,22 @@ class Scenario:
         if name not in self._values:
             known = self.observation.known.get(name)
             if known is None:
-                self._values[name] = self.predict(self.observation.equations[name])
+                self._values[name] = self._derived(name)
             elif self.rounded:
                 self._values[name] = bounded(self.judge, known, self.judge.u * np.abs(known))
             else:
                 self._values[name] = exact(self.judge, known)
         return self._values[name]
+
+    def _derived(self, name: str) -> Bounded:
+        """A hidden tensor from what was shown. Raises ValueError where it would need itself."""
+        if name in self._pending:
+            raise ValueError(f"{name} would be made out of itself")
+        self._pending.add(name)
+        try:
+            return self.predict(self.observation.equations[name])
+        finally:
+            self._pending.discard(name)
 
     def predict(self, equation: Equation) -> Bounded:
         """The right-hand side of an equation, with whatever mistakes were made in it."""

@@ -148,6 +148,7 @@ def main() -> None:
         trials.append(trial(*setting))
         if number % 100 == 0:
             sys.stderr.write(f"{number} {time.monotonic() - started:.0f} s\n")
+    PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text(page(trials), encoding="utf-8")
     sys.stderr.write(f"{shares(trials)}\n")
 
