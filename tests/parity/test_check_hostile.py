@@ -42,7 +42,7 @@ AFTER = "\ngood = step\n\n\ndef step(*args):\n    r = good(*args)\n"
 UNANSWERED = {
     "hangs": "def step(*args):\n    while True:\n        pass\n",
     "sleeps": "import time\n\n\ndef step(*args):\n    time.sleep(1000)\n",
-    "allocates 100 GB": "import numpy as np\n\n\ndef step(*args):\n    return {'W': [np.ones(100 * 2**27)]}\n",
+    "allocates 100 GB": "import numpy\n\n\ndef step(*args):\n    return {'W': [numpy.ones(100 * 2**27)]}\n",
     "exits": "import os\n\n\ndef step(*args):\n    os._exit(0)\n",
     "exits politely": "import sys\n\n\ndef step(*args):\n    sys.exit(0)\n",
     "raises": "def step(*args):\n    raise ZeroDivisionError('no')\n",
