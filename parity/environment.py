@@ -18,7 +18,7 @@ from parity.result import Fact
 OLDEST_TORCH = (2, 4)
 
 
-def environment() -> dict[str, Fact]:
+def environment(*, with_torch: bool = True) -> dict[str, Fact]:
     """Versions, processor, BLAS and its kernel, threads, subnormals, matmul precision, import paths."""
     facts: dict[str, Fact] = {
         "parity": metadata.version("parity"),
@@ -36,7 +36,8 @@ def environment() -> dict[str, Fact]:
     facts["blas_kernel_chosen_by"] = kernel.chosen_by()
     facts["flushes_subnormals"] = flushes_subnormals(np.float32) or flushes_subnormals(np.float64)
     facts["longdouble_judges_float64"] = wide_longdouble()
-    facts |= _torch()
+    if with_torch:
+        facts |= _torch()
     for package in ("reference", "parity"):
         facts[f"{package}_path"] = str(Path(str(import_module(package).__file__)).parent)
     return facts

@@ -37,6 +37,7 @@ class Divergence(_Model):
     complaint: str | None = Field(
         None, description="set when no number could be compared: missing, shape, dtype"
     )
+    case: str | None = Field(None, description="of a subject: the smallest case that fails")
 
 
 class FormulaRow(_Model):
@@ -83,6 +84,8 @@ class WrongFormula(_Model):
     slide: int
     side: str
     diagnosis: Diagnosis | None = None
+    note: str | None = Field(None, description="the error's pattern, where no mistake could be named")
+    evidence: str | None = Field(None, description="how finely what was shown can place it")
 
 
 class Witness(_Model):
@@ -112,6 +115,7 @@ class Result(_Model):
     accuracy: dict[str, float] = Field({}, description="by side: share of the held-back data")
     witness: Witness | None = None
     reason: str | None = Field(None, description="why a run ended before its last step")
+    not_shown: list[str] = Field([], description="formulas whose tensor the subject does not show")
     reproduce: str | None = Field(None, description="the command that shows the first divergence")
     contract: dict[str, Fact]
     environment: dict[str, Fact]

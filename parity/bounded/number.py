@@ -77,6 +77,11 @@ class Bounded(NDArrayOperatorsMixin):
         """The transpose, as of an array."""
         return Bounded(self.arithmetic, self.value.T, self.bound.T)
 
+    def __getitem__(self, index: slice | tuple[slice, slice]) -> Bounded:
+        """A part of it, as of an array."""
+        bound = EXACT if self.is_exact else np.broadcast_to(self.carried, self.shape)[index]
+        return Bounded(self.arithmetic, self.value[index], bound)
+
     @property
     def is_exact(self) -> bool:
         return self.bound is EXACT

@@ -1,0 +1,107 @@
+"""z = W a + b, s = Wᵀ δ, dW = δ aᵀ; a = f(z) and δ = s ⊙ f′(z)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from parity.anatomy.operand import (
+    Index,
+    Operand,
+    Operands,
+    Values,
+    applied,
+    front,
+    front_number,
+    layer_function,
+    part_of,
+    scaled,
+    slope,
+    sum_of,
+)
+from parity.bounded import Bounded
+from reference.equations import Equation
+
+# --- left · right (+ bias): affine, backpropagated, weight_gradient --------------------------------
+
+
+def product(operands: Operands) -> Bounded:
+    left, right = scaled(operands, "left"), part_of(operands, "right").value
+    product: Bounded = np.matmul(left, right)  # type: ignore[call-overload]
+    return product + scaled(operands, "bias") if operands.get("bias") else product
+
+
+def product_text(operands: Operands) -> str:
+    bias = operands.get("bias")
+    product = f"{part_of(operands, 'left').text} {part_of(operands, 'right').text}"
+    if bias is None:
+        return front(operands) + product
+    whole = f"{product} + {bias.text}"
+    return f"{front(operands)}({whole})" if front(operands) else whole
+
+
+def product_work(operands: Operands, index: Index) -> str:
+    left, right = part_of(operands, "left"), part_of(operands, "right")
+    i, j = index
+    terms = [f"{left.number((i, k))}·{right.number((k, j))}" for k in range(left.value.shape[-1])]
+    bias = operands.get("bias")
+    if bias is not None:
+        terms.append(bias.number((i, j)))
+    return sum_of(terms, front_number(operands))
+
+
+def affine_parts(equation: Equation, values: Values) -> Operands:
+    W, a, b = equation.inputs
+    return {"left": values[W], "right": values[a], "bias": values[b]}
+
+
+def backpropagated_parts(equation: Equation, values: Values) -> Operands:
+    W, delta = equation.inputs
+    return {"left": values[W].T, "right": values[delta]}
+
+
+def weight_gradient_parts(equation: Equation, values: Values) -> Operands:
+    delta, a = equation.inputs
+    return {"left": values[delta], "right": values[a].T}
+
+
+# --- f(z) and s ⊙ f′(z) ---------------------------------------------------------------------------
+
+
+def activation_parts(equation: Equation, values: Values) -> Operands:
+    f, z = layer_function(values.tensors, equation.layer), values[equation.inputs[0]]
+    return {"f": applied(f, z)}
+
+
+def activation(operands: Operands) -> Bounded:
+    return scaled(operands, "f")
+
+
+def activation_text(operands: Operands) -> str:
+    return front(operands) + part_of(operands, "f").text
+
+
+def activation_work(operands: Operands, index: Index) -> str:
+    return front_number(operands) + part_of(operands, "f").number(index)
+
+
+def delta_parts(equation: Equation, values: Values) -> Operands:
+    s, z, a = (values[name] for name in equation.inputs)
+    f = layer_function(values.tensors, equation.layer)
+    return {"s": s, "slope": Operand(f"f′({z.text})", slope(f, z.value, a.value))}
+
+
+def delta(operands: Operands) -> Bounded:
+    s, f_prime = scaled(operands, "s"), operands.get("slope")
+    return s if f_prime is None else s * f_prime.value
+
+
+def delta_text(operands: Operands) -> str:
+    f_prime = operands.get("slope")
+    s = part_of(operands, "s").text
+    return front(operands) + (s if f_prime is None else f"{s} ⊙ {f_prime.text}")
+
+
+def delta_work(operands: Operands, index: Index) -> str:
+    f_prime = operands.get("slope")
+    s = front_number(operands) + part_of(operands, "s").number(index)
+    return s if f_prime is None else f"{s} · {f_prime.number(index)}"

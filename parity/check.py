@@ -1,0 +1,126 @@
+"""`parity check`: a subject tried on every case, judged, and its mistakes looked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from parity.anatomy import kind
+from parity.arithmetic import arithmetic
+from parity.diagnosis.blame import Blame, blames
+from parity.diagnosis.court import Court
+from parity.diagnosis.words import Diagnosed, diagnosed
+from parity.environment import environment
+from parity.errors import QuestionError
+from parity.ledger import Ledger
+from parity.result import Diagnosis, Divergence, Result, WrongFormula
+from parity.run import contract
+from parity.subject.cases import Call
+from parity.subject.child import Limits
+from parity.subject.observe import observations
+from parity.subject.source import Subject
+from parity.threads import limited
+from reference.deck import FORMULAS
+
+SIDE = "subject"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check found: the result, each wrong formula in words, what failed, what it printed."""
+
+    result: Result
+    wrong: tuple[Diagnosed, ...]
+    failures: tuple[str, ...]
+    output: str
+
+
+class UnusableSubjectError(QuestionError):
+    """The subject gave nothing that could be judged; `output` is what it printed."""
+
+    def __init__(self, message: str, output: str) -> None:
+        super().__init__(message)
+        self.output = output
+
+
+def check(
+    subject: Subject,
+    calls: Sequence[Call],
+    limits: Limits | None = None,
+    *,
+    lang: str = "en",
+    reproduce: str | None = None,
+) -> Checked:
+    """Run the subject on every call and judge what it showed.
+
+    Raises UnusableSubjectError where a call was not answered and nothing else was found wrong: what
+    did not come back is never a match.
+    """
+    answers = subject.answer(calls, limits or Limits())
+    seen = observations(calls, answers)
+    failures = tuple(f"{answers.failures[n]} ({calls[n].case})" for n in sorted(answers.failures))
+    with limited(1):
+        court = Court(seen)
+        ledger = Ledger()
+        for instance in court.instances:
+            ledger.certify(instance.observation.step, SIDE, instance.finding)
+        if failures and not ledger.mismatch:
+            raise UnusableSubjectError(f"{subject.name}: {failures[0]}", answers.output)
+        found = blames(court)
+        wrong = tuple(diagnosed(court, blame, lang) for blame in found)
+    result = Result(
+        verdict=ledger.verdict,
+        steps=len(seen),
+        tensors_compared=ledger.tensors,
+        numbers_compared=ledger.numbers,
+        undecided=ledger.undecided,
+        first_divergence=_first(ledger, found),
+        formulas=ledger.formula_rows(),
+        side_by_side=[],
+        wrong_formulas=[_wrong_formula(blame, words) for blame, words in zip(found, wrong, strict=True)],
+        reason=f"not every case was answered: {failures[0]}" if failures else None,
+        not_shown=_not_shown(court),
+        reproduce=reproduce if found else None,
+        contract=contract(arithmetic(calls[0].architecture.dtype)),
+        environment=environment(with_torch=False),
+        config=_config(subject, calls),
+    )
+    return Checked(result, wrong, failures, answers.output)
+
+
+def _first(ledger: Ledger, found: Sequence[Blame]) -> Divergence | None:
+    """The ledger's first wrong number, with the smallest case that fails."""
+    if ledger.first is None:
+        return None
+    cases = [blame.first.observation.case for blame in found]
+    wrong = [i for blame in found for i in blame.instances if i.equation.quantity == ledger.first.quantity]
+    case = next((i.observation.case for i in wrong if i.equation.layer == ledger.first.layer), cases[0])
+    return ledger.first.model_copy(update={"case": case})
+
+
+def _wrong_formula(blame: Blame, words: Diagnosed) -> WrongFormula:
+    name = blame.formula
+    named = Diagnosis(mistake=words.mistake, detail=words.detail) if words.mistake else None
+    return WrongFormula(
+        formula=name,
+        layers=list(blame.layers),
+        slide=FORMULAS[name].slide,
+        side=SIDE,
+        diagnosis=named,
+        note=None if named else words.detail,
+        evidence=words.evidence,
+    )
+
+
+def _not_shown(court: Court) -> list[str]:
+    """The formulas that could only be judged through others; s, which no subject shows, belongs to δ."""
+    judged = {kind(instance.equation) for instance in court.instances}
+    names = {kind(e) for o in court.observations for e in o.equations.values()}
+    return [name for name in FORMULAS if name in names - judged and name != "loss_gradient"]
+
+
+def _config(subject: Subject, calls: Sequence[Call]) -> dict[str, JsonValue]:
+    cases: list[JsonValue] = list(dict.fromkeys(call.case for call in calls))
+    return {"subject": subject.name, "dtype": str(calls[0].architecture.dtype), "cases": cases}

@@ -1,0 +1,88 @@
+"""`parity check`: somebody's own backprop, the first wrong formula, and the mistake by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from parity.commands import options
+
+HELP = """Check somebody's own backprop: the first wrong formula, and the mistake by name.
+
+SUBJECT is FILE.py, FILE.py:function, package.module:function, or a folder of submissions. It is run in
+a process of its own, on several small networks; `parity new` writes a template.
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    app.command("check", help=HELP)(check)
+
+
+def check(
+    subject: Annotated[str | None, typer.Argument(metavar="SUBJECT", help="What to check.")] = None,
+    executable: Annotated[
+        str | None,
+        typer.Option(
+            "--exec", metavar="COMMAND", help="Check a program that reads and writes safetensors."
+        ),
+    ] = None,
+    config: options.ConfigFile = None,
+    activation: options.Activation = None,
+    dtype: Annotated[
+        str | None, typer.Option(metavar="float32|float64", help="Number format (default: float64).")
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0.1, max=86400, help="Time for one submission.")
+    ] = 20.0,
+    memory: Annotated[
+        float, typer.Option(metavar="GIB", min=0.25, max=4096, help="Memory for one submission.")
+    ] = 8.0,
+    json: options.Json = None,
+    gradescope: Annotated[
+        Path | None,
+        typer.Option(metavar="results.json", help="Also write a Gradescope results file."),
+    ] = None,
+    lang: options.Lang = "en",
+) -> int:
+    from parity.check import UnusableSubjectError
+    from parity.check import check as check_one
+    from parity.consolecheck import show_checked, show_output
+    from parity.errors import QuestionError
+    from parity.files import writable, write_text
+    from parity.gradebook import check_folder, gradescope_results
+    from parity.subject.asked import asked_calls
+    from parity.subject.child import Limits
+    from parity.subject.source import executable_subject, python_subject
+    from parity.texts import catalogue
+
+    catalogue(lang)
+    if (subject is None) == (executable is None):
+        raise QuestionError("check: give a SUBJECT, or --exec COMMAND, and not both")
+    for path in (json, str(gradescope) if gradescope else None):
+        if path:
+            writable(path)
+    calls = asked_calls(config, activation, dtype)
+    limits = Limits(timeout, int(memory * 2**30))
+    if subject is not None and Path(subject).is_dir():
+        return check_folder(Path(subject), calls, limits, lang=lang, json=json, gradescope=gradescope)
+    one = python_subject(subject) if subject is not None else executable_subject(str(executable))
+    given = {"config": str(config) if config else None, "activation": activation, "dtype": dtype}
+    command = options.reproduction("check", None, given)
+    target = f" --exec {executable!r}" if executable else f" {subject}"
+    try:
+        checked = check_one(one, calls, limits, lang=lang, reproduce=command + target)
+    except UnusableSubjectError as error:
+        show_output(error.output, lang)
+        if gradescope:
+            write_text(str(gradescope), gradescope_results({one.name: str(error)}, lang))
+        raise
+    if gradescope:
+        write_text(str(gradescope), gradescope_results({one.name: checked}, lang))
+    if json:
+        write_text(json, checked.result.to_json())
+    show_output(checked.output, lang)
+    show_checked(checked, lang, stderr=json == "-")
+    return checked.result.exit_code

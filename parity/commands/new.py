@@ -1,0 +1,37 @@
+"""`parity new`: a commented template of a subject."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from parity.commands import options
+
+HELP = """Write a commented template for `parity check`, in the language asked for."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    app.command("new", help=HELP)(new)
+
+
+def new(
+    file: Annotated[Path, typer.Argument(metavar="FILE.py", help="Where to write it.")],
+    lang: options.Lang = "en",
+) -> int:
+    from parity.errors import QuestionError
+    from parity.files import writable, write_text
+    from parity.texts import catalogue
+
+    catalogue(lang)
+    if file.suffix != ".py":
+        raise QuestionError(f"{file}: the name of a Python file ends in .py")
+    if file.exists():
+        raise QuestionError(f"{file}: exists already; it is not overwritten")
+    writable(str(file))
+    template = resources.files("parity.texts").joinpath(f"template.{lang}.txt")
+    write_text(str(file), template.read_text(encoding="utf-8"))
+    return 0

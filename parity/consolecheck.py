@@ -1,0 +1,68 @@
+"""What a person sees of a check: each wrong formula as a teacher would say it."""
+
+from __future__ import annotations
+
+from rich.markup import escape
+
+from parity.check import Checked
+from parity.console import console
+from parity.explain import Explanation
+from parity.texts import catalogue
+
+OUTPUT_SHOWN = 4000
+"""Characters of what a subject printed."""
+
+
+def show_checked(checked: Checked, lang: str, *, stderr: bool = False) -> None:
+    """The wrong formulas, first first, or that there are none; and what was not shown."""
+    say, out, result = catalogue(lang), console(stderr=stderr), checked.result
+    cases = result.config.get("cases")
+    counted = len(cases) if isinstance(cases, list) else 0
+    if result.verdict == "match":
+        line = say["check.match"].format(steps=result.steps, cases=counted)
+        out.print(f"[bold green]{escape(line)}[/]", soft_wrap=True)
+    elif result.verdict == "undecided":
+        out.print(say["check.undecided"], style="bold yellow", soft_wrap=True)
+    else:
+        many = len(checked.wrong) > 1
+        line = say["check.wrong_many" if many else "check.wrong_one"].format(count=len(checked.wrong))
+        out.print(line, style="bold red", soft_wrap=True)
+    for words in checked.wrong:
+        out.print()
+        out.print(words.headline, style="bold", markup=False, soft_wrap=True)
+        for line in words.lines:
+            out.print(f"  {line}", markup=False, soft_wrap=True)
+    if checked.wrong:
+        out.print()
+    for failure in checked.failures[:1]:
+        out.print(say["check.failed"].format(failure=failure), style="yellow", markup=False, soft_wrap=True)
+    if result.not_shown:
+        names = ", ".join(result.not_shown)
+        out.print(say["check.not_shown"].format(names=names), markup=False, soft_wrap=True)
+    out.print(say["check.contract"].format(**result.contract), markup=False, soft_wrap=True)
+
+
+def show_output(output: str, lang: str) -> None:
+    """What the subject itself printed, on stderr and not too much of it; no control characters."""
+    if not output.strip():
+        return
+    out = console(stderr=True)
+    out.print(catalogue(lang)["check.printed"], style="dim")
+    text = output[:OUTPUT_SHOWN] + (" …" if len(output) > OUTPUT_SHOWN else "")
+    clean = "".join(c if c.isprintable() or c in "\n\t" else "·" for c in text)
+    for line in clean.rstrip("\n").splitlines():
+        out.print(f"  | {line}", markup=False, soft_wrap=True)
+
+
+def show_explanation(found: Explanation, lang: str) -> None:
+    """A number: its formula, the numbers in it, what comes out, and how far rounding may carry it."""
+    say, out = catalogue(lang), console()
+    numbers = {"observed": f"{found.observed:.9g}", "expected": f"{found.expected:.9g}"}
+    numbers["bound"] = f"{found.bound:.3g}"
+    for line in (
+        say["check.headline"].format(formula=found.formula_name, slide=found.slide, layers=found.layer),
+        f"  {found.formula}",
+        f"  {found.where} = {found.work}",
+        "  " + say["explain.numbers"].format(**numbers),
+    ):
+        out.print(line, markup=False, soft_wrap=True)

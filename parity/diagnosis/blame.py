@@ -1,0 +1,236 @@
+"""Whose fault is it? From everything that a subject showed: the formulas wrong in themselves, and how.
+
+For what is wrong, the mistakes of its own formula are tried, and those of hidden formulas before it.
+A mistake is accepted when it reproduces every wrong number of every case within its own bound; it is
+named when it alone does. Of several that do, those that explain most of what else is wrong, and
+contradict least of what is right, are kept; if they still have different names, none is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from parity.anatomy import kind
+from parity.diagnosis.catalogue import mistakes
+from parity.diagnosis.catalogue.fronts import KINDS
+from parity.diagnosis.court import Court, Instance
+from parity.diagnosis.mistake import Mistake
+from parity.diagnosis.pattern import free_constant, one_element
+from parity.evidence import Made
+
+OF_THE_ACTIVATION = ("wrong-activation", "wrong-derivative")
+"""Mistakes that differ from one activation to the next, and are one mistake all the same."""
+
+FIRST_FACTORS = ("loss_gradient", "backpropagated")
+"""They make s, which is the first factor of δ: a sign or constant there is one in δ."""
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A way in which the subject may have gone wrong: mistakes, or cheaper arithmetic, or both."""
+
+    made: tuple[Made, ...] = ()
+    low: bool = False
+    name: str = ""  # of a guess that is no exchange of parts: the form is wrong, or one element
+    kin: tuple[Made, ...] = ()  # of the same name, for layers where `made` itself does not apply
+
+    @property
+    def mistakes(self) -> tuple[Mistake, ...]:
+        return tuple(m.slip for m in self.made if isinstance(m.slip, Mistake))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The ids, as the catalogue has them."""
+        ids = [mistake.id for mistake in self.mistakes] + ["lower-precision"] * self.low
+        return tuple(sorted(ids)) or (self.name,)
+
+    def kind(self, otherwise: str) -> str:
+        """The kind of equation that it blames."""
+        return self.made[0].slip.kind if self.made else otherwise
+
+
+@dataclass(frozen=True)
+class Blame:
+    """A formula that is wrong in itself: where it shows, by which mistake, and how sure that is.
+
+    `guesses` are the mistakes that fit, all of the same name, or none; `suspects` the names where
+    several fit. `elsewhere` are formulas in which a mistake would look the same, for want of tensors.
+    """
+
+    kind: str
+    instances: tuple[Instance, ...]
+    layers: tuple[int, ...]
+    guesses: tuple[Guess, ...] = ()
+    suspects: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
+
+    @property
+    def first(self) -> Instance:
+        """Where it shows in the smallest case."""
+        return self.instances[0]
+
+    @property
+    def formula(self) -> str:
+        """The deck's name for it. Where s was not shown, its making is part of the formula of δ."""
+        if self.kind == "loss_gradient" and self.first.kind != "loss_gradient":
+            return "output_delta"
+        return "hidden_delta" if self.kind == "backpropagated" else self.kind
+
+    @property
+    def guess(self) -> Guess | None:
+        return self.guesses[0] if self.guesses else None
+
+
+def blames(court: Court) -> list[Blame]:
+    """Every formula that is wrong in itself, in the order of execution."""
+    found: list[Blame] = []
+    accepted: tuple[Made, ...] = ()
+    pending = [instance for instance in court.instances if instance.wrong]
+    while pending:
+        blame = _Inquest(court, pending, accepted).hold()
+        found.append(blame)
+        # What a named mistake in a hidden formula explains further on has inherited it.
+        if blame.guess and blame.kind != blame.first.kind:
+            accepted += blame.guess.made
+        closed = {id(instance) for instance in blame.instances}
+        pending = [i for i in pending if id(i) not in closed]
+        if accepted:
+            pending = [i for i in pending if i.kind == blame.kind or not court.fits(i, accepted)]
+    return sorted(found, key=lambda blame: KINDS.index(blame.kind))
+
+
+class _Inquest:
+    """The search for the mistake behind the first group of what is still unexplained."""
+
+    def __init__(self, court: Court, pending: Sequence[Instance], accepted: tuple[Made, ...]) -> None:
+        self.court, self.pending, self.accepted = court, pending, accepted
+        first = min(pending, key=lambda i: (len(i.hidden), KINDS.index(i.kind)))
+        self.group = [i for i in pending if i.kind == first.kind]
+        self.kind = first.kind
+
+    def hold(self) -> Blame:
+        """The group's mistake; where no one explains all of it, that of the part nearest to the top."""
+        top = min(i.from_the_top for i in self.group)
+        nearest = [i for i in self.group if i.from_the_top == top]
+        parts = [self.group, nearest] if len(nearest) < len(self.group) else [self.group]
+        if self._integers():
+            return self._unexplained()  # cut off: that looks like many a mistake, and is none of them
+        for guesses in (self._singles, self._kin, self._patterns, self._pairs):
+            for part in parts:
+                fitting = [g for g in guesses(part) if self._fits_all(g, part)]
+                if fitting:
+                    return self._blame(part, self._most_telling(fitting))
+        return self._unexplained()
+
+    def _integers(self) -> bool:
+        """Whether something was shown as whole numbers, and is wrong for that."""
+        complaints = [i.finding.complaint or "" for i in self.group]
+        whole = any(" is int" in complaint or " is bool" in complaint for complaint in complaints)
+        return whole and not all(self.court.fits(i, self.accepted) for i in self.group)
+
+    # --- the guesses ----------------------------------------------------------------------------
+
+    def _singles(self, part: Sequence[Instance]) -> Iterator[Guess]:
+        """Each mistake alone, in the formula itself and in those hidden before it; cheaper arithmetic."""
+        form = "wrong-shape" if part[0].equation.makes in part[0].observation.misshapen else "wrong-dtype"
+        yield Guess(name=form)  # the numbers are right, so it is their form that is not
+        yield Guess(low=True)
+        for mistake in self._known(part):
+            yield Guess((Made(mistake),))
+        for mistake in self._known(part):
+            if mistake.kind != self.kind:  # a hidden formula may be wrong in one layer only
+                for layer in sorted({i.equation.layer for i in part}):
+                    yield Guess((Made(mistake, frozenset({layer})),))
+
+    def _kin(self, part: Sequence[Instance]) -> Iterator[Guess]:
+        """Mistakes of one name: another wrong derivative for each activation."""
+        for name in OF_THE_ACTIVATION:
+            kin = tuple(Made(mistake) for mistake in self._known(part) if mistake.id == name)
+            first = next((made for made in kin if self._fits_all(Guess((made,)), part[:1])), None)
+            if first:
+                yield Guess((first,), kin=kin)
+
+    def _patterns(self, part: Sequence[Instance]) -> Iterator[Guess]:
+        """What has no formula: one element alone, or a constant that no term of the case accounts for."""
+        constant = free_constant(self.court, part, self.accepted)
+        if constant:
+            yield Guess((Made(constant),))
+        if one_element(self.court, part, self.accepted):
+            yield Guess(name="one-element")
+
+    def _pairs(self, part: Sequence[Instance]) -> Iterator[Guess]:
+        """Two mistakes at once in one formula, or one in cheaper arithmetic."""
+        near = {self.kind, *(FIRST_FACTORS if self.kind in ("output_delta", "hidden_delta") else ())}
+        known = [mistake for mistake in self._known(part) if mistake.kind in near]
+        for one, other in combinations(known, 2):
+            if (one.kind, one.part) != (other.kind, other.part):
+                yield Guess((Made(one), Made(other)))
+        for mistake in known:
+            yield Guess((Made(mistake),), low=True)
+
+    def _known(self, part: Sequence[Instance]) -> list[Mistake]:
+        kinds = {self.kind, *(kind(equation) for i in part for equation in i.hidden)}
+        return [
+            mistake
+            for k in KINDS
+            if k in kinds
+            for mistake in mistakes(k)
+            if k == self.kind or k not in FIRST_FACTORS or mistake.part not in ("factor", "sign")
+        ]
+
+    # --- the choice among what fits -------------------------------------------------------------
+
+    def _fits_all(self, guess: Guess, part: Iterable[Instance]) -> bool:
+        if guess.name == "one-element":
+            return True  # a pattern, seen in every instance already
+        ways = [guess.made, *((made,) for made in guess.kin)]
+        return all(
+            any(self.court.fits(instance, self.accepted + made, low=guess.low) for made in ways)
+            for instance in part
+        )
+
+    def _most_telling(self, fitting: Sequence[Guess]) -> list[Guess]:
+        """Those that explain most of what is wrong, and of these contradict least of what is right."""
+        if len(fitting) == 1 or not any(guess.made for guess in fitting):
+            return list(fitting)
+        explained = {g: sum(self._fits_all(g, [i]) for i in self.pending) for g in fitting}
+        most = max(explained.values())
+        fitting = [g for g in fitting if explained[g] == most]
+        if len({guess.names for guess in fitting}) == 1 and len({g.kind("") for g in fitting}) == 1:
+            everywhere = [g for g in fitting if all(made.layers is None for made in g.made)]
+            return everywhere or list(fitting)
+        right = [i for i in self.court.instances if not i.wrong]
+        broken = {g: sum(not self._fits_all(g, [i]) for i in right if self._touches(g, i)) for g in fitting}
+        least = min(broken.values())
+        fitting = [g for g in fitting if broken[g] == least]
+        unlimited = [g for g in fitting if all(made.layers is None for made in g.made)]
+        return unlimited or list(fitting)
+
+    def _touches(self, guess: Guess, instance: Instance) -> bool:
+        kinds = {instance.kind, *(kind(equation) for equation in instance.hidden)}
+        return any(made.slip.kind in kinds for made in guess.made)
+
+    def _blame(self, part: Sequence[Instance], fitting: Sequence[Guess]) -> Blame:
+        kinds = list(dict.fromkeys(guess.kind(self.kind) for guess in fitting))
+        blamed = self.kind if self.kind in kinds else max(kinds, key=KINDS.index)
+        names = {guess.names for guess in fitting}
+        return Blame(
+            blamed,
+            tuple(part),
+            layers_of(part),
+            tuple(g for g in fitting if g.kind(self.kind) == blamed) if len(names) == 1 else (),
+            tuple(sorted({name for guess in fitting for name in guess.names})) if len(names) > 1 else (),
+            tuple(k for k in kinds if k != blamed),
+        )
+
+    def _unexplained(self) -> Blame:
+        """No mistake of the catalogue. What is hidden may still tell which formula it is."""
+        return Blame(self.kind, tuple(self.group), layers_of(self.group))
+
+
+def layers_of(part: Sequence[Instance]) -> tuple[int, ...]:
+    """The layers in which it shows, in the smallest case where it does."""
+    case = part[0].observation.case
+    return tuple(sorted({i.equation.layer for i in part if i.observation.case == case}))

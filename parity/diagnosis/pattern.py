@@ -1,0 +1,98 @@
+"""The pattern of an error that no mistake of the catalogue explains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from parity.anatomy import Operand, Operands
+from parity.bounded import Bounded
+from parity.diagnosis.catalogue.fronts import UPDATES
+from parity.diagnosis.court import Court, Instance
+from parity.diagnosis.mistake import Mistake
+from parity.evidence import Made, Situation
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Which numbers of a tensor are wrong: `where` is a key of the texts, `place` the row or column."""
+
+    where: str  # "element", "row", "column", "everything" or "some"
+    place: int | None
+    wrong: int
+    of: int
+
+
+def wrong_numbers(instance: Instance, truth: Bounded) -> npt.NDArray[np.bool_]:
+    """Which numbers lie outside their bound; all of them where the shape is another."""
+    observed = instance.observed
+    if observed.shape != truth.shape:
+        return np.ones(observed.shape, dtype=bool)
+    judge = truth.arithmetic
+    with np.errstate(all="ignore"):
+        error = judge.lower(np.abs(judge.lift(observed) - truth.value))
+        wrong: npt.NDArray[np.bool_] = ~(error <= np.broadcast_to(truth.carried, truth.shape))
+    return wrong
+
+
+def pattern(court: Court, instance: Instance) -> Pattern:
+    """The pattern of one instance."""
+    wrong = wrong_numbers(instance, court.expected(instance))
+    count, size = int(wrong.sum()), wrong.size
+    if wrong.ndim == 2 and 0 < count < size:
+        rows, columns = (np.flatnonzero(wrong.any(axis=axis)) for axis in (1, 0))
+        if count == 1:
+            return Pattern("element", None, count, size)
+        if len(rows) == 1 and count == wrong.shape[1]:
+            return Pattern("row", int(rows[0]), count, size)
+        if len(columns) == 1 and count == wrong.shape[0]:
+            return Pattern("column", int(columns[0]), count, size)
+    return Pattern("everything" if count == size else "some", None, count, size)
+
+
+def one_element(court: Court, part: Sequence[Instance], accepted: tuple[Made, ...]) -> bool:
+    """Whether one number alone is wrong, in every instance at the same place, or always the last."""
+    places: set[tuple[int, ...]] = set()
+    last: set[bool] = set()
+    for instance in part:
+        if instance.finding.complaint or instance.observed.size < 2:
+            return False
+        wrong = wrong_numbers(instance, court.expected(instance, accepted))
+        if wrong.sum() != 1:
+            return False
+        places.add(tuple(int(i) for i in np.argwhere(wrong)[0]))
+        last.add(bool(wrong.flat[-1]))
+    return len(places) == 1 or last == {True}
+
+
+def free_constant(court: Court, part: Sequence[Instance], accepted: tuple[Made, ...]) -> Mistake | None:
+    """One constant between observed and expected, read off the first instance; others must bear it out.
+
+    In an update it stands before the step, so it is what W has moved by that is compared.
+    """
+    first = part[0]
+    if first.observed.shape == () or first.finding.complaint:
+        return None
+    truth = court.expected(first, accepted)
+    judge, observed = truth.arithmetic, first.observed.astype(np.float64)
+    value, bound = judge.lower(truth.value), np.broadcast_to(truth.carried, truth.shape)
+    start = np.zeros(())
+    if first.kind in UPDATES:
+        start = first.observation.known[first.equation.inputs[0]].astype(np.float64)
+    moved = value - start
+    at = np.unravel_index(np.argmax(np.abs(moved)), moved.shape)
+    if not np.isfinite(observed[at]) or moved[at] == 0:
+        return None
+    ratio = float((observed - start)[at] / moved[at])
+    vague = (1 + abs(ratio)) * (bound[at] + 2 * judge.u * abs(observed[at])) / abs(moved[at])
+
+    def exchange(situation: Situation) -> Operands:
+        lifted = situation.scenario.judge.lift(np.float64(ratio))
+        return {"factor": Operand(f"{ratio:.6g}", Bounded(judge, lifted, np.asarray(float(vague))))}
+
+    return Mistake(
+        "wrong-constant", first.kind, "factor", exchange, "constant", {"constant": f"{ratio:.6g}"}
+    )

@@ -1,0 +1,136 @@
+"""A blame in words: what is wrong, how the formula should be, how it seems to be, one number both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from parity.anatomy import anatomy, kind, symbol
+from parity.diagnosis.blame import Blame
+from parity.diagnosis.court import Court, Instance
+from parity.diagnosis.pattern import pattern, wrong_numbers
+from parity.evidence import Scenario
+from parity.texts import catalogue
+from reference.deck import FORMULAS
+
+Say = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Diagnosed:
+    """One wrong formula, said to a person. `mistake` is empty where none could be named."""
+
+    headline: str
+    mistake: str
+    detail: str
+    lines: tuple[str, ...]
+    evidence: str | None = None
+
+
+def diagnosed(court: Court, blame: Blame, lang: str) -> Diagnosed:
+    """A blame, in English or Spanish."""
+    say = catalogue(lang)
+    name = blame.formula
+    layers = ", ".join(map(str, blame.layers))
+    facts = {"formula": name, "slide": FORMULAS[name].slide, "layers": layers}
+    headline = say["check.headline" if len(blame.layers) == 1 else "check.headline_layers"].format(**facts)
+    mistake = "+".join(blame.guess.names) if blame.guess else ""
+    detail = _detail(court, blame, say)
+    if mistake:
+        headline = f"{headline}: {mistake}"
+    evidence = _evidence(blame, name, say)
+    case = say["check.case"].format(case=blame.first.observation.case, step=blame.first.observation.step)
+    lines = [detail, *([evidence] if evidence else []), *_worked(court, blame, say), case]
+    return Diagnosed(headline, mistake, detail, tuple(lines), evidence)
+
+
+def _detail(court: Court, blame: Blame, say: Say) -> str:
+    """What was done, or, where no one mistake fits, what can be said all the same."""
+    if blame.guess:
+        parts = [say[f"mistake.{m.detail}"].format(**m.facts) for m in blame.guess.mistakes]
+        names = ["lower-precision"] * blame.guess.low or ([blame.guess.name] if not parts else [])
+        for name in names:
+            parts.append(say[f"mistake.{name}"].format(complaint=blame.first.finding.complaint or ""))
+        return " ".join(part.strip() for part in parts)
+    if blame.first.finding.complaint:
+        return say["check.form"].format(complaint=blame.first.finding.complaint)
+    if blame.suspects:
+        return say["check.several"].format(names=", ".join(blame.suspects))
+    found = pattern(court, blame.first)
+    where = say[f"pattern.{found.where}"].format(place=found.place, wrong=found.wrong, of=found.of)
+    return say["check.unknown"].format(pattern=where)
+
+
+def _evidence(blame: Blame, name: str, say: Say) -> str | None:
+    """How finely the blame can be placed, where the formula itself is not on view."""
+    shown = symbol(blame.first.equation.makes)
+    if name != blame.first.kind:
+        others = "".join(f", {other}" for other in blame.elsewhere)
+        return say["check.consistent"].format(shown=shown, formula=name + others)
+    hidden = [symbol(e.makes) for e in blame.first.hidden if e.quantity not in ("s",)]
+    if hidden:
+        return say["check.hidden"].format(shown=shown, hidden=", ".join(hidden))
+    return None
+
+
+def _worked(court: Court, blame: Blame, say: Say) -> list[str]:
+    """The formula both ways, and one number of it both ways."""
+    instance, guess = blame.first, blame.guess
+    right = court.scenario(instance.observation)
+    index = _index(court, instance)
+    target = _equation_name(instance, blame)
+    lines = [say["check.should"].format(formula=f"{symbol(target)} = {_text(right, target)}")]
+    made = court.scenario(instance.observation, guess.made) if guess and guess.made else None
+    if made is not None:
+        lines.append(say["check.seems"].format(formula=f"{symbol(target)} = {_text(made, target)}"))
+    if instance.observed.shape != court.expected(instance).shape:
+        return lines
+    name = symbol(instance.equation.makes)
+    where = f"{name}[{','.join(map(str, index))}]" if index else name
+    truth = right.judge.lower(np.asarray(court.expected(instance).value))
+    observed = float(instance.observed[index])
+    expected = float(truth[index])
+    if instance.equation.makes == target:
+        facts = {"where": where, "work": _work(right, target, index), "value": f"{expected:.9g}"}
+        lines.append(say["check.worked"].format(**facts))
+        if made is not None and guess is not None:
+            facts = {"where": where, "work": _work(made, target, index), "value": f"{observed:.9g}"}
+            lines.append(say["check.worked_yours"].format(**facts))
+            return lines
+    lines.append(
+        say["check.number"].format(where=where, observed=f"{observed:.9g}", expected=f"{expected:.9g}")
+    )
+    return lines
+
+
+def _equation_name(instance: Instance, blame: Blame) -> str:
+    """The tensor of the blamed formula: what was shown, or what is hidden behind it."""
+    if blame.formula == instance.kind:
+        return instance.equation.makes
+    hidden = [e.makes for e in instance.hidden if kind(e) == blame.kind]
+    return hidden[-1] if hidden else instance.equation.makes
+
+
+def _text(scenario: Scenario, name: str) -> str:
+    with np.errstate(all="ignore"), scenario.judge.precision():
+        equation = scenario.equation(name)
+        return anatomy(equation).text(scenario.slipped(equation))
+
+
+def _work(scenario: Scenario, name: str, index: tuple[int, ...]) -> str:
+    with np.errstate(all="ignore"), scenario.judge.precision():
+        equation = scenario.equation(name)
+        return anatomy(equation).work(scenario.slipped(equation), index)
+
+
+def _index(court: Court, instance: Instance) -> tuple[int, ...]:
+    """The number to show: the wrong one that is furthest off."""
+    if instance.finding.worst is not None:
+        return instance.finding.worst.index
+    truth = court.expected(instance)
+    if instance.observed.shape != truth.shape:
+        return ()
+    wrong = np.argwhere(wrong_numbers(instance, truth))
+    return tuple(int(i) for i in wrong[0]) if len(wrong) else (0,) * instance.observed.ndim

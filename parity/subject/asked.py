@@ -1,0 +1,46 @@
+"""Which cases a check uses: the chosen ones, or the one that a config describes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from parity import config as configs
+from parity.case import Case, build
+from parity.errors import QuestionError
+from parity.subject.cases import DEFAULT_ACTIVATIONS, Call, calls
+from reference.activations import ACTIVATIONS
+from reference.network import Network
+from reference.trace import Trace
+
+MOST_STEPS = 3
+"""Of a config: a mistake that needs more steps to show has not been seen."""
+
+
+def asked_calls(config: Path | None, activation: str | None, dtype: str | None) -> list[Call]:
+    """The calls of a check. Raises QuestionError for names that there are not."""
+    if dtype not in (None, "float32", "float64"):
+        raise QuestionError(f"--dtype {dtype}: known: float32, float64")
+    names = tuple(name.strip() for name in activation.split(",")) if activation else ()
+    for name in names:
+        if name not in ACTIVATIONS:
+            raise QuestionError(f"--activation {name}: known: {', '.join(ACTIVATIONS)}")
+    if config is None:
+        return calls(names or DEFAULT_ACTIVATIONS, np.dtype(dtype or "float64"))
+    asked: list[str] | str | None = list(names) if len(names) > 1 else names[0] if names else None
+    overlay = {"network.activation": asked, "network.dtype": dtype}
+    return _calls(build(configs.read(config, overlay)), str(config))  # type: ignore[arg-type]
+
+
+def _calls(case: Case, name: str) -> list[Call]:
+    """The first steps of a config's case, each from where the deck's engine stands."""
+    network = Network(case.architecture, case.parameters)
+    found: list[Call] = []
+    for step, (x, y) in zip(range(min(case.steps, MOST_STEPS)), case.batches(), strict=False):
+        before = {key: parameter.copy() for key, parameter in network.parameters.items()}
+        found.append(
+            Call(name, step, case.architecture, case.lr, Trace({**before, "x": x.copy(), "y": y.copy()}))
+        )
+        network.step(x, y, case.lr)
+    return found

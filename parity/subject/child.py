@@ -1,0 +1,100 @@
+"""A process that is not trusted: bounded in time, memory and output, and ended with all it started."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import subprocess
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+OUTPUT_KEPT = 16 * 2**10
+"""Bytes of what it prints that are kept; the rest is read and dropped."""
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a subject may use: wall seconds, bytes of memory, bytes of any file it writes."""
+
+    seconds: float = 20.0
+    memory: int = 8 * 2**30
+    file: int = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How it ended: what it printed, and in words why it did not end by itself, if it did not."""
+
+    output: str
+    code: int
+    failure: str | None = None
+
+
+def run(command: Sequence[str], folder: Path, limits: Limits) -> Ending:
+    """Run a command in `folder`. Raises OSError where it cannot be started at all."""
+    environment = {**os.environ, **dict.fromkeys(THREADS, "1"), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment["PYTHONIOENCODING"] = "utf-8"
+
+    def restrict() -> None:
+        seconds = int(limits.seconds) + 1
+        resource.setrlimit(resource.RLIMIT_AS, (limits.memory, limits.memory))
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limits.file, limits.file))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    process = subprocess.Popen(
+        list(command),
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        preexec_fn=restrict,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    kept = bytearray()
+    reader = threading.Thread(target=_drain, args=(process.stdout, kept), daemon=True)
+    reader.start()
+    failure = None
+    try:
+        process.wait(limits.seconds)
+    except subprocess.TimeoutExpired:
+        failure = f"it did not come back within {limits.seconds:g} s"
+    finally:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)  # whatever it started goes with it
+        process.wait()
+        reader.join(1.0)
+        with contextlib.suppress(OSError, ValueError):
+            process.stdout.close()
+    code = process.returncode
+    if failure is None and code != 0:
+        failure = _ended_by(-code, limits) if code < 0 else f"its process ended with exit code {code}"
+    return Ending(bytes(kept).decode(errors="replace"), code, failure)
+
+
+def _drain(stream: IO[bytes], kept: bytearray) -> None:
+    """Read to the end, so that nobody blocks on a full pipe; keep the beginning."""
+    with contextlib.suppress(OSError, ValueError):
+        while chunk := os.read(stream.fileno(), 65536):
+            kept += chunk[: OUTPUT_KEPT - len(kept)]
+
+
+def _ended_by(number: int, limits: Limits) -> str:
+    """A signal, in words."""
+    if number == signal.SIGXCPU:
+        return f"it used more than {limits.seconds:g} s of processor time"
+    if number == signal.SIGXFSZ:
+        return f"it wrote a file larger than {limits.file // 2**20} MiB"
+    try:
+        return f"its process was ended by {signal.Signals(number).name}"
+    except ValueError:
+        return f"its process was ended by signal {number}"

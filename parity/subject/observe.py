@@ -1,0 +1,82 @@
+"""From raw answers to observations: the deck's layout, the right shapes and dtypes, or a complaint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from parity.evidence import Observation
+from parity.subject.cases import Call
+from parity.subject.source import Answers
+from reference.arrays import Array
+from reference.trace import Trace, shapes, split
+
+JUDGED = ("delta", "dW", "db", "W_next", "b_next")
+"""At least one of these must be there: without them there is nothing of backpropagation to judge."""
+
+
+def observations(calls: Sequence[Call], answers: Answers) -> list[Observation]:
+    """One for each call that was answered. What cannot be used is entered into `answers.failures`."""
+    found: list[Observation] = []
+    for number, call in enumerate(calls):
+        if number not in answers.tensors:
+            continue
+        tensors = {name: _column(name, t, answers.layout) for name, t in answers.tensors[number].items()}
+        unusable = _unusable(tensors, call)
+        if unusable:
+            answers.failures[number] = unusable
+            continue
+        before = found[-1] if found and found[-1].case == call.case else None
+        found.append(_observation(call, tensors, before))
+    return found
+
+
+def _observation(call: Call, tensors: dict[str, Array], before: Observation | None) -> Observation:
+    expected = shapes(call.architecture, call.given["x"].shape[1])
+    dtype = np.dtype(call.architecture.dtype)
+    shown, misshapen, complaints = Trace(), Trace(), {}
+    for name, tensor in tensors.items():
+        if name in call.given:
+            continue
+        cast = tensor.astype(dtype)
+        if tensor.shape != expected[name]:
+            misshapen[name] = cast
+            complaints[name] = f"{name} has shape {tensor.shape}, not {expected[name]}"
+        else:
+            shown[name] = cast
+            # A loss may be a plain Python float, which is a float64 whatever the network's format.
+            if tensor.dtype != dtype and not (name == "loss" and tensor.dtype == np.float64):
+                complaints[name] = f"{name} is {tensor.dtype}, not {dtype}"
+    return Observation(
+        call.architecture, call.lr, call.given, shown, misshapen, complaints, call.case, call.step, before
+    )
+
+
+def _unusable(tensors: dict[str, Array], call: Call) -> str | None:
+    """Why an answer cannot be judged at all."""
+    expected = shapes(call.architecture, call.given["x"].shape[1])
+    for name, tensor in tensors.items():
+        if name not in expected:
+            return f"{name!r} is the name of no tensor of a network of {call.architecture.depth} layers"
+        if name in call.given and tensor.tobytes() != call.given[name].tobytes():
+            return f"{name} is not what it was given; the updated one is called {name}_next"
+    quantities = {split(name)[0] for name in tensors}
+    if not quantities & set(JUDGED):
+        return "it shows none of delta, dW, db, W, b"
+    for quantity in sorted(quantities - {"loss", "x", "y"}):
+        layers = {split(name)[1] for name in tensors if split(name)[0] == quantity}
+        if len(layers) < call.architecture.depth and quantity not in ("s", "W", "b"):
+            return f"{quantity} is there for {len(layers)} of {call.architecture.depth} layers"
+    return None
+
+
+def _column(name: str, tensor: Array, layout: str) -> Array:
+    """A tensor of a subject that works in rows, as the deck has it."""
+    if layout != "rows" or name == "loss":
+        return tensor
+    if tensor.ndim == 1 and name.removesuffix("_next").rstrip("0123456789") in ("b", "db"):
+        return tensor.reshape(-1, 1)
+    if tensor.ndim == 1:
+        return tensor
+    return np.ascontiguousarray(tensor.T)

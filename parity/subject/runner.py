@@ -1,0 +1,184 @@
+"""Runs somebody's `step` in a process of its own: `runner.py FOLDER REQUEST`. Nothing here judges.
+
+Reads `call0.safetensors`, … from FOLDER, calls `step` once for each and writes what it returned as
+`answer0.safetensors`, …, or why not as `answer0.json`. It stands alone: the standard library and
+numpy, whose functions it takes before the subject can exchange them. What it writes is only numbers;
+the parent judges them, so nothing that happens in this process can turn a wrong number into a right one.
+"""
+
+import importlib
+import importlib.util
+import json
+import os
+import struct
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Taken now: what the subject does to these modules later does not change these names.
+asarray, frombuffer, contiguous = np.asarray, np.frombuffer, np.ascontiguousarray
+dump, load = json.dumps, json.loads
+
+Tensors: TypeAlias = dict[str, NDArray[np.generic]]
+Facts: TypeAlias = dict[str, str | int | None]
+
+FORMATS = {"F32": "<f4", "F64": "<f8"}
+CODES = {"f2": "F16", "f4": "F32", "f8": "F64", "i4": "I32", "i8": "I64", "b1": "BOOL"}
+PER_LAYER = ("z", "a", "delta", "dW", "db", "W", "b")
+TURNED = ("W", "x", "y")
+
+
+class UnusableError(Exception):
+    """What `step` returned is not what the contract says."""
+
+
+def read(path: str) -> tuple[Tensors, dict[str, str]]:
+    """The tensors of a safetensors file, and its metadata."""
+    with open(path, "rb") as file:
+        (size,) = struct.unpack("<Q", file.read(8))
+        header, data = load(file.read(size)), file.read()
+    facts = header.pop("__metadata__", {})
+    tensors: Tensors = {}
+    for name, entry in header.items():
+        begin, end = entry["data_offsets"]
+        flat = frombuffer(data[begin:end], dtype=FORMATS[entry["dtype"]])
+        tensors[name] = flat.reshape(entry["shape"]).copy()
+    return tensors, facts
+
+
+def write(path: str, tensors: Tensors) -> None:
+    """A safetensors file, whole or not at all."""
+    header: dict[str, dict[str, object]] = {}
+    blobs: list[bytes] = []
+    offset = 0
+    for name, tensor in tensors.items():
+        blob = tensor.tobytes()
+        header[name] = {
+            "dtype": CODES[tensor.dtype.str[1:]],
+            "shape": list(tensor.shape),
+            "data_offsets": [offset, offset + len(blob)],
+        }
+        blobs.append(blob)
+        offset += len(blob)
+    text = dump(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path + ".part", "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text + b"".join(blobs))
+    os.replace(path + ".part", path)
+
+
+def as_array(value: object, name: str) -> NDArray[np.generic]:
+    """An array, as it is. Raises UnusableError for what is none."""
+    if isinstance(value, (list, tuple)):
+        raise UnusableError(f"{name} is a {type(value).__name__}, where an array belongs")
+    if not hasattr(value, "__array__") and not (name == "loss" and isinstance(value, (int, float))):
+        raise UnusableError(f"{name} is {type(value).__name__}, where an array belongs")
+    array = asarray(value)
+    if array.dtype.str[1:] not in CODES:
+        raise UnusableError(f"{name} holds {array.dtype}, which are not floats")
+    return contiguous(array).reshape(array.shape)
+
+
+def named(answer: object, depth: int) -> Tensors:
+    """The tensors of what `step` returned, by their names in a trace. Raises UnusableError."""
+    if not isinstance(answer, dict):
+        raise UnusableError(f"step returned {type(answer).__name__}, where a dict belongs")
+    tensors: Tensors = {}
+    for key, value in answer.items():
+        if key == "loss":
+            tensors["loss"] = as_array(value, "loss")
+        elif key not in PER_LAYER:
+            known = ", ".join(("loss", *PER_LAYER))
+            raise UnusableError(f"step returned the key {key!r}; known: {known}")
+        elif not isinstance(value, (list, tuple)):
+            raise UnusableError(f"{key} is {type(value).__name__}, where a list over the layers belongs")
+        elif len(value) != depth:
+            raise UnusableError(f"{key} has {len(value)} entries for {depth} layers")
+        else:
+            after = "_next" if key in ("W", "b") else ""
+            for layer, tensor in enumerate(value, 1):
+                tensors[f"{key}{layer}{after}"] = as_array(tensor, f"{key}[{layer - 1}]")
+    return tensors
+
+
+def load_subject(request: Mapping[str, str]) -> tuple[Callable[..., object], str]:
+    """The function, and the layout its module works in."""
+    sys.path.insert(0, request["folder"])
+    if request["file"]:
+        spec = importlib.util.spec_from_file_location(request["module"], request["file"])
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[request["module"]] = module
+        spec.loader.exec_module(module)
+    else:
+        module = importlib.import_module(request["module"])
+    layout = getattr(module, "LAYOUT", "columns")
+    if layout not in ("rows", "columns"):
+        raise UnusableError(f'LAYOUT is {layout!r}; known: "columns", "rows"')
+    function = getattr(module, request["function"], None)
+    if not callable(function):
+        raise UnusableError(f"there is no function {request['function']!r} in it")
+    return function, layout
+
+
+def call(function: Callable[..., object], layout: str, path: str) -> Tensors:
+    """One call, with fresh arrays. The answer's tensors."""
+    tensors, facts = read(path)
+    activation = facts["activation"].split(",")
+    lr = float(tensors["lr"])
+    if layout == "rows":
+        for name in tensors:
+            if name[0] in TURNED:
+                tensors[name] = tensors[name].T.copy()
+            elif name[0] == "b":
+                tensors[name] = tensors[name][:, 0].copy()
+    depth = len(activation)
+    W, b = ([tensors[f"{name}{layer}"] for layer in range(1, depth + 1)] for name in "Wb")
+    return named(function(W, b, tensors["x"], tensors["y"], lr, activation), depth)
+
+
+def reason(error: BaseException, file: str) -> Facts:
+    """What was raised, with the last line of the subject's own code that it passed through."""
+    if isinstance(error, UnusableError):
+        return {"line": None, "error": str(error)}
+    if isinstance(error, SyntaxError):
+        return {"line": error.lineno, "error": f"{type(error).__name__}: {error.msg}"}
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f.lineno for f in frames if f.filename == file or os.path.abspath(f.filename) == file]
+    text = " ".join(str(error).split())[:500]
+    return {"line": own[-1] if own else None, "error": f"{type(error).__name__}: {text}".rstrip(": ")}
+
+
+def main(folder: str, request: Mapping[str, str]) -> None:
+    """Every call there is; one that fails does not stop the next."""
+    file = request["file"]
+    try:
+        function, layout = load_subject(request)
+    except BaseException as error:
+        report(f"{folder}/failed.json", reason(error, file))
+        return
+    file = file or str(sys.modules[request["module"]].__file__)
+    report(f"{folder}/layout.json", {"layout": layout})
+    for number in range(int(request["calls"])):
+        try:
+            write(
+                f"{folder}/answer{number}.safetensors",
+                call(function, layout, f"{folder}/call{number}.safetensors"),
+            )
+        except BaseException as error:
+            report(f"{folder}/answer{number}.json", reason(error, file))
+
+
+def report(path: str, facts: Facts) -> None:
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(dump(facts))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], load(sys.argv[2]))
+    sys.stdout.flush()

@@ -1,0 +1,170 @@
+"""Where a subject is: a Python function or an executable, called on every case, and what came back."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from parity.errors import QuestionError
+from parity.subject.cases import Call
+from parity.subject.child import Limits, run
+from reference.arrays import Array
+
+RUNNER = Path(__file__).with_name("runner.py")
+
+
+@dataclass
+class Answers:
+    """What a subject gave back: raw tensors by call, why there are none, and what it printed."""
+
+    tensors: dict[int, dict[str, Array]] = field(default_factory=dict)
+    failures: dict[int, str] = field(default_factory=dict)
+    layout: str = "columns"
+    output: str = ""
+
+
+class Subject(Protocol):
+    """Anybody's implementation of one training step."""
+
+    @property
+    def name(self) -> str: ...
+
+    def answer(self, calls: Sequence[Call], limits: Limits) -> Answers: ...
+
+
+@dataclass(frozen=True)
+class PythonSubject:
+    """A function in a file or a module."""
+
+    name: str
+    folder: Path
+    file: Path | None
+    module: str
+    function: str
+
+    def answer(self, calls: Sequence[Call], limits: Limits) -> Answers:
+        """All calls in one process, in order, so that what it keeps between steps is seen."""
+        with tempfile.TemporaryDirectory(prefix="parity-") as place:
+            for number, call in enumerate(calls):
+                _write(Path(place, f"call{number}.safetensors"), call)
+            request = {
+                "folder": str(self.folder),
+                "file": str(self.file) if self.file else "",
+                "module": self.module,
+                "function": self.function,
+                "calls": len(calls),
+            }
+            command = [sys.executable, "-P", str(RUNNER), place, json.dumps(request)]
+            ending = run(command, self.folder, limits)
+            answers = Answers(output=ending.output)
+            broken = self._sentence(Path(place, "failed.json"))
+            answers.layout = str(_json(Path(place, "layout.json")).get("layout", "columns"))
+            for number in range(len(calls)):
+                answer = Path(place, f"answer{number}.safetensors")
+                said = self._sentence(Path(place, f"answer{number}.json"))
+                if answer.exists():
+                    _read(answer, number, answers, limits)
+                else:
+                    answers.failures[number] = (
+                        broken or said or ending.failure or "it ended without an answer"
+                    )
+            return answers
+
+    def _sentence(self, path: Path) -> str | None:
+        """What the runner says went wrong, with the line."""
+        facts = _json(path)
+        if "error" not in facts:
+            return None
+        line = facts.get("line")
+        return f"line {line}: {facts['error']}" if line else str(facts["error"])
+
+
+@dataclass(frozen=True)
+class ExecutableSubject:
+    """Any program: the path of a file to read, the path of one to write."""
+
+    name: str
+    command: tuple[str, ...]
+
+    def answer(self, calls: Sequence[Call], limits: Limits) -> Answers:
+        """One process a call."""
+        answers = Answers()
+        with tempfile.TemporaryDirectory(prefix="parity-") as place:
+            for number, call in enumerate(calls):
+                asked, answer = (Path(place, f"{what}{number}.safetensors") for what in ("call", "answer"))
+                _write(asked, call)
+                try:
+                    ending = run([*self.command, str(asked), str(answer)], Path.cwd(), limits)
+                except OSError as error:
+                    raise QuestionError(f"--exec {self.name}: {error.strerror}") from None
+                answers.output = answers.output or ending.output
+                if ending.failure:
+                    answers.failures[number] = ending.failure
+                    if "come back" in ending.failure:  # it would hang as long every time
+                        answers.failures |= dict.fromkeys(range(number, len(calls)), ending.failure)
+                        break
+                elif not answer.exists():
+                    answers.failures[number] = "it wrote no file"
+                else:
+                    _read(answer, number, answers, limits)
+        return answers
+
+
+def python_subject(spec: str) -> PythonSubject:
+    """`file.py`, `file.py:function` or `package.module:function`. Raises QuestionError."""
+    where, _, function = spec.rpartition(":") if ":" in spec else (spec, "", "step")
+    path = Path(where)
+    if where.endswith(".py") or path.exists():
+        if not path.is_file():
+            raise QuestionError(f"{where}: there is no such file")
+        full = path.resolve()
+        return PythonSubject(spec, full.parent, full, full.stem, function or "step")
+    if not all(part.isidentifier() for part in where.split(".")):
+        raise QuestionError(f"{spec}: neither a file nor a module:function")
+    return PythonSubject(spec, Path.cwd(), None, where, function or "step")
+
+
+def executable_subject(command: str) -> ExecutableSubject:
+    """A command line. Raises QuestionError where there is no such program."""
+    words = shlex.split(command)
+    program = shutil.which(words[0]) if words else None
+    if program is None:
+        raise QuestionError(f"--exec {command}: there is no such program")
+    return ExecutableSubject(command, (str(Path(program).resolve()), *words[1:]))
+
+
+def _write(path: Path, call: Call) -> None:
+    lr: Array = np.asarray(call.lr, dtype=call.architecture.dtype)
+    tensors = {name: np.array(tensor, order="C") for name, tensor in call.given.items()}
+    names = ",".join(f.name for f in call.architecture.activations)
+    save_file({**tensors, "lr": lr}, path, metadata={"activation": names})
+
+
+def _read(path: Path, number: int, answers: Answers, limits: Limits) -> None:
+    """An answer's tensors, or why they cannot be read."""
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > limits.file:
+        answers.failures[number] = "its answer is no plain file of a sensible size"
+        return
+    try:
+        answers.tensors[number] = load_file(path)
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+        answers.failures[number] = f"its answer is no safetensors file: {error}"
+
+
+def _json(path: Path) -> dict[str, object]:
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
