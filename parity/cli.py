@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from parity.commands import doctor, run, schema
+from parity.commands import doctor, graph, run, schema
 
 app = typer.Typer(
     name="parity",
@@ -17,5 +17,5 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (run, doctor, schema):
+for command in (run, graph, doctor, schema):
     command.register(app)
