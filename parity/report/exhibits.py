@@ -36,10 +36,10 @@ MAZUR: dict[str, JsonValue] = {
     "training": {"loss": "mse", "lr": 0.5, "steps": 1},
 }
 WRONG: dict[str, JsonValue] = {
-    "network": {"layers": [2, 2, 2, 1], "activation": ["tanh", "tanh", "sigmoid"], "dtype": "float32"},
+    "network": {"layers": [2, 2, 2, 2], "activation": ["tanh", "tanh", "sigmoid"], "dtype": "float32"},
     "data": {
         "x": [[0.8, -0.4], [-0.6, 0.9], [0.3, 0.7]],
-        "y": [[0.9], [0.2], [0.6]],
+        "y": [[0.9, 0.1], [0.2, 0.7], [0.6, 0.4]],
     },
     "training": {"steps": 2, "lr": 0.5, "seed": 3},
 }

@@ -85,19 +85,19 @@ def load(path: Path) -> tuple[Result, Recording]:
 
 
 class Recorder:
-    """An observer of the lockstep that keeps the first steps, the last, a spread between, and trouble."""
+    """An observer of the lockstep that keeps the first steps, the last, a spread between, and the first alarm."""
 
     def __init__(self, planned: int, most: int = MAX_STEPS) -> None:
         self._wanted = spread(planned, most)
-        self._trouble = False
+        self._alarmed = False
         self._every = max(1, -(-planned // MAX_POINTS))
         self._recording = Recording({})
 
     def __call__(self, moment: Moment) -> None:
         losses = {side: float(trace["loss"]) for side, trace in moment.traces.items() if "loss" in trace}
         bad = not moment.worst_ratio <= 1 or not all(map(math.isfinite, losses.values()))
-        news = bad and not self._trouble
-        self._trouble = self._trouble or bad
+        news = bad and not self._alarmed
+        self._alarmed = self._alarmed or bad
         if moment.step in self._wanted or news:
             self._recording.steps[moment.step] = {side: t.kept() for side, t in moment.traces.items()}
         if moment.step % self._every == 0 or moment.step in self._wanted or news:
@@ -109,9 +109,8 @@ class Recorder:
 
 
 def spread(planned: int, most: int = MAX_STEPS) -> frozenset[int]:
-    """Which of `planned` steps to keep: the first three, the last, and between them ever wider apart."""
+    """Which of `planned` steps to keep: the first two, the last, and between them ever wider apart."""
     if planned <= most:
         return frozenset(range(planned))
-    ratio = (planned - 1) / 2
-    wider = (2 * ratio ** (i / (most - 3)) for i in range(most - 2))
-    return frozenset({0, 1, 2, planned - 1, *(round(step) for step in wider)})
+    gaps = max(1, most - 2)
+    return frozenset({0, planned - 1, *(round((planned - 1) ** (i / gaps)) for i in range(most - 1))})
