@@ -158,7 +158,7 @@ def _arrow(
         y -= 8
     yield f'<path d="{path}" marker-end="url(#{head})"/>'
     yield f'<text x="{x:.1f}" y="{y + 4:.1f}" text-anchor="{anchor}">{escape(label)}</text>'
-    yield from _flag(mark, at)
+    yield from _flag(mark, (p[0] + (q[0] - p[0]) * 0.2, p[1] + (q[1] - p[1]) * 0.2))  # beside its source
 
 
 def _border(centre: Point, towards: Point) -> Point:

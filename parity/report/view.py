@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +24,7 @@ MAX_LAYERS = 8
 class Voice:
     """One side's answer for the element looked at."""
 
+    side: str
     name: Markup
     value: Markup
     share: str
@@ -58,6 +58,7 @@ class RowView:
     numbers_text: str
     exact: str
     code: tuple[tuple[str, tuple[str, ...]], ...]
+    has_ours: bool
     torch_line: str
     torch_module: str
     voices: tuple[Voice, ...]
@@ -133,6 +134,7 @@ def row_view(examiner: Examiner, step: int, row: Row, traces: dict[str, Trace]) 
         numbers_text=put_in.text if put_in else "",
         exact=code(float(exact), 12) if exact is not None else "",
         code=sources.ours(equation, of),
+        has_ours="reference" in row.sides,
         torch_line=sources.theirs(equation.quantity),
         torch_module=sources.module(equation, of),
         voices=tuple(_voice(name, side, at, row.complaints.get(name, "")) for name, side in row.sides.items()),
@@ -151,11 +153,12 @@ def side_name(name: str) -> Markup:
 def _voice(name: str, side: Side | None, at: tuple[int, ...], complaint: str) -> Voice:
     if side is None:
         verdict = "different-formula" if complaint else "not-shown"
-        return Voice(side_name(name), Markup("–"), "–", 0, verdict, None, None, complaint)
+        return Voice(name, side_name(name), Markup("–"), "–", 0, verdict, None, None, complaint)
     ratio = side.finding.ratio
     own = abs(float(side.share[at])) if np.isfinite(side.share[at]) else ratio
     digits = 9 if side.observed.dtype == np.float32 else 17
     return Voice(
+        side=name,
         name=side_name(name),
         value=_tail(code(float(side.observed[at]), digits), code(float(side.truth[at]), digits)),
         share=shown(own, 2),
@@ -190,7 +193,3 @@ def _why(row: Row) -> Markup:
         kind = "update"
     return say(f"why.{kind or 'sum'}")
 
-
-def stages_of(step: StepView) -> Iterator[str]:
-    """The stages that a step shows."""
-    yield from (stage for stage, _ in step.stages)
