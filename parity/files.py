@@ -49,6 +49,15 @@ def writable(path: str) -> None:
         raise QuestionError(f"{path}: the folder cannot be written to")
 
 
+def writable_folder(path: Path) -> None:
+    """Complain about a folder to be made or written into. Raises QuestionError; makes nothing."""
+    existing = next((place for place in (path, *path.absolute().parents) if place.exists()), path)
+    if not existing.is_dir():
+        raise QuestionError(f"{path}: {existing} is not a folder")
+    if not os.access(existing, os.W_OK):
+        raise QuestionError(f"{path}: the folder {existing} cannot be written to")
+
+
 def write_text(path: str, text: str) -> None:
     """Write a text whole, ending in a newline; `-` is stdout."""
     if path == "-":

@@ -127,6 +127,12 @@ class Result(_Model):
         codes = {"match": EXIT_MATCH, "mismatch": EXIT_MISMATCH, "undecided": EXIT_NOTHING}
         return codes[self.verdict]
 
+    def _repr_html_(self) -> str:
+        """How a notebook shows it: verdict, counts and the table, imported only when asked for."""
+        from parity.report.notebook import fragment
+
+        return fragment(self)
+
     def to_json(self) -> str:
         """The result as JSON; NaN and infinities as strings."""
         return self.model_dump_json(by_alias=True, indent=2)

@@ -84,6 +84,15 @@ Json = Annotated[
     str | None,
     typer.Option("--json", metavar="FILE|-", help="Write the result as JSON.", rich_help_panel=OUTPUT),
 ]
+Report = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="DIR",
+        help="Write the side-by-side page (one offline HTML file, English and Spanish), Markdown and JSON.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 Lang = Annotated[
     str, typer.Option(metavar="en|es", help="Language of what is printed.", rich_help_panel=OUTPUT)
 ]

@@ -70,6 +70,7 @@ def run(
         int,
         typer.Option(metavar="K", min=1, help="Keep every K-th step only.", rich_help_panel=options.OUTPUT),
     ] = 1,
+    report: options.Report = None,
     lang: options.Lang = "en",
     threads: options.Threads = 1,
 ) -> int:
@@ -87,8 +88,10 @@ def run(
     }
     from parity.case import Case
     from parity.console import progress, show_result
-    from parity.files import writable, write_text
+    from parity.files import writable, writable_folder, write_text
     from parity.lockstep import Certify, Observer
+    from parity.report import write as write_report
+    from parity.report.recording import Recorder
     from parity.run import run as run_case
     from parity.texts import catalogue
     from parity.tracefile import TraceRecorder
@@ -99,14 +102,19 @@ def run(
     for path in (json, str(trace) if trace else None):
         if path:
             writable(path)
+    if report:
+        writable_folder(report)
     recorders: list[TraceRecorder] = []
+    kept: list[Recorder] = []
 
     with progress(lang) as watch:
 
         def observers(case: Case) -> list[Observer]:
             if trace:
                 recorders.append(TraceRecorder(trace, case, sides=2, every=trace_every))
-            return [watch(case.steps), *recorders]
+            if report:
+                kept.append(Recorder(case.steps))
+            return [watch(case.steps), *recorders, *kept]
 
         result = run_case(
             asked,
@@ -127,5 +135,7 @@ def run(
         )
     if json:
         write_text(json, result.to_json())
+    if report:
+        write_report(result, kept[0].recording(), report, lang)
     show_result(result, lang, stderr=json == "-")
     return result.exit_code

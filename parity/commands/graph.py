@@ -1,0 +1,56 @@
+"""`parity graph`: the network's computational graph, data forward and errors backward."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from parity.commands import options
+
+FORMATS = ("text", "svg", "mermaid")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    app.command(
+        "graph", help="Draw the network's computational graph (slide 7), with both families of arrows."
+    )(graph)
+
+
+def graph(
+    config: options.ConfigFile = None,
+    data: options.Data = None,
+    target: options.Target = None,
+    layers: options.Layers = None,
+    activation: options.Activation = None,
+    loss: options.Loss = None,
+    form: Annotated[
+        str, typer.Option("--format", metavar="|".join(FORMATS), help="What to draw it as.")
+    ] = "text",
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE|-", help="Where to write it (default: stdout).")
+    ] = "-",
+    lang: options.Lang = "en",
+) -> None:
+    from parity.case import build
+    from parity.drawing import plain, svg
+    from parity.errors import QuestionError
+    from parity.files import writable, write_text
+    from parity.texts import catalogue
+    from reference.layered import layered
+
+    say = catalogue(lang)
+    if form not in FORMATS:
+        raise QuestionError(f"--format {form}: known: {', '.join(FORMATS)}")
+    writable(output)
+    given = {"data": data, "target": target, "layers": layers, "activation": activation, "loss": loss}
+    network = layered(build(options.read_config(config, given)).architecture)
+    given_leaves = ("x", "y")
+    if form == "svg":
+        drawn = svg.standalone(network, given_leaves)
+    elif form == "mermaid":
+        drawn = plain.mermaid(network, given_leaves)
+    else:
+        drawn = plain.text(network, given_leaves, say["graph.forward"], say["graph.backward"])
+    write_text(output, drawn)

@@ -1,0 +1,104 @@
+"""Where the nodes of a graph stand: columns by depth, lanes by kinship. No layout engine.
+
+A column is how far a node is from the leaves. A computed node stays in the lane of its first computed
+parent while that place is free; a leaf stands in the lane beside the node that uses it, in the order
+of the operands. So a layered network is one straight line with its parameters on both sides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reference.graph import Graph, Node
+
+
+@dataclass(frozen=True)
+class Place:
+    """A node's column (from the left) and lane (0 is the first; the top one in a horizontal picture)."""
+
+    column: int
+    lane: int
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One operand: `parent`'s value goes into `child`; where `learns`, the error comes back."""
+
+    parent: Node
+    child: Node
+    learns: bool
+    bend: int  # lanes to step aside, so that the arrow does not run through other nodes
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Places by node name, and the arrows between them."""
+
+    places: dict[str, Place]
+    edges: tuple[Edge, ...]
+    columns: int
+    lanes: int
+
+
+def layout(graph: Graph, data: tuple[str, ...] = ()) -> Layout:
+    """Place a graph. No error is drawn on its way to the leaves named in `data`: nobody learns them."""
+    columns = graph.columns()
+    taken: dict[tuple[int, int], str] = {}
+    lanes: dict[str, int] = {}
+
+    def settle(node: Node, wanted: int) -> None:
+        lane = next(lane for lane in _around(wanted) if (columns[node.name], lane) not in taken)
+        taken[columns[node.name], lane] = node.name
+        lanes[node.name] = lane
+
+    for node in graph.nodes:
+        if node.operation:
+            computed = [lanes[parent.name] for parent in node.parents if parent.name in lanes]
+            settle(node, computed[0] if computed else 0)
+    for node in graph.nodes:
+        for leaf in (parent for parent in node.parents if parent.name not in lanes):
+            settle(leaf, lanes[node.name] + _offset(node, leaf))
+    for node in graph.nodes:
+        if node.name not in lanes:  # a leaf that nothing uses
+            settle(node, 1)
+    top = min(lanes.values(), default=0)
+    places = {name: Place(columns[name], lane - top) for name, lane in lanes.items()}
+    edges = tuple(
+        Edge(parent, node, _learns(node, index, data), _bend(parent, node, places))
+        for node in graph.nodes
+        for index, parent in enumerate(node.parents)
+    )
+    width = 1 + max((place.column for place in places.values()), default=0)
+    height = 1 + max((place.lane for place in places.values()), default=0)
+    return Layout(places, edges, width, height)
+
+
+def _around(wanted: int) -> list[int]:
+    """Lanes by their distance from the wanted one."""
+    return [wanted + sign * step for step in range(1000) for sign in ((1, -1) if step else (1,))]
+
+
+def _offset(node: Node, leaf: Node) -> int:
+    """Lanes between a leaf and its user: the computed operand, else the middle one, goes straight on."""
+    operands = list(node.parents)
+    straight = next((i for i, parent in enumerate(operands) if parent.operation), len(operands) // 2)
+    return operands.index(leaf) - straight
+
+
+def _learns(node: Node, index: int, data: tuple[str, ...]) -> bool:
+    parent = node.parents[index]
+    given = node.operation.data if node.operation else ()
+    return index not in given and parent.name not in data
+
+
+def _bend(parent: Node, child: Node, places: dict[str, Place]) -> int:
+    """0, or how many lanes an arrow over several columns must step aside from what stands between."""
+    start, end = places[parent.name], places[child.name]
+    between = {
+        (place.column, place.lane) for place in places.values() if start.column < place.column < end.column
+    }
+    if not any(lane in (start.lane, end.lane) for _, lane in between):
+        return 0
+    lanes = {lane for _, lane in between}
+    above, below = end.lane - min(lanes) + 1, max(lanes) - end.lane + 1
+    return -above if above < below else below

@@ -1,0 +1,200 @@
+"""A graph as SVG: nodes are operations, solid arrows carry data, dashed arrows bring errors back.
+
+Forward and backward differ in line style, arrow head, side of the line and label, not in colour
+alone. The picture is styled by the page that holds it; on its own, `standalone` gives it a style.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from html import escape
+from math import hypot
+
+from parity.drawing.layout import Edge, Layout, Place, layout
+from parity.drawing.names import gradient_name, gradient_written, written
+from reference.graph import Graph, Node
+
+Point = tuple[float, float]
+NODE_W, NODE_H = 84.0, 44.0
+MARGIN = 16.0
+APART = 5.0
+"""Half the distance between an arrow and the one that comes back, in pixels."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """From columns and lanes to pixels: columns go right, or down when the picture is upright."""
+
+    upright: bool
+    column: float
+    lane: float
+
+    def centre(self, place: Place) -> Point:
+        along = MARGIN + place.column * self.column
+        across = MARGIN + place.lane * self.lane
+        x, y = (across, along) if self.upright else (along, across)
+        return x + NODE_W / 2, y + NODE_H / 2
+
+    def size(self, plan: Layout) -> Point:
+        along = 2 * MARGIN + (plan.columns - 1) * self.column
+        across = 2 * MARGIN + (plan.lanes - 1) * self.lane
+        bends = max(
+            (edge.bend + plan.places[edge.child.name].lane for edge in plan.edges if edge.bend), default=0
+        )
+        across += max(0.0, (bends - plan.lanes + 1)) * self.lane * 0.75
+        w, h = (across, along) if self.upright else (along, across)
+        return w + NODE_W, h + NODE_H
+
+
+GRIDS = {False: Grid(upright=False, column=150, lane=92), True: Grid(upright=True, column=104, lane=118)}
+
+
+def svg(
+    graph: Graph,
+    data: tuple[str, ...] = (),
+    marks: Mapping[str, str] | None = None,
+    *,
+    upright: bool = False,
+    prefix: str = "g",
+    labelled_by: str | None = None,
+) -> str:
+    """The picture as an `<svg>` element.
+
+    `marks` gives tensors a class of their own (`{"delta1": "born"}`); `prefix` keeps the ids of several
+    pictures in one page apart; `labelled_by` is the id of the element that names the picture.
+    """
+    plan, grid = layout(graph, data), GRIDS[upright]
+    width, height = grid.size(plan)
+    marks = marks or {}
+    named = f' role="img" aria-labelledby="{escape(labelled_by)}"' if labelled_by else ""
+    shapes = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="graph" viewBox="0 0 {width:g} {height:g}"'
+        f' width="{width:g}" height="{height:g}"{named}>'
+    ]
+    shapes += _heads(prefix)
+    for edge in plan.edges:
+        shapes += _arrows(edge, plan, grid, marks, prefix)
+    for node in graph.nodes:
+        shapes += _node(node, grid.centre(plan.places[node.name]), marks)
+    return "\n".join([*shapes, "</svg>"])
+
+
+def _heads(prefix: str) -> Iterator[str]:
+    """A filled head for data, an open one for errors."""
+    yield "<defs>"
+    for name, path in (("data", "M0 0 L9 4 L0 8 Z"), ("error", "M0 0 L9 4 L0 8")):
+        yield (
+            f'<marker id="{prefix}-{name}" class="head {name}" viewBox="-1 -1 11 10" refX="8" refY="4" '
+            f'markerWidth="9" markerHeight="9" markerUnits="userSpaceOnUse" orient="auto"><path d="{path}"/></marker>'
+        )
+    yield "</defs>"
+
+
+def _node(node: Node, centre: Point, marks: Mapping[str, str]) -> Iterator[str]:
+    x, y = centre
+    kind = "operation" if node.operation else "leaf"
+    mark = marks.get(node.name) or marks.get(f"{node.name}_next", "")
+    names = " ".join(filter(None, ("node", kind, mark)))
+    corner = 6 if node.operation else NODE_H / 2
+    yield f'<g class="{escape(names)}" data-tensor="{escape(node.name)}">'
+    yield (
+        f'<rect x="{x - NODE_W / 2:g}" y="{y - NODE_H / 2:g}" width="{NODE_W:g}" height="{NODE_H:g}" rx="{corner:g}"/>'
+    )
+    if node.operation:
+        yield f'<text class="what" x="{x:g}" y="{y - 4:g}">{escape(node.label)}</text>'
+        yield f'<text class="name" x="{x:g}" y="{y + 13:g}">{escape(written(node.name))}</text>'
+    else:
+        yield f'<text class="name" x="{x:g}" y="{y + 5:g}">{escape(written(node.name))}</text>'
+    yield from _flag(mark, (x + NODE_W / 2 - 4, y - NODE_H / 2 + 2))
+    yield "</g>"
+
+
+def _flag(mark: str, at: Point) -> Iterator[str]:
+    """A sign beside whatever is marked: a cross where a mistake was born, a hook where it was inherited."""
+    sign = {"born": "✗", "inherited": "↳"}.get(mark)
+    if sign:
+        x, y = at
+        yield f'<circle class="flag {mark}" cx="{x:g}" cy="{y:g}" r="9"/>'
+        yield f'<text class="flag {mark}" x="{x:g}" y="{y + 4:g}">{sign}</text>'
+
+
+def _arrows(edge: Edge, plan: Layout, grid: Grid, marks: Mapping[str, str], prefix: str) -> Iterator[str]:
+    start, end = grid.centre(plan.places[edge.parent.name]), grid.centre(plan.places[edge.child.name])
+    aside = edge.bend * grid.lane * 0.9
+    name = edge.parent.name
+    yield f'<g class="data" data-tensor="{escape(name)}">'
+    yield from _arrow(
+        start, end, aside, grid, f"{prefix}-data", written(name), side=1 if edge.learns else 0
+    )
+    yield "</g>"
+    if edge.learns:
+        back = gradient_name(name)
+        mark = marks.get(back, "")
+        names = " ".join(filter(None, ("error", mark)))
+        yield f'<g class="{escape(names)}" data-tensor="{escape(back)}">'
+        yield from _arrow(
+            end, start, aside, grid, f"{prefix}-error", gradient_written(name), side=1, mark=mark
+        )
+        yield "</g>"
+
+
+def _arrow(
+    start: Point, end: Point, aside: float, grid: Grid, head: str, label: str, *, side: int, mark: str = ""
+) -> Iterator[str]:
+    """A line from border to border, to the left of its own direction; its label lies on that side."""
+    bend = ((0.0, aside) if not grid.upright else (aside, 0.0)) if aside else (0.0, 0.0)
+    middle = ((start[0] + end[0]) / 2 + bend[0], (start[1] + end[1]) / 2 + bend[1])
+    towards = middle if aside else end
+    p, q = _border(start, towards), _border(end, middle if aside else start)
+    dx, dy = q[0] - p[0], q[1] - p[1]
+    length = hypot(dx, dy) or 1.0
+    off = (dy / length * APART * side, -dx / length * APART * side)
+    p, q, m = ((a + off[0], b + off[1]) for a, b in (p, q, middle))
+    if aside:
+        path = f"M{p[0]:.1f} {p[1]:.1f} Q{m[0]:.1f} {m[1]:.1f} {q[0]:.1f} {q[1]:.1f}"
+        at = ((p[0] + 2 * m[0] + q[0]) / 4, (p[1] + 2 * m[1] + q[1]) / 4)
+    else:
+        path = f"M{p[0]:.1f} {p[1]:.1f} L{q[0]:.1f} {q[1]:.1f}"
+        at = ((p[0] + q[0]) / 2, (p[1] + q[1]) / 2)
+    away = 9.0 if abs(dx) > abs(dy) else 7.0
+    x, y = at[0] + off[0] / APART * away, at[1] + off[1] / APART * away
+    anchor = "middle" if abs(dx) >= abs(dy) else ("start" if off[0] > 0 else "end")
+    if not side:
+        y -= 8
+    yield f'<path d="{path}" marker-end="url(#{head})"/>'
+    yield f'<text x="{x:.1f}" y="{y + 4:.1f}" text-anchor="{anchor}">{escape(label)}</text>'
+    yield from _flag(mark, (p[0] + (q[0] - p[0]) * 0.2, p[1] + (q[1] - p[1]) * 0.2))  # beside its source
+
+
+def _border(centre: Point, towards: Point) -> Point:
+    """Where the line from a node's centre leaves its rectangle."""
+    dx, dy = towards[0] - centre[0], towards[1] - centre[1]
+    if not dx and not dy:
+        return centre
+    scale = min(
+        (NODE_W / 2 + 2) / abs(dx) if dx else float("inf"),
+        (NODE_H / 2 + 2) / abs(dy) if dy else float("inf"),
+    )
+    return centre[0] + dx * scale, centre[1] + dy * scale
+
+
+STYLE = """
+svg.graph { font: 13px system-ui, sans-serif; color: #1c2530; background: #fff }
+svg.graph text { fill: currentColor; stroke: none; paint-order: stroke }
+.node text, .flag { text-anchor: middle }
+.node rect { fill: #f4f6f8; stroke: #5b6875; stroke-width: 1.4 }
+.leaf rect { fill: #fff }
+.node .what { font-size: 12px } .node .name { font-style: italic; font-weight: 600 }
+.data path { fill: none; stroke: #0072b2; stroke-width: 1.8 } .data.head path { fill: #0072b2; stroke: none }
+.error path { fill: none; stroke: #d55e00; stroke-width: 1.8; stroke-dasharray: 5 4 }
+.error.head path { stroke-dasharray: none }
+g.data text { fill: #005a8c } g.error text { fill: #a84a00 }
+"""
+
+
+def standalone(graph: Graph, data: tuple[str, ...] = ()) -> str:
+    """The picture as a file of its own."""
+    picture = svg(graph, data)
+    opening, rest = picture.split("\n", 1)
+    return f"{opening}\n<style>{STYLE}</style>\n{rest}\n"

@@ -1,0 +1,77 @@
+"""Two curves as SVG, styled by the page: the loss, and the largest share of its bound, over the steps.
+
+Drawn by hand rather than by a plotting library: its pictures carry style attributes, which the page's
+content-security policy forbids, stay bright in the dark, and change with the library's version.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from markupsafe import Markup, escape
+
+from parity.report.numbers import shown
+from parity.report.recording import Curve
+
+WIDTH, HEIGHT = 560, 240
+LEFT, RIGHT, TOP, BOTTOM = 62, 14, 14, 34
+
+
+def losses(curve: Sequence[Curve], labelled_by: str) -> Markup:
+    """The loss of every side, on a logarithmic scale where all are positive."""
+    sides = list(dict.fromkeys(side for point in curve for side in point.loss))
+    lines = {side: [(p.step, p.loss[side]) for p in curve if side in p.loss] for side in sides}
+    return _chart(lines, labelled_by, limit=None)
+
+
+def shares(curve: Sequence[Curve], labelled_by: str) -> Markup:
+    """The largest share of its bound in every step; the line at 1 is where rounding ends."""
+    return _chart({"share": [(p.step, p.worst) for p in curve]}, labelled_by, limit=1.0)
+
+
+def _chart(lines: dict[str, list[tuple[int, float]]], labelled_by: str, limit: float | None) -> Markup:
+    points = [(x, y) for line in lines.values() for x, y in line if math.isfinite(y)]
+    if not points:
+        return Markup("")
+    ys = [y for _, y in points] + ([limit] if limit else [])
+    logarithmic = min(ys) > 0 and max(ys) > 20 * min(ys)
+    scale: Callable[[float], float] = math.log10 if logarithmic else float
+    low, high = (scale(min(ys)), scale(max(ys))) if logarithmic else (0.0, max(ys) * 1.05 or 1.0)
+    last = max(max(x for x, _ in points), 1)
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        along = LEFT + (WIDTH - LEFT - RIGHT) * x / last
+        up = (scale(y) - low) / (high - low) if high > low else 0.5
+        return along, HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * up
+
+    parts = [
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="{labelled_by}">'
+    ]
+    for y in _ticks(low, high, logarithmic=logarithmic):
+        _, height = place(0, y)
+        parts.append(f'<path class="grid" d="M{LEFT} {height:.1f}H{WIDTH - RIGHT}"/>')
+        parts.append(f'<text class="end" x="{LEFT - 8}" y="{height + 4:.1f}">{shown(y, 2)}</text>')
+    for x in dict.fromkeys((0, last // 2, last)):
+        along, _ = place(x, min(ys) if logarithmic else 0)
+        parts.append(f'<text class="mid" x="{along:.1f}" y="{HEIGHT - BOTTOM + 20}">{x}</text>')
+    if limit:
+        _, height = place(0, limit)
+        parts.append(f'<path class="limit" d="M{LEFT} {height:.1f}H{WIDTH - RIGHT}"/>')
+    for i, (name, line) in enumerate(lines.items()):
+        finite = [place(x, y) for x, y in line if math.isfinite(y)]
+        d = "M" + " ".join(f"{x:.1f} {y:.1f}" for x, y in finite)
+        parts.append(f'<path class="line line{i}" d="{d}"><title>{escape(name)}</title></path>')
+        if len(finite) <= 12:
+            parts += [f'<circle class="dot line{i}" cx="{x:.1f}" cy="{y:.1f}" r="3.5"/>' for x, y in finite]
+    return Markup("".join([*parts, "</svg>"]))
+
+
+def _ticks(low: float, high: float, *, logarithmic: bool) -> list[float]:
+    if logarithmic:
+        whole = [10.0**e for e in range(math.ceil(low), math.floor(high) + 1)]
+        return whole[:: max(1, len(whole) // 5)] or [10.0**low, 10.0**high]
+    step = 10.0 ** math.floor(math.log10(high)) if high > 0 else 1.0
+    while high / step < 3:
+        step /= 2
+    return [i * step for i in range(int(high / step) + 1)]

@@ -1,0 +1,91 @@
+"""The same result as Markdown: what a pull request or a notebook cell can show."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+
+from parity.drawing import plain
+from parity.report.examine import Examiner
+from parity.report.numbers import percent, prose
+from parity.report.recording import Recording
+from parity.report.view import RowView, StepView, step_view
+from parity.report.words import one
+from parity.result import Result
+from parity.texts import catalogue
+from reference.layered import layered
+
+GIVEN = ("x", "y")
+
+
+def markdown(result: Result, recording: Recording, lang: str, title: str | None = None) -> str:
+    """Verdict, graph (Mermaid), and one table of the step that matters, in one language."""
+    return "\n".join(_lines(result, recording, lang, title)) + "\n"
+
+
+def _lines(result: Result, recording: Recording, lang: str, title: str | None) -> Iterator[str]:
+    say = catalogue(lang)
+    examiner = Examiner(result)
+    yield f"# {_cell(title) if title else say['page.title']}"
+    yield ""
+    yield f"**{say[f'run.verdict_{result.verdict}'].format(steps=prose(result.steps, lang))}**"
+    yield ""
+    yield say["run.counted"].format(
+        tensors=prose(result.tensors_compared, lang),
+        numbers=prose(result.numbers_compared, lang),
+        undecided=prose(result.undecided, lang),
+        share=percent(result.undecided / max(1, result.numbers_compared), lang),
+    )
+    first = result.first_divergence
+    if first:
+        yield ""
+        yield say["run.first"].format(**first.model_dump())
+        if first.complaint:
+            yield ""
+            yield f"`{_cell(first.complaint)}`"
+    if examiner.architecture.depth <= 10:
+        yield ""
+        yield "```mermaid"
+        yield plain.mermaid(layered(examiner.architecture), GIVEN)
+        yield "```"
+    steps = sorted(recording.steps)
+    if steps:
+        step = first.step if first and first.step in recording.steps else steps[0]
+        yield ""
+        yield from _step(step_view(examiner, step, recording.steps[step]), say, lang)
+
+
+def _step(step: StepView, say: dict[str, str], lang: str) -> Iterator[str]:
+    yield f"## {one('page.step_heading', lang, step=step.step)}"
+    yield ""
+    rows = [row for _, rows in step.stages for row in rows]
+    sides = [voice.name for voice in rows[0].voices]
+    names = [_of(name, lang) for name in sides]
+    heads = [say["run.slide"], say["run.formula"], *names, say["page.difference"], say["page.verdict"]]
+    yield "| " + " | ".join(heads) + " |"
+    yield "|" + "---|" * len(heads)
+    for row in rows:
+        yield "| " + " | ".join(_row(row, say)) + " |"
+
+
+def _row(row: RowView, say: dict[str, str]) -> Iterator[str]:
+    yield str(row.slide)
+    yield f"`{_cell(row.plain)}`"
+    for voice in row.voices:
+        yield f"`{_cell(voice.value.striptags())}` ({voice.share})"
+    yield row.apart
+    yield say[f"page.{row.mark}"] if row.mark else say[f"run.{row.verdict}"]
+
+
+def _of(markup: str, lang: str) -> str:
+    """One language's part of a bilingual markup."""
+    start = markup.find(f'<span lang="{lang}">')
+    if start < 0:
+        return html.unescape(markup)
+    start = markup.index(">", start) + 1
+    return html.unescape(markup[start : markup.index("</span>", start)])
+
+
+def _cell(text: str) -> str:
+    """A text inside a table's cell: no bar, no line break, no markup of its own."""
+    return " ".join(text.replace("|", "\\|").replace("<", "&lt;").replace("`", "'").split())

@@ -1,0 +1,67 @@
+"""Predict, then reveal: one δ to type in before it is shown, and the slip that a wrong answer betrays."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup
+
+from parity.report.examine import Examiner
+from parity.report.formulas import mathml, name_latex
+from parity.report.numbers import code
+from parity.report.words import say
+from reference.trace import Trace
+
+
+@dataclass(frozen=True)
+class Question:
+    """A δ to predict: what is given, the answer, and by slip what the slip would make of it."""
+
+    layer: int
+    element: Markup
+    given: tuple[tuple[Markup, str], ...]
+    answer: str
+    slips: tuple[tuple[Markup, str], ...]
+    for_script: str
+
+
+def questions(examiner: Examiner, traces: dict[str, Trace]) -> tuple[Question, ...]:
+    """The output layer's δ and, where there is one, the last hidden layer's; none where a side hides s."""
+    depth = examiner.architecture.depth
+    trace = next((t for t in traces.values() if all(f"s{l}" in t for l in range(1, depth + 1))), None)
+    if trace is None:
+        return ()
+    return tuple(_question(examiner, trace, layer) for layer in range(depth, max(0, depth - 2), -1))
+
+
+def _question(examiner: Examiner, trace: Trace, layer: int) -> Question:
+    f = examiner.architecture.activations[layer - 1]
+    z, a = (trace[f"{name}{layer}"].astype(np.float64) for name in ("z", "a"))
+    s = trace[f"s{layer}"].astype(np.float64)
+    slope = np.broadcast_to(np.asarray(f.derivative(z, a, None), dtype=np.float64), s.shape)
+    delta = s * slope
+    at = tuple(int(i) for i in np.unravel_index(np.argmax(np.abs(delta)), delta.shape))
+    answer = float(delta[at])
+    wrong: dict[str, float] = {"no_slope": float(s[at]), "sign": -answer}
+    wrong["slope_at_a"] = float(s[at]) * float(
+        np.broadcast_to(np.asarray(f.derivative(a, f.function(a, None), None)), s.shape)[at]
+    )
+    if layer == examiner.architecture.depth:
+        n = float(examiner.constants(trace)["n"])
+        wrong |= {"no_two_over_n": answer * n / 2, "no_two": answer / 2, "no_n": answer * n}
+    else:
+        W, above = (trace[f"{name}{layer + 1}"].astype(np.float64) for name in ("W", "delta"))
+        if W.shape[0] == W.shape[1]:
+            wrong["transpose"] = float((W @ above)[at] * slope[at])
+    slips = {slip: value for slip, value in wrong.items() if code(value, 3) != code(answer, 3)}
+    given = [("s", float(s[at])), ("z", float(z[at])), ("a", float(a[at]))]
+    return Question(
+        layer,
+        mathml(name_latex(f"delta{layer}", at)),
+        tuple((mathml(name_latex(f"{letter}{layer}", at)), code(value, 5)) for letter, value in given),
+        code(answer, 5),
+        tuple((say(f"slip.{slip}"), code(value, 5)) for slip, value in slips.items()),
+        json.dumps({"answer": answer, "slips": list(slips.values())}),
+    )

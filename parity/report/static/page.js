@@ -1,0 +1,87 @@
+"use strict";
+(() => {
+  const root = document.documentElement, all = (css, from = document) => [...from.querySelectorAll(css)];
+  root.classList.add("js");
+
+  // The language: what is hidden is the style sheet's affair; the document's own language is ours.
+  const speak = (lang) => {
+    root.lang = lang;
+    document.title = root.dataset[lang === "es" ? "titleEs" : "titleEn"];
+  };
+  for (const choice of all("[name=language]")) {
+    choice.addEventListener("change", () => speak(choice.value));
+    if (choice.checked) speak(choice.value);
+  }
+
+  // Steps: a slider, the arrow keys, and an address for each.
+  const steps = all(".step"), slider = document.getElementById("slider");
+  const show = (at) => {
+    const place = Math.max(0, Math.min(steps.length - 1, at));
+    steps.forEach((step, i) => step.classList.toggle("current", i === place));
+    slider.value = place;
+    const number = steps[place].dataset.step;
+    slider.setAttribute("aria-valuetext", number);
+    document.getElementById("slider-value").textContent = number;
+  };
+  const address = () => {
+    const wanted = /^#step=(\d+)$/.exec(location.hash);
+    const at = wanted ? steps.findIndex((step) => step.dataset.step === wanted[1]) : -1;
+    if (at >= 0) show(at);
+    const inside = /^#(t(\d+)-\w+)$/.exec(location.hash);
+    if (inside) {
+      show(steps.findIndex((step) => step.dataset.step === inside[2]));
+      document.getElementById(inside[1])?.scrollIntoView();
+    }
+  };
+  const go = (at) => {
+    show(at);
+    history.replaceState(null, "", "#step=" + steps[slider.value].dataset.step);
+  };
+  if (slider && steps.length) {
+    show(Math.max(0, steps.findIndex((step) => "first" in step.dataset)));
+    address();
+    addEventListener("hashchange", address);
+    slider.addEventListener("input", () => go(Number(slider.value)));
+    addEventListener("keydown", (event) => {
+      const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      const busy = event.target.closest("input, pre, .scroll, .drawing, .stages");
+      if (move && !busy && !event.ctrlKey && !event.metaKey && !event.altKey) {
+        event.preventDefault();
+        go(Number(slider.value) + move);
+      }
+    });
+  }
+
+  // One part of the step alone, in the rows and in the graph.
+  const buttons = all(".stages button");
+  for (const button of buttons) {
+    button.addEventListener("click", () => {
+      const stage = button.dataset.stage;
+      for (const other of buttons) other.setAttribute("aria-pressed", String(other === button));
+      for (const part of all(".stage")) part.classList.toggle("off", stage !== "" && part.dataset.stage !== stage);
+      const made = new Set(all(`.step.current .stage[data-stage="${stage}"] .row`).map((row) => row.dataset.tensor));
+      for (const shape of all("svg.graph [data-tensor]")) {
+        shape.classList.toggle("dim", stage !== "" && !made.has(shape.dataset.tensor));
+      }
+    });
+  }
+
+  // Predict: right when the number, rounded to the digits that were typed, is what was typed.
+  const unit = (text) => {
+    const [mantissa, exponent = "0"] = text.toLowerCase().split("e");
+    return 10 ** (Number(exponent) - (mantissa.split(".")[1] || "").length);
+  };
+  for (const question of all(".question")) {
+    const { answer, slips } = JSON.parse(question.dataset.question);
+    const field = question.querySelector(".guess");
+    const check = () => {
+      const text = field.value.trim().replace(",", ".").replace("−", "-"), typed = Number(text);
+      const near = (value) => Math.abs(value - typed) <= unit(text) / 2 && typed !== 0;
+      const slip = slips.findIndex(near);
+      const told = text === "" || Number.isNaN(typed) ? "nan" : near(answer) ? "right" : slip >= 0 ? "slip-" + slip : "wrong";
+      for (const line of all("[data-answer]", question)) line.hidden = line.dataset.answer !== told;
+    };
+    question.querySelector(".check").addEventListener("click", check);
+    field.addEventListener("keydown", (event) => { if (event.key === "Enter") check(); });
+  }
+})();

@@ -1,0 +1,141 @@
+"""The page in a real browser: nothing leaves it, everything is reachable, both languages, axe is content."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+sync_api = pytest.importorskip(
+    "playwright.sync_api", reason="playwright is not installed (pip install parity[page])"
+)
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium on this machine (apt-get install chromium)"
+)
+FLAGS = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update --disable-sync"
+REPORTS = Path(__file__).parents[2] / "reports"
+MATCH, MISMATCH = (
+    REPORTS / "lesson-en" / "index.html",
+    REPORTS / "gallery" / "no_slope_below" / "index.html",
+)
+SEEN = "[...document.querySelectorAll('[lang=\"%s\"]:not(html):not(.always)')].filter(e => e.checkVisibility()).length"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser):
+    contexts = []
+
+    def visit(path, width=1600, scheme="light", script=True, address=""):
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=script
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.trouble = []
+        page.on("console", lambda message: page.trouble.append(message.text))
+        page.on("pageerror", lambda error: page.trouble.append(str(error)))
+        page.on(
+            "request", lambda request: request.url.startswith("file:") or page.trouble.append(request.url)
+        )
+        page.goto(path.as_uri() + address)
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.parametrize("path", [MATCH, MISMATCH], ids=["match", "mismatch"])
+@pytest.mark.parametrize("width", [360, 1600])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_leaves_nothing_breaks_and_axe_finds_no_violation(visit, path, width, scheme):
+    page = visit(path, width, scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for details in page.locator("details").all()[:12]:
+        details.evaluate("element => element.open = true")
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-core is not installed")
+    assert axe
+    source = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    page.evaluate(source)
+    violations = page.evaluate(
+        "axe.run().then(found => found.violations.map(v => [v.id, v.nodes[0].html]))"
+    )
+    assert violations == []
+    assert page.trouble == []
+
+
+def test_every_step_is_reached_by_keyboard_and_has_an_address(visit):
+    page = visit(MATCH)
+    steps = [
+        int(step) for step in page.eval_on_selector_all(".step", "all => all.map(s => s.dataset.step)")
+    ]
+    assert len(steps) > 4
+    shown = "[...document.querySelectorAll('.step')].filter(s => s.checkVisibility()).map(s => Number(s.dataset.step))"
+    for step in steps[1:]:
+        page.keyboard.press("ArrowRight")
+        assert page.evaluate(shown) == [step]
+        assert page.url.endswith(f"#step={step}")
+    page.focus("#slider")
+    page.keyboard.press("Home")
+    assert page.evaluate(shown) == [steps[0]]
+    assert visit(MATCH, address=f"#step={steps[2]}").evaluate(shown) == [steps[2]]
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+def test_the_switch_changes_every_text_and_works_without_script(visit, script):
+    page = visit(MISMATCH, script=script)
+    for shown, hidden in (("en", "es"), ("es", "en")):
+        page.check(f"#lang-{shown}")
+        assert page.locator(f'[lang="{hidden}"]:not(html):not(.always):visible').count() == 0
+        assert page.locator(f'[lang="{shown}"]:not(html):visible').count() > 50
+        if script:
+            assert page.evaluate("document.documentElement.lang") == shown
+
+
+def test_without_script_all_steps_are_there(visit):
+    page = visit(MATCH, script=False)
+    assert page.locator(".step:visible").count() == page.locator(".step").count() > 1
+    assert page.locator(".stepper:visible").count() == 0
+
+
+def test_one_part_alone(visit):
+    page = visit(MATCH)
+    page.click("button[data-stage=hidden_delta]")
+    assert set(
+        page.eval_on_selector_all(
+            ".stage", "all => all.filter(s => s.checkVisibility()).map(s => s.dataset.stage)"
+        )
+    ) == {"hidden_delta"}
+    assert page.locator("svg.graph .dim").count() > 0
+
+
+def test_a_prediction_is_judged_by_the_digits_typed(visit):
+    page = visit(MATCH)
+    question = page.locator(".question").first
+    answer = float(re.search(r'"answer": ([^,]+),', question.get_attribute("data-question")).group(1))
+    told = "all => all.filter(line => !line.hidden).map(line => line.dataset.answer)"
+    for typed, expected in (
+        (f"{answer:.3f}", "right"),
+        (f"{answer:.6f}".replace(".", ","), "right"),
+        ("77", "wrong"),
+        ("x", "nan"),
+    ):
+        question.locator(".guess").fill(typed)
+        question.locator(".check").click()
+        assert question.locator("[data-answer]").evaluate_all(told) == [expected]
+    slips = question.evaluate("element => JSON.parse(element.dataset.question).slips")
+    question.locator(".guess").fill(f"{slips[0]:.6f}")
+    question.locator(".guess").press("Enter")
+    assert question.locator("[data-answer]").evaluate_all(told) == ["slip-0"]
