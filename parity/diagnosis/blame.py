@@ -16,7 +16,7 @@ from parity.anatomy import kind
 from parity.diagnosis.catalogue import mistakes
 from parity.diagnosis.catalogue.fronts import KINDS
 from parity.diagnosis.court import Court, Instance
-from parity.diagnosis.mistake import Mistake
+from parity.diagnosis.mistake import DoesNotApplyError, Mistake
 from parity.diagnosis.pattern import free_constant, one_element
 from parity.evidence import Made
 
@@ -119,7 +119,9 @@ class _Inquest:
             return self._unexplained()  # cut off: that looks like many a mistake, and is none of them
         for guesses in (self._singles, self._kin, self._patterns, self._pairs):
             for part in parts:
-                fitting = [g for g in guesses(part) if self._fits_all(g, part)]
+                fitting = [
+                    g for g in guesses(part) if self._fits_all(g, part) and not self._contradicted(g)
+                ]
                 if fitting:
                     return self._blame(part, self._most_telling(fitting))
         return self._unexplained()
@@ -154,10 +156,14 @@ class _Inquest:
 
     def _patterns(self, part: Sequence[Instance]) -> Iterator[Guess]:
         """What has no formula: one element alone, or a constant that no term of the case accounts for."""
-        constant = free_constant(self.court, part, self.accepted)
+        try:
+            constant = free_constant(self.court, part, self.accepted)
+            single = one_element(self.court, part, self.accepted)
+        except (DoesNotApplyError, ValueError):  # what was accepted cannot have been made here
+            return
         if constant:
             yield Guess((Made(constant),))
-        if one_element(self.court, part, self.accepted):
+        if single:
             yield Guess(name="one-element")
 
     def _pairs(self, part: Sequence[Instance]) -> Iterator[Guess]:
@@ -190,6 +196,14 @@ class _Inquest:
             any(self.court.fits(instance, self.accepted + made, low=guess.low) for made in ways)
             for instance in part
         )
+
+    def _contradicted(self, guess: Guess) -> bool:
+        """Whether a mistake in a formula that nobody shows would have spoilt something that is right."""
+        if guess.low or not any(made.slip.kind != self.kind for made in guess.made):
+            return False
+        ways = [guess.made, *((made,) for made in guess.kin)]
+        right = [i for i in self.court.instances if not i.wrong and self._touches(guess, i)]
+        return any(all(self.court.contradicts(i, self.accepted + made) for made in ways) for i in right)
 
     def _most_telling(self, fitting: Sequence[Guess]) -> list[Guess]:
         """Those that explain most of what is wrong, and of these contradict least of what is right."""

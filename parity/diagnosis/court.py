@@ -114,6 +114,14 @@ class Court:
         with np.errstate(all="ignore"), scenario.judge.precision():
             return scenario.predict(instance.equation)
 
+    def contradicts(self, instance: Instance, made: tuple[Made, ...]) -> bool:
+        """Whether these mistakes, where they can be made at all, would have shown something else."""
+        try:
+            self.expected(instance, made)
+        except (DoesNotApplyError, ValueError):
+            return False
+        return not self.fits(instance, made)
+
     def fits(self, instance: Instance, made: tuple[Made, ...], *, low: bool = False) -> bool:
         """Whether these mistakes reproduce every number of what was shown, in its own shape."""
         observed = instance.observed

@@ -33,7 +33,7 @@ def test_the_work_is_the_number():
     for name in ("dW1", "dW2", "s1"):
         told = explain(found, parse(f"{name}[1,0]"))
         terms = [eval(term.replace("·", "*")) for term in told.work.split(" + ")]
-        # Six digits a factor: each is off by 5e-6 of itself at most, a product of two by a little over 1e-5.
+        # Six digits a factor: each is off by 5e-6 of itself at most, a product by a little over 1e-5.
         room = 1.001e-5 * sum(abs(term) for term in terms)
         assert abs(sum(terms) - told.expected) <= room
 
