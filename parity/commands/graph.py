@@ -13,9 +13,9 @@ FORMATS = ("text", "svg", "mermaid")
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
-    app.command("graph", help="Draw the network's computational graph (slide 7), with both families of arrows.")(
-        graph
-    )
+    app.command(
+        "graph", help="Draw the network's computational graph (slide 7), with both families of arrows."
+    )(graph)
 
 
 def graph(

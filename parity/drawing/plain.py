@@ -9,7 +9,9 @@ from parity.drawing.names import gradient_written, written
 from reference.graph import Graph, Node
 
 
-def text(graph: Graph, data: tuple[str, ...] = (), forward: str = "forward", backward: str = "backward") -> str:
+def text(
+    graph: Graph, data: tuple[str, ...] = (), forward: str = "forward", backward: str = "backward"
+) -> str:
     """Both sweeps, a line an operation: what flows in and out forward, and what comes back."""
     return "\n".join([f"{forward}:", *forward_lines(graph), f"{backward}:", *backward_lines(graph, data)])
 

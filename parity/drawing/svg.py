@@ -39,7 +39,9 @@ class Grid:
     def size(self, plan: Layout) -> Point:
         along = 2 * MARGIN + (plan.columns - 1) * self.column
         across = 2 * MARGIN + (plan.lanes - 1) * self.lane
-        bends = max((edge.bend + plan.places[edge.child.name].lane for edge in plan.edges if edge.bend), default=0)
+        bends = max(
+            (edge.bend + plan.places[edge.child.name].lane for edge in plan.edges if edge.bend), default=0
+        )
         across += max(0.0, (bends - plan.lanes + 1)) * self.lane * 0.75
         w, h = (across, along) if self.upright else (along, across)
         return w + NODE_W, h + NODE_H
@@ -66,8 +68,10 @@ def svg(
     width, height = grid.size(plan)
     marks = marks or {}
     named = f' role="img" aria-labelledby="{escape(labelled_by)}"' if labelled_by else ""
-    shapes = [f'<svg xmlns="http://www.w3.org/2000/svg" class="graph" viewBox="0 0 {width:g} {height:g}"'
-              f' width="{width:g}" height="{height:g}"{named}>']
+    shapes = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="graph" viewBox="0 0 {width:g} {height:g}"'
+        f' width="{width:g}" height="{height:g}"{named}>'
+    ]
     shapes += _heads(prefix)
     for edge in plan.edges:
         shapes += _arrows(edge, plan, grid, marks, prefix)
@@ -115,21 +119,23 @@ def _flag(mark: str, at: Point) -> Iterator[str]:
         yield f'<text class="flag {mark}" x="{x:g}" y="{y + 4:g}">{sign}</text>'
 
 
-def _arrows(
-    edge: Edge, plan: Layout, grid: Grid, marks: Mapping[str, str], prefix: str
-) -> Iterator[str]:
+def _arrows(edge: Edge, plan: Layout, grid: Grid, marks: Mapping[str, str], prefix: str) -> Iterator[str]:
     start, end = grid.centre(plan.places[edge.parent.name]), grid.centre(plan.places[edge.child.name])
     aside = edge.bend * grid.lane * 0.9
     name = edge.parent.name
     yield f'<g class="data" data-tensor="{escape(name)}">'
-    yield from _arrow(start, end, aside, grid, f"{prefix}-data", written(name), side=1 if edge.learns else 0)
+    yield from _arrow(
+        start, end, aside, grid, f"{prefix}-data", written(name), side=1 if edge.learns else 0
+    )
     yield "</g>"
     if edge.learns:
         back = gradient_name(name)
         mark = marks.get(back, "")
         names = " ".join(filter(None, ("error", mark)))
         yield f'<g class="{escape(names)}" data-tensor="{escape(back)}">'
-        yield from _arrow(end, start, aside, grid, f"{prefix}-error", gradient_written(name), side=1, mark=mark)
+        yield from _arrow(
+            end, start, aside, grid, f"{prefix}-error", gradient_written(name), side=1, mark=mark
+        )
         yield "</g>"
 
 
@@ -167,7 +173,8 @@ def _border(centre: Point, towards: Point) -> Point:
     if not dx and not dy:
         return centre
     scale = min(
-        (NODE_W / 2 + 2) / abs(dx) if dx else float("inf"), (NODE_H / 2 + 2) / abs(dy) if dy else float("inf")
+        (NODE_W / 2 + 2) / abs(dx) if dx else float("inf"),
+        (NODE_H / 2 + 2) / abs(dy) if dy else float("inf"),
     )
     return centre[0] + dx * scale, centre[1] + dy * scale
 

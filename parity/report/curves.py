@@ -45,7 +45,9 @@ def _chart(lines: dict[str, list[tuple[int, float]]], labelled_by: str, limit: f
         up = (scale(y) - low) / (high - low) if high > low else 0.5
         return along, HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * up
 
-    parts = [f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="{labelled_by}">']
+    parts = [
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="{labelled_by}">'
+    ]
     for y in _ticks(low, high, logarithmic=logarithmic):
         _, height = place(0, y)
         parts.append(f'<path class="grid" d="M{LEFT} {height:.1f}H{WIDTH - RIGHT}"/>')

@@ -124,7 +124,7 @@ class Examiner:
         self._certifiers: dict[bool, Certifier] = {}
 
     def constants(self, trace: Trace) -> Constants:
-        """n and η of the step."""
+        """N and η of the step."""
         return {"n": self.architecture.n(trace["y"].shape[1]), "lr": self.lr}
 
     def rows(self, traces: dict[str, Trace]) -> Iterator[Row]:
@@ -161,7 +161,9 @@ class Examiner:
 
 def _side(certifier: Certifier, equation: Equation, trace: Trace, constants: Constants) -> Side | None:
     complaints = certifier.complaints(trace)
-    if equation.makes not in trace or any(name in complaints for name in (equation.makes, *equation.inputs)):
+    if equation.makes not in trace or any(
+        name in complaints for name in (equation.makes, *equation.inputs)
+    ):
         return None
     judge = certifier.arithmetic
     with judge.precision():

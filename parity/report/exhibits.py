@@ -137,6 +137,8 @@ def _index() -> str:
         lines += [f"| {one('reports.what', lang)} | {one('reports.line', lang)} |", "|---|---|"]
         for exhibit in (e for e in EXHIBITS if e.mistake):
             assert exhibit.mistake is not None
-            lines.append(f"| [{one(exhibit.text, lang)}]({exhibit.name}/index.html) | `{exhibit.mistake.line}` |")
+            lines.append(
+                f"| [{one(exhibit.text, lang)}]({exhibit.name}/index.html) | `{exhibit.mistake.line}` |"
+            )
         lines.append("")
     return "\n".join(lines)

@@ -89,5 +89,3 @@ def _of(markup: str, lang: str) -> str:
 def _cell(text: str) -> str:
     """A text inside a table's cell: no bar, no line break, no markup of its own."""
     return " ".join(text.replace("|", "\\|").replace("<", "&lt;").replace("`", "'").split())
-
-

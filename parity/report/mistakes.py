@@ -29,7 +29,9 @@ class Learner:
     def slope(self, l: int) -> Array:
         """f′(z^(l)). Shape (out, batch)."""
         f = self.architecture.activations[l - 1]
-        return np.multiply(np.ones_like(self.now[f"z{l}"]), f.derivative(self.now[f"z{l}"], self.now[f"a{l}"], None))
+        return np.multiply(
+            np.ones_like(self.now[f"z{l}"]), f.derivative(self.now[f"z{l}"], self.now[f"a{l}"], None)
+        )
 
     def loss_gradient(self) -> Array:
         """∇_ŷ L. Shape (outputs, batch)."""
@@ -124,9 +126,19 @@ MISTAKES = (
         "s = y_hat - y",
     ),
     Mistake(
-        "no_slope_above", "output_delta", lambda this: this.now[f"s{this.depth}"], "output_delta", "delta = s"
+        "no_slope_above",
+        "output_delta",
+        lambda this: this.now[f"s{this.depth}"],
+        "output_delta",
+        "delta = s",
     ),
-    Mistake("no_slope_below", "hidden_delta", lambda this, l: this.now[f"s{l}"], "hidden_delta", "delta = W.T @ delta"),
+    Mistake(
+        "no_slope_below",
+        "hidden_delta",
+        lambda this, l: this.now[f"s{l}"],
+        "hidden_delta",
+        "delta = W.T @ delta",
+    ),
     Mistake("slope_at_a", "hidden_delta", _slope_at_a, "hidden_delta", "delta = W.T @ delta * f_prime(a)"),
     Mistake(
         "no_transpose",
@@ -135,12 +147,19 @@ MISTAKES = (
         "hidden_delta",
         "delta = W @ delta * f_prime(z)",
     ),
-    Mistake("updated_weights", "backpropagated", _updated, "hidden_delta", "W -= lr * dW; delta = W.T @ delta * …"),
+    Mistake(
+        "updated_weights",
+        "backpropagated",
+        _updated,
+        "hidden_delta",
+        "W -= lr * dW; delta = W.T @ delta * …",
+    ),
     Mistake(
         "bias_averaged",
         "bias_gradient",
-        lambda this, l: np.divide(formulas.bias_gradient(this.now[f"delta{l}"]), this.now["y"].shape[1])
-        .astype(this.now["y"].dtype),
+        lambda this, l: np.divide(
+            formulas.bias_gradient(this.now[f"delta{l}"]), this.now["y"].shape[1]
+        ).astype(this.now["y"].dtype),
         "bias_gradient",
         "db = delta.mean(axis=1)",
     ),

@@ -16,7 +16,9 @@ def fragment(result: Result, lang: str = "en") -> str:
         for key in ("run.slide", "run.formula", "run.layer", "page.side", "page.verdict", "page.share_used")
     )
     rows = Markup("").join(
-        Markup('<tr><td>{}</td><th scope="row">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>').format(
+        Markup(
+            '<tr><td>{}</td><th scope="row">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>'
+        ).format(
             row.slide,
             row.formula,
             row.layer,
@@ -29,4 +31,6 @@ def fragment(result: Result, lang: str = "en") -> str:
     verdict = one(f"run.verdict_{result.verdict}", lang, steps=result.steps)
     complaint = result.first_divergence.complaint if result.first_divergence else None
     said = Markup("<pre>{}</pre>").format(complaint) if complaint else Markup("")
-    return str(Markup("<p><b>{}</b></p>{}<table><tr>{}</tr>{}</table>").format(escape(verdict), said, heads, rows))
+    return str(
+        Markup("<p><b>{}</b></p>{}<table><tr>{}</tr>{}</table>").format(escape(verdict), said, heads, rows)
+    )

@@ -69,30 +69,34 @@ def html(result: Result, recording: Recording, lang: str, title: str | None = No
     current = _current(result, steps)
     styles, script = Markup("\n").join([asset("page.css"), asset("lesson.css")]), asset("page.js")
     marks = current.marks if current else {}
-    page = _templates().get_template("page.html").render(
-        result=result,
-        lang=lang,
-        languages=LANGUAGES,
-        titles={code: title or one("page.title", code) for code in LANGUAGES},
-        headings={code: catalogue(code)["page.title"] for code in LANGUAGES},
-        heading=title,
-        policy=policy(styles, script),
-        styles=styles,
-        script=script,
-        steps=steps,
-        current=current,
-        stages=STAGES,
-        left_out=len(recording.steps) - len(steps),
-        born=_tensors(steps, "born"),
-        graph=_graph(examiner, marks),
-        facts=_facts(examiner, result, recording),
-        loss_curve=curves.losses(recording.curve, "loss-caption"),
-        share_curve=curves.shares(recording.curve, "share-caption"),
-        curve_sides=list(dict.fromkeys(side for point in recording.curve for side in point.loss)),
-        curve_points=_few(recording.curve),
-        questions=questions(examiner, recording.steps[current.step]) if current else (),
-        table=_table(result),
-        sides=list(dict.fromkeys(row.side for row in result.formulas)),
+    page = (
+        _templates()
+        .get_template("page.html")
+        .render(
+            result=result,
+            lang=lang,
+            languages=LANGUAGES,
+            titles={code: title or one("page.title", code) for code in LANGUAGES},
+            headings={code: catalogue(code)["page.title"] for code in LANGUAGES},
+            heading=title,
+            policy=policy(styles, script),
+            styles=styles,
+            script=script,
+            steps=steps,
+            current=current,
+            stages=STAGES,
+            left_out=len(recording.steps) - len(steps),
+            born=_tensors(steps, "born"),
+            graph=_graph(examiner, marks),
+            facts=_facts(examiner, result, recording),
+            loss_curve=curves.losses(recording.curve, "loss-caption"),
+            share_curve=curves.shares(recording.curve, "share-caption"),
+            curve_sides=list(dict.fromkeys(side for point in recording.curve for side in point.loss)),
+            curve_points=_few(recording.curve),
+            questions=questions(examiner, recording.steps[current.step]) if current else (),
+            table=_table(result),
+            sides=list(dict.fromkeys(row.side for row in result.formulas)),
+        )
     )
     return page + "\n"
 
@@ -145,7 +149,9 @@ def _facts(examiner: Examiner, result: Result, recording: Recording) -> list[tup
     sizes = {trace["x"].shape[1] for traces in recording.steps.values() for trace in traces.values()}
     batch = min(sizes) if sizes else 0
     activations = ", ".join(dict.fromkeys(f.name for f in of.activations))
-    versions = ", ".join(f"{k} {environment[k]}" for k in ("python", "numpy", "torch") if environment.get(k))
+    versions = ", ".join(
+        f"{k} {environment[k]}" for k in ("python", "numpy", "torch") if environment.get(k)
+    )
     values: dict[str, dict[str, object]] = {
         "network": {"layers": "-".join(map(str, of.layers)), "activations": activations},
         "n": {"outputs": of.layers[-1], "batch": batch, "n": of.n(batch), "reduction": of.reduction},

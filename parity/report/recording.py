@@ -109,7 +109,7 @@ class Recorder:
 
 
 def spread(planned: int, most: int = MAX_STEPS) -> frozenset[int]:
-    """Which of `planned` steps to keep: the first two, the last, and between them ever wider apart."""
+    """Which of `planned` steps to keep, at most `most` (3 or more): the first two, the last, and between them ever wider apart."""
     if planned <= most:
         return frozenset(range(planned))
     gaps = max(1, most - 2)

@@ -84,7 +84,9 @@ def step_view(examiner: Examiner, step: int, traces: dict[str, Trace]) -> StepVi
     rows = list(examiner.rows(traces))
     depth = examiner.architecture.depth
     half = MAX_LAYERS // 2
-    kept = [row for row in rows if row.mark or row.equation.layer <= half or row.equation.layer > depth - half]
+    kept = [
+        row for row in rows if row.mark or row.equation.layer <= half or row.equation.layer > depth - half
+    ]
     kept = kept[:120]
     views = [row_view(examiner, step, row, traces) for row in kept]
     stages = tuple((stage, tuple(view for view in views if view.stage == stage)) for stage in STAGES)
@@ -113,7 +115,11 @@ def row_view(examiner: Examiner, step: int, row: Row, traces: dict[str, Trace]) 
     f = formulas.f_latex(equation, of)
     place = formulas.name_latex(equation.makes, at)
     exact = next((side.truth[at] for side in row.sides.values() if side), None)
-    key = "s" if equation.quantity == "s" and equation.formula.name == "hidden_delta" else equation.formula.name
+    key = (
+        "s"
+        if equation.quantity == "s" and equation.formula.name == "hidden_delta"
+        else equation.formula.name
+    )
     return RowView(
         id=f"t{step}-{equation.makes}",
         tensor=equation.makes,
@@ -137,7 +143,9 @@ def row_view(examiner: Examiner, step: int, row: Row, traces: dict[str, Trace]) 
         has_ours="reference" in row.sides,
         torch_line=sources.theirs(equation.quantity),
         torch_module=sources.module(equation, of),
-        voices=tuple(_voice(name, side, at, row.complaints.get(name, "")) for name, side in row.sides.items()),
+        voices=tuple(
+            _voice(name, side, at, row.complaints.get(name, "")) for name, side in row.sides.items()
+        ),
         apart="–" if row.apart is None else shown(row.apart, 3),
         same_bits=None if row.same_bits is None else say("page.same_bits", share=Share(row.same_bits)),
         why=_why(row),
@@ -192,4 +200,3 @@ def _why(row: Row) -> Markup:
     elif quantity.endswith("_next"):
         kind = "update"
     return say(f"why.{kind or 'sum'}")
-

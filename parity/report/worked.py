@@ -43,7 +43,11 @@ def worked(
         return _of_z(of.activations[equation.layer - 1].latex, {"z": float(inputs[0][index])})
     if name in ("loss", "loss_gradient") and of.loss.name == "mse":
         y_hat, y = inputs
-        return _loss(y_hat, y, constants["n"]) if name == "loss" else _gradient(y_hat, y, index, constants["n"])
+        return (
+            _loss(y_hat, y, constants["n"])
+            if name == "loss"
+            else _gradient(y_hat, y, index, constants["n"])
+        )
     if quantity == "s" and name == "hidden_delta":
         W, delta = inputs
         i, j = index
@@ -148,8 +152,11 @@ SIGNS = (
 
 def plain(latex: str) -> str:
     """LaTeX as a line of plain text: the formula's twin for those who cannot see MathML."""
-    text = re.sub(r"\\frac\{((?:[^{}]|\{[^{}]*\})*)\}\{((?:[^{}]|\{[^{}]*\})*)\}", _fraction, latex) \
-        if r"\frac{1}{n}\sum" not in latex and r"\frac{2}{n}" not in latex else latex
+    text = (
+        re.sub(r"\\frac\{((?:[^{}]|\{[^{}]*\})*)\}\{((?:[^{}]|\{[^{}]*\})*)\}", _fraction, latex)
+        if r"\frac{1}{n}\sum" not in latex and r"\frac{2}{n}" not in latex
+        else latex
+    )
     for sign, character in SIGNS:
         text = text.replace(sign, character)
     text = re.sub(r"\^T\b", "ᵀ", text)

@@ -9,12 +9,19 @@ from pathlib import Path
 
 import pytest
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install parity[page])")
+sync_api = pytest.importorskip(
+    "playwright.sync_api", reason="playwright is not installed (pip install parity[page])"
+)
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (apt-get install chromium)")
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium on this machine (apt-get install chromium)"
+)
 FLAGS = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update --disable-sync"
 REPORTS = Path(__file__).parents[2] / "reports"
-MATCH, MISMATCH = REPORTS / "lesson-en" / "index.html", REPORTS / "gallery" / "no_slope_below" / "index.html"
+MATCH, MISMATCH = (
+    REPORTS / "lesson-en" / "index.html",
+    REPORTS / "gallery" / "no_slope_below" / "index.html",
+)
 SEEN = "[...document.querySelectorAll('[lang=\"%s\"]:not(html):not(.always)')].filter(e => e.checkVisibility()).length"
 
 
@@ -39,7 +46,9 @@ def visit(browser):
         page.trouble = []
         page.on("console", lambda message: page.trouble.append(message.text))
         page.on("pageerror", lambda error: page.trouble.append(str(error)))
-        page.on("request", lambda request: request.url.startswith("file:") or page.trouble.append(request.url))
+        page.on(
+            "request", lambda request: request.url.startswith("file:") or page.trouble.append(request.url)
+        )
         page.goto(path.as_uri() + address)
         return page
 
@@ -60,14 +69,18 @@ def test_nothing_leaves_nothing_breaks_and_axe_finds_no_violation(visit, path, w
     assert axe
     source = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
     page.evaluate(source)
-    violations = page.evaluate("axe.run().then(found => found.violations.map(v => [v.id, v.nodes[0].html]))")
+    violations = page.evaluate(
+        "axe.run().then(found => found.violations.map(v => [v.id, v.nodes[0].html]))"
+    )
     assert violations == []
     assert page.trouble == []
 
 
 def test_every_step_is_reached_by_keyboard_and_has_an_address(visit):
     page = visit(MATCH)
-    steps = [int(step) for step in page.eval_on_selector_all(".step", "all => all.map(s => s.dataset.step)")]
+    steps = [
+        int(step) for step in page.eval_on_selector_all(".step", "all => all.map(s => s.dataset.step)")
+    ]
     assert len(steps) > 4
     shown = "[...document.querySelectorAll('.step')].filter(s => s.checkVisibility()).map(s => Number(s.dataset.step))"
     for step in steps[1:]:
@@ -100,7 +113,11 @@ def test_without_script_all_steps_are_there(visit):
 def test_one_part_alone(visit):
     page = visit(MATCH)
     page.click("button[data-stage=hidden_delta]")
-    assert set(page.eval_on_selector_all(".stage", "all => all.filter(s => s.checkVisibility()).map(s => s.dataset.stage)")) == {"hidden_delta"}
+    assert set(
+        page.eval_on_selector_all(
+            ".stage", "all => all.filter(s => s.checkVisibility()).map(s => s.dataset.stage)"
+        )
+    ) == {"hidden_delta"}
     assert page.locator("svg.graph .dim").count() > 0
 
 
@@ -109,7 +126,12 @@ def test_a_prediction_is_judged_by_the_digits_typed(visit):
     question = page.locator(".question").first
     answer = float(re.search(r'"answer": ([^,]+),', question.get_attribute("data-question")).group(1))
     told = "all => all.filter(line => !line.hidden).map(line => line.dataset.answer)"
-    for typed, expected in ((f"{answer:.3f}", "right"), (f"{answer:.6f}".replace(".", ","), "right"), ("77", "wrong"), ("x", "nan")):
+    for typed, expected in (
+        (f"{answer:.3f}", "right"),
+        (f"{answer:.6f}".replace(".", ","), "right"),
+        ("77", "wrong"),
+        ("x", "nan"),
+    ):
         question.locator(".guess").fill(typed)
         question.locator(".check").click()
         assert question.locator("[data-answer]").evaluate_all(told) == [expected]
