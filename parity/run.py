@@ -89,7 +89,7 @@ def _result(
     shares: dict[str, float],
     witness: Witness | None,
     reproduce: str | None,
-    certified: str,
+    certified: str = "every step",
 ) -> Result:
     ledger = walk.ledger
     verdict = "undecided" if walk.diverged and not ledger.mismatch else ledger.verdict

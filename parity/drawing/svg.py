@@ -86,7 +86,8 @@ def _heads(prefix: str) -> Iterator[str]:
     for name, path in (("data", "M0 0 L9 4 L0 8 Z"), ("error", "M0 0 L9 4 L0 8")):
         yield (
             f'<marker id="{prefix}-{name}" class="head {name}" viewBox="-1 -1 11 10" refX="8" refY="4" '
-            f'markerWidth="9" markerHeight="9" markerUnits="userSpaceOnUse" orient="auto"><path d="{path}"/></marker>'
+            f'markerWidth="9" markerHeight="9" markerUnits="userSpaceOnUse" orient="auto">'
+            f'<path d="{path}"/></marker>'
         )
     yield "</defs>"
 
@@ -99,7 +100,8 @@ def _node(node: Node, centre: Point, marks: Mapping[str, str]) -> Iterator[str]:
     corner = 6 if node.operation else NODE_H / 2
     yield f'<g class="{escape(names)}" data-tensor="{escape(node.name)}">'
     yield (
-        f'<rect x="{x - NODE_W / 2:g}" y="{y - NODE_H / 2:g}" width="{NODE_W:g}" height="{NODE_H:g}" rx="{corner:g}"/>'
+        f'<rect x="{x - NODE_W / 2:g}" y="{y - NODE_H / 2:g}" width="{NODE_W:g}" '
+        f'height="{NODE_H:g}" rx="{corner:g}"/>'
     )
     if node.operation:
         yield f'<text class="what" x="{x:g}" y="{y - 4:g}">{escape(node.label)}</text>'
@@ -186,7 +188,8 @@ svg.graph text { fill: currentColor; stroke: none; paint-order: stroke }
 .node rect { fill: #f4f6f8; stroke: #5b6875; stroke-width: 1.4 }
 .leaf rect { fill: #fff }
 .node .what { font-size: 12px } .node .name { font-style: italic; font-weight: 600 }
-.data path { fill: none; stroke: #0072b2; stroke-width: 1.8 } .data.head path { fill: #0072b2; stroke: none }
+.data path { fill: none; stroke: #0072b2; stroke-width: 1.8 }
+.data.head path { fill: #0072b2; stroke: none }
 .error path { fill: none; stroke: #d55e00; stroke-width: 1.8; stroke-dasharray: 5 4 }
 .error.head path { stroke-dasharray: none }
 g.data text { fill: #005a8c } g.error text { fill: #a84a00 }

@@ -176,7 +176,7 @@ def _side(certifier: Certifier, equation: Equation, trace: Trace, constants: Con
 
 
 def network_of(result: Result) -> Architecture:
-    """The network that a result is about, out of its config. Raises QuestionError where it says too little."""
+    """The network that a result is about, out of its config. Raises QuestionError if it says too little."""
     config = result.config
     network, training = config.get("network"), config.get("training")
     if not isinstance(network, dict) or not isinstance(training, dict):

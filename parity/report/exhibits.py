@@ -63,8 +63,8 @@ EXHIBITS = (
         "lesson",
         XOR_231,
         "reports.lesson",
-        "parity run --data xor --layers 2-3-1 --activation tanh,sigmoid --dtype float64 --lr 0.5 --steps 400 "
-        "--seed 1 --report DIR",
+        "parity run --data xor --layers 2-3-1 --activation tanh,sigmoid --dtype float64 --lr 0.5 "
+        "--steps 400 --seed 1 --report DIR",
         ("en", "es"),
         8,
     ),

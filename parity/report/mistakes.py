@@ -114,7 +114,8 @@ def _slope_at_a(this: Learner, l: int) -> Array:
 def _updated(this: Learner, l: int) -> Array:
     W, delta = this.now[f"W{l + 1}"], this.now[f"delta{l + 1}"]
     updated = np.subtract(W, np.multiply(this.lr, np.matmul(delta, this.now[f"a{l}"].T)))
-    return np.matmul(updated.T, delta)
+    s: Array = np.matmul(updated.T, delta)
+    return s
 
 
 MISTAKES = (

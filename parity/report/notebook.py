@@ -1,4 +1,4 @@
-"""A result as a notebook shows it: the verdict and the table, without the steps (which it does not hold)."""
+"""A result as a notebook shows it: the verdict and the table, without steps, which it does not hold."""
 
 from __future__ import annotations
 

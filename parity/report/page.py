@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 
@@ -14,11 +15,12 @@ from parity.drawing import plain, svg
 from parity.report import curves
 from parity.report.examine import Examiner
 from parity.report.predict import questions
-from parity.report.recording import Recording
+from parity.report.recording import Curve, Recording
 from parity.report.view import STAGES, StepView, side_name, step_view
 from parity.report.words import Share, has, one, say
 from parity.result import Result
 from parity.texts import LANGUAGES, catalogue
+from reference.deck import FORMULAS
 from reference.layered import layered
 
 MAX_BYTES = 1_800_000
@@ -102,16 +104,15 @@ def html(result: Result, recording: Recording, lang: str, title: str | None = No
 
 
 def _steps(examiner: Examiner, result: Result, recording: Recording) -> list[StepView]:
-    """As many of the kept steps as a page has room for: the first, the last, the broken one before others."""
+    """As many of the kept steps as a page has room for; the broken one, the first, the last come first."""
     order = sorted(recording.steps)
     first = result.first_divergence.step if result.first_divergence else None
-    urgent = [step for step in dict.fromkeys((first, *order[:1], *order[-1:], *order)) if step in order]
+    broken = [step for step in order if step == first]
+    urgent = dict.fromkeys((*broken, *order[:1], *order[-1:], *order))
     views: dict[int, StepView] = {}
     template = _templates().get_template("step.html")
     room = MAX_BYTES
     for step in urgent:
-        if step is None:
-            continue
         view = step_view(examiner, step, recording.steps[step])
         room -= len(template.render(step=view, current=None).encode())
         if room < 0 and views:
@@ -171,17 +172,14 @@ def _training(result: Result, key: str) -> object:
     return training.get(key, "–") if isinstance(training, dict) else "–"
 
 
-def _few(points: list[object] | object, most: int = 12) -> list[object]:
-    """At most so many points of a curve, the last one among them."""
-    known = list(points)  # type: ignore[call-overload]
-    every = max(1, -(-len(known) // most))
-    return known[::every] + (known[-1:] if known and (len(known) - 1) % every else [])
+def _few(points: Sequence[Curve], most: int = 12) -> list[Curve]:
+    """At most so many points of a curve, and the last one."""
+    every = max(1, -(-len(points) // most))
+    return [*points[::every], *(points[-1:] if points and (len(points) - 1) % every else [])]
 
 
 def _table(result: Result) -> list[tuple[int, str, int, dict[str, object], object]]:
-    """The whole run, a line a formula and layer: slide, formula, layer, every side's row, the pair's row."""
-    from reference.deck import FORMULAS
-
+    """A line a formula and layer: slide, formula, layer, every side's row, the pair's row."""
     pairs = {(row.quantity, row.layer): row for row in result.side_by_side}
     lines: dict[tuple[int, str, int], dict[str, object]] = {}
     for row in result.formulas:

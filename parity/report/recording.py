@@ -70,14 +70,14 @@ def load(path: Path) -> tuple[Result, Recording]:
         with safe_open(path, framework="numpy") as file:
             facts = json.loads((file.metadata() or {})["parity"])
             steps: dict[int, dict[str, Trace]] = {}
-            for key in file.keys():  # noqa: SIM118: a safetensors file has keys() and cannot be iterated
+            for key in file.keys():  # noqa: SIM118  (it is no dict, and cannot be iterated)
                 step, side, name = key.split("/", 2)
                 steps.setdefault(int(step), {}).setdefault(side, Trace())[name] = file.get_tensor(key)
         result = Result.model_validate(facts["result"])
         curve = [Curve(c["step"], c["loss"], float(c["worst"])) for c in facts["curve"]]
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise QuestionError(f"{path}: not a recording: {error}") from None
-    order = [name for name in ("subject", "reference", "torch")]
+    order = ["subject", "reference", "torch"]
     for step, traces in steps.items():
         known = sorted(traces, key=lambda side: order.index(side) if side in order else 1)
         steps[step] = {side: traces[side] for side in known}
@@ -85,7 +85,7 @@ def load(path: Path) -> tuple[Result, Recording]:
 
 
 class Recorder:
-    """An observer of the lockstep that keeps the first steps, the last, a spread between, and the first alarm."""
+    """An observer of the lockstep: keeps some steps, ever wider apart, the last, and the first alarm."""
 
     def __init__(self, planned: int, most: int = MAX_STEPS) -> None:
         self._wanted = spread(planned, most)
@@ -109,7 +109,7 @@ class Recorder:
 
 
 def spread(planned: int, most: int = MAX_STEPS) -> frozenset[int]:
-    """Which of `planned` steps to keep: the first two, the last, and between them ever wider apart."""
+    """Which of `planned` steps to keep, at most `most` (3 or more): ever wider apart, and the last."""
     if planned <= most:
         return frozenset(range(planned))
     gaps = max(1, most - 2)

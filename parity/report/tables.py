@@ -56,14 +56,15 @@ def shares(share: npt.NDArray[np.float64], at: tuple[int, ...]) -> Table:
 
 
 def _table(tensor: npt.NDArray[np.generic], at: tuple[int, ...], *, heat: bool) -> Table:
-    matrix = tensor.reshape(tensor.shape if tensor.ndim == 2 else (1, tensor.size))
+    height, width = tensor.shape if tensor.ndim == 2 else (1, tensor.size)
+    matrix = tensor.reshape(height, width)
     i, j = at if len(at) == 2 else (0, 0)
-    rows, columns = window(matrix.shape[0], i), window(matrix.shape[1], j)
+    rows, columns = window(height, i), window(width, j)
     cells = tuple(
         tuple(_cell(float(matrix[row, column]), heat, (row, column) == (i, j)) for column in columns)
         for row in rows
     )
-    return Table(rows, columns, cells, (matrix.shape[0], matrix.shape[1]))
+    return Table(rows, columns, cells, (height, width))
 
 
 def _cell(value: float, heat: bool, looked_at: bool) -> Cell:  # noqa: FBT001

@@ -53,8 +53,8 @@ def worked(
         i, j = index
         return _products(W[:, i], delta[:, j])
     if quantity == "delta" and len(inputs) == 3:
-        s, z, a = (float(array[index]) for array in inputs)
-        slope = _of_z(of.activations[equation.layer - 1].latex_derivative, {"z": z, "a": a})
+        s, z_, a_ = (float(array[index]) for array in inputs)
+        slope = _of_z(of.activations[equation.layer - 1].latex_derivative, {"z": z_, "a": a_})
         return Worked(
             rf"{_bracket(s)} \cdot \left( {slope.latex} \right)", f"{_bracketed(s)} · ({slope.text})"
         )

@@ -1,4 +1,4 @@
-"""The page in a real browser: nothing leaves it, everything is reachable, both languages, axe is content."""
+"""The page in a real browser: nothing leaves it, all is reachable, both languages, axe is content."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="no Chromium on this machine (apt-get install chromium)"
 )
-FLAGS = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update --disable-sync"
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)
 REPORTS = Path(__file__).parents[2] / "reports"
 MATCH, MISMATCH = (
     REPORTS / "lesson-en" / "index.html",
     REPORTS / "gallery" / "no_slope_below" / "index.html",
 )
-SEEN = "[...document.querySelectorAll('[lang=\"%s\"]:not(html):not(.always)')].filter(e => e.checkVisibility()).length"
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +84,10 @@ def test_every_step_is_reached_by_keyboard_and_has_an_address(visit):
         int(step) for step in page.eval_on_selector_all(".step", "all => all.map(s => s.dataset.step)")
     ]
     assert len(steps) > 4
-    shown = "[...document.querySelectorAll('.step')].filter(s => s.checkVisibility()).map(s => Number(s.dataset.step))"
+    shown = (
+        "[...document.querySelectorAll('.step')].filter(s => s.checkVisibility())"
+        ".map(s => Number(s.dataset.step))"
+    )
     for step in steps[1:]:
         page.keyboard.press("ArrowRight")
         assert page.evaluate(shown) == [step]
