@@ -101,4 +101,5 @@ def _bend(parent: Node, child: Node, places: dict[str, Place]) -> int:
         return 0
     lanes = {lane for _, lane in between}
     above, below = end.lane - min(lanes) + 1, max(lanes) - end.lane + 1
-    return -above if above < below else below
+    upward = above < below or (above == below and start.lane < end.lane)  # a tie: the parent's own side
+    return -above if upward else below

@@ -17,6 +17,8 @@ from reference.graph import Graph, Node
 
 Point = tuple[float, float]
 NODE_W, NODE_H = 84.0, 44.0
+BEND = 0.9
+"""Where a bent arrow's control point lies, in lanes for each lane that it steps aside."""
 MARGIN = 16.0
 APART = 5.0
 """Half the distance between an arrow and the one that comes back, in pixels."""
@@ -36,15 +38,23 @@ class Grid:
         x, y = (across, along) if self.upright else (along, across)
         return x + NODE_W / 2, y + NODE_H / 2
 
-    def size(self, plan: Layout) -> Point:
+    def frame(self, plan: Layout) -> tuple[float, float, float, float]:
+        """The picture's viewBox: all nodes, and on either side what bent arrows need."""
+        before, after = self._overhang(plan)
         along = 2 * MARGIN + (plan.columns - 1) * self.column
-        across = 2 * MARGIN + (plan.lanes - 1) * self.lane
-        bends = max(
-            (edge.bend + plan.places[edge.child.name].lane for edge in plan.edges if edge.bend), default=0
-        )
-        across += max(0.0, (bends - plan.lanes + 1)) * self.lane * 0.75
-        w, h = (across, along) if self.upright else (along, across)
-        return w + NODE_W, h + NODE_H
+        across = 2 * MARGIN + (plan.lanes - 1) * self.lane + before + after
+        if self.upright:
+            return -before, 0.0, across + NODE_W, along + NODE_H
+        return 0.0, -before, along + NODE_W, across + NODE_H
+
+    def _overhang(self, plan: Layout) -> tuple[float, float]:
+        """How far arrows that step aside reach beyond the first and the last lane, in pixels."""
+        before = after = 0.0
+        for edge in (edge for edge in plan.edges if edge.bend):
+            middle = (plan.places[edge.parent.name].lane + plan.places[edge.child.name].lane) / 2
+            top = middle + edge.bend * BEND / 2  # a quadratic curve goes half the way to its control point
+            before, after = max(before, -top * self.lane), max(after, (top - plan.lanes + 1) * self.lane)
+        return before, after
 
 
 GRIDS = {False: Grid(upright=False, column=150, lane=92), True: Grid(upright=True, column=104, lane=118)}
@@ -65,11 +75,12 @@ def svg(
     pictures in one page apart; `labelled_by` is the id of the element that names the picture.
     """
     plan, grid = layout(graph, data), GRIDS[upright]
-    width, height = grid.size(plan)
+    left, top, width, height = grid.frame(plan)
     marks = marks or {}
     named = f' role="img" aria-labelledby="{escape(labelled_by)}"' if labelled_by else ""
     shapes = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="graph" viewBox="0 0 {width:g} {height:g}"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="graph" '
+        f'viewBox="{left:g} {top:g} {width:g} {height:g}"'
         f' width="{width:g}" height="{height:g}"{named}>'
     ]
     shapes += _heads(prefix)
@@ -86,7 +97,7 @@ def _heads(prefix: str) -> Iterator[str]:
     for name, path in (("data", "M0 0 L9 4 L0 8 Z"), ("error", "M0 0 L9 4 L0 8")):
         yield (
             f'<marker id="{prefix}-{name}" class="head {name}" viewBox="-1 -1 11 10" refX="8" refY="4" '
-            f'markerWidth="9" markerHeight="9" markerUnits="userSpaceOnUse" orient="auto">'
+            'markerWidth="9" markerHeight="9" markerUnits="userSpaceOnUse" orient="auto">'
             f'<path d="{path}"/></marker>'
         )
     yield "</defs>"
@@ -100,8 +111,8 @@ def _node(node: Node, centre: Point, marks: Mapping[str, str]) -> Iterator[str]:
     corner = 6 if node.operation else NODE_H / 2
     yield f'<g class="{escape(names)}" data-tensor="{escape(node.name)}">'
     yield (
-        f'<rect x="{x - NODE_W / 2:g}" y="{y - NODE_H / 2:g}" width="{NODE_W:g}" '
-        f'height="{NODE_H:g}" rx="{corner:g}"/>'
+        f'<rect x="{x - NODE_W / 2:g}" y="{y - NODE_H / 2:g}" '
+        f'width="{NODE_W:g}" height="{NODE_H:g}" rx="{corner:g}"/>'
     )
     if node.operation:
         yield f'<text class="what" x="{x:g}" y="{y - 4:g}">{escape(node.label)}</text>'
@@ -123,7 +134,7 @@ def _flag(mark: str, at: Point) -> Iterator[str]:
 
 def _arrows(edge: Edge, plan: Layout, grid: Grid, marks: Mapping[str, str], prefix: str) -> Iterator[str]:
     start, end = grid.centre(plan.places[edge.parent.name]), grid.centre(plan.places[edge.child.name])
-    aside = edge.bend * grid.lane * 0.9
+    aside = edge.bend * grid.lane * BEND
     name = edge.parent.name
     yield f'<g class="data" data-tensor="{escape(name)}">'
     yield from _arrow(
@@ -166,7 +177,7 @@ def _arrow(
         y -= 8
     yield f'<path d="{path}" marker-end="url(#{head})"/>'
     yield f'<text x="{x:.1f}" y="{y + 4:.1f}" text-anchor="{anchor}">{escape(label)}</text>'
-    yield from _flag(mark, (p[0] + (q[0] - p[0]) * 0.2, p[1] + (q[1] - p[1]) * 0.2))  # beside its source
+    yield from _flag(mark, at)
 
 
 def _border(centre: Point, towards: Point) -> Point:
@@ -183,7 +194,8 @@ def _border(centre: Point, towards: Point) -> Point:
 
 STYLE = """
 svg.graph { font: 13px system-ui, sans-serif; color: #1c2530; background: #fff }
-svg.graph text { fill: currentColor; stroke: none; paint-order: stroke }
+svg.graph text { fill: currentColor; stroke: #fff; stroke-width: 4px; paint-order: stroke }
+.node text { stroke: none !important }
 .node text, .flag { text-anchor: middle }
 .node rect { fill: #f4f6f8; stroke: #5b6875; stroke-width: 1.4 }
 .leaf rect { fill: #fff }

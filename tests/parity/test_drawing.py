@@ -1,0 +1,102 @@
+"""Pictures of graphs: every operand has its arrow, every error its way back, all inside the frame."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from parity.drawing import plain, svg
+from parity.drawing.layout import layout
+from reference.activations import ACTIVATIONS
+from reference.architecture import architecture
+from reference.graph import Graph
+from reference.layered import layered
+from reference.operations import ADD, AFFINE, MEAN, SQUARE, SUBTRACT, activation
+
+GIVEN = ("x", "y")
+
+
+def residual() -> Graph:
+    """W and b are used twice, and a1 goes around a layer."""
+    graph = Graph()
+    for leaf in ("x", "W", "b"):
+        graph.leaf(leaf)
+    graph.add("z1", AFFINE, "W", "x", "b")
+    graph.add("a1", activation(ACTIVATIONS["tanh"]), "z1")
+    graph.add("z2", AFFINE, "W", "a1", "b")
+    graph.add("a2", activation(ACTIVATIONS["tanh"]), "z2")
+    graph.add("sum", ADD, "a2", "a1")
+    graph.leaf("y")
+    graph.add("r", SUBTRACT, "y", "sum")
+    graph.add("squares", SQUARE, "r")
+    graph.add("loss", MEAN, "squares")
+    return graph
+
+
+def deep() -> Graph:
+    return layered(architecture((3, 4, 5, 2), ("relu", "tanh", "sigmoid")))
+
+
+@pytest.mark.parametrize("graph", [residual(), deep()], ids=["residual", "deep"])
+def test_no_two_nodes_share_a_place_and_data_goes_right(graph):
+    plan = layout(graph, GIVEN)
+    assert len(set(plan.places.values())) == len(graph.nodes)
+    assert all(plan.places[e.parent.name].column < plan.places[e.child.name].column for e in plan.edges)
+
+
+@pytest.mark.parametrize("graph", [residual(), deep()], ids=["residual", "deep"])
+def test_every_operand_has_an_arrow_and_every_learnt_one_its_error(graph):
+    operands = [(p.name, node.name) for node in graph.nodes for p in node.parents]
+    plan = layout(graph, GIVEN)
+    assert [(e.parent.name, e.child.name) for e in plan.edges] == operands
+    assert [e.learns for e in plan.edges] == [parent not in GIVEN for parent, _ in operands]
+    drawn = plain.mermaid(graph, GIVEN)
+    assert drawn.count("-->|") == len(operands)
+    assert drawn.count("-.->|") == sum(e.learns for e in plan.edges)
+
+
+def test_an_arrow_around_a_layer_steps_aside_and_others_do_not():
+    bent = {(e.parent.name, e.child.name) for e in layout(residual(), GIVEN).edges if e.bend}
+    assert bent == {("W", "z2"), ("b", "z2"), ("a1", "sum")}
+    assert not any(edge.bend for edge in layout(deep(), GIVEN).edges)
+
+
+def test_a_tie_bends_to_the_side_its_parent_stands_on():
+    bend = {(e.parent.name, e.child.name): e.bend for e in layout(residual(), GIVEN).edges}
+    assert bend["W", "z2"] < 0 < bend["b", "z2"]
+
+
+@pytest.mark.parametrize("upright", [False, True])
+def test_svg_is_wellformed_and_inside_its_frame(upright):
+    root = ET.fromstring(svg.svg(residual(), GIVEN, upright=upright))
+    left, top, width, height = (float(part) for part in root.get("viewBox").split())
+    for rect in root.iter("{http://www.w3.org/2000/svg}rect"):
+        x, y, w, h = (float(rect.get(key)) for key in ("x", "y", "width", "height"))
+        assert left <= x
+        assert top <= y
+        assert x + w <= left + width
+        assert y + h <= top + height
+
+
+def test_names_from_outside_are_text():
+    graph = Graph()
+    graph.leaf('<script>alert("1")</script>')
+    graph.add("z1", SQUARE, '<script>alert("1")</script>')
+    picture = svg.svg(graph)
+    assert "<script" not in picture
+    assert ET.fromstring(picture) is not None
+    assert "<script" not in plain.mermaid(graph)
+
+
+def test_marks_are_on_the_arrow_of_the_error_and_carry_a_sign():
+    picture = svg.svg(deep(), GIVEN, {"delta2": "born", "dW1": "inherited"})
+    assert '<g class="error born" data-tensor="delta2">' in picture
+    assert '<g class="error inherited" data-tensor="dW1">' in picture
+    assert picture.count("✗") == picture.count("↳") == 1
+
+
+def test_words_name_the_decks_errors():
+    back = plain.backward_lines(deep(), GIVEN)
+    assert "  δ⁽³⁾ ╌╌▶ dW⁽³⁾, s⁽²⁾, db⁽³⁾   [W a + b]" in back
+    assert back[-1] == "  δ⁽¹⁾ ╌╌▶ dW⁽¹⁾, db⁽¹⁾   [W a + b]"
