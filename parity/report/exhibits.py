@@ -71,7 +71,7 @@ EXHIBITS = (
     Exhibit("digits", DIGITS, "reports.digits", "parity run --steps 100 --report DIR", steps=3),
     Exhibit("mazur", MAZUR, "reports.mazur", "parity run --config tests/parity/mazur.toml --report DIR"),
     *(
-        Exhibit(f"gallery/{m.name}", WRONG, f"mistake.{m.name}", f"{COMMAND} --fresh", steps=2, mistake=m)
+        Exhibit(f"gallery/{m.name}", WRONG, f"exhibit.{m.name}", f"{COMMAND} --fresh", steps=2, mistake=m)
         for m in MISTAKES
     ),
 )
