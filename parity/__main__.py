@@ -43,8 +43,13 @@ def _run(arguments: list[str]) -> int:
 
 
 def _say(message: str, code: int) -> int:
-    """One line on stderr, whatever the message holds."""
-    sys.stderr.write("parity: " + " ".join(message.split()) + "\n")
+    """One line on stderr, whatever the message holds; on GitHub Actions also where people look first."""
+    from parity.ci import github
+
+    said = " ".join(message.split())
+    sys.stderr.write(f"parity: {said}\n")
+    if github.on_github() and code != INTERRUPTED:
+        github.annotate([github.Annotation("parity", said)])
     return code
 
 

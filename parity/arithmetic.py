@@ -27,6 +27,11 @@ ULP: dict[str, tuple[int, str]] = {
     "tanh": (4, "numpy 1.37, torch 0.6 ulp in float32, observed; glibc manual: 2"),
     "cosh": (4, "as exp; glibc manual: 2"),
     "sinh": (4, "as exp; glibc manual: 2"),
+    "erf": (
+        6,
+        "absolute, of 1: oneDNN's, which torch's GELU asks; calibrated, 5.72 seen: tests/calibrate_erf.py",
+    ),
+    "pow": (4, "glibc manual: 1; numpy as exp"),
     "sqrt": (1, "IEEE 754: correctly rounded; one ulp leaves room for a Newton step"),
 }
 """K, in units in the last place, for each elementary function, with its source.
@@ -77,6 +82,18 @@ class Arithmetic:
         """Numbers of the truth's arithmetic, rounded to float64; for magnitudes and display."""
         return np.asarray(truth).astype(np.float64)  # operations on 0-d object arrays return bare balls
 
+    def special(self, name: str, values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+        """A function that numpy lacks, by ball arithmetic; into longdouble as two doubles, high and low."""
+        with self.precision():
+            balls = np.asarray(_BALL[name](values if self.truth == "ball" else _wide_to_ball(values)))
+            if self.truth == "ball":
+                return balls
+            high: npt.NDArray[np.float64] = balls.astype(np.float64)
+            if self.truth == "float64":
+                return high
+            low = np.asarray(balls - np.asarray(_to_ball(high))).astype(np.float64)
+            return high.astype(np.longdouble) + low
+
     @contextmanager
     def precision(self) -> Iterator[None]:
         """Ball arithmetic's precision is a global of its library: set here, restored on leaving."""
@@ -88,6 +105,22 @@ class Arithmetic:
 
 
 _to_ball = np.frompyfunc(lambda value: flint.arb(float(value)), 1, 1)
+
+
+def _erf(ball: flint.arb) -> flint.arb:
+    """erf; of ±∞, which a ball's own erf does not know, ±1."""
+    return ball.erf() if ball.is_finite() or ball.is_nan() else flint.arb(1 if ball > 0 else -1)
+
+
+_BALL = {"erf": np.frompyfunc(_erf, 1, 1)}
+
+
+def _wide_to_ball(values: npt.NDArray[np.generic]) -> npt.NDArray[np.object_]:
+    """Floats of up to 106 bits, as balls: their high and low halves are doubles."""
+    high = values.astype(np.float64)
+    rest = np.subtract(values, high, dtype=values.dtype).astype(np.float64)
+    low = np.where(np.isfinite(high), rest, 0.0)
+    return np.asarray(_to_ball(high) + _to_ball(low), dtype=object)
 
 
 def wide_longdouble() -> bool:

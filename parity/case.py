@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
+from pydantic import JsonValue
 
-from parity import datasets
-from parity.config import Config, Named
+from parity import datasets, vocabulary
+from parity.config import Config
 from parity.errors import QuestionError
-from reference.activations import ACTIVATIONS, Activation
+from parity.findings import Finding, accepted
+from parity.target import fitting, is_indices, target
 from reference.architecture import Architecture
 from reference.arrays import Array
-from reference.losses import LOSSES, Loss
 from reference.training import batches
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ DEFAULTS = {
 }
 OTHER_DATA = Defaults((16,), lr=2.0, batch=32, steps=1000)
 OTHER_LR = 0.1
-"""For networks with any other activation than sigmoid."""
+"""For networks with any other activation than sigmoid, or another loss. Other optimizers have PyTorch's."""
 
 
 @dataclass(frozen=True)
@@ -56,32 +54,39 @@ class Case:
     held_y: Array | None = None
     data: str = "given"
     measures_accuracy: bool = False
+    findings: tuple[Finding, ...] = ()  # deviations of PyTorch's that do not count
 
     def batches(self) -> Iterator[tuple[Array, Array]]:
         """Endless batches, the same for every call."""
         return batches(self.x, self.y, self.batch, self.seed)
 
 
-def build(config: Config) -> Case:
-    """The case that a config describes. Raises QuestionError where its parts do not fit each other."""
+def build(config: Config, given: datasets.Dataset | None = None) -> Case:
+    """The case that a config describes, on its own data or on `given`.
+
+    Raises QuestionError where its parts do not fit each other.
+    """
     dtype = np.dtype(config.network.dtype)
-    name, training, held = _data(config)
+    name, training, held = (given.name, given, None) if given else data_of(config)
     defaults = DEFAULTS.get(name, OTHER_DATA)
+    loss, _ = vocabulary.loss(config.training.loss)
+    optimizer = vocabulary.optimizer(config.training.optimizer)
     inputs, outputs = training.x.shape[1], training.y.shape[1]
     layers = tuple(config.network.layers or (inputs, *defaults.hidden, outputs))
+    indices = is_indices(loss, layers[-1], outputs)
     for what, where, expected in (("features", 0, inputs), ("outputs", -1, outputs)):
-        if layers[where] != expected:
+        if layers[where] != expected and not (indices and where == -1 and outputs == 1):
             shown = "-".join(map(str, layers))
             raise QuestionError(
                 f"layers {shown}: {name} has {expected} {what}, the network {layers[where]}"
             )
-    activations = _activations(config.network.activation, len(layers) - 1)
-    loss, reduction = _loss(config.training.loss)
-    _optimizer(config.training.optimizer)
-    architecture = Architecture(layers, activations, loss, reduction, dtype)
-    every_sigmoid = all(f.name == "sigmoid" for f in activations)
-    lr = config.training.lr or (defaults.lr if every_sigmoid else OTHER_LR)
-    x, y = _columns(training.x, dtype, "x"), _columns(training.y, dtype, "y")
+    architecture = _architecture(config, layers, indices=indices)
+    every_sigmoid = all(f.name == "sigmoid" for f in architecture.activations)
+    deck = every_sigmoid and loss.name == "mse"
+    usual = (defaults.lr if deck else OTHER_LR) if optimizer.plain else optimizer.lr
+    lr = config.training.lr or usual
+    wanted = target(loss, layers[-1], training.y)
+    x, y = _columns(training.x, dtype, "x"), _columns(wanted, dtype, "y")
     batch = config.training.batch if config.training.batch is not None else defaults.batch
     return Case(
         architecture,
@@ -95,11 +100,60 @@ def build(config: Config) -> Case:
         held_x=_columns(held.x, dtype, "x") if held else None,
         held_y=_columns(held.y, dtype, "y") if held else None,
         data=name,
+        findings=accepted(config.training.accept),
         measures_accuracy=training.classes is not None or name == "xor",
     )
 
 
-def _data(config: Config) -> tuple[str, datasets.Dataset, datasets.Dataset | None]:
+def _architecture(config: Config, layers: tuple[int, ...], *, indices: bool) -> Architecture:
+    """The network that a config asks for; `indices` says that y holds indices of classes."""
+    loss, reduction = vocabulary.loss(config.training.loss)
+    try:
+        return fitting(
+            Architecture(
+                layers,
+                vocabulary.activations(config.network.activation, len(layers) - 1),
+                loss,
+                reduction,
+                np.dtype(config.network.dtype),
+                vocabulary.optimizer(config.training.optimizer),
+                vocabulary.clipping(config.training.clip),
+                class_indices=indices,
+            )
+        )
+    except ValueError as error:
+        raise QuestionError(str(error)) from None
+
+
+@dataclass(frozen=True)
+class Described:
+    """What a config says of the network it is about, without its data."""
+
+    architecture: Architecture
+    lr: float
+    findings: tuple[Finding, ...] = ()
+
+
+def described(facts: Mapping[str, JsonValue], targets: int) -> Described:
+    """The network and η that a result's or trace file's config is about; y had `targets` numbers a sample.
+
+    Raises QuestionError where it says too little, or names something that there is not.
+    """
+    try:
+        tables = {key: facts[key] for key in ("network", "training") if key in facts}
+        sizes_written, lr = facts["layers"], facts["lr"]
+        if not isinstance(sizes_written, str) or not isinstance(lr, int | float):
+            raise TypeError
+        config = Config.model_validate(tables)
+        layers = tuple(parse_layers(sizes_written))
+        indices = is_indices(vocabulary.loss(config.training.loss)[0], layers[-1], targets)
+        architecture = _architecture(config, layers, indices=indices)
+    except (KeyError, TypeError, ValueError):  # pydantic's ValidationError is a ValueError
+        raise QuestionError("the config does not say which network it is about") from None
+    return Described(architecture, float(lr), accepted(config.training.accept))
+
+
+def data_of(config: Config) -> tuple[str, datasets.Dataset, datasets.Dataset | None]:
     """The data's name, its training part, and the held-back fifth where it has one."""
     table = config.data
     if table.x is not None and table.y is not None:
@@ -134,39 +188,15 @@ def _columns(
     return columns
 
 
-def _activations(asked: Named | list[Named], depth: int) -> tuple[Activation, ...]:
-    names = asked if isinstance(asked, list) else [asked] * depth
-    if len(names) != depth:
-        raise QuestionError(f"activation: {len(names)} given for {depth} layers")
-    return tuple(_pick("activation", name, ACTIVATIONS) for name in names)
-
-
-def _loss(asked: Named) -> tuple[Loss, str]:
-    options: dict[str, str | bool | float] = dict(asked) if isinstance(asked, dict) else {"name": asked}
-    reduction = str(options.pop("reduction", "mean"))
-    if reduction not in ("mean", "sum"):
-        raise QuestionError(f"loss: reduction {reduction!r}; known: mean, sum")
-    return _pick("loss", options, LOSSES), reduction
-
-
-def _optimizer(asked: Named) -> None:
-    _pick("optimizer", asked, {"sgd": "torch.optim.SGD"})
-
-
-def _pick(what: str, asked: Named, known: Mapping[str, T]) -> T:
-    options = dict(asked) if isinstance(asked, dict) else {"name": asked}
-    name = options.pop("name", None)
-    if name not in known:
-        raise QuestionError(f"{what}: unknown {name!r}; known: {', '.join(known)}")
-    if options:
-        raise QuestionError(f"{what}: {name} takes no {next(iter(options))!r}")
-    return known[str(name)]
-
-
 def _parameters(config: Config, architecture: Architecture) -> dict[str, Array]:
     given = config.network.parameters
+    network = config.network
     if given is None:
-        return architecture.initial_parameters(config.training.seed)
+        weights = vocabulary.initialiser("initialiser", network.initialiser)
+        biases = vocabulary.initialiser("bias_initialiser", network.bias_initialiser)
+        return architecture.initial_parameters(config.training.seed, weights, biases)
+    if network.initialiser or network.bias_initialiser:
+        raise QuestionError("network: parameters are given: there is nothing for an initialiser to draw")
     shapes = architecture.parameter_shapes()
     for name in given:
         if name not in shapes:

@@ -11,7 +11,7 @@ this module is a tolerance: every bound comes out of `parity.bounded`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import cast
@@ -19,10 +19,12 @@ from typing import cast
 import numpy as np
 
 from parity.arithmetic import Arithmetic, arithmetic
-from parity.bounded import SLACK, Bounded, constant, exact
+from parity.bounded import SLACK, Bounded, constant, doubles, exact, rounded
+from parity.findings import Finding as PyTorchFinding
 from reference.architecture import Architecture
 from reference.arrays import Array
 from reference.equations import Constants, Equation, step_equations
+from reference.optimizers import Derived
 from reference.trace import Trace, shapes
 
 
@@ -74,15 +76,35 @@ class Finding:
 class Certifier:
     """Checks traces of one architecture in one number format."""
 
-    def __init__(self, architecture: Architecture, truth: str | None = None) -> None:
-        self.architecture = architecture
-        self.equations = step_equations(architecture)
+    def __init__(
+        self, architecture: Architecture, truth: str | None = None, findings: Sequence[PyTorchFinding] = ()
+    ) -> None:
+        """`findings` are accepted deviations of PyTorch's: what they admit is one more form."""
+        self.architecture, self.findings = architecture, findings
+        self.equations = tuple(self._admitting(equation) for equation in step_equations(architecture))
         self.arithmetic = arithmetic(architecture.dtype, truth)
         # What longdouble would reject, ball arithmetic decides; elsewhere one judge is enough.
         second = self.arithmetic.truth == "longdouble"
         self._appeal = arithmetic(architecture.dtype, "ball") if second else None
         self._known = shapes(architecture, batch=1).keys()
         self._shapes: dict[int, dict[str, tuple[int, ...]]] = {}
+
+    def _admitting(self, equation: Equation) -> Equation:
+        forms = self._accepted(equation)
+        if not forms:
+            return equation
+        return replace(equation, other_forms=(*equation.other_forms, *forms), also=(*equation.also, *forms))
+
+    def _accepted(self, equation: Equation) -> tuple[Callable[..., Array], ...]:
+        """What accepted findings say is computed in an equation's place."""
+        forms = (finding.admits(equation, self.architecture) for finding in self.findings)
+        return tuple(form for form in forms if form is not None)
+
+    def known(self, constants: Constants) -> Constants:
+        """The constants, as well as the accepted findings leave them known."""
+        for finding in self.findings:
+            constants = finding.loosens(constants)
+        return constants
 
     def certify(self, trace: Trace, constants: Constants) -> Iterator[Finding]:
         """A finding for every equation of the step, in the order of execution."""
@@ -121,16 +143,22 @@ class Certifier:
         return found
 
     def check(self, equation: Equation, trace: Trace, constants: Constants) -> Finding:
-        """One equation: the contract's form first, then the other admitted ones."""
+        """One equation: the contract's form first, then the other admitted ones.
+
+        Where the form of an accepted finding can tell nothing, nor can the certificate.
+        """
         finding = self._judge(equation.evaluate, equation, trace, constants, self.arithmetic)
         if finding.wrong and self._appeal:
             finding = self._judge(equation.evaluate, equation, trace, constants, self._appeal)
         if not finding.wrong:
             return finding
-        for form in equation.other_forms:
+        last = len(equation.other_forms) - len(self._accepted(equation))
+        for place, form in enumerate(equation.other_forms):
             other = self._judge(form, equation, trace, constants, self._appeal or self.arithmetic)
             if other.verdict is Verdict.MATCH:
                 return replace(other, verdict=Verdict.OTHER_FORM)
+            if other.verdict is Verdict.UNDECIDED and place >= last:
+                return other
         return finding
 
     def _judge(
@@ -143,20 +171,38 @@ class Certifier:
     ) -> Finding:
         with judge.precision():
             inputs = {name: exact(judge, trace[name]) for name in equation.inputs}
-            truth = evaluate(form, equation, inputs, bounded_constants(judge, constants))
+            known = bounded_constants(judge, self.known(constants))
+            truth = evaluate(form, equation, inputs, known)
             return compare(equation, trace[equation.makes], truth)
 
 
-def bounded_constants(judge: Arithmetic, constants: Constants) -> dict[str, Bounded]:
-    """N and lr, as numbers that carry their rounding to the side's format."""
-    return {name: constant(judge, value) for name, value in constants.items()}
+PLAIN: dict[str, Callable[[float], float]] = {"t": int, "clipping.norm_type": float}
+"""Constants that formulas count with, or ask for: they carry no bound."""
+
+
+def bounded_constants(judge: Arithmetic, constants: Constants) -> dict[str, Bounded | float]:
+    """n in the side's format; η and an optimizer's hyperparameters as doubles, which PyTorch's are too.
+
+    Among themselves they are combined in double precision; where they meet an array of float32, they
+    are rounded to it.
+    """
+    double = doubles(judge)
+    found: dict[str, Bounded | float] = {}
+    for name, number in constants.items():
+        if name in PLAIN:
+            found[name] = PLAIN[name](number)
+        elif isinstance(number, Derived):
+            found[name] = rounded(double, number, number.roundings)
+        else:
+            found[name] = constant(judge if name == "n" else double, number)
+    return found
 
 
 def evaluate(
     form: Callable[..., Array],
     equation: Equation,
     values: Mapping[str, Bounded],
-    constants: Mapping[str, Bounded],
+    constants: Mapping[str, Bounded] | Mapping[str, Bounded | float],
 ) -> Bounded:
     """A formula, evaluated on bounded numbers instead of arrays: they answer to the same functions."""
     arguments = [values[name] for name in equation.inputs]
@@ -164,8 +210,11 @@ def evaluate(
     return cast(Bounded, result)
 
 
-def compare(equation: Equation, observed: Array, truth: Bounded) -> Finding:
-    """|observed − truth| ≤ bound for every number; `not (ratio <= 1)`, so that NaN fails."""
+def compare(equation: Equation, observed: Array, truth: Bounded, *, exact: bool = True) -> Finding:
+    """|observed − truth| ≤ bound for every number; `not (ratio <= 1)`, so that NaN fails.
+
+    `exact` says that the truth's inputs were numbers, without bounds: then a NaN is no accident.
+    """
     judge = truth.arithmetic
     bound = np.broadcast_to(truth.carried * SLACK, truth.shape)
     value = judge.lower(truth.value)
@@ -174,7 +223,9 @@ def compare(equation: Equation, observed: Array, truth: Bounded) -> Finding:
     ratio = np.where(np.isnan(ratio), np.inf, ratio)
     # A NaN among the operands must come out as NaN; where a sum may overflow nobody can tell.
     ratio = np.where(np.isnan(value), np.where(np.isnan(observed), 0.0, np.inf), ratio)
-    untold = ~(np.isfinite(bound) & np.isfinite(value)) & ~np.isnan(value)
+    untold = ~(np.isfinite(bound) & np.isfinite(value))
+    if exact:
+        untold &= ~np.isnan(value)
     if truth.kink is not None:
         untold |= truth.kink
     decided = np.where(untold, 0.0, ratio)

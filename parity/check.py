@@ -29,12 +29,17 @@ SIDE = "subject"
 
 @dataclass(frozen=True)
 class Checked:
-    """What a check found: the result, each wrong formula in words, what failed, what it printed."""
+    """What a check found: the result, each wrong formula in words, what failed, what it printed.
+
+    `court` and `blames` are what all that was said from.
+    """
 
     result: Result
     wrong: tuple[Diagnosed, ...]
     failures: tuple[str, ...]
     output: str
+    court: Court
+    blames: tuple[Blame, ...]
 
 
 class UnusableSubjectError(QuestionError):
@@ -70,6 +75,7 @@ def check(
             raise UnusableSubjectError(f"{subject.name}: {failures[0]}", answers.output)
         found = blames(court)
         wrong = tuple(diagnosed(court, blame, lang) for blame in found)
+        court.forget()
     result = Result(
         verdict=ledger.verdict,
         steps=len(seen),
@@ -87,7 +93,7 @@ def check(
         environment=environment(with_torch=False),
         config=_config(subject, calls),
     )
-    return Checked(result, wrong, failures, answers.output)
+    return Checked(result, wrong, failures, answers.output, court, tuple(found))
 
 
 def _first(ledger: Ledger, found: Sequence[Blame]) -> Divergence | None:

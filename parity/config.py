@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from parity.errors import QuestionError
+from parity.vocabulary import Named
 
 MAX_UNITS, MAX_DEPTH, MAX_PARAMETERS, MAX_STEPS = 100_000, 1_000, 50_000_000, 10**9
 """Bounds on what a config may ask for: beyond them a typing error would eat the machine."""
@@ -17,9 +18,6 @@ MAX_UNITS, MAX_DEPTH, MAX_PARAMETERS, MAX_STEPS = 100_000, 1_000, 50_000_000, 10
 Units: TypeAlias = Annotated[int, Field(ge=1, le=MAX_UNITS, strict=True)]
 Number: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
 Row: TypeAlias = Annotated[list[Number], Field(min_length=1)]
-Named: TypeAlias = str | dict[str, str | bool | float]
-"""A name, or a table {name = "…", parameter = …} with PyTorch's parameters."""
-
 OPTIONS = {"data.name": "data", "data.path": "data"}
 """Keys whose option has another name."""
 
@@ -34,6 +32,8 @@ class NetworkTable(_Table):
     layers: Annotated[list[Units], Field(min_length=2, max_length=MAX_DEPTH)] | None = None
     activation: Named | list[Named] = "sigmoid"
     dtype: Literal["float32", "float64"] = "float32"
+    initialiser: Named | None = None
+    bias_initialiser: Named | None = None
     parameters: dict[str, list[Row] | Row] | None = None
 
     @model_validator(mode="after")
@@ -70,10 +70,12 @@ class TrainingTable(_Table):
 
     loss: Named = "mse"
     optimizer: Named = "sgd"
+    clip: Named | None = None
     lr: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     steps: Annotated[int, Field(ge=1, le=MAX_STEPS)] | None = None
     batch: Annotated[int, Field(ge=0)] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    accept: list[str] = []  # findings in PyTorch's numbers that do not count
 
 
 class Config(_Table):
@@ -89,12 +91,13 @@ class Config(_Table):
         return dumped
 
 
-def read(path: Path | None, options: Mapping[str, JsonValue]) -> Config:
-    """The config of a file, overlaid with options ({"training.lr": 0.5, …}; None is not given).
+def read(source: Path | Mapping[str, object] | None, options: Mapping[str, JsonValue]) -> Config:
+    """The config of a file, or its tables, overlaid with options: {"training.lr": 0.5, …}; None: not given.
 
     Raises QuestionError, in one line that names the file or the option, the key and the reason.
     """
-    tables: dict[str, dict[str, JsonValue]] = _toml(path) if path else {}
+    path = source if isinstance(source, Path) else None
+    tables: dict[str, dict[str, JsonValue]] = _toml(path) if path else _tables(source)
     given = {key: value for key, value in options.items() if value is not None}
     if any(key.startswith("data.") and key != "data.target" for key in given):
         tables["data"] = {}  # data from an option replaces the file's data as a whole
@@ -107,6 +110,12 @@ def read(path: Path | None, options: Mapping[str, JsonValue]) -> Config:
         return Config.model_validate(tables)
     except ValidationError as error:
         raise QuestionError(_one_line(error, path, given)) from None
+
+
+def _tables(source: object) -> dict[str, dict[str, JsonValue]]:
+    """Tables that were given as such, copied as far as options may change them."""
+    given = source if isinstance(source, Mapping) else {}
+    return {str(key): dict(table) if isinstance(table, Mapping) else table for key, table in given.items()}
 
 
 def _toml(path: Path) -> dict[str, dict[str, JsonValue]]:

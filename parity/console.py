@@ -12,9 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from parity.lockstep import Moment, Observer
-from parity.result import Fact, FormulaRow, Result, SideBySideRow
+from parity.result import Divergence, Fact, FormulaRow, Result, SideBySideRow, WrongFormula
 from parity.texts import catalogue
-from reference.deck import FORMULAS
+from parity.texts.said import said
 
 STYLES = {"match": "green", "other-form": "cyan", "different-formula": "bold red", "undecided": "yellow"}
 PLAIN = bool(os.environ.get("NO_COLOR") or os.environ.get("CI"))
@@ -91,14 +91,22 @@ def show_result(result: Result, lang: str, *, stderr: bool = False) -> None:
     if vacuous:
         out.print(say["run.vacuous_note"].format(names=", ".join(vacuous)))
     if result.certified != "every step":
-        out.print(say["run.certified"].format(what=result.certified))
+        out.print(say["run.certified"].format(what=said(result.certified, lang)))
     out.print(say["run.contract"].format(**result.contract))
+    if result.accepted:
+        out.print(say["run.accepted"].format(names=", ".join(result.accepted)), style="yellow")
     if result.reason:
-        out.print(result.reason, markup=False)
-    for line in _divergence_lines(result, say):
+        out.print(said(result.reason, lang), markup=False)
+    for line in divergence_lines(result.first_divergence, result.wrong_formulas, result.reproduce, say):
         out.print(line, style="bold red", markup=False)
     style = {"match": "bold green", "mismatch": "bold red", "undecided": "bold yellow"}[result.verdict]
     out.print(say[f"run.verdict_{result.verdict}"].format(steps=f"{result.steps:,}"), style=style)
+
+
+def _tensor(quantity: str, layer: int) -> str:
+    """`W1_next`."""
+    base, after, _ = quantity.partition("_next")
+    return "loss" if base == "loss" else f"{base}{layer}{after}"
 
 
 def show_facts(facts: dict[str, Fact], problems: Sequence[str], lang: str = "en") -> None:
@@ -129,7 +137,7 @@ def _formula_table(result: Result, say: dict[str, str]) -> Table:
         cells.setdefault((row.slide, row.formula, row.layer), {})[row.side] = row
     for (slide, formula, layer), by_side in cells.items():
         texts = [_cell(by_side[side], say) if side in by_side else "" for side in sides]
-        pair = pairs.get((FORMULAS[formula].quantity, layer))
+        pair = pairs.get((next(iter(by_side.values())).quantity, layer))
         if pairs:
             texts.append(_cell(pair, say) if pair else "")
         table.add_row(str(slide), formula, str(layer), *texts)
@@ -144,28 +152,29 @@ def _cell(row: FormulaRow | SideBySideRow, say: dict[str, str]) -> str:
     return text + (f" ({say['run.undecided']} {row.undecided:,})" if row.undecided else "")
 
 
-def _divergence_lines(result: Result, say: dict[str, str]) -> Iterator[str]:
+def divergence_lines(
+    first: Divergence | None, wrong: Sequence[WrongFormula], reproduce: str | None, say: dict[str, str]
+) -> Iterator[str]:
     """What a person needs to know of the first divergence."""
-    first = result.first_divergence
     if first is None:
         return
     yield say["run.first"].format(**first.model_dump())
     if first.complaint:
-        yield "  " + first.complaint
+        yield "  " + said(first.complaint, say["language.code"])
     if first.index is not None:
         index = f"[{','.join(map(str, first.index))}]" if first.index else ""
         numbers = {key: _short(getattr(first, key), 9) for key in ("observed", "expected")}
         numbers |= {key: _short(getattr(first, key)) for key in ("error", "bound", "ratio")}
         yield "  " + say["run.number"].format(
-            quantity=f"{first.quantity}{first.layer}", index=index, **numbers
+            quantity=_tensor(first.quantity, first.layer), index=index, **numbers
         )
     if first.gate == "side-by-side":
         yield "  " + say["run.inherited"]
-    names = [f"{w.formula} {','.join(map(str, w.layers))} ({w.side})" for w in result.wrong_formulas[1:]]
+    names = [f"{w.formula} {','.join(map(str, w.layers))} ({w.side})" for w in wrong[1:]]
     if names:
         yield "  " + say["run.also"].format(names="; ".join(names))
-    if result.reproduce:
-        yield "  " + say["run.reproduce"].format(command=result.reproduce)
+    if reproduce:
+        yield "  " + say["run.reproduce"].format(command=reproduce)
 
 
 def _short(value: float | None, digits: int = 3) -> str:

@@ -6,8 +6,8 @@ from rich.markup import escape
 
 from parity.check import Checked
 from parity.console import console
-from parity.explain import Explanation
 from parity.texts import catalogue
+from parity.texts.said import said
 
 OUTPUT_SHOWN = 4000
 """Characters of what a subject printed."""
@@ -35,7 +35,12 @@ def show_checked(checked: Checked, lang: str, *, stderr: bool = False) -> None:
     if checked.wrong:
         out.print()
     for failure in checked.failures[:1]:
-        out.print(say["check.failed"].format(failure=failure), style="yellow", markup=False, soft_wrap=True)
+        out.print(
+            say["check.failed"].format(failure=said(failure, lang)),
+            style="yellow",
+            markup=False,
+            soft_wrap=True,
+        )
     if result.not_shown:
         names = ", ".join(result.not_shown)
         out.print(say["check.not_shown"].format(names=names), markup=False, soft_wrap=True)
@@ -52,17 +57,3 @@ def show_output(output: str, lang: str) -> None:
     clean = "".join(c if c.isprintable() or c in "\n\t" else "·" for c in text)
     for line in clean.rstrip("\n").splitlines():
         out.print(f"  | {line}", markup=False, soft_wrap=True)
-
-
-def show_explanation(found: Explanation, lang: str) -> None:
-    """A number: its formula, the numbers in it, what comes out, and how far rounding may carry it."""
-    say, out = catalogue(lang), console()
-    numbers = {"observed": f"{found.observed:.9g}", "expected": f"{found.expected:.9g}"}
-    numbers["bound"] = f"{found.bound:.3g}"
-    for line in (
-        say["check.headline"].format(formula=found.formula_name, slide=found.slide, layers=found.layer),
-        f"  {found.formula}",
-        f"  {found.where} = {found.work}",
-        "  " + say["explain.numbers"].format(**numbers),
-    ):
-        out.print(line, markup=False, soft_wrap=True)

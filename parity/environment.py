@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from importlib import import_module, metadata
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from parity import kernel
+from parity import __version__, kernel
 from parity.arithmetic import flushes_subnormals, wide_longdouble
+from parity.errors import EnvironmentUnfit
 from parity.result import Fact
 
 OLDEST_TORCH = (2, 4)
@@ -21,7 +23,7 @@ OLDEST_TORCH = (2, 4)
 def environment(*, with_torch: bool = True) -> dict[str, Fact]:
     """Versions, processor, BLAS and its kernel, threads, subnormals, matmul precision, import paths."""
     facts: dict[str, Fact] = {
-        "parity": metadata.version("parity"),
+        "parity": __version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
         "platform": platform.platform(),
@@ -55,6 +57,21 @@ def _torch() -> dict[str, Fact]:
         "torch_float32_matmul_precision": torch.get_float32_matmul_precision(),
         "torch_cpu_capability": torch.backends.cpu.get_cpu_capability(),
     }
+
+
+def has_torch() -> bool:
+    """Whether PyTorch can be imported; it is not."""
+    try:
+        return "torch" in sys.modules or find_spec("torch") is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def require_torch() -> None:
+    """Raises EnvironmentUnfit where torch is missing, too old or set to a lower precision."""
+    problems = unfit(environment())
+    if problems:
+        raise EnvironmentUnfit("; ".join(problems))
 
 
 def unfit(facts: dict[str, Fact]) -> list[str]:

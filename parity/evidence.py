@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from parity.arithmetic import Arithmetic
 from parity.bounded import Bounded, bounded, exact
 from parity.certificate import bounded_constants, evaluate
 from reference.architecture import Architecture
-from reference.equations import Equation, step_equations
+from reference.equations import Equation, constants, step_equations
 from reference.trace import Trace
 
 
@@ -47,8 +47,8 @@ class Observation:
 
     @property
     def constants(self) -> dict[str, float]:
-        """`n` of slide 3, and η."""
-        return {"n": self.architecture.n(self.batch), "lr": self.lr}
+        """`n` of slide 3, η, and whatever else the update wants to know."""
+        return constants(self.architecture, self.batch, self.lr, self.step + 1)
 
     @cached_property
     def known(self) -> Trace:
@@ -123,7 +123,8 @@ class Scenario:
     ) -> None:
         """`rounded` lets everything that was given or shown be rounded to the judge's format first."""
         self.observation, self.judge, self.mistakes, self.rounded = observation, judge, mistakes, rounded
-        self.constants = bounded_constants(judge, observation.constants)
+        # Some are plain numbers, which rules count with; no anatomy asks for those.
+        self.constants = cast(dict[str, Bounded], bounded_constants(judge, observation.constants))
         self._values: dict[str, Bounded] = {}
         self._pending: set[str] = set()
 

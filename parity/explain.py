@@ -1,25 +1,29 @@
-"""One number of a trace worked out by hand: its formula, the numbers in it, and its rounding bound."""
+"""One number of a step worked out by hand, with what each side has in its place and rounding allows.
+
+The page (`parity.report`) shows the same `Row` and the same `Work` that a terminal gets here.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from parity.anatomy import anatomy, kind, symbol
-from parity.arithmetic import arithmetic
-from parity.case import Case
+from parity.byhand import Work, work, written_at
+from parity.case import Case, described
 from parity.errors import QuestionError
-from parity.evidence import Observation, Scenario
-from reference.architecture import Architecture, architecture
-from reference.network import Network
-from reference.trace import Trace
+from parity.examine import Examiner, Row
+from parity.findings import Finding
+from parity.lockstep import Reference, Side
+from reference.architecture import Architecture
+from reference.trace import Trace, shapes
 
-_ASKED = re.compile(r"\s*([A-Za-z]+\d*(?:_next)?)\s*(?:\[\s*(\d+)\s*,\s*(\d+)\s*\])?\s*")
+_ASKED = re.compile(r"\s*([A-Za-z_]+\d*(?:_next)?)\s*(?:\[\s*(\d+)\s*,\s*(\d+)\s*\])?\s*")
 
 
 @dataclass(frozen=True)
@@ -32,26 +36,40 @@ class Question:
 
 @dataclass(frozen=True)
 class Recorded:
-    """One step of one side, and the network that it is a step of."""
+    """One step of one side or more, and the network that it is a step of."""
 
     architecture: Architecture
     lr: float
-    trace: Trace
+    step: int
+    traces: Mapping[str, Trace]
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A side's number: observed, exact on that side's own inputs, how far rounding may move it."""
+
+    side: str
+    observed: float
+    exact: float
+    bound: float
+    ratio: float
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """One number. `formula` and `work` are empty for what is given and has no formula."""
+    """One number. `row` and `work` are None for what is given to a step and has no formula in it."""
 
     where: str
-    formula_name: str
-    slide: int
-    layer: int
-    formula: str
-    work: str
-    observed: float
-    expected: float
-    bound: float
+    name: str
+    row: Row | None
+    work: Work | None
+    answers: tuple[Answer, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether every side's number is where rounding may have taken it."""
+        return all(answer.ratio <= 1 for answer in self.answers)
 
 
 def parse(text: str) -> Question:
@@ -64,40 +82,40 @@ def parse(text: str) -> Question:
 
 
 def explain(recorded: Recorded, question: Question) -> Explanation:
-    """A number of a trace. Raises QuestionError where there is no such tensor, index or formula."""
-    shape, trace = recorded.architecture, recorded.trace
-    given = Trace({n: trace[n] for n in ("x", "y", *shape.parameter_shapes()) if n in trace})
-    shown = Trace({n: tensor for n, tensor in trace.items() if n not in given})
-    observation = Observation(shape, recorded.lr, given, shown)
-    name = question.name
-    if name in given:
-        raise QuestionError(f"explain {name}: is given to the step, not made by it")
-    if name not in shown or name not in observation.equations:
-        known = ", ".join(n for n in observation.equations if n in shown)
-        raise QuestionError(f"explain {name}: there is no such tensor here; known: {known}")
-    index = _index(shown[name].shape, question, int(np.argmax(np.abs(shown[name]))))
-    equation = observation.equations[name]
-    judge = arithmetic(shape.dtype)
-    scenario = Scenario(observation, judge)
-    with np.errstate(all="ignore"), judge.precision():
-        try:
-            truth = scenario.predict(equation)
-            parts = scenario.opened(equation)
-        except KeyError as error:
-            raise QuestionError(f"explain {name}: the trace does not hold {error}") from None
-        body = anatomy(equation)
-        where = symbol(name) + (f"[{','.join(map(str, index))}]" if index else "")
-        return Explanation(
-            where,
-            "hidden_delta" if kind(equation) == "backpropagated" else kind(equation),
-            equation.formula.slide,
-            equation.layer,
-            f"{symbol(name)} = {body.text(parts)}",
-            body.work(parts, index),
-            float(shown[name][index]),
-            float(judge.lower(np.asarray(truth.value))[index]),
-            float(np.broadcast_to(truth.carried, truth.shape)[index]),
+    """A number of a step. Raises QuestionError where there is no such tensor or index."""
+    name, of = question.name, recorded.architecture
+    traces = {side: trace for side, trace in recorded.traces.items() if name in trace}
+    first = next(iter(recorded.traces.values()))
+    if not traces or name not in shapes(of, first["x"].shape[1]):
+        known = ", ".join(
+            n for n in shapes(of, first["x"].shape[1]) if any(n in t for t in recorded.traces.values())
         )
+        raise QuestionError(f"explain {name}: there is no such tensor here; known: {known}")
+    shown = next(iter(traces.values()))[name]
+    index = _index(shown.shape, question, int(np.argmax(np.abs(shown))))
+    examiner = Examiner(of, recorded.lr, recorded.findings)
+    where = written_at(name, index)
+    row = next(examiner.rows(recorded.traces, recorded.step, only=name), None)
+    if row is None:  # x, y and the parameters are given
+        given = {side: float(trace[name][index]) for side, trace in traces.items()}
+        return Explanation(
+            where, name, None, None, tuple(Answer(s, v, v, 0.0, 0.0) for s, v in given.items())
+        )
+    trace = next(iter(traces.values()))
+    values = examiner.values(trace, recorded.step)
+    worked = work(row.equation, values, index, examiner.constants(trace, recorded.step), of)
+    return Explanation(where, name, row, worked, tuple(answers(row, index)))
+
+
+def answers(row: Row, index: tuple[int, ...]) -> list[Answer]:
+    """What every side that shows the tensor has at a place."""
+    found = []
+    for name, side in row.sides.items():
+        if side is not None:
+            numbers = (side.observed, side.truth, side.bound)
+            observed, exact, bound = (float(array[index]) for array in numbers)
+            found.append(Answer(name, observed, exact, bound, side.ratio(index)))
+    return found
 
 
 def _index(shape: tuple[int, ...], question: Question, largest: int) -> tuple[int, ...]:
@@ -111,41 +129,49 @@ def _index(shape: tuple[int, ...], question: Question, largest: int) -> tuple[in
     return index
 
 
-def walked(case: Case, step: int) -> Recorded:
-    """The deck's engine at one step of a case. Raises QuestionError for a step that there is not."""
-    network = Network(case.architecture, case.parameters)
+def walked(case: Case, step: int, *, with_torch: bool = False) -> Recorded:
+    """The deck's engine, and PyTorch's if asked for, at one step of a case.
+
+    Raises QuestionError for a step that there is not.
+    """
+    sides: list[Side] = [Reference(case)]
+    if with_torch:
+        from parity.twin import Twin
+
+        sides.append(Twin(case.architecture, case.parameters, case.lr))
     with np.errstate(all="ignore"):
         for number, (x, y) in enumerate(case.batches()):
-            trace = network.step(x, y, case.lr)
+            traces = {side.name: side.step(x, y) for side in sides}
             if number == step:
-                return Recorded(case.architecture, case.lr, trace)
+                return Recorded(case.architecture, case.lr, step, traces, case.findings)
     raise QuestionError(f"--step {step}: the run ends before it")
 
 
-def recorded(path: Path, step: int, side: str) -> Recorded:
-    """A step of a side from a trace file. Raises QuestionError for a file that is none."""
+def recorded(path: Path, step: int, side: str | None = None) -> Recorded:
+    """A step of all sides, or of one, from a trace file. Raises QuestionError for a file that is none."""
     try:
         with safe_open(path, framework="numpy") as file:
             facts = json.loads((file.metadata() or {})["parity"])
-            names = [key.split("/", 2) for key in file.keys()]  # noqa: SIM118 - no mapping
-            own = {n: file.get_tensor(f"{s}/{w}/{n}") for s, w, n in names if (s, w) == (str(step), side)}
+            keys = [key.split("/", 2) for key in file.keys()]  # noqa: SIM118 - no mapping
+            held = sorted({int(number) for number, whose, _ in keys if side in (None, whose)})
+            traces: dict[str, Trace] = {}
+            for number, whose, name in keys:
+                if number == str(step) and side in (None, whose):
+                    traces.setdefault(whose, Trace())[name] = file.get_tensor(f"{number}/{whose}/{name}")
         config = facts["config"]
-        network = config.get("network", {})
     except OSError as error:
         raise QuestionError(f"{path}: {error.strerror or error}") from None
     except (SafetensorError, KeyError, ValueError, TypeError, AttributeError):
         raise QuestionError(f"{path}: is no trace file") from None
-    if not own:
-        steps = sorted({int(s) for s, w, _ in names if w == side})
-        held = f"steps {steps[0]} to {steps[-1]}" if steps else "nothing"
-        raise QuestionError(f"{path}: holds {held} of side {side}, not step {step}")
+    if not traces:
+        there = f"steps {held[0]} to {held[-1]}" if held else "nothing"
+        raise QuestionError(f"{path}: holds {there} of side {side or 'any'}, not step {step}")
     try:
-        layers = tuple(int(size) for size in str(config["layers"]).split("-"))
-        activation = network.get("activation", "sigmoid")
-        names_of = tuple(activation) if isinstance(activation, list) else str(activation)
-        loss = config.get("training", {}).get("loss", "mse")
-        reduction = loss.get("reduction", "mean") if isinstance(loss, dict) else "mean"
-        shape = architecture(layers, names_of, own["W1"].dtype, reduction)
-        return Recorded(shape, float(config["lr"]), Trace(own))
-    except (KeyError, ValueError, TypeError, AttributeError):
+        known = described(config, next(iter(traces.values()))["y"].shape[0])
+    except (QuestionError, KeyError, AttributeError):
         raise QuestionError(f"{path}: does not say which network it is a trace of") from None
+    order = ["subject", "reference", "torch"]
+    names = sorted(traces, key=lambda name: order.index(name) if name in order else 0)
+    return Recorded(
+        known.architecture, known.lr, step, {name: traces[name] for name in names}, known.findings
+    )

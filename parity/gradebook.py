@@ -10,6 +10,8 @@ from rich.progress import Progress
 from rich.table import Table
 
 from parity.check import Checked, UnusableSubjectError, check
+from parity.ci.facts import Compared
+from parity.ci.tell import compared, tell
 from parity.console import console
 from parity.errors import QuestionError
 from parity.files import write_text
@@ -17,6 +19,7 @@ from parity.subject.cases import Call
 from parity.subject.child import Limits
 from parity.subject.source import python_subject
 from parity.texts import catalogue
+from parity.texts.said import said
 
 Outcome = Checked | str
 """What a check found, or in one line why it found nothing."""
@@ -30,8 +33,14 @@ def check_folder(
     lang: str,
     json: str | None,
     gradescope: Path | None,
+    report: Path | None = None,
 ) -> int:
-    """Check every submission; one that crashes or hangs does not stop the rest. Returns the exit code."""
+    """Check every submission; one that crashes or hangs does not stop the rest. Returns the exit code.
+
+    With `report`, each submission has its page in a folder of its own there.
+    """
+    from parity.report.subject import write_page
+
     files = submissions(folder)
     if not files:
         raise QuestionError(f"{folder}: there is no .py file in it")
@@ -42,7 +51,10 @@ def check_folder(
         for file in files:
             name = str(file.relative_to(folder))
             try:
-                outcomes[name] = check(python_subject(str(file)), calls, limits, lang=lang)
+                subject = python_subject(str(file))
+                outcomes[name] = checked = check(subject, calls, limits, lang=lang)
+                if report:
+                    write_page(checked, subject, report / Path(name).with_suffix(""), lang)
             except UnusableSubjectError as error:
                 outcomes[name] = str(error).replace(str(file), name)
             bar.advance(task)
@@ -51,8 +63,17 @@ def check_folder(
     if gradescope:
         write_text(str(gradescope), gradescope_results(outcomes, lang))
     _show(outcomes, lang, stderr=json == "-")
+    tell("parity check", [_told(folder, name, outcome) for name, outcome in outcomes.items()], lang=lang)
     matches = [isinstance(o, Checked) and o.result.verdict == "match" for o in outcomes.values()]
     return 0 if all(matches) else 1
+
+
+def _told(folder: Path, name: str, outcome: Outcome) -> Compared:
+    """A submission's outcome as CI is told it."""
+    file = str(folder.absolute() / name)
+    if isinstance(outcome, str):
+        return Compared("check", name, "error", reason=outcome, file=file)
+    return compared("check", name, outcome.result, file, python_subject(file).line)
 
 
 def submissions(folder: Path) -> list[Path]:
@@ -104,7 +125,7 @@ def _tests(checked: Checked, prefix: str, lang: str) -> list[dict[str, object]]:
         output = output or ("" if right else say["run.different-formula"])
         tests.append({"name": f"{prefix}{name}", "score": int(right), "max_score": 1, "output": output})
     if checked.failures:
-        output = say["check.failed"].format(failure=checked.failures[0])
+        output = say["check.failed"].format(failure=said(checked.failures[0], lang))
         tests.append({"name": f"{prefix}step", "score": 0, "max_score": 1, "output": output})
     return tests
 

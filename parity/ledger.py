@@ -20,6 +20,8 @@ GRAVITY = [Verdict.UNDECIDED, Verdict.MATCH, Verdict.OTHER_FORM, Verdict.DIFFERE
 
 @dataclass
 class _Row:
+    slide: int = 0
+    quantity: str = ""
     verdict: Verdict = Verdict.UNDECIDED
     worst_ratio: float = 0.0
     numbers: int = 0
@@ -86,7 +88,7 @@ class Ledger:
     undecided: int = 0
     first: Divergence | None = None
     wrong: dict[tuple[str, str], WrongFormula] = field(default_factory=dict)
-    _formulas: dict[tuple[str, int, str], tuple[int, _Row]] = field(default_factory=dict)
+    _formulas: dict[tuple[str, int, str], _Row] = field(default_factory=dict)
     _pairs: dict[tuple[str, int], _Row] = field(default_factory=dict)
     _accepted: dict[tuple[int, tuple[str, str]], _Accepted] = field(default_factory=dict)
 
@@ -116,7 +118,9 @@ class Ledger:
 
     def _row(self, equation: Equation, side: str) -> _Row:
         key = (equation.formula.name, equation.layer, side)
-        return self._formulas.setdefault(key, (equation.formula.slide, _Row()))[1]
+        row = self._formulas.setdefault(key, _Row(slide=equation.formula.slide))
+        row.quantity = equation.quantity  # of slide 5's two, s and δ, the last: δ
+        return row
 
     def _pair(self, equation: Equation) -> _Row:
         return self._pairs.setdefault((equation.quantity, equation.layer), _Row())
@@ -142,7 +146,7 @@ class Ledger:
         if self.mismatch:
             return "mismatch"
         self._settle()
-        decided = any(row.outcome() is not Verdict.UNDECIDED for _, row in self._formulas.values())
+        decided = any(row.outcome() is not Verdict.UNDECIDED for row in self._formulas.values())
         return "match" if decided else "undecided"
 
     def wrong_formulas(self) -> list[WrongFormula]:
@@ -155,7 +159,8 @@ class Ledger:
         return [
             FormulaRow(
                 formula=formula,
-                slide=slide,
+                quantity=row.quantity,
+                slide=row.slide,
                 layer=layer,
                 side=side,
                 verdict=row.outcome().value,
@@ -164,7 +169,7 @@ class Ledger:
                 undecided=row.undecided,
                 vacuous=row.vacuous,
             )
-            for (formula, layer, side), (slide, row) in self._formulas.items()
+            for (formula, layer, side), row in self._formulas.items()
         ]
 
     def side_by_side_rows(self) -> list[SideBySideRow]:

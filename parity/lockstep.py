@@ -23,7 +23,7 @@ from parity.ledger import Ledger
 from parity.links import Links
 from parity.sidebyside import side_by_side
 from reference.arrays import Array
-from reference.equations import Constants
+from reference.equations import Constants, constants
 from reference.network import Network
 from reference.trace import Trace
 
@@ -139,16 +139,20 @@ class Gates:
 
     def __init__(self, case: Case, sides: Sequence[str], *, cheaply: bool = True) -> None:
         self.case, self.ledger = case, Ledger()
-        self.certifier = Certifier(case.architecture)
-        self.links = {name: Links(case.parameters) for name in sides}
-        self._cheaply = cheaply and len(sides) == 2 and knows(case.architecture)
+        self.certifier = Certifier(case.architecture, findings=case.findings)
+        start = case.parameters | case.architecture.initial_state(case.parameters, case.lr)
+        self.links = {name: Links(start) for name in sides}
+        known = knows(case.architecture, self.certifier.equations)
+        self._cheaply = cheaply and len(sides) == 2 and known
         self._examiners: dict[int, CheapExaminer] = {}
 
     def ask(self, step: int, traces: dict[str, Trace], batch: int, *, certified: bool) -> float:
         """Judge a step, and say the largest share of a bound that was used."""
-        broken = {name: self.links[name].broken(trace) for name, trace in traces.items()}
+        broken: dict[str, dict[str, str]] = {}
         for name, trace in traces.items():
-            self.links[name].advance(trace)
+            links = self.links[name]
+            broken[name] = links.broken(trace)
+            links.advance(trace)
         linked = not any(broken.values())
         if not certified and linked:
             return 0.0
@@ -157,9 +161,9 @@ class Gates:
             ours, theirs = traces
             self.ledger.accept(self.certifier.equations, (ours, theirs), shares)
             return float(max(shares.certificates.max(), shares.side_by_side.max()))
-        constants = {"n": self.case.architecture.n(batch), "lr": self.case.lr}
-        worst = self._certify(step, traces, broken, constants)
-        return max(worst, self._side_by_side(step, traces, constants))
+        known = constants(self.case.architecture, batch, self.case.lr, step + 1)
+        worst = self._certify(step, traces, broken, known)
+        return max(worst, self._side_by_side(step, traces, known))
 
     def _examine(self, traces: dict[str, Trace], batch: int) -> Shares | None:
         """The cheap path, where it knows the network; it accepts a step or says nothing."""

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from parity.case import Case
-from parity.twin import MODULES
+from parity.torchside import activation_module
 
 NAMES = ("torch.compile", "jax", "scikit-learn")
 
@@ -37,7 +37,7 @@ def peers(case: Case) -> dict[str, Callable[[], object]]:
 def _compiled(case: Case) -> Callable[[], object]:
     """The whole step, forward to update, as one compiled function of tensors."""
     tensors = [torch.from_numpy(case.parameters[name].copy()) for name in case.parameters]
-    functions = [MODULES[f.name]() for f in case.architecture.activations]
+    functions = [activation_module(f, torch.float32) for f in case.architecture.activations]
     x, y = torch.from_numpy(case.x.T), torch.from_numpy(case.y.T)
 
     def loss(*parameters: torch.Tensor) -> torch.Tensor:

@@ -44,6 +44,7 @@ class FormulaRow(_Model):
     """One formula of one layer on one side, over all steps."""
 
     formula: str
+    quantity: str = Field("", description="the tensor that the formula makes")
     slide: int
     layer: int
     side: str
@@ -114,6 +115,7 @@ class Result(_Model):
     loss: dict[str, list[float]] = Field({}, description="by side: the first step's and the last's")
     accuracy: dict[str, float] = Field({}, description="by side: share of the held-back data")
     witness: Witness | None = None
+    accepted: list[str] = Field([], description="findings in PyTorch's numbers that do not count")
     reason: str | None = Field(None, description="why a run ended before its last step")
     not_shown: list[str] = Field([], description="formulas whose tensor the subject does not show")
     reproduce: str | None = Field(None, description="the command that shows the first divergence")

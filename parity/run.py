@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -10,12 +11,32 @@ from parity.arithmetic import ULP, Arithmetic, arithmetic
 from parity.case import Case, build, sizes
 from parity.config import Config
 from parity.datasets import accuracy
-from parity.environment import environment, unfit
-from parity.errors import EnvironmentUnfit
-from parity.lockstep import Certify, Observer, Reference, Walk, lockstep
+from parity.environment import environment, require_torch
+from parity.findings import FINDINGS
+from parity.lockstep import Certify, Observer, Reference, Side, Walk, lockstep
 from parity.result import Fact, Result, Witness
 from parity.threads import limited
 from reference.arrays import Array
+
+
+class TorchSide(Side, Protocol):
+    """PyTorch's side of a run, which can also be asked for ŷ alone."""
+
+    def predict(self, x: Array) -> Array: ...
+
+
+class Peer(Protocol):
+    """Somebody's own torch model, ready to stand where the twin would."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def modules(self) -> Sequence[str]: ...
+
+    def resolve(self, config: Config) -> tuple[Config, Case]: ...
+
+    def side(self, case: Case) -> TorchSide: ...
 
 
 def run(
@@ -26,30 +47,66 @@ def run(
     certify: Certify | None = None,
     threads: int = 1,
     witness: bool = False,
+    torch: bool = True,
     reproduce: str | None = None,
+    peer: Peer | None = None,
 ) -> Result:
     """Train the deck's engine and the identical PyTorch model in lockstep, and certify both.
 
-    `observers(case)` makes the observers of the walk, once the case is known. Raises QuestionError for a
-    config that does not fit its data, EnvironmentUnfit where torch is missing or set to lower precision.
+    With a `peer` the model is not built like the engine: it is somebody's own, and the engine mirrors it.
+    `observers(case)` makes the observers of the walk, once the case is known. Without `torch` the engine
+    walks alone, and PyTorch is not imported. Raises QuestionError for a config that does not fit its
+    data, EnvironmentUnfit where torch is missing or set to lower precision.
     """
-    case = build(config)
-    problems = unfit(environment())  # this brings torch in, with its own pools, before they are limited
-    if problems:
-        raise EnvironmentUnfit("; ".join(problems))
-    from parity.twin import Twin
-
+    config, case = peer.resolve(config) if peer else (config, build(config))
+    if torch:
+        require_torch()  # this brings torch in, with its own pools, before they are limited
     with limited(threads):
-        facts = environment()
-        reference, twin = Reference(case), Twin(case.architecture, case.parameters, case.lr)
-        walk = lockstep(case, [reference, twin], observers(case), keep_going=keep_going, certify=certify)
-        shares = _accuracy(case, {"reference": reference.network.forward, "torch": twin.predict})
+        facts = environment(with_torch=torch)
+        reference = Reference(case)
+        sides: list[Side] = [reference]
+        predictions: dict[str, Callable[[Array], Array]] = {"reference": reference.network.forward}
+        if torch:
+            twin = peer.side(case) if peer else _twin(case)
+            sides.append(twin)
+            predictions["torch"] = twin.predict
+        walk = lockstep(case, sides, observers(case), keep_going=keep_going, certify=certify)
+        shares = _accuracy(case, predictions)
         third = None
         if witness:
             from parity.witness import testify
 
             third = testify(case)
-    return _result(config, case, walk, facts, shares, third, reproduce, str(certify or Certify()))
+    result = result_of(config, case, walk, facts, shares, third, reproduce, str(certify or Certify()))
+    if peer:
+        result = _with_model(result, peer)
+    return _with_findings(result, case)
+
+
+def _with_model(result: Result, peer: Peer) -> Result:
+    """The result, with the model's name, and of a mismatch the module in which it is."""
+    reason, first = result.reason, result.first_divergence
+    if first:
+        said = f"layer {first.layer} of the model is {peer.modules[first.layer - 1]}"
+        reason = f"{reason}; {said}" if reason else said
+    return result.model_copy(update={"config": result.config | {"model": peer.name}, "reason": reason})
+
+
+def _twin(case: Case) -> TorchSide:
+    from parity.twin import Twin
+
+    return Twin(case.architecture, case.parameters, case.lr)
+
+
+def _with_findings(result: Result, case: Case) -> Result:
+    """The result, with what was accepted, and with a hint where PyTorch's mismatch may be a known one."""
+    taken = [finding.name for finding in case.findings]
+    reason, first = result.reason, result.first_divergence
+    known = [f.name for f in FINDINGS.values() if f.applies(case.architecture) and f.name not in taken]
+    if first and first.side == "torch" and known:
+        hint = f"it may be the finding {known[0]} (reports/findings.md): --accept {known[0]} leaves it out"
+        reason = f"{reason}; {hint}" if reason else hint
+    return result.model_copy(update={"accepted": taken, "reason": reason})
 
 
 def contract(judge: Arithmetic) -> dict[str, Fact]:
@@ -81,16 +138,17 @@ def _accuracy(case: Case, predictions: dict[str, Callable[[Array], Array]]) -> d
     return shares
 
 
-def _result(
+def result_of(
     config: Config,
     case: Case,
     walk: Walk,
-    facts: dict[str, Fact],
-    shares: dict[str, float],
-    witness: Witness | None,
-    reproduce: str | None,
+    facts: Mapping[str, Fact],
+    shares: Mapping[str, float] | None = None,
+    witness: Witness | None = None,
+    reproduce: str | None = None,
     certified: str = "every step",
 ) -> Result:
+    """What a walk found. `facts` is the environment, `shares` each side's accuracy."""
     ledger = walk.ledger
     verdict = "undecided" if walk.diverged and not ledger.mismatch else ledger.verdict
     wrong_witness = witness is not None and witness.verdict != "match"
@@ -113,11 +171,11 @@ def _result(
         side_by_side=ledger.side_by_side_rows(),
         wrong_formulas=ledger.wrong_formulas(),
         loss=walk.losses,
-        accuracy=shares,
+        accuracy=dict(shares or {}),
         witness=witness,
         reason=walk.reason,
         reproduce=f"{reproduce} --steps {ledger.first.step + 1}" if reproduce and ledger.first else None,
         contract=contract(arithmetic(case.architecture.dtype)),
-        environment=facts,
+        environment=dict(facts),
         config=asked,
     )

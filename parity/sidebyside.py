@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity.bounded import Bounded, bounded, exact
+from parity.bounded import Bounded, bounded, exact, hold_both
 from parity.certificate import Certifier, Finding, bounded_constants, compare, evaluate
 from reference.equations import Constants
 from reference.trace import Trace
@@ -34,17 +34,20 @@ def side_by_side(certifier: Certifier, ours: Trace, theirs: Trace, constants: Co
     judge = certifier.arithmetic
     with np.errstate(all="ignore"), judge.precision():
         values: dict[str, Bounded] = {name: exact(judge, ours[name]) for name in ("x", "y")}
-        for name in certifier.architecture.parameter_shapes():
+        shape = certifier.architecture
+        for name in (*shape.parameter_shapes(), *shape.state_shapes()):
             apart = np.abs(ours[name].astype(np.float64) - theirs[name].astype(np.float64))
             values[name] = bounded(judge, ours[name], apart)
-        known = bounded_constants(judge, constants)
+        known = bounded_constants(judge, certifier.known(constants))
         for equation in certifier.equations:
             truth = evaluate(equation.evaluate, equation, values, known)
+            for form in equation.also:
+                truth = hold_both(truth, evaluate(form, equation, values, known))
             values[equation.makes] = truth
             mine, other = ours[equation.makes], theirs[equation.makes]
             apart = np.abs(mine.astype(np.float64) - other.astype(np.float64))
             yield Pair(
-                compare(equation, mine, truth),
-                compare(equation, other, truth),
+                compare(equation, mine, truth, exact=False),
+                compare(equation, other, truth, exact=False),
                 float(np.max(apart)),
             )

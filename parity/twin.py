@@ -7,26 +7,20 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
+from parity.torchside import activation_module, loss_module, optimizer
 from reference.architecture import Architecture
 from reference.arrays import Array
 from reference.trace import Trace
-
-MODULES: dict[str, type[torch.nn.Module]] = {
-    "identity": torch.nn.Identity,
-    "sigmoid": torch.nn.Sigmoid,
-    "tanh": torch.nn.Tanh,
-    "relu": torch.nn.ReLU,
-}
-LOSSES: dict[str, type[torch.nn.modules.loss._Loss]] = {"mse": torch.nn.MSELoss}
 
 
 class Twin:
     """The same network as PyTorch builds and trains it, with every tensor of a step recorded.
 
-    `torch.nn.Linear` and activation modules in a `Sequential`, `torch.nn.MSELoss`, `torch.optim.SGD`.
-    Its parameters are views into one flat buffer of two: before an update they are copied to the
-    other one, where PyTorch updates them in place, so a step's trace can show W before and after.
-    PyTorch itself neither knows nor minds. Gradients of intermediate tensors come from one call of
+    `torch.nn.Linear` and activation modules in a `Sequential`, a loss of `torch.nn`, an optimizer of
+    `torch.optim`: see `parity.torchside`.
+    Its parameters are views into one flat buffer, which is copied to another before PyTorch updates
+    them in place, so a step's trace can show W before and after. PyTorch itself neither knows nor
+    minds. Gradients of intermediate tensors come from one call of
     `torch.autograd.grad`, which costs no more than a plain backward.
     """
 
@@ -36,23 +30,34 @@ class Twin:
         """Copy `parameters` into the twin, bit for bit. Raises ValueError if a bit did not arrive."""
         self.architecture = architecture
         dtype = torch.float64 if architecture.dtype == np.float64 else torch.float32
-        modules: list[torch.nn.Module] = []
-        for fan_in, fan_out, f in zip(
-            architecture.layers, architecture.layers[1:], architecture.activations, strict=False
-        ):
-            modules += [torch.nn.Linear(fan_in, fan_out, dtype=dtype), MODULES[f.name]()]
-        self.model = torch.nn.Sequential(*modules)
-        self.loss = LOSSES[architecture.loss.name](reduction=architecture.reduction)
-        self._parameters = list(self.model.parameters())
+        self.model, self._parameters = self._build(dtype)
+        self.loss = loss_module(architecture, dtype)
         size = sum(parameter.numel() for parameter in self._parameters)
-        self._buffers = [torch.empty(size, dtype=dtype) for _ in range(2)]
-        self._views = [_views(buffer, self._parameters) for buffer in self._buffers]
-        self._arrays = [self._named(views) for views in self._views]
-        self._now = 0
-        self._stand_in(self._views[0])
+        self._now, self._before = (torch.empty(size, dtype=dtype) for _ in range(2))
+        now, before = (_views(buffer, self._parameters) for buffer in (self._now, self._before))
+        layers = range(1, architecture.depth + 1)
+        self._made = [(f"z{l}", f"a{l}", f"s{l}", f"delta{l}") for l in layers]
+        # A bias is a vector to PyTorch, a column to the deck.
+        self._gradients = [
+            (f"d{name}", None if shape == tuple(tensor.shape) else shape)
+            for (name, shape), tensor in zip(architecture.parameter_shapes().items(), now, strict=True)
+        ]
+        self._shown = dict(self._named(before))
+        self._shown |= {f"{name}_next": array for name, array in self._named(now).items()}
+        self._stand_in(now)
         self._load(parameters)
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=lr)
+        self.optimizer = optimizer(architecture, self._parameters, lr)
+        self._states = architecture.initial_state(parameters, lr)
+
+    def _build(self, dtype: torch.dtype) -> tuple[torch.nn.Module, list[torch.Tensor]]:
+        """The model, and its parameters in the deck's order."""
+        modules: list[torch.nn.Module] = []
+        shape = self.architecture
+        for fan_in, fan_out, f in zip(shape.layers, shape.layers[1:], shape.activations, strict=False):
+            modules += [torch.nn.Linear(fan_in, fan_out, dtype=dtype), activation_module(f, dtype)]
         self._layers = list(zip(modules[::2], modules[1::2], strict=True))
+        model = torch.nn.Sequential(*modules)
+        return model, list(model.parameters())
 
     def _stand_in(self, views: Sequence[torch.Tensor]) -> None:
         """Let the model's parameters live in these views."""
@@ -79,12 +84,8 @@ class Twin:
         with torch.no_grad():
             return _columns(self.model(torch.from_numpy(x.T)))
 
-    def step(self, x: Array, y: Array) -> Trace:
-        """Forward, backward, update. x (features, batch), y (outputs, batch).
-
-        The trace's W and b are valid until the next step; everything else is the step's own.
-        """
-        a = torch.from_numpy(x.T)  # PyTorch's rows are samples
+    def _forward(self, a: torch.Tensor) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """What every layer computes: its z, its a."""
         z_s: list[torch.Tensor] = []
         a_s: list[torch.Tensor] = []
         for linear, f in self._layers:
@@ -92,27 +93,67 @@ class Twin:
             a = f(z)
             z_s.append(z)
             a_s.append(a)
+        return z_s, a_s
+
+    def step(self, x: Array, y: Array) -> Trace:
+        """Forward, backward, update. x (features, batch), y (outputs, batch).
+
+        The trace's parameters are valid until the next step; everything else is the step's own.
+        """
+        z_s, a_s = self._forward(torch.from_numpy(x.T))  # PyTorch's rows are samples
+        a = a_s[-1]
         loss = self.loss(a, torch.from_numpy(y.T))
         gradients = torch.autograd.grad(loss, [*a_s, *z_s, *self._parameters])
         depth = len(z_s)
-        before, after = self._now, 1 - self._now
-        self._buffers[after].copy_(self._buffers[before])
-        self._stand_in(self._views[after])
+        self._before.copy_(self._now)
         for parameter, gradient in zip(self._parameters, gradients[2 * depth :], strict=True):
             parameter.grad = gradient
+        clipped = self._clip()
         self.optimizer.step()
-        self._now = after
-        trace = Trace(self._arrays[before], x=x, y=y, loss=loss.numpy(force=True))
-        for l in range(1, depth + 1):
-            trace[f"z{l}"], trace[f"a{l}"] = _columns(z_s[l - 1]), _columns(a_s[l - 1])
-            trace[f"s{l}"] = _columns(gradients[l - 1])
-            trace[f"delta{l}"] = _columns(gradients[depth + l - 1])
-        trace |= {f"d{name}": array for name, array in self._named(gradients[2 * depth :]).items()}
-        trace |= {f"{name}_next": array for name, array in self._arrays[after].items()}
+        trace = Trace(self._shown, x=x, y=y, loss=loss.numpy(force=True))
+        for l, (z, a_l, s, delta) in enumerate(self._made):
+            trace[z], trace[a_l] = _columns(z_s[l]), _columns(a_s[l])
+            trace[s], trace[delta] = gradients[l].numpy().T, gradients[depth + l].numpy().T
+        for (name, shape), gradient in zip(self._gradients, gradients[2 * depth :], strict=True):
+            trace[name] = gradient.numpy() if shape is None else gradient.numpy().reshape(shape)
+        trace |= clipped
+        if self._states:
+            trace |= self._states
+            self._states = self._kept_states()
+            trace |= {f"{name}_next": array for name, array in self._states.items()}
         return trace
 
+    def _clip(self) -> dict[str, Array]:
+        """PyTorch's clipping, done to copies, since a trace shows the gradients as they came."""
+        clipping = self.architecture.clipping
+        if clipping is None:
+            return {}
+        for parameter in self._parameters:
+            assert parameter.grad is not None
+            parameter.grad = parameter.grad.clone()
+        found: dict[str, Array] = {}
+        if clipping.name == "norm":
+            norm = torch.nn.utils.clip_grad_norm_(
+                self._parameters, clipping.options["max_norm"], clipping.options["norm_type"]
+            )
+            found["norm"] = norm.numpy(force=True)
+        else:
+            torch.nn.utils.clip_grad_value_(self._parameters, clipping.options["clip_value"])
+        gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
+        return found | {f"clipped_{name}": g for name, g in self._named(gradients).items()}
 
-def _views(buffer: torch.Tensor, parameters: Sequence[torch.nn.Parameter]) -> list[torch.Tensor]:
+    def _kept_states(self) -> dict[str, Array]:
+        """Copies of what PyTorch's optimizer keeps, in the deck's shapes."""
+        shapes, found = self.architecture.parameter_shapes(), {}
+        kept = self.optimizer.state
+        for (name, shape), parameter in zip(shapes.items(), self._parameters, strict=True):
+            for state, entry in self.architecture.optimizer.of(name).states.items():
+                tensor = kept[parameter][entry.key].detach().numpy()
+                found[f"{state}_{name}"] = tensor.reshape(entry.shape(*shape)).copy()
+        return found
+
+
+def _views(buffer: torch.Tensor, parameters: Sequence[torch.Tensor]) -> list[torch.Tensor]:
     """The flat buffer, cut into the shapes of the parameters."""
     parts = torch.split(buffer, [parameter.numel() for parameter in parameters])
     return [part.view(parameter.shape) for part, parameter in zip(parts, parameters, strict=True)]

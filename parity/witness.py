@@ -22,7 +22,7 @@ from parity.certificate import bounded_constants, evaluate
 from parity.lockstep import Reference
 from parity.result import Witness
 from reference.arrays import Array
-from reference.equations import Equation, step_equations
+from reference.equations import Equation, constants, step_equations
 
 BITS = 200
 STEP_BITS = 60
@@ -76,9 +76,9 @@ def derivative(case: Case, x: Array, y: Array, name: str, index: tuple[int, ...]
 def _loss(case: Case, balls: dict[str, npt.NDArray[np.object_]], batch: int) -> flint.arb:
     """The forward half of the step, evaluated on balls: no derivative is anywhere near."""
     values: dict[str, npt.NDArray[np.generic]] = dict(balls)
-    constants = {"n": flint.arb(case.architecture.n(batch)), "lr": flint.arb(case.lr)}
+    known = {"n": flint.arb(case.architecture.n(batch)), "lr": flint.arb(case.lr)}
     for equation in _forward(case):
-        values[equation.makes] = equation.of(values, constants)  # type: ignore[arg-type]
+        values[equation.makes] = equation.of(values, known)  # type: ignore[arg-type]
     loss: flint.arb = np.asarray(values["loss"], dtype=object).item()
     return loss
 
@@ -96,9 +96,12 @@ def _step_bounds(case: Case, x: Array, y: Array) -> dict[str, Bounded]:
     with np.errstate(all="ignore"), judge.precision():
         start = {**case.parameters, "x": x, "y": y}
         values = {name: bounded(judge, array, np.zeros(())) for name, array in start.items()}
-        constants = bounded_constants(judge, {"n": case.architecture.n(x.shape[1]), "lr": case.lr})
+        known = bounded_constants(judge, constants(case.architecture, x.shape[1], case.lr))
+        wanted = {f"d{name}" for name in case.parameters}
         for equation in step_equations(case.architecture):
-            values[equation.makes] = evaluate(equation.evaluate, equation, values, constants)
+            values[equation.makes] = evaluate(equation.evaluate, equation, values, known)
+            if wanted <= values.keys():  # the update is not the witness's affair
+                break
     return {name: values[f"d{name}"] for name in case.parameters}
 
 

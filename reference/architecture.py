@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,24 +11,40 @@ import numpy.typing as npt
 
 from reference.activations import ACTIVATIONS, Activation
 from reference.arrays import Array
+from reference.clipping import Clipping
+from reference.initialisers import Initialiser
 from reference.losses import LOSSES, Loss
+from reference.optimizers import SGD, Optimizer
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """Layer sizes (input first), one activation a layer, the loss and its reduction, the dtype."""
+    """Layer sizes (input first), one activation a layer, the loss and its reduction, dtype, optimizer."""
 
     layers: tuple[int, ...]
     activations: tuple[Activation, ...]
     loss: Loss = LOSSES["mse"]
     reduction: str = "mean"
     dtype: npt.DTypeLike = np.float32
+    optimizer: Optimizer = SGD
+    clipping: Clipping | None = None
+    class_indices: bool = False  # y is one row of indices, where the loss takes either
 
     def __post_init__(self) -> None:
         if len(self.layers) < 2 or min(self.layers) < 1:
             raise ValueError(f"layers: need an input and a layer, each at least 1: {self.layers}")
         if len(self.activations) != self.depth:
             raise ValueError(f"activation: {len(self.activations)} given for {self.depth} layers")
+        if self.loss.target == "class" and not self.class_indices:
+            object.__setattr__(self, "class_indices", True)
+        for units, f in zip(self.layers[1:], self.activations, strict=True):
+            if f.learned and f.options[f.learned.number] not in (1, units):
+                raise ValueError(f"activation: {f.name} has 1 parameter or {units}, one a unit")
+
+    @property
+    def reduced_loss(self) -> Loss:
+        """The loss as its reduction has it computed."""
+        return self.loss.under(self.reduction)
 
     @property
     def depth(self) -> int:
@@ -35,26 +53,75 @@ class Architecture:
 
     def n(self, batch: int) -> int:
         """What slide 3 divides by: every term of the sum, outputs × batch; 1 when it is not a mean."""
-        return self.layers[-1] * batch if self.reduction == "mean" else 1
+        if self.reduction == "batchmean":
+            return batch
+        return self.loss.terms(self.layers[-1], batch) if self.reduction == "mean" else 1
+
+    def target_shape(self, batch: int) -> tuple[int, int]:
+        """The shape of y: as many numbers a sample as outputs, or one, the index of a class."""
+        return (1 if self.class_indices else self.layers[-1]), batch
 
     def parameter_shapes(self) -> dict[str, tuple[int, int]]:
-        """{"W1": (out, in), "b1": (out, 1), …}, in the order in which they are stored."""
+        """{"W1": (out, in), "b1": (out, 1), …}, in the order in which they are stored.
+
+        Where an activation learns a parameter of its own, "alpha1" (1, 1) or (out, 1) follows.
+        """
         shapes: dict[str, tuple[int, int]] = {}
         for layer in range(1, self.depth + 1):
             fan_out, fan_in = self.layers[layer], self.layers[layer - 1]
             shapes[f"W{layer}"] = (fan_out, fan_in)
             shapes[f"b{layer}"] = (fan_out, 1)
+            learned = self.activations[layer - 1].learned
+            if learned:
+                number = int(self.activations[layer - 1].options[learned.number])
+                shapes[f"{learned.symbol}{layer}"] = (number, 1)
         return shapes
 
-    def initial_parameters(self, seed: int) -> dict[str, Array]:
-        """Parameters drawn as `torch.nn.Linear` draws them, from a generator of our own.
+    def learned(self, layer: int) -> tuple[str, ...]:
+        """The names of what layer `layer`'s activation learns: none, or ("alpha1",)."""
+        learned = self.activations[layer - 1].learned
+        return (f"{learned.symbol}{layer}",) if learned else ()
 
-        W^(l), b^(l) ~ U(−1/√in, 1/√in), which is what PyTorch's kaiming_uniform_(a=√5) comes to:
+    def gradient(self, parameter: str) -> str:
+        """The name of the gradient that the update takes: "dW1", or "clipped_W1" where it was clipped."""
+        return f"clipped_{parameter}" if self.clipping else f"d{parameter}"
+
+    def state_shapes(self) -> dict[str, tuple[int, int]]:
+        """{"m_W1": (out, in), …}: what the optimizer keeps for each parameter, state by state."""
+        return {
+            f"{state}_{name}": entry.shape(*shape)
+            for name, shape in self.parameter_shapes().items()
+            for state, entry in self.optimizer.of(name).states.items()
+        }
+
+    def initial_state(self, parameters: Mapping[str, Array], lr: float) -> dict[str, Array]:
+        """What the optimizer starts with, in the order of `state_shapes`."""
+        return {
+            f"{state}_{name}": entry.start(parameters[name], lr)
+            for name in self.parameter_shapes()
+            for state, entry in self.optimizer.of(name).states.items()
+        }
+
+    def initial_parameters(
+        self, seed: int, weights: Initialiser | None = None, biases: Initialiser | None = None
+    ) -> dict[str, Array]:
+        """Parameters drawn by these initialisers, or as `torch.nn.Linear` draws them; from our generator.
+
+        Linear's are W^(l), b^(l) ~ U(−1/√in, 1/√in), which PyTorch's kaiming_uniform_(a=√5) comes to:
         https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
         """
         random = np.random.default_rng(seed)
         parameters: dict[str, Array] = {}
         for name, shape in self.parameter_shapes().items():
+            if name[0] not in "Wb":  # an activation's own: it says what it starts with
+                f = self.activations[int(re.sub(r"\D", "", name)) - 1]
+                assert f.learned is not None
+                parameters[name] = np.full(shape, f.options[f.learned.initial], self.dtype)
+                continue
+            drawn_by = weights if name[0] == "W" else biases
+            if drawn_by:
+                parameters[name] = drawn_by(random, shape).astype(self.dtype)
+                continue
             bound = 1 / np.sqrt(self.layers[int(name[1:]) - 1])
             parameters[name] = random.uniform(-bound, bound, shape).astype(self.dtype)
         return parameters
@@ -62,16 +129,22 @@ class Architecture:
 
 def architecture(
     layers: tuple[int, ...],
-    activation: str | tuple[str, ...],
+    activation: str | Activation | tuple[str | Activation, ...],
     dtype: npt.DTypeLike = np.float32,
     reduction: str = "mean",
     loss: str = "mse",
+    optimizer: Optimizer = SGD,
 ) -> Architecture:
     """An `Architecture` from names; one activation name serves all layers.
 
     Raises KeyError for an unknown activation or loss, ValueError for impossible layers.
     """
-    names = (activation,) * (len(layers) - 1) if isinstance(activation, str) else activation
+    asked = activation if isinstance(activation, tuple) else (activation,) * (len(layers) - 1)
     return Architecture(
-        tuple(layers), tuple(ACTIVATIONS[name] for name in names), LOSSES[loss], reduction, dtype
+        tuple(layers),
+        tuple(ACTIVATIONS[f] if isinstance(f, str) else f for f in asked),
+        LOSSES[loss],
+        reduction,
+        dtype,
+        optimizer,
     )

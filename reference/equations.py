@@ -8,39 +8,30 @@ functions. Certificates, the side-by-side bound, the witness and explanations al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
-from typing import TypeAlias
 
 from reference import formulas
 from reference.activations import Activation, Form
 from reference.architecture import Architecture
 from reference.arrays import Array
 from reference.deck import FORMULAS, Formula
+from reference.equation import Constants, Equation
+from reference.updates import clipping_equations, constant_name, parameter_equations
 
-Constants: TypeAlias = Mapping[str, float]
-"""`n`, what slide 3 divides by, and `lr`, the learning rate η."""
+__all__ = ["Constants", "Equation", "constants", "step_equations"]
 
 
-@dataclass(frozen=True)
-class Equation:
-    """`makes` = `evaluate`(tensors named in `inputs`, constants named in `constants`)."""
-
-    formula: Formula
-    layer: int
-    quantity: str
-    makes: str
-    inputs: tuple[str, ...]
-    constants: tuple[str, ...]
-    evaluate: Callable[..., Array]
-    other_forms: tuple[Callable[..., Array], ...] = ()
-
-    def of(self, values: Mapping[str, Array], constants: Mapping[str, Array | float]) -> Array:
-        """The right-hand side, from a trace (or anything with the same names) and n, lr."""
-        return self.evaluate(
-            *(values[name] for name in self.inputs), *(constants[name] for name in self.constants)
-        )
+def constants(architecture: Architecture, batch: int, lr: float, t: int = 1) -> dict[str, float]:
+    """Every constant of the equations of step t, counted from 1, on a batch of so many samples."""
+    found: dict[str, float] = {"n": architecture.n(batch), "lr": lr, "t": t}
+    if architecture.clipping:
+        found |= {f"clipping.{name}": value for name, value in architecture.clipping.options.items()}
+    for optimizer in filter(None, (architecture.optimizer, architecture.optimizer.others)):
+        numbers = {**optimizer.numbers, **optimizer.derive(lr, t)}
+        found |= {constant_name(architecture.optimizer, optimizer, name): n for name, n in numbers.items()}
+    return found
 
 
 def step_equations(architecture: Architecture) -> tuple[Equation, ...]:
@@ -48,15 +39,16 @@ def step_equations(architecture: Architecture) -> tuple[Equation, ...]:
     depth = architecture.depth
     equations: list[Equation] = []
     for layer in range(1, depth + 1):
-        equations += _forward(architecture.activations[layer - 1], layer)
+        equations += _forward(architecture, layer)
     equations += _loss(architecture)
-    equations += _output_delta(architecture.activations[-1], depth)
+    equations += [_delta("output_delta", architecture, depth)]
     for layer in range(depth - 1, 0, -1):
-        equations += _hidden_delta(architecture.activations[layer - 1], layer)
+        equations += _hidden_delta(architecture, layer)
     for layer in range(1, depth + 1):
-        equations += _gradients(layer)
-    for layer in range(1, depth + 1):
-        equations += _update(layer)
+        equations += _gradients(architecture, layer)
+    equations += clipping_equations(architecture)
+    for name in architecture.parameter_shapes():
+        equations += parameter_equations(architecture, name)
     return tuple(equations)
 
 
@@ -80,14 +72,14 @@ def _equation(
     return Equation(formula, layer, quantity, makes, inputs, constants, evaluate, other_forms)
 
 
-def _forward(f: Activation, layer: int) -> list[Equation]:
-    z = f"z{layer}"
+def _forward(architecture: Architecture, layer: int) -> list[Equation]:
+    f = architecture.activations[layer - 1]
     return [
         _equation("affine", layer, (f"W{layer}", _below(layer), f"b{layer}"), formulas.affine),
         _equation(
             "activation",
             layer,
-            (z,),
+            (f"z{layer}", *architecture.learned(layer)),
             partial(formulas.activation, f),
             other_forms=f.other_functions,
         ),
@@ -96,58 +88,58 @@ def _forward(f: Activation, layer: int) -> list[Equation]:
 
 def _loss(architecture: Architecture) -> list[Equation]:
     depth, inputs = architecture.depth, (f"a{architecture.depth}", "y")
-    return [
-        _equation("loss", depth, inputs, partial(formulas.loss, architecture.loss), ("n",)),
-        _equation(
-            "loss_gradient",
-            depth,
-            inputs,
-            partial(formulas.loss_gradient, architecture.loss),
-            ("n",),
-        ),
-    ]
+    L = architecture.reduced_loss
+    found = []
+    for name, function, latex in (
+        ("loss", formulas.loss, L.latex),
+        ("loss_gradient", formulas.loss_gradient, L.latex_gradient),
+    ):
+        equation = _equation(name, depth, inputs, partial(function, L), ("n",))
+        if L.name != "mse":  # the deck's has its LaTeX on the slide
+            equation = replace(equation, formula=replace(equation.formula, latex=latex))
+        found.append(equation)
+    return found
 
 
-def _output_delta(f: Activation, layer: int) -> list[Equation]:
-    def evaluate(s: Array, z: Array, a: Array) -> Array:
-        return formulas.output_delta(s, f.derivative(z, a, None))
-
-    return [_delta("output_delta", f, layer, evaluate)]
-
-
-def _hidden_delta(f: Activation, layer: int) -> list[Equation]:
+def _hidden_delta(architecture: Architecture, layer: int) -> list[Equation]:
     """Slide 5 in two equations, since sides record its first factor s too."""
     formula = FORMULAS["hidden_delta"]
     inputs = (f"W{layer + 1}", f"delta{layer + 1}")
     s = Equation(formula, layer, "s", f"s{layer}", inputs, (), formulas.backpropagated)
-
-    def evaluate(s: Array, z: Array, a: Array) -> Array:
-        return formulas.output_delta(s, f.derivative(z, a, None))
-
-    return [s, _delta("hidden_delta", f, layer, evaluate)]
+    return [s, _delta("hidden_delta", architecture, layer)]
 
 
-def _delta(name: str, f: Activation, layer: int, evaluate: Callable[..., Array]) -> Equation:
+def _delta(name: str, architecture: Architecture, layer: int) -> Equation:
     """δ = s ⊙ f′(z), with every admitted form of f′."""
-    inputs = (f"s{layer}", f"z{layer}", f"a{layer}")
-    others = tuple(partial(_with_form, form) for form in f.other_forms)
-    return _equation(name, layer, inputs, evaluate, other_forms=others)
+    f = architecture.activations[layer - 1]
+    inputs = (f"s{layer}", f"z{layer}", f"a{layer}", *architecture.learned(layer))
+    also = (f.torch_form,) if f.torch_form else ()
+    others = (*(partial(_with_form, form) for form in f.other_forms), *also)
+    equation = _equation(name, layer, inputs, partial(formulas.through, f), other_forms=others)
+    return replace(equation, also=also)
 
 
 def _with_form(form: Form, s: Array, z: Array, a: Array) -> Array:
     return s * form(z, a)
 
 
-def _gradients(layer: int) -> list[Equation]:
+def _gradients(architecture: Architecture, layer: int) -> list[Equation]:
     delta = f"delta{layer}"
-    return [
+    found = [
         _equation("weight_gradient", layer, (delta, _below(layer)), formulas.weight_gradient),
         _equation("bias_gradient", layer, (delta,), formulas.bias_gradient),
     ]
+    for name in architecture.learned(layer):
+        f = architecture.activations[layer - 1]
+        inputs = (f"s{layer}", f"z{layer}", name)
+        found.append(_slope_gradient(f, layer, name, inputs))
+    return found
 
 
-def _update(layer: int) -> list[Equation]:
-    return [
-        _equation("weight_update", layer, (f"W{layer}", f"dW{layer}"), formulas.weight_update, ("lr",)),
-        _equation("bias_update", layer, (f"b{layer}", f"db{layer}"), formulas.bias_update, ("lr",)),
-    ]
+def _slope_gradient(f: Activation, layer: int, name: str, inputs: tuple[str, ...]) -> Equation:
+    """Not a formula of the deck's: the gradient of what an activation learns."""
+    assert f.learned is not None
+    quantity, function = f"d{f.learned.symbol}", partial(formulas.slope_gradient, f)
+    latex = rf"\frac{{\partial L}}{{\partial \alpha^{{(l)}}}} = {f.learned.latex_gradient}"
+    formula = Formula("slope_gradient", quantity, 6, latex, formulas.slope_gradient)
+    return Equation(formula, layer, quantity, f"d{name}", inputs, (), function)

@@ -33,14 +33,15 @@ def affine(W: Array, a: Array, b: Array, out: Array | None = None) -> Array:
 
 
 @formula("a", 2, r"a^{(l)} = f^{(l)}(z^{(l)})")
-def activation(f: Activation, z: Array, out: Array | None = None) -> Array:
+def activation(f: Activation, z: Array, *learned: Array, out: Array | None = None) -> Array:
     """What a layer answers.
 
     a^(l) = f^(l)(z^(l)), and ŷ = a^(L)
 
+    `learned` is a parameter of f itself, where it has one (PReLU's slope α).
     Shapes: z (out, batch) -> a (out, batch). Slide 2.
     """
-    return f.function(z, out)  # (out, batch)
+    return f.function(z, out, *learned)  # (out, batch)
 
 
 # --- Slide 3: the loss ----------------------------------------------------------------------------
@@ -114,6 +115,30 @@ def backpropagated(W: Array, delta: Array, out: Array | None = None) -> Array:
     return np.matmul(W.T, delta, out=out)  # (out, batch)
 
 
+def through(
+    f: Activation,
+    s: Array,
+    z: Array,
+    a: Array,
+    *learned: Array,
+    f_prime: Array | None = None,
+    out: Array | None = None,
+) -> Array:
+    """The error's way back through f: s ⊙ f′(z), the last step of slides 4 and 5.
+
+    Where f mixes the components of a sample (softmax), f′ is a matrix, the Jacobian J of the sample,
+    and the deck's ⊙ becomes the product Jᵀ s.
+    Shapes: s, z, a (out, batch) -> δ (out, batch); f′ is left in `f_prime`, when given.
+    """
+    if f.jacobian is None:
+        return output_delta(s, f.derivative(z, a, f_prime, *learned), out=out)  # (out, batch)
+    delta = f.jacobian(s, z, a)  # (out, batch)
+    if out is None:
+        return delta
+    np.copyto(out, delta)
+    return out
+
+
 # --- Slide 6: gradients and update ----------------------------------------------------------------
 
 
@@ -161,3 +186,14 @@ def bias_update(b: Array, db: Array, lr: Scalar, out: Array | None = None) -> Ar
     """
     step = np.multiply(lr, db, out=out)  # (out, 1)
     return np.subtract(b, step, out=out)  # (out, 1)
+
+
+def slope_gradient(f: Activation, s: Array, z: Array, alpha: Array) -> Array:
+    """How the loss answers to a parameter that the activation itself learns (PReLU's slope α).
+
+    dα^(l) = Σ s^(l) ⊙ ∂f/∂α, over the batch, and over the units that share one α
+
+    Shapes: s, z (out, batch), α (1, 1) or (out, 1) -> dα like α. Not in the deck; `torch.nn.PReLU`.
+    """
+    assert f.learned is not None
+    return f.learned.gradient(s, z, alpha)

@@ -7,7 +7,7 @@ from reference.graph import Graph
 from reference.operations import AFFINE, MEAN, SQUARE, SUBTRACT, TOTAL, activation, loss
 from reference.trace import Trace, split
 
-GRADIENTS = {"W": "dW", "b": "db", "z": "delta", "a": "s"}
+GRADIENTS = {"W": "dW", "b": "db", "alpha": "dalpha", "z": "delta", "a": "s"}
 """What a trace calls ∂L/∂W^(l), ∂L/∂b^(l), ∂L/∂z^(l) and ∂L/∂a^(l)."""
 
 
@@ -23,7 +23,8 @@ def layered(architecture: Architecture) -> Graph:
     for l, f in enumerate(architecture.activations, start=1):
         W, b = graph.leaf(f"W{l}").name, graph.leaf(f"b{l}").name
         graph.add(f"z{l}", AFFINE, W, below, b)
-        below = graph.add(f"a{l}", activation(f), f"z{l}").name
+        learned = [graph.leaf(name).name for name in architecture.learned(l)]
+        below = graph.add(f"a{l}", activation(f), f"z{l}", *learned).name
     graph.leaf("y")
     if architecture.loss.name == "mse":
         graph.add("r", SUBTRACT, "y", below)

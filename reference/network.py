@@ -9,6 +9,8 @@ import numpy as np
 from reference import formulas
 from reference.architecture import Architecture
 from reference.arrays import Array
+from reference.clipping import Clipping
+from reference.optimizers.state import OptimizerState
 from reference.trace import Trace
 
 
@@ -42,7 +44,13 @@ class Network:
                 raise ValueError(f"{name}: expected shape {shape}, found {found}")
             self._views[0][name][...] = parameters[name]
         self._sides = [(_by_layer("W", views), _by_layer("b", views)) for views in self._views]
+        self._loss = architecture.reduced_loss
         self._now = 0
+        self._learned_names = [()] + [architecture.learned(l) for l in range(1, architecture.depth + 1)]
+        self._plain = architecture.optimizer.plain
+        self._state: OptimizerState | None = None  # slide 6's optimizer keeps none
+        self._clipped = np.empty_like(self._gradients) if architecture.clipping else self._gradients
+        self._clipped_views = _views(self._clipped, shapes)
 
     @property
     def W(self) -> list[Array]:
@@ -66,7 +74,8 @@ class Network:
         a[0] = x
         for l, f in enumerate(self.architecture.activations, start=1):
             formulas.affine(W[l], a[l - 1], b[l], out=z[l])
-            formulas.activation(f, z[l], out=a[l])
+            learned = self._learned(l) if self._learned_names[l] else ()
+            formulas.activation(f, z[l], *learned, out=a[l])
         return a[-1]
 
     def backward(self, y: Array) -> Array:
@@ -75,37 +84,70 @@ class Network:
         Call it after `forward`. It leaves ∂L/∂W^(l) and ∂L/∂b^(l) in `dW[l]`, `db[l]`.
         """
         work = self._workspaces[y.shape[1]]
-        L, f, W = self.architecture.loss, self.architecture.activations, self.W
+        L, f, W = self._loss, self.architecture.activations, self.W
         z, a, s, delta, f_prime = work.z, work.a, work.s, work.delta, work.f_prime
         depth, n = self.architecture.depth, work.n
         loss = formulas.loss(L, a[-1], y, n)
         formulas.loss_gradient(L, a[-1], y, n, out=s[-1])
-        slope = f[-1].derivative(z[-1], a[-1], f_prime[-1])
-        formulas.output_delta(s[-1], slope, out=delta[-1])
-        for l in range(depth - 1, 0, -1):
-            slope = f[l - 1].derivative(z[l], a[l], f_prime[l])
-            formulas.hidden_delta(W[l + 1], delta[l + 1], slope, s=s[l], out=delta[l])
+        for l in range(depth, 0, -1):
+            if l < depth:
+                formulas.backpropagated(W[l + 1], delta[l + 1], out=s[l])
+            learned = self._learned(l) if self._learned_names[l] else ()
+            formulas.through(f[l - 1], s[l], z[l], a[l], *learned, f_prime=f_prime[l], out=delta[l])
         for l in range(1, depth + 1):
             formulas.weight_gradient(delta[l], a[l - 1], out=self.dW[l])
             formulas.bias_gradient(delta[l], out=self.db[l])
+            for name in self._learned_names[l]:
+                gradient = formulas.slope_gradient(f[l - 1], s[l], z[l], self.parameters[name])
+                np.copyto(self._gradient_views[name], gradient)
         return loss
+
+    def _learned(self, l: int) -> tuple[Array, ...]:
+        """What layer l's activation learns, as it stands."""
+        return tuple(self.parameters[name] for name in self._learned_names[l])
 
     def update(self, lr: float) -> None:
         """Slide 6: W^(l) ← W^(l) − η dW^(l) and b^(l) ← b^(l) − η db^(l), for all layers at once.
 
-        Both lines are the same, and all parameters lie in one buffer: one call does it.
+        Both lines are the same, and all parameters lie in one buffer: one call does it. Any other
+        optimizer runs its own rules, and keeps a state.
         """
         now, after = self._now, 1 - self._now
-        formulas.weight_update(self._buffers[now], self._gradients, lr, out=self._buffers[after])
+        if self.architecture.clipping:
+            self._clip(self.architecture.clipping)
+        if self._plain:
+            formulas.weight_update(self._buffers[now], self._clipped, lr, out=self._buffers[after])
+        else:
+            self._optimizer_state(lr).step(now, self._clipped_views, lr)
         self._now = after
+
+    def _clip(self, clipping: Clipping) -> None:
+        """Clip the gradients; all of them lie in one buffer too."""
+        norm: tuple[Array, ...] = ()
+        if clipping.measure:
+            self.norm = np.asarray(clipping.measure(*self._gradient_views.values(), **clipping.options))
+            norm = (self.norm,)
+        np.copyto(self._clipped, clipping.clip(self._gradients, *norm, **clipping.options))
+
+    def _optimizer_state(self, lr: float) -> OptimizerState:
+        if self._state is None:
+            self._state = OptimizerState(
+                self.architecture.optimizer, self._buffers, self._views, self._clipped, lr
+            )
+        return self._state
 
     def step(self, x: Array, y: Array, lr: float) -> Trace:
         """Forward, backward, update, and the trace of it all. x (features, batch), y (outputs, batch)."""
         self.forward(x)
         loss = self.backward(y)
         trace = self._workspaces[x.shape[1]].traces[self._now]
+        if not self._plain:
+            trace |= self._optimizer_state(lr).trace(self._now)
         self.update(lr)
         trace["x"], trace["y"], trace["loss"] = x, y, np.asarray(loss)
+        if self.architecture.clipping:
+            trace |= {f"clipped_{name}": view for name, view in self._clipped_views.items()}
+            trace |= {"norm": self.norm} if self.architecture.clipping.measure else {}
         return trace
 
     def _workspace(self, batch: int) -> _Workspace:

@@ -61,13 +61,14 @@ def _matmul_backward(g: Array, z: Array, W: Array, a: Array) -> tuple[Array, Arr
 def activation(f: Activation) -> Operation:
     """What a layer answers: a = f(z), and back: ∂L/∂z = ∂L/∂a ⊙ f′(z)."""
 
-    def forward(z: Array) -> Array:
-        return formulas.activation(f, z)
+    def forward(z: Array, *learned: Array) -> Array:
+        return formulas.activation(f, z, *learned)
 
-    def backward(g: Array, a: Array, z: Array) -> tuple[Array]:
-        return (formulas.output_delta(g, f.derivative(z, a, None)),)
+    def backward(g: Array, a: Array, z: Array, *learned: Array) -> tuple[Array, ...]:
+        own = (formulas.slope_gradient(f, g, z, *learned),) if learned else ()
+        return formulas.through(f, g, z, a, *learned), *own
 
-    return Operation(f.name, 1, forward, backward)
+    return Operation(f.name, 2 if f.learned else 1, forward, backward)
 
 
 # --- Elementwise ----------------------------------------------------------------------------------
@@ -124,11 +125,12 @@ def loss(architecture: Architecture) -> Operation:
     """Any loss whole, with its reduction: L(ŷ, y), and back: ∂L/∂ŷ = g ∇_ŷ L. y is given, not learnt."""
 
     def forward(y_hat: Array, y: Array) -> Array:
-        _fit(architecture.loss.name, (y_hat, y), len(y.shape) == 2 and y_hat.shape == y.shape)
-        return formulas.loss(architecture.loss, y_hat, y, architecture.n(y.shape[1]))
+        fits = len(y.shape) == 2 and architecture.target_shape(y_hat.shape[1]) == y.shape
+        _fit(architecture.loss.name, (y_hat, y), fits)
+        return formulas.loss(architecture.reduced_loss, y_hat, y, architecture.n(y.shape[1]))
 
     def backward(g: Array, value: Array, y_hat: Array, y: Array) -> tuple[Array, None]:
-        s = formulas.loss_gradient(architecture.loss, y_hat, y, architecture.n(y.shape[1]))
+        s = formulas.loss_gradient(architecture.reduced_loss, y_hat, y, architecture.n(y.shape[1]))
         return np.multiply(g, s), None
 
     return Operation(architecture.loss.name, 2, forward, backward, data=(1,))

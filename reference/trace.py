@@ -7,14 +7,15 @@ import re
 from reference.architecture import Architecture
 from reference.arrays import Array
 
-_NAME = re.compile(r"([A-Za-z]+)(\d*)(_next)?")
+_NAME = re.compile(r"((?:[A-Za-z]+_)?[A-Za-z]+)(\d*)(_next)?")
 
 
 class Trace(dict[str, Array]):
     """The named tensors of one step, whoever computed it.
 
     Names: `x y W1 b1 z1 a1 … loss s1 delta1 dW1 db1 W1_next b1_next`. Shapes as in the deck: a column
-    is a sample, `loss` is 0-d. `s1` is ∂L/∂a^(1).
+    is a sample, `loss` is 0-d. `s1` is ∂L/∂a^(1). A state m that an optimizer keeps for W1 is `m_W1`
+    before the step and `m_W1_next` after it; clipped gradients are `clipped_W1`, their norm `norm`.
     A trace that an engine hands out is valid until that engine's next step; `kept()` outlives it.
     """
 
@@ -39,13 +40,17 @@ def shapes(architecture: Architecture, batch: int) -> dict[str, tuple[int, ...]]
     """The shape of every tensor of a complete trace, in the order in which a step makes them."""
     layers, depth = architecture.layers, architecture.depth
     parameters = architecture.parameter_shapes()
-    expected: dict[str, tuple[int, ...]] = {"x": (layers[0], batch), "y": (layers[-1], batch)}
-    expected |= parameters
+    expected: dict[str, tuple[int, ...]] = {"x": (layers[0], batch), "y": architecture.target_shape(batch)}
+    states = architecture.state_shapes()
+    expected |= parameters | states
     for layer in range(1, depth + 1):
         expected |= {f"{name}{layer}": (layers[layer], batch) for name in ("z", "a")}
     expected["loss"] = ()
     for layer in range(depth, 0, -1):
         expected |= {f"{name}{layer}": (layers[layer], batch) for name in ("s", "delta")}
     expected |= {f"d{name}": shape for name, shape in parameters.items()}
-    expected |= {f"{name}_next": shape for name, shape in parameters.items()}
+    if architecture.clipping:
+        expected |= {"norm": ()} if architecture.clipping.measure else {}
+        expected |= {architecture.gradient(name): shape for name, shape in parameters.items()}
+    expected |= {f"{name}_next": shape for name, shape in (parameters | states).items()}
     return expected

@@ -9,7 +9,7 @@ as they are, they give the formula's own value.
 
 from __future__ import annotations
 
-from parity.anatomy import losses, products, updates
+from parity.anatomy import losses, products, updates, whole
 from parity.anatomy.operand import (
     ANATOMIES,
     Anatomy,
@@ -67,10 +67,12 @@ ANATOMIES.update(
         "bias_update": Anatomy(
             updates.update_parts, updates.update, updates.update_text, updates.update_work
         ),
+        "whole": Anatomy(whole.whole_parts, whole.whole, whole.whole_text, whole.whole_work),
     }
 )
 
 __all__ = [
+    "ANATOMIES",
     "Anatomy",
     "Index",
     "Operand",

@@ -32,7 +32,7 @@ def loss_parts(equation: Equation, values: Values) -> Operands:
 
 def the_loss(values: Values) -> Operand:
     """Not a number: which loss it is, so that its formula can be asked for."""
-    loss = values.tensors.architecture.loss
+    loss = values.tensors.architecture.reduced_loss
     return _LossOperand(loss.name, values.constants["n"], None, loss)
 
 

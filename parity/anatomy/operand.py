@@ -103,7 +103,10 @@ class MissingPartError(ValueError):
 
 
 def anatomy(equation: Equation) -> Anatomy:
-    """How an equation is put together."""
+    """How an equation is put together; one that is not the deck's is taken as a whole."""
+    of_slide_6 = equation.constants == ("lr",) and len(equation.inputs) == 2
+    if kind(equation) not in ANATOMIES or (kind(equation).endswith("_update") and not of_slide_6):
+        return ANATOMIES["whole"]
     return ANATOMIES[kind(equation)]
 
 
@@ -118,25 +121,30 @@ def short(number: float) -> str:
     return f"({text})" if text.startswith("-") else text
 
 
-def slope(f: Activation, z: Bounded, a: Bounded) -> Bounded:
-    """f′, with the bound of the widest of its admitted forms."""
+def slope(f: Activation, z: Bounded, a: Bounded, *learned: Bounded) -> Bounded:
+    """f′, with the bound of the widest of its admitted forms.
+
+    Raises MissingPartError for a function that mixes components: it has a Jacobian, and no f′.
+    """
+    if f.jacobian:
+        raise MissingPartError("f′")
     judge = z.arithmetic
-    truth = cast("Bounded | float", f.derivative(z, a, None))  # type: ignore[arg-type]
+    truth = cast("Bounded | float", f.derivative(z, a, None, *learned))
     if not isinstance(truth, Bounded):
         return constant(judge, truth)
     bound = truth.carried
     for form in f.other_forms:
-        other = cast(Bounded, form(z, a))  # type: ignore[arg-type]
+        other = cast(Bounded, form(z, a))
         bound = np.maximum(bound, other.carried)
     return Bounded(judge, truth.value, bound, kink=truth.kink)
 
 
-def curve(f: Activation, z: Bounded) -> Bounded:
+def curve(f: Activation, z: Bounded, *learned: Bounded) -> Bounded:
     """f(z), with the bound of the widest of its admitted forms."""
-    truth: Bounded = f.function(z, None)  # type: ignore[arg-type, assignment]
+    truth: Bounded = f.function(z, None, *learned)  # type: ignore[assignment]
     bound = truth.carried
     for form in f.other_functions:
-        bound = np.maximum(bound, form(z).carried)  # type: ignore[arg-type, attr-defined]
+        bound = np.maximum(bound, form(z).carried)  # type: ignore[attr-defined]
     return Bounded(z.arithmetic, truth.value, bound)
 
 
@@ -177,11 +185,17 @@ def part_of(operands: Operands, name: str) -> Operand:
 def sum_of(terms: list[str], front: str = "", most: int = 8) -> str:
     """Terms, added; the middle of a long sum is only counted."""
     if len(terms) > most:
-        terms = [*terms[: most - 2], f"… ({len(terms) - most + 1} terms) …", terms[-1]]
+        terms = [*terms[: most - 2], f"… (+{len(terms) - most + 1}) …", terms[-1]]
     whole = " + ".join(terms)
     return f"{front}({whole})" if front and len(terms) > 1 else front + whole
 
 
-def applied(f: Activation, z: Operand) -> Operand:
-    """f(z) as an operand."""
-    return Operand(f"{f.name}({z.text})", curve(f, z.value), lambda index: f"{f.name}({z.number(index)})")
+def applied(f: Activation, z: Operand, *learned: Operand) -> Operand:
+    """f(z) as an operand; a function that mixes a sample's components shows all of them."""
+
+    def work(index: Index) -> str:
+        places = [(i, index[1]) for i in range(z.value.shape[0])] if f.jacobian else [index]
+        return f"{f.name}({', '.join(part.number(place) for part in (z, *learned) for place in places)})"
+
+    text = f"{f.name}({', '.join(part.text for part in (z, *learned))})"
+    return Operand(text, curve(f, z.value, *(part.value for part in learned)), work)

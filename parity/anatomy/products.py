@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 
 from parity.anatomy.operand import (
@@ -15,10 +18,12 @@ from parity.anatomy.operand import (
     layer_function,
     part_of,
     scaled,
+    short,
     slope,
     sum_of,
 )
-from parity.bounded import Bounded
+from parity.bounded import Bounded, exact
+from reference.activations import Activation
 from reference.equations import Equation
 
 # --- left · right (+ bias): affine, backpropagated, weight_gradient --------------------------------
@@ -68,8 +73,8 @@ def weight_gradient_parts(equation: Equation, values: Values) -> Operands:
 
 
 def activation_parts(equation: Equation, values: Values) -> Operands:
-    f, z = layer_function(values.tensors, equation.layer), values[equation.inputs[0]]
-    return {"f": applied(f, z)}
+    z, *learned = (values[name] for name in equation.inputs)
+    return {"f": applied(layer_function(values.tensors, equation.layer), z, *learned)}
 
 
 def activation(operands: Operands) -> Bounded:
@@ -85,23 +90,58 @@ def activation_work(operands: Operands, index: Index) -> str:
 
 
 def delta_parts(equation: Equation, values: Values) -> Operands:
-    s, z, a = (values[name] for name in equation.inputs)
+    s, z, a, *learned = (values[name] for name in equation.inputs)
     f = layer_function(values.tensors, equation.layer)
-    return {"s": s, "slope": Operand(f"f′({z.text})", slope(f, z.value, a.value))}
+    if f.jacobian:
+        return {"s": s, "slope": jacobian(f, s, z, a)}
+    f_prime = slope(f, z.value, a.value, *(part.value for part in learned))
+    return {"s": s, "slope": Operand(f"f′({z.text})", f_prime)}
+
+
+@dataclass(frozen=True)
+class JacobianOperand(Operand):
+    """Of a function that mixes the components of a sample: Jᵀ s stands where s ⊙ f′(z) does."""
+
+    times: Callable[[Bounded], Bounded] = lambda s: s
+
+
+def jacobian(f: Activation, s: Operand, z: Operand, a: Operand) -> JacobianOperand:
+    """J_ki = ∂a_k/∂z_i, to be taken times s: δ_i = Σ_k s_k J_ki."""
+
+    def times(s: Bounded) -> Bounded:
+        assert f.jacobian is not None
+        product: Bounded = f.jacobian(s, z.value, a.value)  # type: ignore[arg-type, assignment]
+        return product
+
+    def work(index: Index) -> str:
+        terms = []
+        for k in range(s.value.shape[0]):
+            unit = np.zeros(s.value.shape)
+            unit[k] = 1
+            J_ki = times(exact(s.value.arithmetic, unit)).lowered()[index]
+            terms.append(f"{s.number((k, index[1]))}·{short(float(J_ki))}")
+        return sum_of(terms)
+
+    return JacobianOperand(f"J({z.text})ᵀ", z.value, work, times)
 
 
 def delta(operands: Operands) -> Bounded:
     s, f_prime = scaled(operands, "s"), operands.get("slope")
+    if isinstance(f_prime, JacobianOperand):
+        return f_prime.times(s)
     return s if f_prime is None else s * f_prime.value
 
 
 def delta_text(operands: Operands) -> str:
-    f_prime = operands.get("slope")
-    s = part_of(operands, "s").text
+    f_prime, s = operands.get("slope"), part_of(operands, "s").text
+    if isinstance(f_prime, JacobianOperand):
+        return f"{front(operands)}{f_prime.text} {s}"
     return front(operands) + (s if f_prime is None else f"{s} ⊙ {f_prime.text}")
 
 
 def delta_work(operands: Operands, index: Index) -> str:
     f_prime = operands.get("slope")
+    if isinstance(f_prime, JacobianOperand):
+        return f"{front_number(operands)}({f_prime.number(index)})"
     s = front_number(operands) + part_of(operands, "s").number(index)
     return s if f_prime is None else f"{s} · {f_prime.number(index)}"

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -24,6 +25,7 @@ import numpy.typing as npt
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from parity.arithmetic import Arithmetic
+from parity.arithmetic import arithmetic as arithmetic_of
 
 Float64s: TypeAlias = npt.NDArray[np.float64]
 Truths: TypeAlias = npt.NDArray[Any]
@@ -93,19 +95,27 @@ class Bounded(NDArrayOperatorsMixin):
             return self.bound
         return np.where(np.isnan(self.floor), self.bound, np.inf)
 
+    def lowered(self) -> Float64s:
+        """Value, rounded to float64."""
+        return self.arithmetic.lower(self.value)
+
     def magnitude(self) -> Float64s:
         """|value|, rounded to float64."""
         return self.arithmetic.lower(np.abs(self.value))
+
+    def __bool__(self) -> bool:
+        raise TypeError("a number that carries a bound cannot decide an `if`")
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Bounded:
         rule = RULES.get((ufunc.__name__, method))
         if rule is None:
             raise TypeError(f"no rounding bound is known for numpy.{ufunc.__name__} ({method})")
         options.pop("out", None)  # always (None,): buffers are the engine's affair
-        operands = [
-            value if isinstance(value, Bounded) else constant(self.arithmetic, value) for value in inputs
-        ]
-        return rule(*operands, **options)
+        found = [value.arithmetic for value in inputs if isinstance(value, Bounded)]
+        coarsest = max(
+            found, key=lambda arithmetic: arithmetic.u
+        )  # a double among floats is rounded to them
+        return rule(*(_in(coarsest, value) for value in inputs), **options)
 
 
 Rule: TypeAlias = Callable[..., Bounded]
@@ -139,6 +149,41 @@ def constant(arithmetic: Arithmetic, number: float) -> Bounded:
     rounded = float(arithmetic.dtype.type(number))
     bound = EXACT if rounded == number else np.asarray(arithmetic.u * abs(number))
     return Bounded(arithmetic, arithmetic.lift(np.float64(number)), bound)
+
+
+def doubles(judge: Arithmetic) -> Arithmetic:
+    """The arithmetic of hyperparameters: double precision, also beside a network of float32."""
+    return judge if judge.dtype == np.float64 else _doubles()
+
+
+@cache
+def _doubles() -> Arithmetic:
+    return arithmetic_of(np.float64)
+
+
+def rounded(judge: Arithmetic, number: float, roundings: int) -> Bounded:
+    """A constant that came out of so many roundings."""
+    return Bounded(judge, judge.lift(number), np.asarray(judge.gamma(roundings) * abs(number)))
+
+
+def hold_both(x: Bounded, other: Bounded) -> Bounded:
+    """x, with a bound that also holds every evaluation of another form of it."""
+    apart = x.arithmetic.lower(np.abs(x.value - other.value))
+    return Bounded(x.arithmetic, x.value, np.maximum(x.carried, apart + other.carried), kink=x.kink)
+
+
+def _in(arithmetic: Arithmetic, number: Bounded | float | tuple[float, ...]) -> Bounded:
+    """An operand in the format of an operation, which rounds what has a finer one."""
+    if isinstance(number, tuple):  # constants, each the nearest number of the format
+        return Bounded(arithmetic, arithmetic.lift(np.array(number, arithmetic.dtype)), EXACT)
+    if not isinstance(number, Bounded):
+        return constant(arithmetic, number)
+    if number.arithmetic is arithmetic or number.arithmetic.u == arithmetic.u:
+        return number
+    value = number.lowered()
+    if number.is_exact and value.size == 1:
+        return constant(arithmetic, float(value))
+    return Bounded(arithmetic, arithmetic.lift(value), number.carried + arithmetic.unit * np.abs(value))
 
 
 def guarded(arithmetic: Arithmetic, magnitude: Float64s, bound: Float64s) -> Float64s:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import flint
 import numpy as np
+import numpy.typing as npt
 
 from parity.arithmetic import Arithmetic
 from parity.bounded.number import (
@@ -29,7 +30,7 @@ def positive(x: Bounded) -> Bounded:
 
 @rule("negative")
 def negative(x: Bounded) -> Bounded:
-    return Bounded(x.arithmetic, -x.value, x.carried)
+    return Bounded(x.arithmetic, -x.value, x.carried, kink=x.kink)
 
 
 @rule("absolute")
@@ -39,11 +40,16 @@ def absolute(x: Bounded) -> Bounded:
 
 @rule("add")
 def add(x: Bounded, y: Bounded) -> Bounded:
-    """u|x + y|, or, where one of them is an open sum, one more term of it."""
+    """u|x + y|, or, where one of them is an open sum, one more term of it.
+
+    Two open sums of k and m terms have k − 1 and m − 1 additions, and one joins them.
+    """
     value = x.value + y.value
     if x.open_sum or y.open_sum:
-        return _close_sum(x.arithmetic, value, _terms(x), _terms(y))
+        join = OpenSum(1, EXACT, EXACT) if x.open_sum and y.open_sum else OpenSum(0, EXACT, EXACT)
+        return _close_sum(x.arithmetic, value, _terms(x), _terms(y), join)
     total = _rounding(x, 1, underflows=0).close(x.arithmetic, value, x.bound + y.bound)
+    total.kink = _either(x.kink, y.kink)
     if x.floor is not None and y.floor is None:
         total.floor = x.floor + (y.arithmetic.lower(y.value) - y.bound)
     elif y.floor is not None and x.floor is None:
@@ -72,7 +78,7 @@ def multiply(x: Bounded, y: Bounded) -> Bounded:
         untold = nan & ((x.value == 0) | (y.value == 0))
         product.value = np.where(untold, x.arithmetic.lift(0.0), value)
         product.bound = np.where(untold, np.inf, product.bound)
-    product.kink = x.kink if y.kink is None else y.kink
+    product.kink = _either(x.kink, y.kink)
     return product
 
 
@@ -108,31 +114,6 @@ def reciprocal(x: Bounded) -> Bounded:
     return _rounding(x, 1, underflows=1).close(arithmetic, value, carried)
 
 
-@rule("maximum")
-def maximum(x: Bounded, y: Bounded) -> Bounded:
-    """No rounding: the result is one of the two; which, the bounds decide where they can."""
-    value = np.maximum(x.value, y.value)
-    if x.is_exact and y.is_exact:
-        return Bounded(x.arithmetic, value, EXACT)
-    gap = x.arithmetic.lower(x.value - y.value)
-    unsure = np.abs(gap) <= x.carried + y.carried
-    bound = np.where(gap > 0, x.carried, y.carried)
-    return Bounded(x.arithmetic, value, np.where(unsure, np.maximum(x.carried, y.carried), bound))
-
-
-@rule("greater")
-def greater(x: Bounded, y: Bounded) -> Bounded:
-    """1 or 0, no rounding; off by 1 where the bounds cannot tell the sign."""
-    gap = x.arithmetic.lower(x.value - y.value)
-    value = x.arithmetic.lift(np.where(gap > 0, 1.0, 0.0))
-    unknown = np.where(np.isnan(gap), np.nan, 0.0)
-    if x.is_exact and y.is_exact:
-        return Bounded(x.arithmetic, value, unknown if unknown.any() else EXACT)
-    unsure = np.abs(gap) <= x.carried + y.carried
-    bound = np.where(unsure, 1.0, unknown)
-    return Bounded(x.arithmetic, value, bound, kink=unsure if unsure.any() else None)
-
-
 @rule("matmul")
 def matmul(x: Bounded, y: Bounded) -> Bounded:
     """γ_k |x||y| for sums of k products in any order, blocked or fused, and k underflows."""
@@ -149,16 +130,40 @@ def matmul(x: Bounded, y: Bounded) -> Bounded:
     return _close_sum(arithmetic, value, OpenSum(k, magnitude_x @ magnitude_y, carried))
 
 
+@rule("blend (vectorized)")
+def blend(old: Bounded, new: Bounded, beta: Bounded) -> Bounded:
+    """γ_4 (β|old| + (1 − β)|new|), 0 ≤ β ≤ 1: as two products and a sum, or by `torch.lerp`.
+
+    β old + (1 − β) new: each product's factor is rounded, it is, and so is the sum: 3 roundings.
+    lerp, with w = min(β, 1 − β) and p the other one: 3u w|new − old| + u|result|, at most
+    3u w(|old| + |new|) + u(β|old| + (1 − β)|new|), and w is no larger than β or 1 − β: 4 roundings.
+    """
+    arithmetic = old.arithmetic
+    weight = beta.arithmetic.lower(beta.value)
+    value = beta.value * old.value + (1 - beta.value) * new.value
+    magnitude = weight * (old.magnitude() + old.carried) + (1 - weight) * (new.magnitude() + new.carried)
+    carried = weight * old.carried + (1 - weight) * new.carried
+    bound = carried + arithmetic.gamma(4) * magnitude + 8 * arithmetic.eta
+    return Bounded(arithmetic, value, guarded(arithmetic, 2 * magnitude, bound))
+
+
 @rule("add", "reduce")
 def add_reduce(x: Bounded, axis: int | None = 0, keepdims: bool = False) -> Bounded:  # noqa: FBT001, FBT002 - numpy's signature
     """γ_{k−1} Σ|x| for a sum of k terms in any order."""
-    value = x.value.sum(axis=axis, keepdims=keepdims)
+    value = np.asarray(x.value.sum(axis=axis, keepdims=keepdims))
     carried = np.broadcast_to(x.carried, x.shape)
     magnitude = x.magnitude() + carried
     k = x.value.size if axis is None else x.shape[axis]
     magnitudes = np.asarray(magnitude.sum(axis=axis, keepdims=keepdims))
     carries = np.asarray(carried.sum(axis=axis, keepdims=keepdims))
     return _close_sum(x.arithmetic, np.asarray(value), OpenSum(k - 1, magnitudes, carries))
+
+
+def _either(
+    p: npt.NDArray[np.bool_] | None, q: npt.NDArray[np.bool_] | None
+) -> npt.NDArray[np.bool_] | None:
+    """Where at least one operand stands at a kink."""
+    return q if p is None else p if q is None else p | q
 
 
 def _rounding(x: Bounded, units: int, underflows: int) -> Rounding:

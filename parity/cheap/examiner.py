@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,22 +10,19 @@ import numpy.typing as npt
 
 from parity.arithmetic import arithmetic
 from parity.cheap.layout import Floats, Layout
-from parity.cheap.local import PART, Local
+from parity.cheap.local import Local
+from parity.cheap.parameters import TELLING, Parameters
+from parity.cheap.recorded import HARMLESS, Recorded
 from parity.cheap.slopes import SLOPES
 from parity.cheap.together import Together
+from reference import formulas
+from reference.activations import ACTIVATIONS
 from reference.architecture import Architecture
+from reference.equations import Equation
+from reference.losses import LOSSES
 from reference.trace import Trace
 
 Bools = npt.NDArray[np.bool_]
-
-SHRINK = 1 - 2.0**-20
-"""Covers the rounding of the cheap bounds' own evaluation, which must not come out above the plain ones."""
-
-CHUNK = 1 << 13
-"""Numbers of each side judged at a time, so that they stay in the processor's cache."""
-
-HARMLESS = 1e15
-"""With all numbers below this, no sum of products of a step comes near float32's largest."""
 
 
 @dataclass(frozen=True)
@@ -35,28 +33,39 @@ class Shares:
     numbers: dict[str, int]
     certificates: Floats  # (2, tensors)
     side_by_side: Floats  # (2, tensors)
-    max_abs: Floats  # (tensors,): the largest difference between the sides
+    max_abs: Floats  # (tensors,): the largest difference of the sides, for large networks as float32 has it
     telling: Bools  # (2, tensors): whether a mistake would have shown
 
 
-def knows(architecture: Architecture) -> bool:
-    """Whether the cheap path has bounds for this network: float32, four activations, MSE."""
-    known = all(f.name in SLOPES for f in architecture.activations)
-    return known and architecture.loss.name == "mse" and np.dtype(architecture.dtype) == np.float32
+def knows(architecture: Architecture, equations: Sequence[Equation]) -> bool:
+    """Whether the cheap path has bounds for these equations: float32, four activations, MSE, plain SGD."""
+    updates = {"weight_update": formulas.weight_update, "bias_update": formulas.bias_update}
+    kinds = {
+        "affine", "activation", "loss", "loss_gradient", "output_delta", "hidden_delta",
+        "weight_gradient", "bias_gradient", *updates,
+    }  # fmt: skip
+    return (
+        np.dtype(architecture.dtype) == np.float32
+        and architecture.reduced_loss is LOSSES["mse"]
+        and not architecture.class_indices
+        and all(f.name in SLOPES and f is ACTIVATIONS[f.name] for f in architecture.activations)
+        and len(equations) == 8 * architecture.depth + 1
+        and all(equation.formula.name in kinds for equation in equations)
+        and all(e.evaluate is updates.get(e.formula.name, e.evaluate) for e in equations)
+    )
 
 
 class CheapExaminer:
     """Examines steps of one architecture, batch size and learning rate; keeps its buffers."""
 
     def __init__(self, architecture: Architecture, batch: int, lr: float) -> None:
-        judge = arithmetic(architecture.dtype)
         self.layout = Layout(architecture, batch)
-        self.local = Local(architecture, self.layout, judge, lr)
+        self.recorded = Recorded(self.layout, np.dtype(architecture.dtype))
+        self.local = Local(architecture, self.recorded, arithmetic(architecture.dtype))
         self.together = Together(self.local)
-        self._dtype = np.dtype(architecture.dtype)
-        self.flat, self.size = self.local.flat, self.local.size
-        self._work = np.zeros((2, self.layout.made.stop))
-        self._telling = np.zeros((2, len(self.layout.judged)), dtype=bool)
+        self.parameters = Parameters(self.local, lr)
+        self._told = np.zeros((2, len(self.layout.sampled)), dtype=bool)
+        self._nothing = np.zeros_like(self._told)
 
     def examine(self, ours: Trace, theirs: Trace) -> Shares | None:
         """The shares of an accepted step, or None: then the plain path must judge it."""
@@ -64,52 +73,52 @@ class CheapExaminer:
             return self._examine(ours, theirs)
 
     def _examine(self, ours: Trace, theirs: Trace) -> Shares | None:
-        layout, made = self.layout, self.layout.made
-        traces = (ours, theirs)
-        if not all(layout.gather(t, self.flat[i], self._dtype) for i, t in enumerate(traces)):
+        local, together, parameters = self.local, self.together, self.parameters
+        if not self.recorded.gather(ours, theirs) or not local.evaluate():
             return None
-        flat = self.flat
-        data = layout.segments["x"].start
-        if not np.array_equal(flat[0, data:], flat[1, data:]):
-            return None  # the sides were not given the same data
-        for start in range(0, flat.shape[1], CHUNK):
-            some = slice(start, start + CHUNK)
-            if not np.abs(flat[:, some], out=self.size[:, some]).max() < HARMLESS:  # also for NaN
-                return None
-        self.local.evaluate()
-        observed = flat[:, made]
-        certificates = self._shares(observed, self.local.truth, self.local.bound)
-        if not certificates.max() <= 1 or not self.together.evaluate():
+        certificates = local.certificates()
+        if not certificates.max() <= 1 or not together.evaluate(parameters.lr):
             return None
-        if not self.together.bound.max() < HARMLESS:
-            return None  # where a bound runs away the plain path counts what cannot be told; also for NaN
-        pairs = self._shares(observed, self.together.truth[None], self.together.bound[None])
-        if not pairs.max() <= 1:
+        pairs = local.shares(together.truth[None], together.bound[None])
+        if not pairs.max() <= 1 or not together.bound.max() < HARMLESS:
             return None
-        apart = np.abs(np.subtract(observed[0], observed[1], out=self._work[0]), out=self._work[0])
-        max_abs = np.maximum.reduceat(apart, layout.starts)
-        if not self._tell():
+        if not parameters.evaluate(self._relative()) or not self._tell():
             return None
-        return Shares(layout.judged, layout.numbers, certificates, pairs, max_abs, self._telling)
+        gradients, after = parameters.side_by_side(pairs)
+        if not (gradients.max() <= 1 and after.max() <= 1):
+            return None
+        told = parameters.told
+        return Shares(
+            self.layout.judged,
+            self.layout.numbers,
+            np.concatenate([certificates, parameters.gradients, parameters.after], axis=1),
+            np.concatenate([pairs, gradients, after], axis=1),
+            np.concatenate([self.recorded.distance, *parameters.apart]),
+            np.concatenate([self._told, told[:2], told[2:]], axis=1),
+        )
+
+    def _relative(self) -> float:
+        """The least share of |T_δ| + B_δ that B_δ is; for small networks' reports."""
+        if self.recorded.large:
+            return 0.0
+        delta = self.layout.kinds["delta"]
+        bound = self.together.bound[delta]
+        reach = np.abs(self.together.truth[delta])
+        reach += bound
+        least = float(np.fmin.reduce(np.divide(bound, reach, out=reach)))
+        return least if least > 0 else 0.0
 
     def _tell(self) -> bool:
         """Note what could have failed by now; False where only the plain path can say."""
-        if self._telling.all():
-            return True
-        size = np.abs(self.local.truth, out=self._work)
-        stands_out = size > PART * self.local.bound  # taking part of a sum made a bound this much smaller
-        self._telling |= np.logical_or.reduceat(stands_out, self.layout.starts, axis=1)
-        nothing = np.maximum.reduceat(size, self.layout.starts, axis=1) == 0
-        return bool((self._telling | nothing).all())
-
-    def _shares(self, observed: Floats, truth: Floats, bound: Floats) -> Floats:
-        """Max |observed − truth| / bound over each tensor of each side: (2, tensors)."""
-        work = self._work
-        for start in range(0, work.shape[1], CHUNK):
-            some = slice(start, start + CHUNK)
-            used = np.subtract(observed[:, some], truth[:, some], out=work[:, some])
-            np.abs(used, out=used)
-            np.divide(used, bound[:, some], out=used)
-        # 0/0 is NaN, and no share: the number is the truth. Other NaNs were turned away before.
-        shares = np.fmax.reduceat(work, self.layout.starts, axis=1)
-        return np.nan_to_num(shares, copy=False, nan=0.0, posinf=np.inf) / SHRINK
+        told, nothing, cut = self._told, self._nothing, self.layout.cut
+        if not told.all():
+            nothing[...] = True
+            for block in cut.blocks:
+                here, tensors = slice(block.start, block.stop), cut.tensors[block.slots]
+                size = np.abs(self.local.truth[:, here])
+                nothing[:, tensors] &= np.maximum.reduceat(size, block.starts, axis=1) == 0
+                size -= TELLING * self.local.bound[:, here]
+                found = np.maximum.reduceat(size, block.starts, axis=1)
+                told[:, tensors] |= found > self.parameters.least
+        parameters = self.parameters
+        return bool((told | nothing).all() and (parameters.told | parameters.nothing).all())

@@ -1,8 +1,16 @@
-"""The second gate, cheaply: one step in bounded arithmetic from where the two sides stand.
+"""The second gate, cheaply: the step's samples in bounded arithmetic from where the two sides stand.
 
 Written out for layered networks: value T and bound B of each tensor, from ours, with the measured
-difference to theirs as the parameters' bound. The terms are the plain path's, second-order ones
-left out; sums of products of non-negative numbers are taken in part, where they are long.
+difference D = |W_ours − W_theirs| as the parameters' bound. Lower bounds of the plain path's:
+
+    B_z = |W| B_a + D (|a| + B_a) + D_b + γ((|W| + D)(|a| + B_a) + |b| + D_b) + …
+        ≥ |W| B_a + D |a_ours| + D_b + γ(|W||a_ours| + |b|)
+
+since |a_ours| ≤ |a| + B_a once layer l − 1 is accepted; the last term is the first gate's. So for s.
+The samples' shares also bound those of gradients and updated parameters: see `parity.cheap.parameters`.
+
+`ceiling` bounds from above by how much the plain path's B_z can be larger. With it this path knows
+where the plain one could not tell a ReLU's sign or would run into overflow, and leaves these to it.
 """
 
 from __future__ import annotations
@@ -10,132 +18,146 @@ from __future__ import annotations
 import numpy as np
 
 from parity.cheap.layout import Floats
-from parity.cheap.local import PART, Local, part
+from parity.cheap.local import SHRINK, Local
+from parity.cheap.recorded import SCALE
 from parity.cheap.slopes import SLOPES
+
+NORMAL = 2.0**-120
+"""Smaller bounds are taken for zero before they become float32, which might round them up."""
+
+SAFE = 2.0**100
+"""No sum whose terms' magnitudes are bounded by this comes near float32's largest."""
 
 
 class Together:
-    """Truth and bound of one step from both sides' start, in buffers that are kept."""
+    """Truth and bound of one step's samples from both sides' start, in buffers that are kept."""
 
     def __init__(self, local: Local) -> None:
-        self.local = local
-        layout = local.layout
-        size = layout.made.stop
-        self.truth, self.bound = np.zeros(size), np.zeros(size)
-        self.X, self.M = layout.views(local.flat[0]), layout.views(local.size[0])
-        self.apart, self.reach = np.zeros(layout.size), np.zeros(layout.size)  # B_W, and |W| + B_W
-        self.D, self.R = layout.views(self.apart), layout.views(self.reach)
-        self.T = {name: layout.segments[name].of(self.truth) for name in layout.judged}
-        self.B = {name: layout.segments[name].of(self.bound) for name in layout.judged}
+        self.local, self.recorded = local, local.recorded
+        layout = local.recorded.layout
+        samples = layout.samples.stop
+        self.truth, self.bound = np.zeros(samples), np.zeros(samples)
+        self.T, self.B = layout.views(self.truth), layout.views(self.bound)
+        self._product = layout.views(np.zeros(samples, self.recorded.flat.dtype))
+        self.ceilings = [0.0] * (layout.depth + 1)  # of each layer's plain B_a
 
-    def evaluate(self) -> bool:
-        """Fill `truth` and `bound`; False where a ReLU's sign may not be told: the plain path counts it."""
-        local, layout, T, B = self.local, self.local.layout, self.T, self.B
-        U, gamma, batch, depth = local.judge.unit, local.judge.gamma, layout.batch, layout.depth
-        now = layout.block("parameters")
-        flat, apart, reach = local.flat, self.apart, self.reach
-        np.subtract(flat[0, now], flat[1, now], out=apart[now])
-        np.abs(apart[now], out=apart[now])
-        np.add(local.size[0, now], apart[now], out=reach[now])
-        X, M, D, R = self.X, self.M, self.D, self.R
-
-        a, a_size, a_bound = X["x"], M["x"], None
-        spread: dict[int, tuple[Floats, Floats, Floats | None]] = {0: (a, a_size, None)}
+    def evaluate(self, lr: float) -> bool:
+        """Fill `truth` and `bound`; False where the plain path may be unable to tell something."""
+        depth = self.recorded.layout.depth
+        excess = 0.0
         for l in range(1, depth + 1):
-            W, z, Bz = f"W{l}", T[f"z{l}"], B[f"z{l}"]
-            k = X[W].shape[1]
-            some = part(k)
-            if l == 1:
-                np.copyto(z, local.T["z1"][0])  # the same W, b and x: the first gate has it
-            else:
-                np.matmul(a, X[W].T, out=z)
-                z += X[f"b{l}"].T
-            g = gamma(k + 1)
-            wide = D[W][:, some] + g * R[W][:, some]
-            np.matmul(a_size[:, some], wide.T, out=Bz)
-            if a_bound is not None:
-                Bz += a_bound[:, some] @ M[W][:, some].T
-            Bz += (D[f"b{l}"] + g * R[f"b{l}"]).T
-            if not Bz.max() <= 1:
-                return False  # so loose that the plain path may not be able to tell: let it say so
-            slope, T_a, B_a = local.slopes[l - 1], T[f"a{l}"], B[f"a{l}"]
-            T_a[...] = slope.function(z)
-            f_prime = slope.derivative(z, T_a)
-            near = 2 * PART  # the plain path's bound is at most so many times this one
-            if slope is SLOPES["relu"] and bool(np.any(np.abs(z) <= near * Bz)):
-                return False  # perhaps at a kink: the plain path decides, and counts what it cannot
-            np.multiply(Bz, np.abs(f_prime), out=B_a)
-            B_a += slope.rounding(T_a, U)
-            a, a_bound = T_a, B_a
-            a_size = np.abs(T_a) + B_a
-            spread[l] = (a, a_size, B_a)
-        self._loss(X["y"], spread[depth])
+            found = self._forward(l, excess)
+            if found is None:
+                return False
+            excess = found
+        self._loss()
         for l in range(depth, 0, -1):
-            if l < depth:
-                W, up = f"W{l + 1}", f"delta{l + 1}"
-                k = X[W].shape[0]
-                some, g = part(k), gamma(k)
-                np.matmul(T[up], X[W], out=T[f"s{l}"])
-                up_size = np.abs(T[up][:, some]) + B[up][:, some]
-                np.matmul(up_size, D[W][some] + g * R[W][some], out=B[f"s{l}"])
-                B[f"s{l}"] += B[up][:, some] @ M[W][some]
-            self._delta(l, U)
-        for l in range(1, depth + 1):
-            self._gradients(l, spread[l - 1], part(batch), gamma(batch), gamma(batch - 1))
-        self._update(flat[0, now], apart[now], U)
-        return True
+            self._backward(l)
+        return self._bounded(lr)
 
-    def _loss(self, y: Floats, output: tuple[Floats, Floats, Floats | None]) -> None:
-        local, T, B, top = self.local, self.T, self.B, f"s{self.local.layout.depth}"
-        a, _, a_bound = output
-        U, n = local.judge.unit, local.n
-        r = a - y
-        T["loss"][...] = np.square(r).sum() / n
-        B["loss"][...] = (local.terms + 4) * U * T["loss"]
+    def _forward(self, l: int, excess: float) -> float | None:
+        """z and a of a layer, and the excess of a's plain bound; None where it is too loose to tell."""
+        local, T, B, recorded = self.local, self.T, self.B, self.recorded
+        X, M, D = recorded.X, recorded.M, recorded.D
+        W, b, below, z, a = f"W{l}", f"b{l}", ("x" if l == 1 else f"a{l - 1}"), f"z{l}", f"a{l}"
+        k, slope, U = self.recorded.layout.shapes[W][1], local.slopes[l - 1], local.judge.unit
+        Bz, carried = B[z], 0.0
+        self._start(z)
+        if l == 1:
+            np.copyto(T[z], local.T[z][0])  # the same W, b and x: the first gate has it
+        else:
+            np.matmul(T[below], X[W][0].T, out=T[z])
+            T[z] += X[b][0].T
+            self._carry(z, B[below], M[W][0].T)
+            carried = self.ceilings[l - 1]
+        # What was left out of B_z, by norms: w = ‖W‖∞, d = k max D, and η's, far below `NORMAL`.
+        (w, apart), peak, g = local.norms[l], self.recorded.peaks[below], local.judge.gamma(k + 1)
+        d, d_b = k * apart / SCALE, float(D[b].max()) / SCALE
+        highest = float(Bz.max())
+        excess = w * (excess + 2 * g * carried + NORMAL) + d * (2 * carried + g * (peak + 2 * carried))
+        if z not in local.taken:
+            excess += d * peak + d_b
+        spare = 2 * (local.margin + 1 - SHRINK)
+        excess = (excess + g * d_b + NORMAL) * (1 + spare) + spare * highest
+        if not highest + excess <= slope.steep_within:  # also for NaN
+            return None
+        if slope is SLOPES["relu"] and bool(np.any(np.abs(T[z]) <= Bz + excess)):
+            return None  # perhaps at a kink: the plain path decides, and counts what it cannot
+        T[a][...] = slope.function(T[z])
+        np.abs(slope.derivative(T[z], T[a]), out=B[a])
+        B[a] *= Bz
+        B[a] += slope.rounding(T[a], U)
+        excess = slope.excess(excess, highest + excess, U)
+        self.ceilings[l] = float(B[a].max()) + excess
+        return excess
+
+    def _start(self, name: str) -> None:
+        """What the first gate has of a bound: γ Σ|x||y|, and the products with D."""
+        bound = self.B[name]
+        np.copyto(bound, self.local.B[name][0])
+        if self.recorded.moved and name in self.local.taken:
+            product = np.multiply(self.local.Q[name], self._sure() / SCALE, out=self._product[name])
+            bound += product
+
+    def _carry(self, name: str, bound: Floats, size: Floats) -> None:
+        """Add what a bound carries through a product; if float32 does it, not above what it is."""
+        factor = bound * SCALE
+        if self.recorded.large:
+            factor = factor.astype(np.float32)
+            factor[bound < NORMAL] = 0
+        product = np.matmul(factor, size, out=self._product[name])
+        product *= self._sure() / SCALE
+        self.B[name] += product
+
+    def _sure(self) -> float:
+        return 1 - self.local.margin
+
+    def _loss(self) -> None:
+        local, T, B, depth = self.local, self.T, self.B, self.recorded.layout.depth
+        U, n, top, a, a_bound = local.judge.unit, local.n, f"s{depth}", T[f"a{depth}"], B[f"a{depth}"]
+        r = a - self.recorded.X["y"][0]
         np.multiply(2 / n, r, out=T[top])
-        np.multiply(4 * U, np.abs(T[top]), out=B[top])
-        if a_bound is not None:
-            B["loss"] += 2 / n * (np.abs(r) * a_bound).sum()
-            B[top] += 2 / n * a_bound
+        size = np.abs(T[top])
+        np.multiply(2 / n, a_bound, out=B[top])
+        T["loss"][...] = np.square(r, out=r).sum() / n
+        B["loss"][...] = (local.terms + 4) * U * T["loss"] + (size * a_bound).sum()
+        size *= 4 * U
+        B[top] += size
 
-    def _delta(self, l: int, U: float) -> None:
-        T, B, slope = self.T, self.B, self.local.slopes[l - 1]
-        s, s_bound, a, a_bound = T[f"s{l}"], B[f"s{l}"], T[f"a{l}"], B[f"a{l}"]
-        f_prime = np.asarray(slope.derivative(T[f"z{l}"], a))
-        delta, bound = T[f"delta{l}"], B[f"delta{l}"]
-        np.multiply(s, f_prime, out=delta)
-        np.multiply(s_bound, np.abs(f_prime), out=bound)
-        bound += U * np.abs(delta)
-        if not slope.exact_slope:
-            bound += np.abs(s) * slope.derivative_bound(a, f_prime, a_bound, U)
-        bound += 2 * self.local.judge.eta
-
-    def _gradients(
-        self, l: int, below: tuple[Floats, Floats, Floats | None], some: slice, g: float, g_sum: float
-    ) -> None:
-        T, B = self.T, self.B
-        delta, bound = T[f"delta{l}"], B[f"delta{l}"]
-        a, a_size, a_bound = below
-        delta_size = np.abs(delta) + bound
-        np.matmul(delta.T, a, out=T[f"dW{l}"])
-        np.matmul((bound[some] + g * delta_size[some]).T, a_size[some], out=B[f"dW{l}"])
-        if a_bound is not None:
-            B[f"dW{l}"] += np.abs(delta[some]).T @ a_bound[some]
-        T[f"db{l}"][:, 0] = delta.sum(axis=0)
-        B[f"db{l}"][:, 0] = bound.sum(axis=0) + g_sum * delta_size.sum(axis=0)
-
-    def _update(self, parameters: Floats, apart: Floats, U: float) -> None:
-        local = self.local
-        gradients, after = local.layout.block("gradients"), local.layout.block("next")
-        truth, bound, lr = self.truth[after], self.bound[after], abs(local.lr)
-        np.multiply(-local.lr, self.truth[gradients], out=truth)
-        truth += parameters
-        np.multiply(lr, self.bound[gradients], out=bound)
-        bound += apart
-        size = np.abs(self.truth[gradients])
-        size *= local.lr_bound + U * lr
-        bound += size
-        np.abs(truth, out=size)
+    def _backward(self, l: int) -> None:
+        """s and δ of a layer."""
+        local, X, M, T, B = self.local, self.recorded.X, self.recorded.M, self.T, self.B
+        U, slope, s, delta, a = local.judge.unit, local.slopes[l - 1], f"s{l}", f"delta{l}", f"a{l}"
+        if l < local.recorded.layout.depth:
+            W, up = f"W{l + 1}", f"delta{l + 1}"
+            np.matmul(T[up], X[W][0], out=T[s])
+            self._start(s)
+            self._carry(s, B[up], M[W][0])
+        f_prime = np.asarray(slope.derivative(T[f"z{l}"], T[a]))
+        np.multiply(T[s], f_prime, out=T[delta])
+        size = np.abs(T[delta], out=B[delta])
         size *= U
-        bound += size
-        bound += 2 * local.judge.eta
+        B[delta] += B[s] * np.abs(f_prime)
+        if not slope.exact_slope:
+            B[delta] += np.abs(T[s]) * slope.derivative_bound(T[a], f_prime, B[a], U)
+        B[delta] += 2 * local.judge.eta
+
+    def _bounded(self, lr: float) -> bool:
+        """Whether no magnitude of the plain path's way back comes near the largest float32.
+
+        Of s, δ, dW and W_next the magnitudes, bounds included, are bounded by crude norms: a slope with
+        its bound is at most 2 within `steep_within`, whatever else there is fits into another factor 2.
+        """
+        layout, peaks = self.recorded.layout, self.recorded.peaks
+        depth, batch = layout.depth, layout.batch
+        away = peaks[f"a{depth}"] + peaks["y"] + 2 * self.ceilings[depth] + 1
+        size = largest = 4 * max(away, away * away * self.local.terms)
+        for l in range(depth, 0, -1):
+            below = "x" if l == 1 else f"a{l - 1}"
+            size *= 4
+            gradient = 4 * batch * size * (peaks[below] + 2 * self.ceilings[l - 1] + 1)
+            largest = max(largest, gradient, 4 * (abs(lr) + 1) * gradient + peaks[f"W{l}"] + peaks[f"b{l}"])
+            rows = layout.shapes[f"W{l}"][0]
+            size *= 4 * rows * (2 * peaks[f"W{l}"])
+            largest = max(largest, size)
+        return largest <= SAFE

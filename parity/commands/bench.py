@@ -29,8 +29,11 @@ def bench(
     no_peers: Annotated[bool, typer.Option("--no-peers", help="Leave other programs out.")] = False,
     json: options.Json = None,
     markdown: Annotated[
-        str | None, typer.Option(metavar="FILE.md", help="Write the table as a page.")
+        str | None, typer.Option(metavar="FILE.md", help="Write a page: the table, and the profile.")
     ] = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Show where the time of a certified step goes.")
+    ] = False,
     threads: options.Threads = 1,
 ) -> int:
     from parity.errors import QuestionError
@@ -44,6 +47,8 @@ def bench(
         raise QuestionError(f"--dtype {dtype}: known: float32, float64")
 
     from parity import bench as benchmark
+    from parity.bench_profile import Part
+    from parity.bench_profile import profile as taken_apart
     from parity.bench_report import Report, peaks
     from parity.cheap.slopes import SLOPES
     from parity.console import console
@@ -57,14 +62,19 @@ def bench(
     from parity.threads import limited
 
     rows: list[benchmark.Row] = []
+    parts: list[Part] = []
     with limited(threads):
         for name in names:
             console(stderr=True).print(f"measuring {name} …", style="dim")
             rows += benchmark.measure(name, dtype, activation, with_peers=not no_peers)
+            if profile or markdown:
+                parts += taken_apart(name, dtype, activation)
         facts = environment()
     memory = {name: peaks(name, dtype, activation) for name in names}
     command = f"parity bench --sizes {','.join(names)} --dtype {dtype} --activation {activation}"
-    report = Report(rows, memory, facts, command)
+    command += " --no-peers" if no_peers else ""
+    command += " --markdown reports/benchmark.md" if markdown else ""
+    report = Report(rows, memory, facts, command, parts)
     if json:
         write_text(json, report.to_json())
     if markdown:

@@ -45,17 +45,20 @@ def check(
         Path | None,
         typer.Option(metavar="results.json", help="Also write a Gradescope results file."),
     ] = None,
+    report: options.Report = None,
     lang: options.Lang = "en",
 ) -> int:
     from parity.check import UnusableSubjectError
     from parity.check import check as check_one
+    from parity.ci.tell import compared, tell
     from parity.consolecheck import show_checked, show_output
     from parity.errors import QuestionError
-    from parity.files import writable, write_text
+    from parity.files import writable, writable_folder, write_text
     from parity.gradebook import check_folder, gradescope_results
+    from parity.report.subject import write_page
     from parity.subject.asked import asked_calls
     from parity.subject.child import Limits
-    from parity.subject.source import executable_subject, python_subject
+    from parity.subject.source import PythonSubject, executable_subject, python_subject
     from parity.texts import catalogue
 
     catalogue(lang)
@@ -64,10 +67,14 @@ def check(
     for path in (json, str(gradescope) if gradescope else None):
         if path:
             writable(path)
+    if report:
+        writable_folder(report)
     calls = asked_calls(config, activation, dtype)
     limits = Limits(timeout, int(memory * 2**30))
     if subject is not None and Path(subject).is_dir():
-        return check_folder(Path(subject), calls, limits, lang=lang, json=json, gradescope=gradescope)
+        return check_folder(
+            Path(subject), calls, limits, lang=lang, json=json, gradescope=gradescope, report=report
+        )
     one = python_subject(subject) if subject is not None else executable_subject(str(executable))
     given = {"config": str(config) if config else None, "activation": activation, "dtype": dtype}
     command = options.reproduction("check", None, given)
@@ -83,6 +90,11 @@ def check(
         write_text(str(gradescope), gradescope_results({one.name: checked}, lang))
     if json:
         write_text(json, checked.result.to_json())
+    if report:
+        write_page(checked, one, report, lang)
     show_output(checked.output, lang)
     show_checked(checked, lang, stderr=json == "-")
+    file, line = (str(one.file or ""), one.line) if isinstance(one, PythonSubject) else ("", 0)
+    told = compared("check", one.name, checked.result, file, line)
+    tell("parity check", [told], checked.result.formulas, lang)
     return checked.result.exit_code

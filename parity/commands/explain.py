@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 HELP = """Work out one number by hand: parity explain "delta2[1,0]" --step 3
 
-NUMBER is a tensor of the trace (z1, a2, loss, delta1, dW2, db1, W1_next, …) and an index from 0. It is
-taken from the deck's engine on the case that the options describe, or from a trace file.
+NUMBER is a tensor of the trace (x, y, W1, b1, z1, a2, loss, s1, delta1, dW2, db1, W1_next, …) and an
+index from 0: row, column. It is taken from the case that the options describe, in the deck's engine and,
+where it is installed, in PyTorch; or from a trace file.
 """
 
 
@@ -30,20 +31,28 @@ def explain(
     trace: Annotated[
         Path | None, typer.Option(metavar="FILE.safetensors", help="Take it from a trace file.")
     ] = None,
-    side: Annotated[str, typer.Option(metavar="NAME", help="Whose, in a trace file.")] = "reference",
+    side: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Whose, in a trace file (default: everybody's).")
+    ] = None,
     config: options.ConfigFile = None,
     data: options.Data = None,
     target: options.Target = None,
     layers: options.Layers = None,
     activation: options.Activation = None,
     dtype: options.Dtype = None,
+    loss: options.Loss = None,
+    optimizer: options.Optimizer = None,
     lr: options.Lr = None,
     batch: options.Batch = None,
     seed: options.Seed = None,
     lang: options.Lang = "en",
 ) -> int:
+    from importlib.util import find_spec
+
+    import numpy as np
+
     from parity.case import build
-    from parity.consolecheck import show_explanation
+    from parity.consoleexplain import show_explanation
     from parity.explain import explain as explain_number
     from parity.explain import parse, recorded, walked
     from parity.texts import catalogue
@@ -55,7 +64,9 @@ def explain(
     else:
         given: dict[str, JsonValue] = {"data": data, "target": target, "layers": layers}
         given |= {"activation": activation, "dtype": dtype, "lr": lr, "batch": batch, "seed": seed}
-        found = walked(build(options.read_config(config, given)), step)
+        given |= {"loss": loss, "optimizer": optimizer}
+        torch = find_spec("torch") is not None
+        found = walked(build(options.read_config(config, given)), step, with_torch=torch)
     explanation = explain_number(found, question)
-    show_explanation(explanation, lang)
-    return 0 if abs(explanation.observed - explanation.expected) <= explanation.bound else 1
+    show_explanation(explanation, step, str(np.dtype(found.architecture.dtype)), lang)
+    return 0 if explanation.holds else 1

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from parity.config import Config
+    from parity.run import Peer
 
 NETWORK, TRAINING, OUTPUT = "Network and data", "Training", "Output"
 
@@ -117,9 +118,20 @@ def read_config(path: Path | None, given: Mapping[str, JsonValue]) -> Config:
         "data.path" if is_file else "data.name": data,
         "data.target": given.get("target"),
     }
-    for name in ("loss", "optimizer", "lr", "steps", "batch", "seed"):
+    for name in ("loss", "optimizer", "lr", "steps", "batch", "seed", "accept"):
         options[f"training.{name}"] = given.get(name)
     return read(path, options)
+
+
+def read_model(spec: str, config: Config) -> Peer:
+    """The torch model that `--model` names. Raises QuestionError, and EnvironmentUnfit without torch."""
+    from parity.environment import require_torch
+
+    require_torch()
+    from parity.mirror.peer import ModelPeer
+    from parity.mirror.source import load
+
+    return ModelPeer(spec, load(spec, config.training.seed))
 
 
 def _names(text: str) -> JsonValue:
@@ -134,6 +146,7 @@ def reproduction(command: str, path: Path | None, given: Mapping[str, JsonValue]
 
     words = ["parity", command, *(["--config", str(path)] if path else [])]
     for name, value in given.items():
-        if value is not None:
-            words += [f"--{name.replace('_', '-')}", str(value)]
+        for one in value if isinstance(value, list) else [value]:
+            if one is not None:
+                words += [f"--{name.replace('_', '-')}", str(one)]
     return shlex.join(words)

@@ -37,6 +37,14 @@ def run(
     steps: options.Steps = None,
     batch: options.Batch = None,
     seed: options.Seed = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODULE:FACTORY",
+            help="Mirror an existing torch model: its layers and weights instead of ours.",
+            rich_help_panel=options.NETWORK,
+        ),
+    ] = None,
     keep_going: Annotated[
         bool,
         typer.Option("--keep-going", help="Walk on after a mismatch.", rich_help_panel=options.TRAINING),
@@ -57,6 +65,14 @@ def run(
             rich_help_panel=options.TRAINING,
         ),
     ] = "every",
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FINDING",
+            help="Do not count this finding in PyTorch's numbers (reports/findings.md); may be repeated.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = None,
     json: options.Json = None,
     trace: Annotated[
         Path | None,
@@ -85,13 +101,15 @@ def run(
         "lr": lr,
         "batch": batch,
         "seed": seed,
+        "accept": list(accept) if accept else None,
     }
     from parity.case import Case
+    from parity.ci.tell import compared, tell
     from parity.console import progress, show_result
     from parity.files import writable, writable_folder, write_text
     from parity.lockstep import Certify, Observer
     from parity.report import write as write_report
-    from parity.report.recording import Recorder
+    from parity.report.recorder import Recorder
     from parity.run import run as run_case
     from parity.texts import catalogue
     from parity.tracefile import TraceRecorder
@@ -104,6 +122,7 @@ def run(
             writable(path)
     if report:
         writable_folder(report)
+    peer = options.read_model(model, asked) if model else None
     recorders: list[TraceRecorder] = []
     kept: list[Recorder] = []
 
@@ -113,7 +132,7 @@ def run(
             if trace:
                 recorders.append(TraceRecorder(trace, case, sides=2, every=trace_every))
             if report:
-                kept.append(Recorder(case.steps))
+                kept.append(Recorder.of(case))
             return [watch(case.steps), *recorders, *kept]
 
         result = run_case(
@@ -123,7 +142,8 @@ def run(
             certify=chosen,
             threads=threads,
             witness=witness,
-            reproduce=options.reproduction("run", config, given),
+            reproduce=options.reproduction("run", config, given | {"model": model}),
+            peer=peer,
         )
     for recorder in recorders:
         recorder.write(
@@ -138,4 +158,6 @@ def run(
     if report:
         write_report(result, kept[0].recording(), report, lang)
     show_result(result, lang, stderr=json == "-")
+    subject = model or str(config or result.config["data"])
+    tell("parity run", [compared("run", subject, result)], result.formulas, lang)
     return result.exit_code

@@ -1,18 +1,31 @@
-"""`parity schema`: the JSON schema of a result."""
+"""`parity schema`: the JSON schema of what parity writes as JSON."""
 
 from __future__ import annotations
+
+from typing import Annotated
 
 import typer
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
-    app.command("schema", help="Print the JSON schema of results (parity-result/1).")(schema)
+    app.command("schema", help="Print the JSON schema of results: a run's, or a replay's.")(schema)
 
 
-def schema() -> None:
+def schema(
+    what: Annotated[
+        str, typer.Argument(metavar="[result|replay]", help="parity-result/1 or parity-replay/1.")
+    ] = "result",
+) -> None:
     import json
 
+    from pydantic import BaseModel
+
+    from parity.errors import QuestionError
+    from parity.golden.verdict import Replay
     from parity.result import Result
 
-    typer.echo(json.dumps(Result.model_json_schema(by_alias=True), indent=2))
+    models: dict[str, type[BaseModel]] = {"result": Result, "replay": Replay}
+    if what not in models:
+        raise QuestionError(f"schema: unknown {what!r}; known: {', '.join(models)}")
+    typer.echo(json.dumps(models[what].model_json_schema(by_alias=True), indent=2))

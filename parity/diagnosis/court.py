@@ -87,6 +87,10 @@ class Court:
                 finding = self._held(Scenario(observation, final), equation)
             return finding
 
+    def forget(self) -> None:
+        """Let go of what was only kept to be quick; many courts may be kept at once."""
+        self._scenarios.clear()
+
     def certifier(self, observation: Observation) -> Certifier:
         """The certifier of a case; kept, since building one costs more than using it."""
         architecture = observation.architecture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from parity.diagnosis.court import Court, Instance
 from parity.diagnosis.pattern import pattern, wrong_numbers
 from parity.evidence import Scenario
 from parity.texts import catalogue
+from parity.texts.said import said
 from reference.deck import FORMULAS
 
 Say = Mapping[str, str]
@@ -20,13 +22,20 @@ Say = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Diagnosed:
-    """One wrong formula, said to a person. `mistake` is empty where none could be named."""
+    """One wrong formula, said to a person. `mistake` is empty where none could be named.
+
+    In `marked` formulas stand between backticks; `lines` is the same without them.
+    """
 
     headline: str
     mistake: str
     detail: str
-    lines: tuple[str, ...]
+    marked: tuple[str, ...]
     evidence: str | None = None
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        return tuple(line.replace("`", "") for line in self.marked)
 
 
 def diagnosed(court: Court, blame: Blame, lang: str) -> Diagnosed:
@@ -37,25 +46,41 @@ def diagnosed(court: Court, blame: Blame, lang: str) -> Diagnosed:
     facts = {"formula": name, "slide": FORMULAS[name].slide, "layers": layers}
     headline = say["check.headline" if len(blame.layers) == 1 else "check.headline_layers"].format(**facts)
     mistake = "+".join(blame.guess.names) if blame.guess else ""
-    detail = _detail(court, blame, say)
+    detail = _detail(court, blame, say, lang)
     if mistake:
         headline = f"{headline}: {mistake}"
     evidence = _evidence(blame, name, say)
-    case = say["check.case"].format(case=blame.first.observation.case, step=blame.first.observation.step)
-    lines = [detail, *([evidence] if evidence else []), *_worked(court, blame, say), case]
+    case = said(blame.first.observation.case, lang)
+    case = say["check.case"].format(case=case, step=blame.first.observation.step)
+    marked = _evidence(blame, name, say, mark="`")
+    lines = [detail, *([marked] if marked else []), *_worked(court, blame, say), case]
     return Diagnosed(headline, mistake, detail, tuple(lines), evidence)
 
 
-def _detail(court: Court, blame: Blame, say: Say) -> str:
+def counted(text: str, say: Say) -> str:
+    """The counts that formulas name by a word (batch, units, …), in the language."""
+    words = {key.removeprefix("count."): word for key, word in say.items() if key.startswith("count.")}
+    pattern = rf"(?<![A-Za-z])({'|'.join(words)})(?![A-Za-z])"
+    return re.sub(pattern, lambda match: words[match[0]], text)
+
+
+def _detail(court: Court, blame: Blame, say: Say, lang: str) -> str:
     """What was done, or, where no one mistake fits, what can be said all the same."""
     if blame.guess:
-        parts = [say[f"mistake.{m.detail}"].format(**m.facts) for m in blame.guess.mistakes]
+        parts = [
+            say[f"mistake.{m.detail}"].format(
+                **{hole: counted(fact, say) for hole, fact in m.facts.items()}
+            )
+            for m in blame.guess.mistakes
+        ]
         names = ["lower-precision"] * blame.guess.low or ([blame.guess.name] if not parts else [])
         for name in names:
-            parts.append(say[f"mistake.{name}"].format(complaint=blame.first.finding.complaint or ""))
+            parts.append(
+                say[f"mistake.{name}"].format(complaint=said(blame.first.finding.complaint or "", lang))
+            )
         return " ".join(part.strip() for part in parts)
     if blame.first.finding.complaint:
-        return say["check.form"].format(complaint=blame.first.finding.complaint)
+        return say["check.form"].format(complaint=said(blame.first.finding.complaint, lang))
     if blame.suspects:
         return say["check.several"].format(names=", ".join(blame.suspects))
     found = pattern(court, blame.first)
@@ -63,15 +88,20 @@ def _detail(court: Court, blame: Blame, say: Say) -> str:
     return say["check.unknown"].format(pattern=where)
 
 
-def _evidence(blame: Blame, name: str, say: Say) -> str | None:
+def _evidence(blame: Blame, name: str, say: Say, mark: str = "") -> str | None:
     """How finely the blame can be placed, where the formula itself is not on view."""
     shown = symbol(blame.first.equation.makes)
-    if name != blame.first.kind:
+    # s is the first factor of slide 5: who shows it shows a part of that very formula.
+    if name != {"backpropagated": "hidden_delta"}.get(blame.first.kind, blame.first.kind):
         others = "".join(f", {other}" for other in blame.elsewhere)
-        return say["check.consistent"].format(shown=shown, formula=name + others)
+        return say["check.consistent"].format(
+            shown=f"{mark}{shown}{mark}", formula=f"{mark}{name + others}{mark}"
+        )
     hidden = [symbol(e.makes) for e in blame.first.hidden if e.quantity not in ("s",)]
     if hidden:
-        return say["check.hidden"].format(shown=shown, hidden=", ".join(hidden))
+        return say["check.hidden"].format(
+            shown=f"{mark}{shown}{mark}", hidden=f"{mark}{', '.join(hidden)}{mark}"
+        )
     return None
 
 
@@ -81,10 +111,10 @@ def _worked(court: Court, blame: Blame, say: Say) -> list[str]:
     right = court.scenario(instance.observation)
     index = _index(court, instance)
     target = _equation_name(instance, blame)
-    lines = [say["check.should"].format(formula=f"{symbol(target)} = {_text(right, target)}")]
+    lines = [say["check.should"].format(formula=f"`{symbol(target)} = {_text(right, target, say)}`")]
     made = court.scenario(instance.observation, guess.made) if guess and guess.made else None
     if made is not None:
-        lines.append(say["check.seems"].format(formula=f"{symbol(target)} = {_text(made, target)}"))
+        lines.append(say["check.seems"].format(formula=f"`{symbol(target)} = {_text(made, target, say)}`"))
     if instance.observed.shape != court.expected(instance).shape:
         return lines
     name = symbol(instance.equation.makes)
@@ -93,15 +123,22 @@ def _worked(court: Court, blame: Blame, say: Say) -> list[str]:
     observed = float(instance.observed[index])
     expected = float(truth[index])
     if instance.equation.makes == target:
-        facts = {"where": where, "work": _work(right, target, index), "value": f"{expected:.9g}"}
+        facts = {
+            "where": f"`{where}`",
+            "work": f"`{_work(right, target, index, say)}",
+            "value": f"{expected:.9g}`",
+        }
         lines.append(say["check.worked"].format(**facts))
         if made is not None and guess is not None:
-            facts = {"where": where, "work": _work(made, target, index), "value": f"{observed:.9g}"}
+            facts = {
+                "where": f"`{where}`",
+                "work": f"`{_work(made, target, index, say)}",
+                "value": f"{observed:.9g}`",
+            }
             lines.append(say["check.worked_yours"].format(**facts))
             return lines
-    lines.append(
-        say["check.number"].format(where=where, observed=f"{observed:.9g}", expected=f"{expected:.9g}")
-    )
+    facts = {"where": where, "observed": f"{observed:.9g}", "expected": f"{expected:.9g}"}
+    lines.append(say["check.number"].format(**{name: f"`{fact}`" for name, fact in facts.items()}))
     return lines
 
 
@@ -113,16 +150,16 @@ def _equation_name(instance: Instance, blame: Blame) -> str:
     return hidden[-1] if hidden else instance.equation.makes
 
 
-def _text(scenario: Scenario, name: str) -> str:
+def _text(scenario: Scenario, name: str, say: Say) -> str:
     with np.errstate(all="ignore"), scenario.judge.precision():
         equation = scenario.equation(name)
-        return anatomy(equation).text(scenario.slipped(equation))
+        return counted(anatomy(equation).text(scenario.slipped(equation)), say)
 
 
-def _work(scenario: Scenario, name: str, index: tuple[int, ...]) -> str:
+def _work(scenario: Scenario, name: str, index: tuple[int, ...], say: Say) -> str:
     with np.errstate(all="ignore"), scenario.judge.precision():
         equation = scenario.equation(name)
-        return anatomy(equation).work(scenario.slipped(equation), index)
+        return counted(anatomy(equation).work(scenario.slipped(equation), index), say)
 
 
 def _index(court: Court, instance: Instance) -> tuple[int, ...]:

@@ -16,6 +16,9 @@ def written(name: str) -> str:
     """
     if name in LETTERS:
         return LETTERS[name]
+    state, _, parameter = name.removesuffix("_next").rpartition("_")
+    if state:
+        return f"{state}_{written(parameter)}" + (" ←" if name.endswith("_next") else "")
     try:
         quantity, layer = split(name)
     except ValueError:

@@ -162,19 +162,23 @@ def _arrow(
     p, q = _border(start, towards), _border(end, middle if aside else start)
     dx, dy = q[0] - p[0], q[1] - p[1]
     length = hypot(dx, dy) or 1.0
-    off = (dy / length * APART * side, -dx / length * APART * side)
+    left = (dy / length, -dx / length)  # an arrow's left, where its label lies
+    off = (left[0] * APART * side, left[1] * APART * side)
     p, q, m = ((a + off[0], b + off[1]) for a, b in (p, q, middle))
     if aside:
         path = f"M{p[0]:.1f} {p[1]:.1f} Q{m[0]:.1f} {m[1]:.1f} {q[0]:.1f} {q[1]:.1f}"
         at = ((p[0] + 2 * m[0] + q[0]) / 4, (p[1] + 2 * m[1] + q[1]) / 4)
     else:
         path = f"M{p[0]:.1f} {p[1]:.1f} L{q[0]:.1f} {q[1]:.1f}"
-        at = ((p[0] + q[0]) / 2, (p[1] + q[1]) / 2)
+        # A slanting arrow's label keeps to the parent, where there is room; `head` tells which end that is.
+        slanting = min(abs(dx), abs(dy)) > length / 8
+        along = 0.5 if not slanting else 0.38 if head.endswith("data") else 0.62
+        at = (p[0] + along * dx, p[1] + along * dy)
     away = 9.0 if abs(dx) > abs(dy) else 7.0
-    x, y = at[0] + off[0] / APART * away, at[1] + off[1] / APART * away
-    anchor = "middle" if abs(dx) >= abs(dy) else ("start" if off[0] > 0 else "end")
-    if not side:
-        y -= 8
+    away += 10.0 if mark else 0.0  # the flag stands on the line itself
+    x, y = at[0] + left[0] * away, at[1] + left[1] * away
+    level = abs(dy) < length / 8
+    anchor = "middle" if level else ("start" if left[0] > 0 else "end")
     yield f'<path d="{path}" marker-end="url(#{head})"/>'
     yield f'<text x="{x:.1f}" y="{y + 4:.1f}" text-anchor="{anchor}">{escape(label)}</text>'
     yield from _flag(mark, at)

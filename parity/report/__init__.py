@@ -6,26 +6,38 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from parity.report.recording import Recording
     from parity.result import Result
 
 
 def write(
-    result: Result, recording: Recording, folder: Path, lang: str = "en", title: str | None = None
+    result: Result,
+    recording: Recording,
+    folder: Path,
+    lang: str = "en",
+    titles: Mapping[str, str] | None = None,
 ) -> list[Path]:
     """Write `index.html`, `report.md` and `result.json` into `folder`, which is made where it is not.
 
-    Raises QuestionError for an unknown language, a folder that cannot be written to, or a result that does
-    not say what network it is about; nothing is written then.
+    The entry point of every `--report`: a `parity.report.recorder.Recorder` observes the steps of any
+    sides that are traces, and its recording, with the result, is all that a page needs. `titles` has the
+    page's title by language, where it has one of its own.
+    Raises QuestionError for an unknown language or a folder that cannot be written to; nothing is
+    written then.
     """
     from parity.errors import QuestionError
     from parity.files import write_text
     from parity.report.markdown import markdown
     from parity.report.page import html
+    from parity.report.told import told_of
 
+    if not recording.extras.told:
+        recording = recording.with_extras(told=told_of(result, recording))
     texts = {
-        "index.html": html(result, recording, lang, title),
-        "report.md": markdown(result, recording, lang, title),
+        "index.html": html(result, recording, lang, titles),
+        "report.md": markdown(result, recording, lang, titles),
         "result.json": result.to_json(),
     }
     try:

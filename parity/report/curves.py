@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from parity.report.numbers import shown
+from parity.numbers import exponent_up, prose
 from parity.report.recording import Curve
+from parity.texts import LANGUAGES
 
 WIDTH, HEIGHT = 560, 240
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 14, 34
@@ -51,20 +52,35 @@ def _chart(lines: dict[str, list[tuple[int, float]]], labelled_by: str, limit: f
     for y in _ticks(low, high, logarithmic=logarithmic):
         _, height = place(0, y)
         parts.append(f'<path class="grid" d="M{LEFT} {height:.1f}H{WIDTH - RIGHT}"/>')
-        parts.append(f'<text class="end" x="{LEFT - 8}" y="{height + 4:.1f}">{shown(y, 2)}</text>')
+        label = f'class="end" x="{LEFT - 8}" y="{height + 4:.1f}"'
+        written = {lang: _tick(y, lang) for lang in LANGUAGES}
+        same = len(set(written.values())) == 1
+        parts += [
+            f"<text {label}{'' if same else f' lang={chr(34)}{lang}{chr(34)}'}>{text}</text>"
+            for lang, text in list(written.items())[: 1 if same else None]
+        ]
     for x in dict.fromkeys((0, last // 2, last)):
         along, _ = place(x, min(ys) if logarithmic else 0)
         parts.append(f'<text class="mid" x="{along:.1f}" y="{HEIGHT - BOTTOM + 20}">{x}</text>')
     if limit:
         _, height = place(0, limit)
         parts.append(f'<path class="limit" d="M{LEFT} {height:.1f}H{WIDTH - RIGHT}"/>')
-    for i, (name, line) in enumerate(lines.items()):
+    for i, line in enumerate(lines.values()):
         finite = [place(x, y) for x, y in line if math.isfinite(y)]
         d = "M" + " ".join(f"{x:.1f} {y:.1f}" for x, y in finite)
-        parts.append(f'<path class="line line{i}" d="{d}"><title>{escape(name)}</title></path>')
+        alone = " alone" if len(lines) == 1 else ""
+        parts.append(f'<path class="line line{i}{alone}" d="{d}"></path>')
         if len(finite) <= 12:
             parts += [f'<circle class="dot line{i}" cx="{x:.1f}" cy="{y:.1f}" r="3.5"/>' for x, y in finite]
     return Markup("".join([*parts, "</svg>"]))
+
+
+def _tick(value: float, lang: str) -> str:
+    """A number at the axis: powers of ten far from 1 as such, since there is no room for their zeros."""
+    power = math.log10(value) if value > 0 else 0.0
+    if abs(power) > 3 and power == round(power):
+        return f"10{exponent_up(round(power))}"
+    return prose(value, lang, 2)
 
 
 def _ticks(low: float, high: float, *, logarithmic: bool) -> list[float]:

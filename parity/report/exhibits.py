@@ -9,9 +9,13 @@ from pydantic import JsonValue
 
 from parity.files import write_text
 from parity.report import write
+from parity.report.index import drawings, index
 from parity.report.mistakes import MISTAKES, Mistake
-from parity.report.recording import Recorder, load
+from parity.report.recorder import Recorder
+from parity.report.recording import Recording, load
 from parity.report.words import one
+from parity.result import Result
+from parity.texts import LANGUAGES
 
 COMMAND = "python -m parity.report"
 XOR_231: dict[str, JsonValue] = {
@@ -56,6 +60,11 @@ class Exhibit:
     langs: tuple[str, ...] = ("en",)
     steps: int = 5
     mistake: Mistake | None = None
+    subject: str = ""
+
+    def place(self, lang: str) -> str:
+        """The folder of its page."""
+        return self.name if len(self.langs) == 1 else f"{self.name}-{lang}"
 
 
 EXHIBITS = (
@@ -70,6 +79,13 @@ EXHIBITS = (
     ),
     Exhibit("digits", DIGITS, "reports.digits", "parity run --steps 100 --report DIR", steps=3),
     Exhibit("mazur", MAZUR, "reports.mazur", "parity run --config tests/parity/mazur.toml --report DIR"),
+    Exhibit(
+        "check",
+        {},
+        "reports.check",
+        "parity check reports/check/my_backprop.py --report DIR",
+        subject="check/my_backprop.py",
+    ),
     *(
         Exhibit(f"gallery/{m.name}", WRONG, f"exhibit.{m.name}", f"{COMMAND} --fresh", steps=2, mistake=m)
         for m in MISTAKES
@@ -78,21 +94,42 @@ EXHIBITS = (
 
 
 def record(exhibit: Exhibit, folder: Path) -> None:
-    """Train, and keep the recording. Needs PyTorch."""
+    """Train or check, and keep the recording. Needs PyTorch."""
+    result, recording = _checked(exhibit, folder) if exhibit.subject else _trained(exhibit)
+    path = recording_of(exhibit, folder)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    versions = {key: result.environment[key] for key in ("numpy", "torch") if key in result.environment}
+    recording.save(path, result.model_copy(update={"environment": versions}))
+
+
+def _checked(exhibit: Exhibit, folder: Path) -> tuple[Result, Recording]:
+    from parity.check import check
+    from parity.report.subject import recording_of as subject_recording
+    from parity.subject.asked import asked_calls
+    from parity.subject.source import python_subject
+
+    file = folder / exhibit.subject
+    found = check(
+        python_subject(str(file)),
+        asked_calls(None, None, None),
+        reproduce=f"parity check {file.as_posix()}",
+    )
+    return found.result, subject_recording(found, file)
+
+
+def _trained(exhibit: Exhibit) -> tuple[Result, Recording]:
     from parity.case import Case, build
     from parity.config import Config
     from parity.environment import environment
     from parity.lockstep import Observer, lockstep
-    from parity.run import _result, run
+    from parity.run import result_of, run
     from parity.twin import Twin
 
-    path = recording_of(exhibit, folder)
-    path.parent.mkdir(parents=True, exist_ok=True)
     config = Config.model_validate(exhibit.config)
     recorders: list[Recorder] = []
 
     def observers(case: Case) -> list[Observer]:
-        recorders.append(Recorder(case.steps, exhibit.steps))
+        recorders.append(Recorder.of(case, exhibit.steps))
         return [*recorders]
 
     if exhibit.mistake is None:
@@ -101,9 +138,11 @@ def record(exhibit: Exhibit, folder: Path) -> None:
         case = build(config)
         twin = Twin(case.architecture, case.parameters, case.lr)
         walk = lockstep(case, [exhibit.mistake.side(case), twin], observers(case))
-        result = _result(config, case, walk, environment(), {}, None, None)
-    versions = {key: result.environment[key] for key in ("numpy", "torch") if key in result.environment}
-    recorders[0].recording().save(path, result.model_copy(update={"environment": versions}))
+        result = result_of(config, case, walk, environment())
+    recording = recorders[0].recording()
+    if exhibit.mistake:
+        recording = recording.with_extras(source=exhibit.mistake.line)
+    return result, recording
 
 
 def recording_of(exhibit: Exhibit, folder: Path) -> Path:
@@ -115,30 +154,10 @@ def render(folder: Path) -> None:
     """Every page, and the index that says what each shows. Raises QuestionError for a missing recording."""
     for exhibit in EXHIBITS:
         result, recording = load(recording_of(exhibit, folder))
+        titles = {lang: one(exhibit.text, lang) for lang in LANGUAGES} if exhibit.mistake else None
         for lang in exhibit.langs:
-            target = folder / exhibit.name if len(exhibit.langs) == 1 else folder / f"{exhibit.name}-{lang}"
-            title = one(exhibit.text, lang) if exhibit.mistake else None
-            write(result, recording, target, lang, title)
-    write_text(str(folder / "README.md"), _index())
-
-
-def _index() -> str:
-    """The index, in both languages."""
-    lines = []
-    for lang in ("en", "es"):
-        lines += [f"# {one('reports.title', lang)}", ""]
-        lines += [str(one("reports.lead", lang, command=f"`{COMMAND}`")), ""]
-        lines += [str(one("reports.fresh", lang, command=f"`{COMMAND} --fresh`")), ""]
-        lines += [f"| {one('reports.what', lang)} | {one('reports.how', lang)} |", "|---|---|"]
-        for exhibit in (e for e in EXHIBITS if not e.mistake):
-            place = exhibit.name if len(exhibit.langs) == 1 else f"{exhibit.name}-{lang}"
-            lines.append(f"| [{one(exhibit.text, lang)}]({place}/index.html) | `{exhibit.command}` |")
-        lines += ["", f"## {one('reports.gallery', lang)}", ""]
-        lines += [f"| {one('reports.what', lang)} | {one('reports.line', lang)} |", "|---|---|"]
-        for exhibit in (e for e in EXHIBITS if e.mistake):
-            assert exhibit.mistake is not None
-            lines.append(
-                f"| [{one(exhibit.text, lang)}]({exhibit.name}/index.html) | `{exhibit.mistake.line}` |"
-            )
-        lines.append("")
-    return "\n".join(lines)
+            write(result, recording, folder / exhibit.place(lang), lang, titles)
+    for name, text in drawings(*load(folder / "recordings" / "lesson.safetensors")).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write_text(str(folder / name), text)
+    write_text(str(folder / "README.md"), index(EXHIBITS, COMMAND))

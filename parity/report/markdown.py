@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from parity.drawing import plain
-from parity.report.examine import Examiner
-from parity.report.numbers import percent, prose
+from parity.examine import Examiner
+from parity.numbers import code, percent, prose
+from parity.report.page import verdict
 from parity.report.recording import Recording
 from parity.report.view import RowView, StepView, step_view
 from parity.report.words import one
 from parity.result import Result
 from parity.texts import catalogue
+from parity.texts.said import said
 from reference.layered import layered
 
 GIVEN = ("x", "y")
 
 
-def markdown(result: Result, recording: Recording, lang: str, title: str | None = None) -> str:
+def markdown(
+    result: Result, recording: Recording, lang: str, titles: Mapping[str, str] | None = None
+) -> str:
     """Verdict, graph (Mermaid), and one table of the step that matters, in one language."""
-    return "\n".join(_lines(result, recording, lang, title)) + "\n"
+    return "\n".join(_lines(result, recording, lang, (titles or {}).get(lang))) + "\n"
 
 
 def _lines(result: Result, recording: Recording, lang: str, title: str | None) -> Iterator[str]:
     say = catalogue(lang)
-    examiner = Examiner(result)
+    examiner = Examiner(recording.architecture, recording.lr, recording.findings)
     yield f"# {_cell(title) if title else say['page.title']}"
     yield ""
-    yield f"**{say[f'run.verdict_{result.verdict}'].format(steps=prose(result.steps, lang))}**"
+    yield f"**{_of(verdict(result), lang)}**"
     yield ""
     yield say["run.counted"].format(
         tensors=prose(result.tensors_compared, lang),
@@ -42,7 +46,10 @@ def _lines(result: Result, recording: Recording, lang: str, title: str | None) -
         yield say["run.first"].format(**first.model_dump())
         if first.complaint:
             yield ""
-            yield f"`{_cell(first.complaint)}`"
+            yield _cell(said(first.complaint, lang))
+    for told in recording.extras.told.get(lang, []):
+        yield ""
+        yield from (f"> {_cell(line)}  " for line in told.lines)
     if examiner.architecture.depth <= 10:
         yield ""
         yield "```mermaid"
@@ -52,7 +59,7 @@ def _lines(result: Result, recording: Recording, lang: str, title: str | None) -
     if steps:
         step = first.step if first and first.step in recording.steps else steps[0]
         yield ""
-        yield from _step(step_view(examiner, step, recording.steps[step]), say, lang)
+        yield from _step(step_view(examiner, step, recording), say, lang)
 
 
 def _step(step: StepView, say: dict[str, str], lang: str) -> Iterator[str]:
@@ -72,7 +79,8 @@ def _row(row: RowView, say: dict[str, str]) -> Iterator[str]:
     yield str(row.slide)
     yield f"`{_cell(row.plain)}`"
     for voice in row.voices:
-        yield f"`{_cell(voice.value.striptags())}` ({voice.share})"
+        share = "–" if voice.share is None else code(voice.share, 2)
+        yield f"`{_cell(voice.value.striptags())}` ({share})"
     yield row.apart
     yield say[f"page.{row.mark}"] if row.mark else say[f"run.{row.verdict}"]
 

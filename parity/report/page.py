@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from parity.byhand import written_at
 from parity.drawing import plain, svg
+from parity.examine import Examiner
+from parity.numbers import shown
 from parity.report import curves
-from parity.report.examine import Examiner
+from parity.report.card import facts
 from parity.report.predict import questions
 from parity.report.recording import Curve, Recording
-from parity.report.view import STAGES, StepView, side_name, step_view
-from parity.report.words import Share, has, one, say
-from parity.result import Result
-from parity.texts import LANGUAGES, catalogue
-from reference.deck import FORMULAS
+from parity.report.view import StepView, brief_view, step_view
+from parity.report.words import (
+    Precise,
+    Share,
+    bilingual,
+    coded,
+    formula_title,
+    one,
+    say,
+    say_again,
+    side_name,
+)
+from parity.result import FormulaRow, Result, SideBySideRow
+from parity.texts import LANGUAGES
 from reference.layered import layered
 
 MAX_BYTES = 1_800_000
@@ -39,7 +51,9 @@ def _templates() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.globals |= {"say": say, "side_name": side_name, "Share": Share, "has": has}
+    environment.globals |= {"say": say, "say_again": say_again, "side_name": side_name}
+    environment.globals |= {"coded": coded, "formula_title": formula_title}
+    environment.globals |= {"Share": Share, "Precise": Precise, "written_at": written_at, "shown": shown}
     return environment
 
 
@@ -61,41 +75,42 @@ def policy(styles: str, script: str) -> str:
     )
 
 
-def html(result: Result, recording: Recording, lang: str, title: str | None = None) -> str:
-    """The page of a result. `lang` is what a reader sees first; the other language is in it too.
-
-    Raises QuestionError for a result that does not say what network it is about.
-    """
-    examiner = Examiner(result)
+def html(result: Result, recording: Recording, lang: str, titles: Mapping[str, str] | None = None) -> str:
+    """The page of a result. `lang` is what a reader sees first; the other language is in it too."""
+    examiner = Examiner(recording.architecture, recording.lr, recording.findings)
     steps = _steps(examiner, result, recording)
     current = _current(result, steps)
+    curve = recording.extras.curve
     styles, script = Markup("\n").join([asset("page.css"), asset("lesson.css")]), asset("page.js")
-    marks = current.marks if current else {}
     page = (
         _templates()
         .get_template("page.html")
         .render(
             result=result,
+            verdict=verdict(result),
+            not_shown=Markup(", ").join(formula_title(name) for name in result.not_shown),
             lang=lang,
             languages=LANGUAGES,
-            titles={code: title or one("page.title", code) for code in LANGUAGES},
-            headings={code: catalogue(code)["page.title"] for code in LANGUAGES},
-            heading=title,
+            titles={code: (titles or {}).get(code) or one("page.title", code) for code in LANGUAGES},
+            heading=_heading(result, titles),
             policy=policy(styles, script),
             styles=styles,
             script=script,
             steps=steps,
+            whole=[step.step for step in steps if step.stages],
             current=current,
-            stages=STAGES,
-            left_out=len(recording.steps) - len(steps),
-            born=_tensors(steps, "born"),
-            graph=_graph(examiner, marks),
-            facts=_facts(examiner, result, recording),
-            loss_curve=curves.losses(recording.curve, "loss-caption"),
-            share_curve=curves.shares(recording.curve, "share-caption"),
-            curve_sides=list(dict.fromkeys(side for point in recording.curve for side in point.loss)),
-            curve_points=_few(recording.curve),
-            questions=questions(examiner, recording.steps[current.step]) if current else (),
+            left_out=result.steps - len(steps) if _is_run(result) else 0,
+            graph=_graph(examiner, current.marks if current else {}),
+            facts=facts(examiner, result, recording),
+            told=list(zip(*(recording.extras.told[code] for code in LANGUAGES), strict=True))
+            if recording.extras.told
+            else [],
+            source=recording.extras.source,
+            loss_curve=curves.losses(curve, "loss-caption"),
+            share_curve=curves.shares(curve, "share-caption"),
+            curve_sides=list(dict.fromkeys(side for point in curve for side in point.loss)),
+            curve_points=_few(curve),
+            questions=questions(examiner, current.step, recording.steps[current.step]) if current else (),
             table=_table(result),
             sides=list(dict.fromkeys(row.side for row in result.formulas)),
         )
@@ -103,32 +118,66 @@ def html(result: Result, recording: Recording, lang: str, title: str | None = No
     return page + "\n"
 
 
+def verdict(result: Result) -> Markup:
+    """The verdict in a sentence: a run's, or a subject's."""
+    cases = result.config.get("cases")
+    if not isinstance(cases, list):
+        return say(f"run.verdict_{result.verdict}", steps=result.steps)
+    if result.verdict == "match":
+        return say("check.match", steps=result.steps, cases=len(cases))
+    if result.verdict == "undecided":
+        return say("check.undecided")
+    many = len(result.wrong_formulas) > 1
+    return say("check.wrong_many" if many else "check.wrong_one", count=len(result.wrong_formulas))
+
+
+def _is_run(result: Result) -> bool:
+    """Whether the steps are those of one training, and not of many small cases."""
+    return "cases" not in result.config
+
+
+def _heading(result: Result, titles: Mapping[str, str] | None) -> Markup:
+    subject = result.config.get("subject")
+    if titles:
+        return bilingual({code: Markup(escape(titles[code])) for code in LANGUAGES})
+    if isinstance(subject, str):
+        return Markup('<span class="given">{}</span>').format(subject)
+    return say("page.title")
+
+
 def _steps(examiner: Examiner, result: Result, recording: Recording) -> list[StepView]:
-    """As many of the kept steps as a page has room for; the broken one, the first, the last come first."""
+    """All kept steps, whole where there is room: the broken one, the first and the last come first."""
     order = sorted(recording.steps)
     first = result.first_divergence.step if result.first_divergence else None
-    broken = [step for step in order if step == first]
-    urgent = dict.fromkeys((*broken, *order[:1], *order[-1:], *order))
+    urgent = dict.fromkeys((*(step for step in order if step == first), *order[:1], *order[-1:], *order))
     views: dict[int, StepView] = {}
-    template = _templates().get_template("step.html")
     room = MAX_BYTES
+    for step in sorted(recording.extras.brief):
+        views[step] = brief_view(examiner, step, recording)
+        room -= _weight(views[step])
     for step in urgent:
-        view = step_view(examiner, step, recording.steps[step])
-        room -= len(template.render(step=view, current=None).encode())
-        if room < 0 and views:
-            break
+        view = step_view(examiner, step, recording)
+        weight = _weight(view)
+        if weight > room and any(other.stages for other in views.values()):
+            view = brief_view(examiner, step, recording)
+            weight = _weight(view)
+        room -= weight
         views[step] = view
     return [views[step] for step in sorted(views)]
+
+
+def _weight(view: StepView) -> int:
+    """Bytes that a step adds to the page."""
+    return len(
+        _templates().get_template("step.html").render(step=view, current=None, whole=[], source="").encode()
+    )
 
 
 def _current(result: Result, steps: list[StepView]) -> StepView | None:
     """The step that the page opens with: where the first divergence is, or the first."""
     first = result.first_divergence
-    return next((step for step in steps if first and step.step == first.step), steps[0] if steps else None)
-
-
-def _tensors(steps: list[StepView], mark: str) -> list[str]:
-    return list(dict.fromkeys(name for step in steps for name, m in step.marks.items() if m == mark))
+    whole = [step for step in steps if step.stages]
+    return next((step for step in whole if first and step.step == first.step), whole[0] if whole else None)
 
 
 def _graph(examiner: Examiner, marks: dict[str, str]) -> dict[str, object] | None:
@@ -144,47 +193,19 @@ def _graph(examiner: Examiner, marks: dict[str, str]) -> dict[str, object] | Non
     }
 
 
-def _facts(examiner: Examiner, result: Result, recording: Recording) -> list[tuple[Markup, Markup]]:
-    """The convention card: every choice that decides a number."""
-    of, contract, environment = examiner.architecture, result.contract, result.environment
-    sizes = {trace["x"].shape[1] for traces in recording.steps.values() for trace in traces.values()}
-    batch = min(sizes) if sizes else 0
-    activations = ", ".join(dict.fromkeys(f.name for f in of.activations))
-    versions = ", ".join(
-        f"{k} {environment[k]}" for k in ("python", "numpy", "torch") if environment.get(k)
-    )
-    values: dict[str, dict[str, object]] = {
-        "network": {"layers": "-".join(map(str, of.layers)), "activations": activations},
-        "n": {"outputs": of.layers[-1], "batch": batch, "n": of.n(batch), "reduction": of.reduction},
-        "batch_axis": {"batch": batch},
-        "weights": {"out": of.layers[1], "in_": of.layers[0]},
-        "training": {"lr": examiner.lr, "steps": result.steps, "seed": _training(result, "seed")},
-        "dtype": {"dtype": contract.get("number_format"), "u": f"{contract.get('unit_roundoff'):.3g}"},
-        "contract": {"truth": contract.get("truth")},
-    }
-    if versions:
-        values["versions"] = {"versions": versions}
-    return [(say(f"card.{key}"), say(f"card.{key}_is", **v)) for key, v in values.items()]
-
-
-def _training(result: Result, key: str) -> object:
-    training = result.config.get("training")
-    return training.get(key, "–") if isinstance(training, dict) else "–"
-
-
 def _few(points: Sequence[Curve], most: int = 12) -> list[Curve]:
     """At most so many points of a curve, and the last one."""
     every = max(1, -(-len(points) // most))
     return [*points[::every], *(points[-1:] if points and (len(points) - 1) % every else [])]
 
 
-def _table(result: Result) -> list[tuple[int, str, int, dict[str, object], object]]:
+def _table(result: Result) -> list[tuple[int, str, int, dict[str, FormulaRow], SideBySideRow | None]]:
     """A line a formula and layer: slide, formula, layer, every side's row, the pair's row."""
     pairs = {(row.quantity, row.layer): row for row in result.side_by_side}
-    lines: dict[tuple[int, str, int], dict[str, object]] = {}
+    lines: dict[tuple[int, str, int], dict[str, FormulaRow]] = {}
     for row in result.formulas:
         lines.setdefault((row.slide, row.formula, row.layer), {})[row.side] = row
     return [
-        (slide, formula, layer, cells, pairs.get((FORMULAS[formula].quantity, layer)))
+        (slide, formula, layer, cells, pairs.get((next(iter(cells.values())).quantity, layer)))
         for (slide, formula, layer), cells in lines.items()
     ]

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from parity.report.examine import Examiner
-from parity.report.formulas import mathml, name_latex
-from parity.report.numbers import code
+from parity.byhand import name_latex
+from parity.examine import Examiner
+from parity.numbers import code
+from parity.report.mathml import mathml
 from parity.report.words import say
+from reference.activations import Activation
 from reference.trace import Trace
 
 
@@ -27,16 +29,25 @@ class Question:
     for_script: str
 
 
-def questions(examiner: Examiner, traces: dict[str, Trace]) -> tuple[Question, ...]:
+def questions(examiner: Examiner, step: int, traces: dict[str, Trace]) -> tuple[Question, ...]:
     """The output layer's δ and, where there is one, the last hidden layer's; none where a side hides s."""
     depth = examiner.architecture.depth
     trace = next((t for t in traces.values() if all(f"s{l}" in t for l in range(1, depth + 1))), None)
     if trace is None:
         return ()
-    return tuple(_question(examiner, trace, layer) for layer in range(depth, max(0, depth - 2), -1))
+    return tuple(
+        _question(examiner, step, trace, layer)
+        for layer in range(depth, max(0, depth - 2), -1)
+        if _has_a_slope(examiner.architecture.activations[layer - 1])
+    )
 
 
-def _question(examiner: Examiner, trace: Trace, layer: int) -> Question:
+def _has_a_slope(f: Activation) -> bool:
+    """Whether one element of δ can be worked out from s, z and a at its place."""
+    return f.jacobian is None and f.learned is None
+
+
+def _question(examiner: Examiner, step: int, trace: Trace, layer: int) -> Question:
     f = examiner.architecture.activations[layer - 1]
     z, a = (trace[f"{name}{layer}"].astype(np.float64) for name in ("z", "a"))
     s = trace[f"s{layer}"].astype(np.float64)
@@ -49,8 +60,10 @@ def _question(examiner: Examiner, trace: Trace, layer: int) -> Question:
         np.broadcast_to(np.asarray(f.derivative(a, f.function(a, None), None)), s.shape)[at]
     )
     if layer == examiner.architecture.depth:
-        n = float(examiner.constants(trace)["n"])
-        wrong |= {"no_two_over_n": answer * n / 2, "no_two": answer / 2, "no_n": answer * n}
+        n = float(examiner.constants(trace, step)["n"])
+        if examiner.architecture.loss.name == "mse":
+            wrong |= {"no_two_over_n": answer * n / 2, "no_two": answer / 2}
+        wrong["no_n"] = answer * n
     else:
         W, above = (trace[f"{name}{layer + 1}"].astype(np.float64) for name in ("W", "delta"))
         if W.shape[0] == W.shape[1]:

@@ -1,4 +1,4 @@
-"""What a report keeps of a run: a bounded number of whole steps, and two curves over all of them.
+"""What a report keeps of a run: some whole steps, the others in brief, and two curves over all of them.
 
 A `Recording` is all that the page needs beside the `Result`; it can be saved and loaded, so that a
 page can be made again elsewhere, without PyTorch and without another run.
@@ -7,27 +7,27 @@ page can be made again elsewhere, without PyTorch and without another run.
 from __future__ import annotations
 
 import json
-import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from pydantic import JsonValue
+from pydantic import JsonValue, TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from parity.case import described
 from parity.errors import QuestionError
 from parity.files import written_whole
-from parity.lockstep import Moment
+from parity.findings import Finding
+from parity.report.brief import Brief
 from parity.result import Result
+from reference.architecture import Architecture
 from reference.arrays import Array
 from reference.trace import Trace
 
-SCHEMA = "parity-recording/1"
-MAX_STEPS = 8
-"""Steps that a report shows in full: a person looks at no more, and a page must stay small."""
-MAX_POINTS = 400
-"""Points of a curve: more than a screen has room for is thinned to every second one."""
+SCHEMA = "parity-recording/2"
+SIDES = ["subject", "reference", "torch"]
+"""The order in which a page shows them; others come first."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,47 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Recording:
-    """Whole steps by number, each side's trace by its name; and the curves."""
+class Told:
+    """A wrong formula in words: what was done, how it should be, one number both ways."""
 
-    steps: dict[int, dict[str, Trace]]
+    formula: str
+    slide: int
+    layers: list[int]
+    mistake: str
+    lines: list[str]
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What a recording holds besides tensors.
+
+    `said` has complaints by step, side and tensor, from when the tensors were read; `told` the wrong
+    formulas by language; `source` the examined code.
+    """
+
+    brief: dict[int, list[Brief]] = field(default_factory=dict)
     curve: list[Curve] = field(default_factory=list)
+    said: dict[int, dict[str, dict[str, str]]] = field(default_factory=dict)
+    told: dict[str, list[Told]] = field(default_factory=dict)
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Whole steps by number, each side's trace by its name; the network they are steps of; the rest."""
+
+    architecture: Architecture
+    lr: float
+    findings: tuple[Finding, ...] = ()
+    steps: dict[int, dict[str, Trace]] = field(default_factory=dict)
+    extras: Extras = field(default_factory=Extras)
+
+    def with_extras(self, **changes: object) -> Recording:
+        """The same steps with other extras."""
+        return replace(self, extras=replace(self.extras, **changes))  # type: ignore[arg-type]
 
     def save(self, path: Path, result: Result) -> None:
-        """Write tensors `{step}/{side}/{name}` and, as metadata, the result and the curves."""
+        """Write tensors `{step}/{side}/{name}` and, as metadata, the result and the extras."""
         tensors: dict[str, Array] = {
             f"{step}/{side}/{name}": np.array(tensor, order="C")
             for step, traces in self.steps.items()
@@ -57,11 +90,25 @@ class Recording:
         facts: dict[str, JsonValue] = {
             "schema": SCHEMA,
             "result": json.loads(result.to_json()),
-            "curve": [{"step": c.step, "loss": dict(c.loss), "worst": str(c.worst)} for c in self.curve],
+            "network": _network(self.architecture, self.lr),
+            "extras": asdict(self.extras),
         }
         canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"))
         with written_whole(path) as temporary:
             save_file(tensors, temporary, metadata={"parity": canonical})
+
+
+def _network(of: Architecture, lr: float) -> dict[str, JsonValue]:
+    """The network as a config describes it; a case of a check has nothing that a name does not say."""
+    network: dict[str, JsonValue] = {
+        "activation": [f.name for f in of.activations],
+        "dtype": str(np.dtype(of.dtype)),
+    }
+    training: dict[str, JsonValue] = {"loss": {"name": of.loss.name, "reduction": of.reduction}}
+    return {"layers": "-".join(map(str, of.layers)), "lr": lr, "network": network, "training": training}
+
+
+_EXTRAS = TypeAdapter(Extras)
 
 
 def load(path: Path) -> tuple[Result, Recording]:
@@ -71,46 +118,19 @@ def load(path: Path) -> tuple[Result, Recording]:
             facts = json.loads((file.metadata() or {})["parity"])
             steps: dict[int, dict[str, Trace]] = {}
             for key in file.keys():  # noqa: SIM118  (it is no dict, and cannot be iterated)
-                step, side, name = key.split("/", 2)
+                step, rest = key.split("/", 1)
+                side, _, name = rest.rpartition("/")
                 steps.setdefault(int(step), {}).setdefault(side, Trace())[name] = file.get_tensor(key)
         result = Result.model_validate(facts["result"])
-        curve = [Curve(c["step"], c["loss"], float(c["worst"])) for c in facts["curve"]]
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        extras = _EXTRAS.validate_python(facts["extras"])
+        of_case = "cases" in result.config  # a subject's result is about several networks
+        targets = next((t["y"].shape[0] for traces in steps.values() for t in traces.values()), 1)
+        known = described(facts["network"] if of_case else result.config, targets)
+    except (OSError, SafetensorError, KeyError, ValueError, ValidationError, QuestionError) as error:
         raise QuestionError(f"{path}: not a recording: {error}") from None
-    order = ["subject", "reference", "torch"]
     for step, traces in steps.items():
-        known = sorted(traces, key=lambda side: order.index(side) if side in order else 1)
-        steps[step] = {side: traces[side] for side in known}
-    return result, Recording(dict(sorted(steps.items())), curve)
-
-
-class Recorder:
-    """An observer of the lockstep: keeps some steps, ever wider apart, the last, and the first alarm."""
-
-    def __init__(self, planned: int, most: int = MAX_STEPS) -> None:
-        self._wanted = spread(planned, most)
-        self._alarmed = False
-        self._every = max(1, -(-planned // MAX_POINTS))
-        self._recording = Recording({})
-
-    def __call__(self, moment: Moment) -> None:
-        losses = {side: float(trace["loss"]) for side, trace in moment.traces.items() if "loss" in trace}
-        bad = not moment.worst_ratio <= 1 or not all(map(math.isfinite, losses.values()))
-        news = bad and not self._alarmed
-        self._alarmed = self._alarmed or bad
-        if moment.step in self._wanted or news:
-            self._recording.steps[moment.step] = {side: t.kept() for side, t in moment.traces.items()}
-        if moment.step % self._every == 0 or moment.step in self._wanted or news:
-            self._recording.curve.append(Curve(moment.step, losses, moment.worst_ratio))
-
-    def recording(self) -> Recording:
-        """What was kept so far."""
-        return self._recording
-
-
-def spread(planned: int, most: int = MAX_STEPS) -> frozenset[int]:
-    """Which of `planned` steps to keep, at most `most` (3 or more): ever wider apart, and the last."""
-    if planned <= most:
-        return frozenset(range(planned))
-    gaps = max(1, most - 2)
-    return frozenset({0, planned - 1, *(round((planned - 1) ** (i / gaps)) for i in range(most - 1))})
+        names = sorted(traces, key=lambda side: SIDES.index(side) if side in SIDES else -1)
+        steps[step] = {side: traces[side] for side in names}
+    return result, Recording(
+        known.architecture, known.lr, known.findings, dict(sorted(steps.items())), extras
+    )

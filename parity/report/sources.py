@@ -9,13 +9,12 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from importlib import resources
 
 from reference.activations import Activation
 from reference.architecture import Architecture
-from reference.deck import FORMULAS
 from reference.equations import Equation
 from reference.formulas import backpropagated
 
@@ -42,20 +41,32 @@ def body(function: Callable[..., object]) -> tuple[str, ...]:
 
 def ours(equation: Equation, architecture: Architecture) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """(function's name, its lines) for an equation: the formula first, then what it calls of f or L."""
-    formula = FORMULAS[equation.formula.name]
-    f = architecture.activations[equation.layer - 1]
+    formula, of = equation.formula, architecture
+    f, L = of.activations[equation.layer - 1], of.loss
     functions: list[Callable[..., object]] = [formula.function]
     if equation.quantity == "s" and formula.name == "hidden_delta":
         functions = [backpropagated]
     elif formula.name == "loss":
-        functions.append(architecture.loss.value)
+        functions += _called(L.value)
     elif formula.name == "loss_gradient":
-        functions.append(architecture.loss.gradient)
+        functions += _called(L.gradient)
     elif formula.name == "activation":
-        functions.append(f.function)
+        functions += _called(f.function)
     elif equation.quantity == "delta":
-        functions.append(f.derivative)
+        functions += _called(f.jacobian or f.derivative)
+    elif formula.name == "slope_gradient" and f.learned:
+        functions += _called(f.learned.gradient)
     return tuple((_name(function), lines) for function in functions if (lines := body(function)))
+
+
+def _called(function: Callable[..., object]) -> list[Callable[..., object]]:
+    """A function without the options it was given, and the functions that it was made of."""
+    while isinstance(function, partial):
+        function = function.func
+    parts = [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
+    inner = [part for part in parts if inspect.isfunction(part)]
+    wrapped = getattr(function, "__wrapped__", None)
+    return [function] if wrapped else [function, *inner]
 
 
 def _name(function: Callable[..., object]) -> str:
@@ -64,12 +75,13 @@ def _name(function: Callable[..., object]) -> str:
 
 @cache
 def _twin_lines() -> tuple[str, ...]:
-    """The lines of `Twin.step`, as they stand."""
+    """The lines of the twin's forward pass and of its step, as they stand."""
     text = resources.files("parity").joinpath("twin.py").read_text(encoding="utf-8")
+    lines: list[str] = []
     for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef) and node.name == "step":
-            return tuple(line.strip() for line in text.splitlines()[node.lineno - 1 : node.end_lineno])
-    return ()
+        if isinstance(node, ast.FunctionDef) and node.name in ("_forward", "step"):
+            lines += text.splitlines()[node.lineno - 1 : node.end_lineno]
+    return tuple(line.strip() for line in lines)
 
 
 MARKS = {
@@ -80,15 +92,19 @@ MARKS = {
     "delta": "gradients = torch.autograd.grad(",
     "dW": "gradients = torch.autograd.grad(",
     "db": "gradients = torch.autograd.grad(",
-    "W_next": "self.optimizer.step()",
-    "b_next": "self.optimizer.step()",
+    "dalpha": "gradients = torch.autograd.grad(",
+    "norm": "clipped = self._clip()",
 }
 """By quantity, how the line of the twin's step begins that makes it."""
 
 
 def theirs(quantity: str) -> str:
     """The line of PyTorch's side that makes a quantity; "" for one that it does not show."""
-    mark = MARKS.get(quantity, "torch.optim" if quantity.endswith("_next") else "")
+    mark = MARKS.get(quantity)
+    if quantity.endswith("_next"):
+        mark = "self.optimizer.step()"
+    elif quantity.startswith("clipped_"):
+        mark = MARKS["norm"]
     if not mark:
         return ""
     return next((line for line in _twin_lines() if line.startswith(mark)), "")
@@ -102,10 +118,26 @@ def module(equation: Equation, architecture: Architecture) -> str:
     if quantity == "z":
         return f"linear = torch.nn.Linear({sizes[l - 1]}, {sizes[l]})"
     if quantity == "a":
-        return f"f = {f.source}()"
+        return f"f = {f.source}({_arguments({**f.options, **f.torch_options})})"
     if quantity == "loss":
-        return f'loss = {architecture.loss.source}(reduction="{architecture.reduction}")'
+        reduction = f'reduction="{architecture.reduction}"'
+        own = _arguments(architecture.loss.options)
+        return f"loss = {architecture.loss.source}({', '.join(filter(None, (own, reduction)))})"
     if quantity.endswith("_next"):
-        return f"{quantity.removesuffix('_next')}{l} ← optimizer"
-    wanted = {"s": "a", "delta": "z", "dW": "W", "db": "b"}.get(quantity, quantity)
+        parameter = quantity.removesuffix("_next").rpartition("_")[2]
+        chosen = architecture.optimizer.of(parameter)
+        own = _arguments({**chosen.options} if not chosen.plain else {})
+        return f"optimizer = {chosen.source}({', '.join(filter(None, ('lr=η', own)))})"
+    if architecture.clipping and (quantity == "norm" or quantity.startswith("clipped_")):
+        return f"{architecture.clipping.source}({_arguments(architecture.clipping.options)})"
+    wanted = {"s": "a", "delta": "z"}.get(quantity, quantity.removeprefix("d"))
     return f"∂loss/∂{wanted}{l}"
+
+
+def _arguments(options: Mapping[str, object]) -> str:
+    """Options as they are written in a call; long lists are not."""
+    parts = []
+    for name, value in options.items():
+        shown = f"{value:g}" if isinstance(value, float) else repr(value)
+        parts.append(f"{name}={shown}" if len(shown) < 30 else f"{name}=…")
+    return ", ".join(parts)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from markupsafe import Markup, escape
 
-from parity.drawing.names import written
-from parity.report import formulas, sources, tables
-from parity.report.examine import Examiner, Row, Side
-from parity.report.numbers import code, shown
-from parity.report.words import Share, has, say
-from parity.report.worked import plain, worked
+from parity.anatomy import kind
+from parity.byhand import Work, layer_latex, name_latex, plain, work, written_at
+from parity.consoleexplain import given_text, meaning
+from parity.examine import Examiner, Row, Side
+from parity.numbers import code, shown
+from parity.report import sources, tables
+from parity.report.brief import Brief, briefly
+from parity.report.mathml import breakable, mathml
+from parity.report.recording import Recording
+from parity.report.words import Share, bilingual, formula_title, has, say, say_again, side_name
+from parity.texts import LANGUAGES, catalogue
+from reference.equations import Equation
 from reference.trace import Trace
 
 STAGES = ("forward", "loss", "output_delta", "hidden_delta", "gradients", "update")
@@ -27,12 +34,13 @@ class Voice:
     side: str
     name: Markup
     value: Markup
-    share: str
+    share: float | None
     fill: int  # the share in twentieths, for the bar
     verdict: str
-    values: tables.Table | None
-    heat: tables.Table | None
-    complaint: str = ""
+    allowed: float
+    values: tables.Table | None = None
+    heat: tables.Table | None = None
+    complaint: Markup | None = None
 
 
 @dataclass(frozen=True)
@@ -42,13 +50,13 @@ class RowView:
     id: str
     tensor: str
     mark: str
+    mark_text: Markup
     verdict: str
     name: Markup
     title: Markup
     slide: int
     stage: str
     shape: str
-    slide_formula: Markup
     formula: Markup
     f: Markup | None
     plain: str
@@ -56,6 +64,7 @@ class RowView:
     element_text: str
     numbers: Markup | None
     numbers_text: str
+    given: tuple[tuple[str, Markup], ...]
     exact: str
     code: tuple[tuple[str, tuple[str, ...]], ...]
     has_ours: bool
@@ -70,34 +79,48 @@ class RowView:
 
 @dataclass(frozen=True)
 class StepView:
-    """One step: its stages with their rows, and the marks for the graph."""
+    """A step: its stages with their rows, whole or in brief, and the marks for the graph."""
 
     step: int
     stages: tuple[tuple[str, tuple[RowView, ...]], ...]
+    brief: tuple[tuple[str, tuple[Brief, ...]], ...]
     marks: dict[str, str]
-    loss: dict[str, str]
-    left_out: int
+    loss: dict[str, float]
+    left_out: int = 0
 
 
-def step_view(examiner: Examiner, step: int, traces: dict[str, Trace]) -> StepView:
-    """Everything that the page shows of one step."""
-    rows = list(examiner.rows(traces))
-    depth = examiner.architecture.depth
-    half = MAX_LAYERS // 2
+def step_view(examiner: Examiner, step: int, recording: Recording) -> StepView:
+    """Everything that the page shows of one step that was kept whole."""
+    traces = recording.steps[step]
+    rows = list(examiner.rows(traces, step, recording.extras.said.get(step)))
+    depth, half = examiner.architecture.depth, MAX_LAYERS // 2
     kept = [
         row for row in rows if row.mark or row.equation.layer <= half or row.equation.layer > depth - half
-    ]
-    kept = kept[:120]
+    ][:120]
     views = [row_view(examiner, step, row, traces) for row in kept]
     stages = tuple((stage, tuple(view for view in views if view.stage == stage)) for stage in STAGES)
     marks = {row.equation.makes: row.mark for row in rows if row.mark}
-    loss = {name: code(float(trace["loss"]), 6) for name, trace in traces.items() if "loss" in trace}
-    return StepView(step, tuple(s for s in stages if s[1]), marks, loss, len(rows) - len(kept))
+    loss = {name: float(trace["loss"]) for name, trace in traces.items() if "loss" in trace}
+    return StepView(step, tuple(s for s in stages if s[1]), (), marks, loss, len(rows) - len(kept))
 
 
-def stage_of(row: Row) -> str:
+def brief_view(examiner: Examiner, step: int, recording: Recording) -> StepView:
+    """A step of which each tensor has one line."""
+    rows = recording.extras.brief.get(step)
+    if rows is None:
+        said = recording.extras.said.get(step)
+        rows = briefly(examiner.rows(recording.steps[step], step, said))
+    made = {equation.makes: stage_of(equation) for equation in examiner.equations}
+    stages = tuple((stage, tuple(row for row in rows if made.get(row.tensor) == stage)) for stage in STAGES)
+    loss = next((row.observed for row in rows if row.tensor == "loss"), {})
+    return StepView(
+        step, (), tuple(s for s in stages if s[1]), {r.tensor: r.mark for r in rows if r.mark}, loss
+    )
+
+
+def stage_of(equation: Equation) -> str:
     """In which part of the step a tensor is made."""
-    quantity, name = row.equation.quantity, row.equation.formula.name
+    quantity, name = equation.quantity, equation.formula.name
     if quantity in ("z", "a"):
         return "forward"
     if name in ("loss", "loss_gradient"):
@@ -107,37 +130,33 @@ def stage_of(row: Row) -> str:
     return "gradients" if name.endswith("gradient") else "update"
 
 
-def row_view(examiner: Examiner, step: int, row: Row, traces: dict[str, Trace]) -> RowView:
+def row_view(examiner: Examiner, step: int, row: Row, traces: Mapping[str, Trace]) -> RowView:
     """One tensor, on all sides, in words, formulas and numbers."""
     of, equation, at = examiner.architecture, row.equation, row.index
     trace = next((t for name, t in traces.items() if row.sides[name]), next(iter(traces.values())))
-    put_in = worked(equation, trace, at, examiner.constants(trace), of) if len(at) in (0, 2) else None
-    f = formulas.f_latex(equation, of)
-    place = formulas.name_latex(equation.makes, at)
+    done = _work(examiner, step, row, trace)
+    place = name_latex(equation.makes, at)
     exact = next((side.truth[at] for side in row.sides.values() if side), None)
-    key = (
-        "s"
-        if equation.quantity == "s" and equation.formula.name == "hidden_delta"
-        else equation.formula.name
-    )
+    formula = done.formula if done else layer_latex(equation, of)
     return RowView(
         id=f"t{step}-{equation.makes}",
         tensor=equation.makes,
         mark=row.mark,
+        mark_text=_mark_text(row, traces),
         verdict=row.verdict,
-        name=formulas.mathml(formulas.name_latex(equation.makes)),
-        title=say(f"formula.{key}") if has(f"formula.{key}") else Markup(escape(equation.formula.name)),
+        name=mathml(name_latex(equation.makes)),
+        title=formula_title("s" if kind(equation) == "backpropagated" else equation.formula.name),
         slide=equation.formula.slide,
-        stage=stage_of(row),
+        stage=stage_of(equation),
         shape=" × ".join(str(n) for n in row.shape) or "1",
-        slide_formula=formulas.mathml(formulas.slide_latex(equation)),
-        formula=formulas.mathml(formulas.layer_latex(equation, of), block=True),
-        f=formulas.mathml(f) if f else None,
-        plain=plain(formulas.layer_latex(equation, of)),
-        element=formulas.mathml(place),
-        element_text=written(equation.makes) + (f"[{','.join(map(str, at))}]" if at else ""),
-        numbers=formulas.mathml(f"{place} = {put_in.latex}", block=True) if put_in else None,
-        numbers_text=put_in.text if put_in else "",
+        formula=mathml(formula, block=True),
+        f=mathml(done.f) if done and done.f else None,
+        plain=plain(formula),
+        element=mathml(place),
+        element_text=written_at(equation.makes, at),
+        numbers=breakable(f"{place} = {done.latex}") if done and done.latex else None,
+        numbers_text=done.text if done else "",
+        given=tuple((given_text(g), _meaning(g.name)) for g in done.given) if done else (),
         exact=code(float(exact), 12) if exact is not None else "",
         code=sources.ours(equation, of),
         has_ours="reference" in row.sides,
@@ -148,33 +167,53 @@ def row_view(examiner: Examiner, step: int, row: Row, traces: dict[str, Trace]) 
         ),
         apart="–" if row.apart is None else shown(row.apart, 3),
         same_bits=None if row.same_bits is None else say("page.same_bits", share=Share(row.same_bits)),
-        why=_why(row),
+        why=_why(row, of.activations[equation.layer - 1].name),
         undecided=max((side.finding.undecided for side in row.sides.values() if side), default=0),
     )
 
 
-def side_name(name: str) -> Markup:
-    """A side in words."""
-    return say(f"page.side_{name}") if has(f"page.side_{name}") else Markup(escape(name))
+def _mark_text(row: Row, traces: Mapping[str, Trace]) -> Markup:
+    """What a mark means here: where a side hides what the formula takes, it may be there too."""
+    wrong = [name for name, side in row.sides.items() if side and side.finding.wrong]
+    hidden = [n for name in wrong for n in row.equation.inputs if n not in traces[name]]
+    if row.mark == "born" and hidden:
+        return say("page.born_hidden_text", names=", ".join(map(written_at, dict.fromkeys(hidden))))
+    return say(f"page.{row.mark}_text") if row.mark else Markup("")
 
 
-def _voice(name: str, side: Side | None, at: tuple[int, ...], complaint: str) -> Voice:
+def _work(examiner: Examiner, step: int, row: Row, trace: Trace) -> Work | None:
+    """The number worked out by hand; None where a side's form is so wrong that nothing can be put in."""
+    equation, values = row.equation, examiner.values(trace, step)
+    if len(row.index) != len(row.shape) or not any(row.sides.values()):
+        return None
+    constants = examiner.constants(trace, step)
+    return work(equation, values, row.index, constants, examiner.architecture)
+
+
+def _meaning(name: str) -> Markup:
+    return bilingual({lang: Markup(escape(meaning(name, catalogue(lang)))) for lang in LANGUAGES})
+
+
+def _voice(name: str, side: Side | None, at: tuple[int, ...], said: str) -> Voice:
+    told = say_again(said) if said else None
     if side is None:
-        verdict = "different-formula" if complaint else "not-shown"
-        return Voice(name, side_name(name), Markup("–"), "–", 0, verdict, None, None, complaint)
-    ratio = side.finding.ratio
-    own = abs(float(side.share[at])) if np.isfinite(side.share[at]) else ratio
+        verdict = "different-formula" if said else "not-shown"
+        return Voice(name, side_name(name), Markup("–"), None, 0, verdict, 0.0, complaint=told)
+    own = side.ratio(at)
     digits = 9 if side.observed.dtype == np.float32 else 17
+    if told is None and side.finding.complaint:
+        told = say_again(side.finding.complaint)
     return Voice(
         side=name,
         name=side_name(name),
         value=_tail(code(float(side.observed[at]), digits), code(float(side.truth[at]), digits)),
-        share=shown(own, 2),
+        share=float(f"{own:.2g}"),
         fill=min(20, int(np.ceil(own * 20))) if np.isfinite(own) else 20,
         verdict=side.finding.verdict.value,
+        allowed=float(f"{float(side.bound[at]):.2g}"),
         values=tables.values(side.observed, at) if side.observed.size > 1 else None,
         heat=tables.shares(side.share, at) if side.observed.size > 1 else None,
-        complaint=complaint or side.finding.complaint or "",
+        complaint=told,
     )
 
 
@@ -189,14 +228,12 @@ def _tail(observed: str, exact: str) -> Markup:
     return Markup("{}<u>{}</u>").format(head, tail) if tail else Markup(escape(head))
 
 
-def _why(row: Row) -> Markup:
+def _why(row: Row, f: str) -> Markup:
     """Why the two sides need not have the same bits here, for the kind of arithmetic this formula is."""
     name, quantity = row.equation.formula.name, row.equation.quantity
-    kind = {"z": "sum", "s": "sum", "dW": "sum", "db": "sum", "loss": "sum", "a": "function"}.get(quantity)
     if name == "loss_gradient":
-        kind = "exact"
-    elif quantity == "delta":
-        kind = "form"
-    elif quantity.endswith("_next"):
-        kind = "update"
-    return say(f"why.{kind or 'sum'}")
+        return say("why.exact")
+    if quantity in ("a", "delta"):
+        special = f"why.{'function' if quantity == 'a' else 'form'}_{f}"
+        return say(special if has(special) else "why.function" if quantity == "a" else "why.form")
+    return say("why.update") if "_next" in quantity else say("why.sum")

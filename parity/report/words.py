@@ -6,14 +6,22 @@ a traceback stays what it is, a text.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from markupsafe import Markup, escape
 
-from parity.report.numbers import percent, prose
+from parity.numbers import percent, prose
 from parity.texts import LANGUAGES, catalogue
+from parity.texts.formulas import formula_name
+from parity.texts.said import translated, understood
 
 
 class Share(float):
     """A number to be written as a percentage."""
+
+
+class Precise(float):
+    """A number to be written with six digits."""
 
 
 def say(key: str, /, **values: object) -> Markup:
@@ -21,7 +29,27 @@ def say(key: str, /, **values: object) -> Markup:
 
     Numbers are written as the language writes them. Where both languages say the same, it is said once.
     """
-    texts = {lang: one(key, lang, **values) for lang in LANGUAGES}
+    return bilingual({lang: one(key, lang, **values) for lang in LANGUAGES})
+
+
+def one(key: str, lang: str, /, **values: object) -> Markup:
+    """The text of a key in one language."""
+    return Markup(escape(catalogue(lang)[key])).format(
+        **{name: _written(value, lang) for name, value in values.items()}
+    )
+
+
+def say_again(text: str) -> Markup:
+    """What the core said in English, in every language; as a foreign text where nobody knows it."""
+    found = understood(text)
+    if found is None:
+        return Markup("<code>{}</code>").format(text)
+    key, facts = found
+    return bilingual({lang: one(key, lang, **translated(facts, lang)) for lang in LANGUAGES})
+
+
+def bilingual(texts: Mapping[str, Markup]) -> Markup:
+    """One text in each language; said once where all are the same."""
     if len(set(texts.values())) == 1:
         return texts[LANGUAGES[0]]
     return Markup("").join(
@@ -29,10 +57,29 @@ def say(key: str, /, **values: object) -> Markup:
     )
 
 
-def one(key: str, lang: str, /, **values: object) -> Markup:
-    """The text of a key in one language."""
-    return Markup(escape(catalogue(lang)[key])).format(
-        **{name: _written(value, lang) for name, value in values.items()}
+def coded(line: str) -> Markup:
+    """A line of which what stands between backticks is code."""
+    parts = line.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if i % 2 else Markup(escape(part))
+        for i, part in enumerate(parts)
+    )
+
+
+def formula_title(name: str) -> Markup:
+    """A formula's name in words."""
+    return bilingual({lang: Markup(escape(formula_name(name, lang))) for lang in LANGUAGES})
+
+
+def side_name(name: str) -> Markup:
+    """A side in words; `golden/torch` is the golden's."""
+    of, _, base = name.rpartition("/")
+    if not has(f"page.side_{base}"):
+        return Markup(escape(name))
+    if of != "golden":
+        return say(f"page.side_{base}")
+    return bilingual(
+        {lang: one("page.side_golden", lang, side=one(f"page.side_{base}", lang)) for lang in LANGUAGES}
     )
 
 
@@ -44,6 +91,8 @@ def has(key: str) -> bool:
 def _written(value: object, lang: str) -> object:
     if isinstance(value, Share):
         return percent(value, lang)
+    if isinstance(value, Precise):
+        return prose(value, lang, 6)
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,9 @@ MOST_STEPS = 3
 """Of a config: a mistake that needs more steps to show has not been seen."""
 
 
-def asked_calls(config: Path | None, activation: str | None, dtype: str | None) -> list[Call]:
+def asked_calls(
+    config: Path | Mapping[str, object] | None, activation: str | None, dtype: str | None
+) -> list[Call]:
     """The calls of a check. Raises QuestionError for names that there are not."""
     if dtype not in (None, "float32", "float64"):
         raise QuestionError(f"--dtype {dtype}: known: float32, float64")
@@ -26,15 +29,38 @@ def asked_calls(config: Path | None, activation: str | None, dtype: str | None) 
     for name in names:
         if name not in ACTIVATIONS:
             raise QuestionError(f"--activation {name}: known: {', '.join(ACTIVATIONS)}")
+        if any(value != value for value in ACTIVATIONS[name].options.values()):
+            raise QuestionError(
+                f"--activation {name}: its options have no defaults; give them in a --config"
+            )
+        if ACTIVATIONS[name].learned:
+            raise _not_told(f"--activation {name}", f"what {name} learns")
     if config is None:
         return calls(names or DEFAULT_ACTIVATIONS, np.dtype(dtype or "float64"))
     asked: list[str] | str | None = list(names) if len(names) > 1 else names[0] if names else None
     overlay = {"network.activation": asked, "network.dtype": dtype}
-    return _calls(build(configs.read(config, overlay)), str(config))  # type: ignore[arg-type]
+    name = str(config) if isinstance(config, Path) else "config"
+    return _calls(build(configs.read(config, overlay)), name)  # type: ignore[arg-type]
+
+
+def _not_told(where: str, what: str) -> QuestionError:
+    """For what a subject could only do if it were told more."""
+    return QuestionError(f"{where}: step(W, b, x, y, lr, activation) is not told {what}")
 
 
 def _calls(case: Case, name: str) -> list[Call]:
-    """The first steps of a config's case, each from where the deck's engine stands."""
+    """The first steps of a config's case, each from where the deck's engine stands.
+
+    Raises QuestionError for a case that asks for more than slide 6's update of W and b.
+    """
+    architecture = case.architecture
+    for f in architecture.activations:
+        if f.learned:
+            raise _not_told(name, f"what {f.name} learns")
+    if not architecture.optimizer.plain:
+        raise _not_told(name, f"the options and the state of {architecture.optimizer.name}")
+    if architecture.clipping:
+        raise _not_told(name, "how gradients are clipped")
     network = Network(case.architecture, case.parameters)
     found: list[Call] = []
     for step, (x, y) in zip(range(min(case.steps, MOST_STEPS)), case.batches(), strict=False):
@@ -42,5 +68,6 @@ def _calls(case: Case, name: str) -> list[Call]:
         found.append(
             Call(name, step, case.architecture, case.lr, Trace({**before, "x": x.copy(), "y": y.copy()}))
         )
-        network.step(x, y, case.lr)
+        with np.errstate(all="ignore"):
+            network.step(x, y, case.lr)
     return found

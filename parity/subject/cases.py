@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from parity.errors import QuestionError
 from reference.architecture import Architecture, architecture
 from reference.arrays import Array
 from reference.network import Network
@@ -20,6 +21,9 @@ from reference.trace import Trace
 
 KINK_DISTANCE = 0.03
 """How far every z keeps from 0, where the slope of ReLU and its kin jumps."""
+
+REACH = 4.0
+"""The largest |z|, beyond which many an f is flat; more where nothing else is found, as for a logarithm."""
 
 
 @dataclass(frozen=True)
@@ -71,15 +75,16 @@ def _calls(plan: Plan, activations: Sequence[str], dtype: npt.DTypeLike, number:
     samples = "1 sample" if plan.batch == 1 else f"{plan.batch} samples"
     name = f"{'-'.join(map(str, plan.layers))}, {'-'.join(names)}, {samples}"
     for attempt in range(10_000):
-        drawn = _draw(plan, shape, np.random.default_rng([number, attempt]))
+        reach = REACH if attempt < 2_000 else 4 * REACH
+        drawn = _draw(plan, shape, np.random.default_rng([number, attempt]), reach)
         if drawn is not None:
             for step, given in enumerate(drawn):
                 yield Call(name, step, shape, plan.lr, given)
             return
-    raise RuntimeError(f"no lively network of {name} was found")
+    raise QuestionError(f"{name}: no network was found in which every unit and every sample counts")
 
 
-def _draw(plan: Plan, shape: Architecture, random: np.random.Generator) -> list[Trace] | None:
+def _draw(plan: Plan, shape: Architecture, random: np.random.Generator, reach: float) -> list[Trace] | None:
     """The inputs of every step, or None if the network has a dead unit or a z near a kink."""
     dtype = np.dtype(shape.dtype)
 
@@ -98,18 +103,18 @@ def _draw(plan: Plan, shape: Architecture, random: np.random.Generator) -> list[
         y = np.abs(draw((plan.layers[-1], plan.batch), 0.1, 0.9))
         before = {name: parameter.copy() for name, parameter in network.parameters.items()}
         trace = network.step(x, y, plan.lr)
-        if not _lively(trace, shape):
+        if not _lively(trace, shape, reach):
             return None
         inputs.append(Trace({**before, "x": x, "y": y}))
     return inputs
 
 
-def _lively(trace: Trace, shape: Architecture) -> bool:
-    """Whether every unit and every sample has a δ, and no z is near a kink or where f is flat."""
+def _lively(trace: Trace, shape: Architecture, reach: float) -> bool:
+    """Whether every unit and every sample has a δ, and no z is near a kink or out of reach."""
     for layer in range(1, shape.depth + 1):
         z, delta = trace[f"z{layer}"], np.abs(trace[f"delta{layer}"])
         alive = delta > 1e-4
-        if np.abs(z).min() < KINK_DISTANCE or np.abs(z).max() > 4:
+        if np.abs(z).min() < KINK_DISTANCE or np.abs(z).max() > reach:
             return False
         if not (alive.any(axis=0).all() and alive.any(axis=1).all()):
             return False

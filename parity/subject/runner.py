@@ -105,6 +105,14 @@ def named(answer: object, depth: int) -> Tensors:
     return tensors
 
 
+def layout_of(module: object) -> str:
+    """The layout a module says it works in. Raises UnusableError for one that there is not."""
+    layout = getattr(module, "LAYOUT", "columns")
+    if layout not in ("rows", "columns"):
+        raise UnusableError(f'LAYOUT is {layout!r}; known: "columns", "rows"')
+    return str(layout)
+
+
 def load_subject(request: Mapping[str, str]) -> tuple[Callable[..., object], str]:
     """The function, and the layout its module works in."""
     sys.path.insert(0, request["folder"])
@@ -117,19 +125,15 @@ def load_subject(request: Mapping[str, str]) -> tuple[Callable[..., object], str
         spec.loader.exec_module(module)
     else:
         module = importlib.import_module(request["module"])
-    layout = getattr(module, "LAYOUT", "columns")
-    if layout not in ("rows", "columns"):
-        raise UnusableError(f'LAYOUT is {layout!r}; known: "columns", "rows"')
+    layout = layout_of(module)
     function = getattr(module, request["function"], None)
     if not callable(function):
         raise UnusableError(f"there is no function {request['function']!r} in it")
     return function, layout
 
 
-def call(function: Callable[..., object], layout: str, path: str) -> Tensors:
-    """One call, with fresh arrays. The answer's tensors."""
-    tensors, facts = read(path)
-    activation = facts["activation"].split(",")
+def call(function: Callable[..., object], layout: str, tensors: Tensors, activation: list[str]) -> Tensors:
+    """One call; `tensors` (x, y, lr, W1, b1, …) are fresh, the subject may keep them. The answer."""
     lr = float(tensors["lr"])
     if layout == "rows":
         for name in tensors:
@@ -166,10 +170,9 @@ def main(folder: str, request: Mapping[str, str]) -> None:
     report(f"{folder}/layout.json", {"layout": layout})
     for number in range(int(request["calls"])):
         try:
-            write(
-                f"{folder}/answer{number}.safetensors",
-                call(function, layout, f"{folder}/call{number}.safetensors"),
-            )
+            tensors, facts = read(f"{folder}/call{number}.safetensors")
+            shown = call(function, layout, tensors, facts["activation"].split(","))
+            write(f"{folder}/answer{number}.safetensors", shown)
         except BaseException as error:
             report(f"{folder}/answer{number}.json", reason(error, file))
 

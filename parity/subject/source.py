@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import shlex
 import shutil
@@ -80,6 +81,16 @@ class PythonSubject:
                         broken or said or ending.failure or "it ended without an answer"
                     )
             return answers
+
+    @property
+    def line(self) -> int:
+        """Where in its file the function stands; 0 where that is not to be seen."""
+        try:
+            tree = ast.parse(self.file.read_text(encoding="utf-8")) if self.file else None
+        except (OSError, SyntaxError, ValueError):
+            return 0
+        body = tree.body if tree else []
+        return next((d.lineno for d in body if getattr(d, "name", None) == self.function), 0)
 
     def _sentence(self, path: Path) -> str | None:
         """What the runner says went wrong, with the line."""

@@ -33,6 +33,14 @@ def test_bench(tmp_path, capsys, dtype):
         assert 0 < row["min"] <= row["median"] <= row["max"]
     assert content["environment"]["blas_kernel_chosen_by"]
     assert "| tiny | engine/torch |" in page.read_text()
+    parts = content["profile"]  # a page has the profile, so it was measured
+    assert {part["size"] for part in parts} == {"tiny"}
+    assert 0.5 < sum(part["share"] for part in parts) < 1.5
+    checks = [part for part in parts if part["what"].startswith("checks")]
+    assert bool(checks) == (dtype == "float32")  # the plain path is not taken apart
+    assert "PyTorch's step, recorded" in page.read_text()
+    peak = content["peak_memory_mib"]["tiny"]
+    assert 0 < peak["engine"] < 4 * peak["torch"]
 
 
 @pytest.mark.parametrize(

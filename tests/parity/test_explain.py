@@ -1,6 +1,9 @@
-"""`parity explain`: the parts make up the whole, for every number of every trace."""
+"""`parity explain`: every number of every trace, with its formula, its numbers, and every side's answer."""
 
 from __future__ import annotations
+
+import math
+import re
 
 import numpy as np
 import pytest
@@ -10,40 +13,59 @@ from parity.arithmetic import arithmetic
 from parity.errors import QuestionError
 from parity.evidence import Observation, Scenario
 from parity.explain import explain, parse, recorded, walked
-from reference.trace import Trace
+from reference.trace import Trace, shapes
 from tests.cases import random_case
 from tests.parity.test_check_hostile import parity
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_every_number_is_inside_its_own_bound(seed):
-    found = walked(random_case(seed), step=1)
-    for name in found.trace:
-        if name in ("x", "y") or (name[0] in "Wb" and not name.endswith("_next")):
-            continue
+def test_every_tensor_of_the_interface_is_explained_and_inside_its_bound(seed):
+    found = walked(random_case(seed), step=1, with_torch=True)
+    given = ("x", "y", *found.architecture.parameter_shapes())
+    for name in shapes(found.architecture, found.traces["torch"]["x"].shape[1]):
         told = explain(found, parse(name))
-        assert abs(told.observed - told.expected) <= told.bound
-        assert told.work
-        assert told.formula.startswith(told.where.split("[")[0])
+        assert told.holds
+        assert [answer.side for answer in told.answers] == ["reference", "torch"]
+        if name in given:
+            assert told.row is None
+            continue
+        assert told.work.text
+        assert told.work.latex
+        assert {g.name for g in told.work.given} == set(told.row.equation.inputs)
+        for answer in told.answers:
+            assert abs(answer.observed - answer.exact) <= answer.bound
 
 
-def test_the_work_is_the_number():
-    """What is written out, evaluated as it stands, is the number to the digits shown."""
-    found = walked(random_case(3, layers=(2, 3, 2), activation="identity"), step=0)
-    for name in ("dW1", "dW2", "s1"):
-        told = explain(found, parse(f"{name}[1,0]"))
-        terms = [eval(term.replace("·", "*")) for term in told.work.split(" + ")]
-        # Six digits a factor: each is off by 5e-6 of itself at most, a product by a little over 1e-5.
-        room = 1.001e-5 * sum(abs(term) for term in terms)
-        assert abs(sum(terms) - told.expected) <= room
+def evaluated(text: str) -> float:
+    """A line of work as a number: what is written out, as it stands."""
+    signs = {"·": "*", "−": "-", "²": "**2", "^": "**"}
+    for sign, python in signs.items():
+        text = text.replace(sign, python)
+    text = re.sub(r"tanh (\(?[-.\de]+\)?)", r"tanh(\1)", text)
+    text = re.sub(r"(?<=[\d)]) (?=\()", "*", text)  # a number before a bracket is multiplied by it
+    return float(eval(text, {"e": math.e, "tanh": math.tanh}))
+
+
+@pytest.mark.parametrize("activation", ["identity", "tanh", "sigmoid"])
+def test_the_work_is_the_number(activation):
+    """What is written out, evaluated as it stands, is the exact number to about the digits shown."""
+    found = walked(random_case(3, layers=(2, 3, 2), activation=activation, dtype="float64"), step=0)
+    for name in shapes(found.architecture, found.traces["reference"]["x"].shape[1]):
+        told = explain(found, parse(name))
+        if told.work is None or "…" in told.work.text:
+            continue
+        numbers = [abs(number) for given in told.work.given for number in given.numbers]
+        # Six digits a factor: each is off by 5e-6 of itself at most; sums of a few products of a few.
+        room = 2e-5 * max(1, *numbers) ** 2
+        assert abs(evaluated(told.work.text) - told.answers[0].exact) <= room, (name, told.work.text)
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_combined_as_they_are_the_parts_give_the_formula(seed):
     found = walked(random_case(seed, dtype="float64"), step=0)
-    shape = found.architecture
-    given = Trace({n: found.trace[n] for n in ("x", "y", *shape.parameter_shapes())})
-    rest = Trace({n: t for n, t in found.trace.items() if n not in given})
+    shape, trace = found.architecture, found.traces["reference"]
+    given = Trace({n: trace[n] for n in ("x", "y", *shape.parameter_shapes())})
+    rest = Trace({n: t for n, t in trace.items() if n not in given})
     observation = Observation(shape, found.lr, given, rest)
     scenario = Scenario(observation, arithmetic("float64"))
     with scenario.judge.precision():
@@ -53,25 +75,46 @@ def test_combined_as_they_are_the_parts_give_the_formula(seed):
             assert np.array_equal(whole.value, parts.value)
 
 
+def test_what_a_side_hides_is_worked_out_from_what_it_shows():
+    found = walked(random_case(2, layers=(2, 3, 2), dtype="float64"), step=0)
+    whole = explain(found, parse("dW1[0,1]"))
+    trace = found.traces["reference"]
+    for name in [n for n in trace if n.startswith(("z", "a", "s", "delta", "loss"))]:
+        del trace[name]
+    partly = explain(found, parse("dW1[0,1]"))
+    assert partly.holds
+    assert partly.work.text == whole.work.text
+    assert partly.answers[0].bound > whole.answers[0].bound
+    with pytest.raises(QuestionError, match="delta1"):
+        explain(found, parse("delta1[0,0]"))
+
+
+def test_a_number_outside_its_bound_is_said():
+    found = walked(random_case(1, layers=(2, 3, 2)), step=0)
+    found.traces["reference"]["delta1"] = found.traces["reference"]["delta1"] * np.float32(1.5)
+    assert not explain(found, parse("delta1")).holds
+
+
 def test_the_same_from_a_trace_file(tmp_path):
     arguments = ("--data", "xor", "--steps", "3", "--layers", "2-3-1", "--trace", "run.safetensors")
     assert parity("run", *arguments, folder=tmp_path).returncode == 0
     path = tmp_path / "run.safetensors"
     from_file = explain(recorded(path, 2, "torch"), parse("delta1[1,0]"))
-    assert abs(from_file.observed - from_file.expected) <= from_file.bound
+    assert [answer.side for answer in from_file.answers] == ["torch"]
+    assert from_file.holds
     said = parity(
         "explain", "delta1[1,0]", "--step", "2", "--data", "xor", "--layers", "2-3-1", folder=tmp_path
     )
     again = parity("explain", "delta1[1,0]", "--step", "2", "--trace", str(path), folder=tmp_path)
     assert said.returncode == again.returncode == 0
     assert said.stdout == again.stdout
+    for word in ("slide 5", "δ⁽¹⁾ = (W⁽²⁾)ᵀ δ⁽²⁾ ⊙ f′(z⁽¹⁾)", "PyTorch", "exactly", "rounding allows"):
+        assert word in said.stdout
     with pytest.raises(QuestionError, match="not step 9"):
         recorded(path, 9, "torch")
 
 
-@pytest.mark.parametrize(
-    "question", ["delta9[0,0]", "delta1[99,0]", "W1[0,0]", "loss[0,0]", "δ", "dW1[0]", ""]
-)
+@pytest.mark.parametrize("question", ["delta9[0,0]", "delta1[99,0]", "loss[0,0]", "δ", "dW1[0]", ""])
 def test_a_wrong_question_is_one_line(question, tmp_path):
     done = parity("explain", question, "--data", "xor", folder=tmp_path)
     assert done.returncode == 2, done.stdout

@@ -24,7 +24,7 @@ from parity.diagnosis.mistake import (
     tensor,
 )
 from parity.evidence import Situation
-from reference.activations import ACTIVATIONS, Activation
+from reference.activations import CLASSIC, Activation
 
 Guess = Callable[[Bounded], Bounded]
 
@@ -109,6 +109,8 @@ def _earlier_slope(situation: Situation) -> Operands:
 
 
 def _twice(situation: Situation) -> Operands:
+    if layer_function(situation.scenario, situation.layer).jacobian:
+        raise DoesNotApplyError  # it has no f′
     f_prime = kept(situation, "slope")
     return {"slope": Operand(f"{f_prime.text}²", f_prime.value * f_prime.value)}
 
@@ -122,7 +124,7 @@ def slopes(kind: str) -> Iterator[Mistake]:
     )
     yield Mistake("uses-z-for-a", kind, part, _z_for_a, facts=instead("z(l)", "a(l)"))
     yield Mistake("stale-value", kind, part, _earlier_slope, "stale", {"meant": "f′(z(l))"})
-    for g in ACTIVATIONS.values():
+    for g in CLASSIC:
         if g.name != "identity":  # whose f′ is 1: that is to leave it out
             facts = instead(f"{g.name}′(z)", "f′(z)")
             yield Mistake("wrong-derivative", kind, part, _of_other(g), facts=facts)

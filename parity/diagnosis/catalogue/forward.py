@@ -21,7 +21,7 @@ from parity.diagnosis.mistake import (
     turn,
 )
 from parity.evidence import Situation
-from reference.activations import ACTIVATIONS, Activation
+from reference.activations import CLASSIC, Activation
 
 
 def last_term(situation: Situation) -> Operands:
@@ -103,7 +103,7 @@ def _twice(situation: Situation) -> Operands:
 def activation() -> Iterator[Mistake]:
     """A = f(z)."""
     kind = "activation"
-    for f in ACTIVATIONS.values():
+    for f in CLASSIC:
         if f.name != "identity":  # that is to use z for a
             facts = instead(f"{f.name}(z)", "f(z)")
             yield Mistake("wrong-activation", kind, "f", _function(f), facts=facts)

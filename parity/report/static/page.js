@@ -59,7 +59,7 @@
       const stage = button.dataset.stage;
       for (const other of buttons) other.setAttribute("aria-pressed", String(other === button));
       for (const part of all(".stage")) part.classList.toggle("off", stage !== "" && part.dataset.stage !== stage);
-      const made = new Set(all(`.step.current .stage[data-stage="${stage}"] .row`).map((row) => row.dataset.tensor));
+      const made = new Set(all(`.step.current .stage[data-stage="${stage}"] [data-tensor]`).map((row) => row.dataset.tensor));
       for (const shape of all("svg.graph [data-tensor]")) {
         shape.classList.toggle("dim", stage !== "" && !made.has(shape.dataset.tensor));
       }

@@ -1,0 +1,154 @@
+"""Where the time goes: a certified lockstep step, taken apart in the process that measures it.
+
+Timers stand around the parts of a step; each part's time is its own, without that of parts within
+it, and the median over the quicker half of the steps is shown. Matrix products are timed within
+whatever takes them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from statistics import median
+from unittest.mock import patch
+
+import numpy as np
+
+from parity.bench import SIZES, Row, bench_case, contestant
+from parity.cheap.local import Local
+from parity.cheap.parameters import Parameters
+from parity.cheap.recorded import Recorded
+from parity.cheap.together import Together
+from parity.links import Links
+from parity.lockstep import Reference
+from parity.twin import Twin
+
+SECONDS = 1.5
+"""About how long a step is watched."""
+
+CALL = 4
+"""So many numbers are nothing: the time of a numpy call on them is the time of any call."""
+
+PARTS: dict[tuple[type, str], str] = {
+    (Twin, "step"): "PyTorch's step, recorded",
+    (Reference, "step"): "the engine's step",
+    (Links, "broken"): "links",
+    (Links, "advance"): "links",
+    (Recorded, "gather"): "checks: taking both traces in",
+    (Local, "evaluate"): "checks: first gate, z a s δ",
+    (Local, "shares"): "checks: held against the bounds, z a s δ",
+    (Together, "evaluate"): "checks: second gate, z a s δ",
+    (Parameters, "evaluate"): "checks: both gates, gradients and updates",
+}
+REST = "everything else"
+PRODUCTS = ", matrix products"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a step, of which `share` it takes."""
+
+    size: str
+    what: str
+    microseconds: float
+    share: float
+
+    def to_json(self) -> dict[str, str | float]:
+        """The part as `parity-bench/1` has it."""
+        numbers = {"microseconds": self.microseconds, "share": self.share}
+        return {"size": self.size, "what": self.what, **numbers}
+
+
+class _Clock:
+    """Time by part, each without what lies within it."""
+
+    def __init__(self) -> None:
+        self.spent: dict[str, float] = {}
+        self._open: list[tuple[str, float]] = []  # what is being timed, and what its inner parts took
+
+    def timed(self, what: str | None, function: Callable[..., object]) -> Callable[..., object]:
+        """The function, timed as `what`, or as the matrix products of whatever calls it."""
+
+        def call(*args: object, **options: object) -> object:
+            part = what or (self._open[-1][0] + PRODUCTS if self._open else REST)
+            self._open.append((part, 0.0))
+            start = time.perf_counter()
+            try:
+                return function(*args, **options)
+            finally:
+                took = time.perf_counter() - start
+                inner = self._open.pop()[1]
+                self.spent[part] = self.spent.get(part, 0.0) + took - inner
+                if self._open:
+                    outer, before = self._open[-1]
+                    self._open[-1] = (outer, before + took)
+
+        return call
+
+    def lap(self) -> dict[str, float]:
+        """What was spent since the last lap."""
+        spent, self.spent = self.spent, {}
+        return spent
+
+
+@contextmanager
+def _watched() -> Iterator[_Clock]:
+    clock = _Clock()
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(np, "matmul", clock.timed(None, np.matmul)))
+        for (owner, name), what in PARTS.items():
+            stack.enter_context(patch.object(owner, name, clock.timed(what, getattr(owner, name))))
+        yield clock
+
+
+def profile(size: str, dtype: str, activation: str) -> list[Part]:
+    """The parts of a certified step, largest first, and the least that a numpy call takes."""
+    case = bench_case(SIZES[size], dtype, activation)
+    with np.errstate(all="ignore"), _watched() as clock:
+        step = contestant("certified", case)
+        for _ in range(3):
+            step()
+        laps: list[tuple[float, dict[str, float]]] = []
+        clock.lap()
+        end = time.perf_counter() + SECONDS
+        while time.perf_counter() < end or len(laps) < 3:
+            start = time.perf_counter()
+            step()
+            laps.append((time.perf_counter() - start, clock.lap()))
+    laps = sorted(laps, key=lambda lap: lap[0])[: (len(laps) + 1) // 2]
+    whole = median(total for total, _ in laps)
+    names = sorted({name for _, lap in laps for name in lap})
+    spent = {name: median(lap.get(name, 0.0) for _, lap in laps) for name in names}
+    spent[REST] = spent.get(REST, 0.0) + max(0.0, whole - sum(spent.values()))
+    parts = [Part(size, what, took * 1e6, took / whole) for what, took in spent.items()]
+    return sorted(parts, key=lambda part: -part.microseconds)
+
+
+def call_microseconds() -> float:
+    """What a numpy call takes on next to no numbers."""
+    few, out = np.zeros(CALL, np.float32), np.zeros(CALL, np.float32)
+    times = []
+    for _ in range(200):
+        start = time.perf_counter()
+        for _ in range(100):
+            np.negative(few, out=out)
+        times.append((time.perf_counter() - start) / 100)
+    return median(times) * 1e6
+
+
+def reasons(rows: Sequence[Row], parts: Sequence[Part]) -> list[str]:
+    """For each ratio above what it is to reach: what the time went to."""
+    found = []
+    for row in rows:
+        if row.reach is None or row.median <= row.reach:
+            continue
+        here = [part for part in parts if part.size == row.size]
+        if row.what == "engine/torch":
+            here = [part for part in here if part.what.startswith("the engine")]
+        elif row.what == "lockstep/plain":
+            here = [part for part in here if not part.what.startswith("checks")]
+        told = ", ".join(f"{part.what} {part.microseconds:.0f} µs" for part in here[:5])
+        found.append(f"{row.size} {row.what}: {row.median:.2f} instead of {row.reach:g}; {told}")
+    return found

@@ -1,0 +1,17 @@
+"""A number worked out by hand: one mechanism for the terminal (`parity explain`) and for the page."""
+
+from parity.byhand.notation import f_latex, layer_latex, name_latex, slide_latex, written_at
+from parity.byhand.plain import plain
+from parity.byhand.work import Given, Work, work
+
+__all__ = [
+    "Given",
+    "Work",
+    "f_latex",
+    "layer_latex",
+    "name_latex",
+    "plain",
+    "slide_latex",
+    "work",
+    "written_at",
+]

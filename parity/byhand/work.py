@@ -1,0 +1,269 @@
+"""One number worked out by hand: its formula, the numbers that go into it, and the formula with them in it.
+
+The formula is an `Equation`'s own LaTeX. Sums of products (z, s, dW, db) are written out term by term;
+everything else gets numbers for the symbols in its LaTeX, so a new activation, loss or update rule
+needs nothing here. Where a formula mixes numbers in a way that cannot be written out so (a softmax), the
+formula and the numbers that go into it are still shown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from parity.byhand.notation import f_latex, layer_latex, right_side
+from parity.byhand.plain import plain
+from parity.byhand.substitution import Sheet
+from reference.architecture import Architecture
+from reference.arrays import Array
+from reference.equations import Constants, Equation
+from reference.losses import Loss
+from reference.trace import split
+
+Index = tuple[int, ...]
+MAX_GIVEN = 6
+"""Numbers of a row or column that are listed."""
+OPTIONS = {
+    "negative_slope": r"\beta", "alpha": r"\alpha", "lambd": r"\lambda", "beta": r"\beta",
+    "threshold": r"\theta", "value": "v", "min_val": "m", "max_val": "M", "delta": r"\delta",
+    "margin": "m", "momentum": r"\mu", "dampening": r"\tau", "weight_decay": r"\lambda",
+    "beta1": r"\beta_1", "beta2": r"\beta_2", "eps": r"\epsilon", "rho": r"\rho",
+    "lr_decay": r"\lambda_\eta", "t0": "t_0", "d": "d",
+}  # fmt: skip
+"""The letter that stands in a formula for an option with one of PyTorch's names."""
+_SUM = re.compile(
+    r"(-?)(\\frac\{1\}\{n\}\s*)?\\sum(?:_\{[^}]*\}|_[a-z])?(?:\^\{[^}]*\}|\^[a-zA-Z])?\s*(.*)"
+)
+
+
+@dataclass(frozen=True)
+class Given:
+    """An input: its name, where in it (None: a whole row or column), some of its numbers, how many more."""
+
+    name: str
+    index: tuple[int | None, ...]
+    numbers: tuple[float, ...]
+    more: int = 0
+
+
+@dataclass(frozen=True)
+class Work:
+    """The formula and what f is in it, as LaTeX; the right-hand side with numbers, as LaTeX and as text.
+
+    `latex` and `text` are empty where no numbers could be put in; `given` always says what went in.
+    """
+
+    formula: str
+    f: str | None
+    latex: str
+    text: str
+    given: tuple[Given, ...]
+
+    @property
+    def formula_text(self) -> str:
+        return plain(self.formula)
+
+
+def work(
+    equation: Equation, values: Mapping[str, Array], index: Index, constants: Constants, of: Architecture
+) -> Work:
+    """The work of one element. Raises KeyError for an input that `values` does not have."""
+    inputs = [np.asarray(values[name]) for name in equation.inputs]
+    sheet = Sheet()
+    numbers = _numbers(sheet, equation, inputs, index, constants, of) or ""
+    return Work(
+        layer_latex(equation, of),
+        f_latex(equation, of),
+        sheet.latex(numbers),
+        sheet.text(numbers),
+        _given(equation, inputs, index),
+    )
+
+
+def _numbers(
+    sheet: Sheet,
+    equation: Equation,
+    inputs: list[Array],
+    index: Index,
+    constants: Constants,
+    of: Architecture,
+) -> str | None:
+    """The right-hand side with numbers in it; None where it cannot be written out."""
+    name, quantity, i, j = equation.formula.name, equation.quantity, *_two(index)
+    if quantity == "z":
+        W, a, b = inputs
+        return f"{_products(sheet, W[i], a[:, j])} + {sheet.put(b[i, 0])}"
+    if name == "hidden_delta" and quantity == "s":
+        W, delta = inputs
+        return _products(sheet, W[:, i], delta[:, j])
+    if name == "weight_gradient":
+        delta, a = inputs
+        return _products(sheet, delta[i], a[j])
+    if name == "bias_gradient":
+        return sheet.total([sheet.put(number) for number in inputs[0][i]])
+    f = of.activations[equation.layer - 1]
+    if quantity == "a":
+        return _elementwise(sheet, f.latex, _letters(equation, inputs, index) | _options(f))
+    if quantity == "delta":
+        letters = _letters(equation, inputs, index) | _options(f)
+        if f.jacobian is not None:
+            return None
+        slope = _elementwise(sheet, f.latex_derivative, letters)
+        return rf"{sheet.put(letters['s'])} \cdot \left({slope}\right)" if slope else None
+    if name == "loss":
+        return None if of.loss.counts else _loss(sheet, of.loss, inputs, constants)
+    if name == "loss_gradient":
+        if of.loss.counts or inputs[0].shape != inputs[1].shape:
+            return None
+        known = _pair(_at(inputs[0], index), _at(inputs[1], index)) | {"n": constants["n"]}
+        return _elementwise(sheet, of.loss.latex_gradient, known | _options(of.loss))
+    if name in ("weight_update", "bias_update") and equation.constants == ("lr",) and len(inputs) == 2:
+        p, g = (sheet.put(_at(array, index)) for array in inputs)
+        return rf"{p} - {sheet.put(constants['lr'])} \cdot {g}"
+    known = _unbiased(_letters(equation, inputs, index) | _constants(constants))
+    return _elementwise(sheet, right_side(layer_latex(equation, of)), known)
+
+
+def _products(sheet: Sheet, left: Array, right: Array) -> str:
+    """Σ left · right."""
+    pairs = zip(left, right, strict=True)
+    return sheet.total([rf"{sheet.put(p)} \cdot {sheet.put(q)}" for p, q in pairs])
+
+
+def _elementwise(sheet: Sheet, latex: str, letters: Mapping[str, float]) -> str | None:
+    """Numbers for letters; None for a formula over several elements."""
+    latex, letter, meaning = latex.partition(r", \;")  # what a letter stands for keeps its letters
+    written = sheet.substituted(latex, letters)
+    written += letter + meaning
+    return None if re.search(r"_\{?[ijk]\b|\\sum|\\prod|\\overline|RMS", written) else written
+
+
+def _pair(p: float, t: float) -> dict[str, float]:
+    """ŷ, y and r = ŷ − y, as losses call them."""
+    pair = {r"\hat{y}": p, "y": t, "r": p - t}
+    return pair | {f"{letter}_i": number for letter, number in pair.items()}
+
+
+def _loss(sheet: Sheet, of: Loss, inputs: list[Array], constants: Constants) -> str | None:
+    """A sum over all outputs and samples, sample after sample; None for a loss that is none."""
+    latex, letter, meaning = of.latex.partition(r", \;")
+    found = _SUM.fullmatch(latex)
+    y_hat, y = inputs
+    if found is None or y_hat.shape != y.shape or "\\sum" in found[3]:
+        return None
+    pairs = zip(map(float, y_hat.T.ravel()), map(float, y.T.ravel()), strict=True)
+    own = _options(of)
+    terms = [sheet.substituted(found[3], _pair(p, t) | own) for p, t in pairs]
+    # A term of several terms is held together where sums are added up.
+    several = re.search(r"[+-]", re.sub(r"\([^()]*\)|\{[^{}]*\}", "", found[3]))
+    total = sheet.total([rf"\left({term}\right)" for term in terms] if several else terms)
+    divided = found[2] is not None and constants["n"] != 1
+    if not divided and not found[1]:
+        return total + letter + meaning
+    front = rf"\frac{{1}}{{{constants['n']:g}}} " if divided else ""
+    return rf"{found[1]}{front}\left({total}\right)" + letter + meaning
+
+
+def _letters(equation: Equation, inputs: list[Array], index: Index) -> dict[str, float]:
+    """By the letter that a formula has for it, the number of each input; a state after a step wins."""
+    letters: dict[str, float] = {}
+    for name, array in sorted(
+        zip(equation.inputs, inputs, strict=True), key=lambda pair: pair[0][-5:] == "_next"
+    ):
+        if not _fits(array, index):
+            continue
+        quantity = split(name)[0].removesuffix("_next")
+        state, _, parameter = quantity.rpartition("_")
+        letter = state or {"W": "p", "b": "p", "dW": "g", "db": "g", "delta": r"\delta"}.get(
+            quantity, parameter
+        )
+        if quantity == "alpha":
+            letters["p"] = _at(array, index)
+            letter = r"\alpha"
+        letters["n_" if state == "n" else letter] = _at(array, index)  # n is slide 3's, too
+    return letters
+
+
+def _options(thing: object) -> dict[str, float]:
+    """An activation's or a loss's own constants, by the letters that stand for them."""
+    options: Mapping[str, object] = getattr(thing, "options", {})
+    return {
+        OPTIONS[name]: float(value)
+        for name, value in options.items()
+        if name in OPTIONS and isinstance(value, int | float) and not isinstance(value, bool)
+    }
+
+
+def _constants(constants: Constants) -> dict[str, float]:
+    """η, t and an optimizer's own."""
+    known: dict[str, float] = {}
+    special = {"lr": r"\eta"} | ({"weight_decay": "w"} if "lambd" in constants else {})
+    for name, number in constants.items():
+        letter = special.get(name, OPTIONS.get(name.rpartition(".")[2], name))
+        known[letter] = float(number)
+    return known
+
+
+def _unbiased(known: dict[str, float]) -> dict[str, float]:
+    """m̂ = m/(1 − β₁ᵗ) and v̂ = v/(1 − β₂ᵗ), where running averages begin at zero; u is a state called n."""
+    found = dict(known)
+    for hat, letters, beta in ((r"\hat{m}", "m", r"\beta_1"), (r"\hat{v}", "Vv", r"\beta_2")):
+        average = next((known[letter] for letter in letters if letter in known), None)
+        if average is not None and beta in known and 0 < known[beta] < 1:
+            found[hat] = average / (1 - known[beta] ** known["t"])
+    return found | ({"u": known["n_"]} if "n_" in known else {})
+
+
+def _given(equation: Equation, inputs: list[Array], index: Index) -> tuple[Given, ...]:
+    """What goes in: a number of each input, or the row or column of it that the formula takes."""
+    i, j = _two(index)
+    places: dict[str, tuple[tuple[int | None, ...], ...]] = {
+        "z": ((i, None), (None, j), (i, 0)),
+        "s": ((None, i), (None, j)),
+        "dW": ((i, None), (j, None)),
+        "db": ((i, None),),
+    }
+    sums = equation.formula.name != "loss_gradient" and len(places.get(equation.quantity, ())) == len(
+        inputs
+    )
+    taken = places[equation.quantity] if sums else tuple(_place(array, index) for array in inputs)
+    return tuple(
+        _listed(name, array, place)
+        for name, array, place in zip(equation.inputs, inputs, taken, strict=True)
+    )
+
+
+def _place(array: Array, index: Index) -> tuple[int | None, ...]:
+    """Where an input is looked at: at the same place, or all of it."""
+    if _fits(array, index):
+        return tuple(min(i, size - 1) for i, size in zip(index, array.shape, strict=True))
+    return (None,) * array.ndim
+
+
+def _listed(name: str, array: Array, place: tuple[int | None, ...]) -> Given:
+    numbers = np.ravel(array[tuple(slice(None) if i is None else i for i in place)].T)
+    return Given(
+        name,
+        place,
+        tuple(float(number) for number in numbers[:MAX_GIVEN]),
+        max(0, numbers.size - MAX_GIVEN),
+    )
+
+
+def _fits(array: Array, index: Index) -> bool:
+    """Whether an input has a number for the place, its own or one for the whole row or column."""
+    return array.ndim == len(index) and all(
+        i < size or size == 1 for i, size in zip(index, array.shape, strict=True)
+    )
+
+
+def _at(array: Array, index: Index) -> float:
+    return float(array[tuple(min(i, size - 1) for i, size in zip(index, array.shape, strict=True))])
+
+
+def _two(index: Index) -> tuple[int, int]:
+    """Row and column; a scalar's are 0."""
+    return (index[0], index[1]) if len(index) == 2 else (0, 0)

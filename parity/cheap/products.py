@@ -1,0 +1,186 @@
+"""The products that gradients are: panels of them are taken at a time, and blocks of these judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from parity.cheap.layout import BLOCK, Floats, Indices
+from parity.cheap.local import turned
+from parity.cheap.recorded import Recorded
+
+PART, AT_LEAST = 8, 16
+"""Of a large network's batch, magnitudes of one sample in PART are added up, and of no fewer."""
+
+PANEL = 1 << 16
+"""Products are taken for about so many weights of a large network at a time."""
+
+COPIED = ""
+"""The source of what is copied: all parameters of a small network, the biases of a large one."""
+
+
+Pair: TypeAlias = Floats | tuple[Floats, Floats]
+"""Numbers of ours and of theirs, in one array or in two."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Neighbouring parameters, their gradients and what they become: (ours, theirs) of each, flat."""
+
+    w: Pair
+    g: Pair
+    n: Pair
+
+
+@dataclass
+class Product:
+    """Some rows' gradients, of numbers and of magnitudes: δ and, for weights, a; and where they go."""
+
+    tensor: int
+    rows: slice
+    some: slice  # samples whose magnitudes are added up: a part of them bounds the sum from below
+    delta: Floats
+    delta_size: Floats
+    a: Floats | None
+    a_size: Floats | None
+    truth: Floats
+    size: Floats
+
+    def take(self, fewer: float, *, whole: bool) -> None:
+        """Both sides' truths δ aᵀ, or row sums, and magnitudes; those of row sums times `fewer`."""
+        if self.a is None or self.a_size is None:
+            np.add.reduce(self.delta, axis=2, keepdims=True, out=self.truth)
+            np.add.reduce(self.delta_size, axis=2, keepdims=True, out=self.size)
+            self.size *= fewer
+            return
+        np.matmul(self.delta, self.a, out=self.truth)
+        some = slice(None) if whole else self.some
+        np.matmul(self.delta_size[..., some], self.a_size[:, some], out=self.size)
+
+    def lend(self, apart: Floats, x: Floats, *, whole: bool) -> None:
+        """Of a first layer ours; and in place of theirs' magnitudes what theirs are more than ours, scaled.
+
+        `apart` is δ_theirs − δ_ours, scaled, and x what both were given, in float32.
+        """
+        some = slice(None) if whole else self.some
+        if self.a is None or self.a_size is None:
+            raise ValueError("only weights have what they lend")
+        np.matmul(self.delta[0], self.a[0], out=self.truth[0])
+        np.matmul(self.delta_size[0][:, some], self.a_size[0][some], out=self.size[0])
+        np.matmul(apart[:, self.rows].T, x, out=self.size[1])
+
+
+@dataclass(frozen=True)
+class Block:
+    """Neighbouring numbers of a source and, `within` its panel, their products.
+
+    `starts` is where in the block each of the parameters `tensors` begins, `slots` where to note what is
+    found of it.
+    """
+
+    here: slice
+    within: slice
+    starts: Indices
+    tensors: Indices
+    slots: slice
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Products taken together, and the blocks they are judged in."""
+
+    source: str
+    products: Sequence[Product]
+    blocks: Sequence[Block]
+
+
+class Products:
+    """All panels of one architecture and batch size, with the buffers for their products."""
+
+    def __init__(self, recorded: Recorded) -> None:
+        self.recorded, layout = recorded, recorded.layout
+        copied = sum(int(np.prod(layout.shapes[name])) for name in layout.copied)
+        longest = max(columns for _, columns in layout.shapes.values())
+        capacity = max(PANEL, longest, copied) if layout.large else copied
+        kind = recorded.flat.dtype
+        self.truth, self.size = np.zeros((2, capacity)), np.zeros((2, capacity), kind)
+        self.slots = 0
+        self.panels = list(self._panels())
+        tensors = np.concatenate([b.tensors for panel in self.panels for b in panel.blocks])
+        self._firsts = np.searchsorted(tensors, np.arange(len(layout.names)))
+
+    def maxima(self, found: Floats) -> Floats:
+        """From (…, slots) to (…, parameters); NaN where one is."""
+        largest: Floats = np.maximum.reduceat(found, self._firsts, axis=-1)
+        return largest
+
+    def _panels(self) -> Iterator[Panel]:
+        layout, first = self.recorded.layout, 0
+        if layout.large:
+            for index, name in enumerate(layout.weights):
+                rows, columns = layout.shapes[name]
+                some = max(1, PANEL // columns)
+                for row in range(0, rows, some):
+                    count = min(some, rows - row)
+                    product = self._product(name, slice(row, row + count), 0)
+                    yield Panel(name, [product], self._blocks(row * columns, [(index, count * columns)]))
+            first = layout.depth
+        products: list[Product] = []
+        sizes: list[tuple[int, int]] = []
+        for index, name in enumerate(layout.names[first:], start=first):
+            rows, columns = layout.shapes[name]
+            products.append(self._product(name, slice(0, rows), sum(size for _, size in sizes)))
+            sizes.append((index, rows * columns))
+        yield Panel(COPIED, products, self._blocks(0, sizes))
+
+    def _product(self, name: str, rows: slice, start: int) -> Product:
+        recorded, l = self.recorded, int(name[1:])
+        columns = recorded.layout.shapes[name][1]
+        stop = start + (rows.stop - rows.start) * columns
+        below = "x" if l == 1 else f"a{l - 1}"
+        batch = recorded.layout.batch
+        some = slice(0, min(batch, max(AT_LEAST, batch // PART)) if recorded.large else batch)
+        places = [
+            out[:, start:stop].reshape(2, rows.stop - rows.start, columns)
+            for out in (self.truth, self.size)
+        ]
+        deltas = [turned(views[f"delta{l}"][:, :, rows]) for views in (recorded.X, recorded.M)]
+        a_s = [views[below] if name[0] == "W" else None for views in (recorded.X, recorded.M)]
+        index = recorded.layout.names.index(name)
+        return Product(index, rows, some, *deltas, *a_s, *places)
+
+    def _blocks(self, origin: int, sizes: Sequence[tuple[int, int]]) -> list[Block]:
+        """`sizes` are parameters with how many of their numbers follow one another from `origin` on."""
+        ends = np.cumsum([size for _, size in sizes])
+        begins = ends - [size for _, size in sizes]
+        blocks = []
+        for first in range(0, int(ends[-1]), BLOCK):
+            last = min(first + BLOCK, int(ends[-1]))
+            inside = np.flatnonzero((begins < last) & (ends > first))
+            slots = slice(self.slots, self.slots + len(inside))
+            tensors = np.array([sizes[int(i)][0] for i in inside])
+            starts = np.maximum(begins[inside] - first, 0)
+            here = slice(origin + first, origin + last)
+            blocks.append(Block(here, slice(first, last), starts, tensors, slots))
+            self.slots = slots.stop
+        return blocks
+
+    def sources(self) -> dict[str, Source]:
+        """Where the numbers of the step lie that was taken in last."""
+        recorded, layout = self.recorded, self.recorded.layout
+        flat = recorded.flat
+        found = {
+            COPIED: Source(flat[:, layout.parameters], flat[:, layout.gradients], flat[:, layout.after])
+        }
+        if layout.large:
+            ours, theirs = recorded.weights
+            for name in layout.weights:
+                w, g, n = (
+                    (ours[of].reshape(-1), theirs[of].reshape(-1))
+                    for of in (name, f"d{name}", f"{name}_next")
+                )
+                found[name] = Source(w, g, n)
+        return found

@@ -1,0 +1,82 @@
+"""What a test compared, as facts that travel: in user_properties, to JUnit's XML and xdist's controller.
+
+Imported when pytest starts: the standard library only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+
+PROPERTY = "parity"
+
+
+@dataclass(frozen=True)
+class Root:
+    """A formula that is wrong in itself: where, and the mistake's name where one is known."""
+
+    formula: str
+    layers: tuple[int, ...]
+    slide: int
+    side: str
+    mistake: str = ""
+    detail: str = ""
+
+    @property
+    def title(self) -> str:
+        """`hidden_delta, layer 1: no-transpose`."""
+        layers = ", ".join(map(str, self.layers))
+        plural = "s" if len(self.layers) > 1 else ""
+        text = f"{self.formula}, layer{plural} {layers}" if layers else self.formula
+        return f"{text}: {self.mistake}" if self.mistake else text
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One comparison: of what kind, of whom, and what came of it. Paths start from pytest's rootdir."""
+
+    kind: str
+    subject: str
+    verdict: str
+    numbers: int = 0
+    undecided: int = 0
+    roots: tuple[Root, ...] = ()
+    reason: str = ""
+    reproduce: str = ""
+    file: str = ""
+    line: int = 0
+    golden: str = ""
+    updated: tuple[str, ...] = ()
+    report: str = ""
+
+    @property
+    def decided(self) -> int:
+        """How many numbers were held against a bound that could tell."""
+        return self.numbers - self.undecided
+
+    def to_json(self) -> str:
+        """Compact, without what is empty."""
+        return json.dumps(
+            {k: v for k, v in asdict(self).items() if v or k == "numbers"}, ensure_ascii=False
+        )
+
+
+def from_properties(properties: Iterable[tuple[str, object]]) -> list[Compared]:
+    """The comparisons among a report's user_properties, in order."""
+    found = [_compared(str(value)) for name, value in properties if name == PROPERTY]
+    return [compared for compared in found if compared]
+
+
+def _compared(text: str) -> Compared | None:
+    """None for a property of somebody else who likes the name."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(found, dict) or "kind" not in found:
+        return None
+    roots = tuple(Root(**{**root, "layers": tuple(root["layers"])}) for root in found.pop("roots", ()))
+    updated = tuple(found.pop("updated", ()))
+    known = {f.name for f in fields(Compared)}
+    return Compared(**{k: v for k, v in found.items() if k in known}, roots=roots, updated=updated)

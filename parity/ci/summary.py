@@ -1,0 +1,107 @@
+"""A run's comparisons for those who were not there: Markdown, and annotations of the causes alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from parity.ci.facts import Compared
+from parity.ci.github import Annotation, cell, in_repository
+from parity.texts import catalogue
+
+
+@dataclass(frozen=True)
+class Noted:
+    """A comparison, its test, and whether that test failed."""
+
+    test: str
+    compared: Compared
+    failed: bool
+
+    @property
+    def broken(self) -> bool:
+        """Whether it is a reason for its test's failure: one that a test expects is none."""
+        return self.failed and self.compared.verdict != "match"
+
+
+def causes(noted: Sequence[Noted], root: Path, lang: str = "en") -> list[Annotation]:
+    """One for each cause, however many tests it fails; first first."""
+    found: dict[tuple[str, str], list[Noted]] = {}
+    messages: dict[tuple[str, str], str] = {}
+    for one in noted:
+        if not one.broken:
+            continue
+        compared = one.compared
+        where = f"{compared.file}:{compared.line}" if compared.line else compared.subject
+        here = {(where, root.title): root.detail for root in compared.roots}
+        for cause, detail in (here or {(where, compared.verdict): compared.reason}).items():
+            found.setdefault(cause, []).append(one)
+            messages.setdefault(cause, detail)
+    return [
+        _annotation(title, messages[where, title], tests, root, catalogue(lang))
+        for (where, title), tests in found.items()
+    ]
+
+
+def _annotation(
+    title: str, detail: str, tests: Sequence[Noted], root: Path, say: Mapping[str, str]
+) -> Annotation:
+    first = tests[0].compared
+    fails = say["ci.fails_more" if len(tests) > 1 else "ci.fails"]
+    lines = [f"{first.subject}: {title}", detail, fails.format(test=tests[0].test, more=len(tests) - 1)]
+    if first.reproduce:
+        lines.append(say["ci.again"].format(command=first.reproduce))
+    file = in_repository(first.file, root) if first.file else ""
+    return Annotation(f"parity: {title}", "\n".join(filter(None, lines)), file, first.line)
+
+
+def markdown(noted: Sequence[Noted], unused: Sequence[str], lang: str = "en") -> str:
+    """What failed and why, then every comparison in one table; what fits least stands last."""
+    return "\n".join(_lines(noted, unused, catalogue(lang))) + "\n"
+
+
+def _lines(noted: Sequence[Noted], unused: Sequence[str], say: Mapping[str, str]) -> Iterator[str]:
+    broken = [one for one in noted if one.broken]
+    verdict = say["ci.broken" if broken else "ci.holds"].format(broken=len(broken), count=len(noted))
+    numbers = sum(one.compared.numbers for one in noted)
+    yield f"## parity: {verdict}"
+    yield ""
+    yield say["ci.counted"].format(count=len(noted), numbers=f"{numbers:,}") + "."
+    for one in broken:
+        yield ""
+        yield from _broken(one, say)
+    for path in unused:
+        yield ""
+        yield say["ci.unused"].format(golden=cell(path))
+    if noted:
+        yield ""
+        heads = ("test", "comparison", "of", "verdict", "numbers", "undecided")
+        yield "| " + " | ".join(say[f"ci.{head}"] for head in heads) + " |"
+        yield "|---|---|---|---|--:|--:|"
+        for one in sorted(noted, key=lambda one: not one.broken):
+            c = one.compared
+            texts = (
+                one.test,
+                c.kind,
+                c.golden or c.subject,
+                say["ci.error"] if c.verdict == "error" else say[f"run.{c.verdict}"],
+                f"{c.numbers:,}",
+                f"{c.undecided:,}",
+            )
+            yield "| " + " | ".join(cell(text) for text in texts) + " |"
+
+
+def _broken(one: Noted, say: Mapping[str, str]) -> Iterator[str]:
+    compared = one.compared
+    yield f"### {cell(one.test)}"
+    yield ""
+    for root in compared.roots:
+        where = say["ci.root"].format(slide=root.slide, side=cell(root.side))
+        yield f"* **{cell(root.title)}** ({where}). {cell(root.detail)}"
+    if not compared.roots:
+        yield f"* **{cell(compared.verdict)}** {cell(compared.reason)}"
+    if compared.reproduce:
+        yield "* " + say["ci.again"].format(command=cell(compared.reproduce))
+    if compared.report:
+        yield "* " + say["ci.report"].format(path=cell(compared.report))

@@ -1,0 +1,97 @@
+"""What the command line tells GitHub Actions about its results; elsewhere nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from parity.ci import github
+from parity.ci.facts import Compared, Root
+from parity.ci.github import cell
+from parity.ci.summary import Noted, causes, markdown
+from parity.golden.verdict import Replay
+from parity.result import FormulaRow, Result, WrongFormula
+from parity.texts import catalogue
+
+
+def roots(wrong: Sequence[WrongFormula]) -> tuple[Root, ...]:
+    """The wrong formulas as facts that travel."""
+    return tuple(
+        Root(
+            w.formula,
+            tuple(w.layers),
+            w.slide,
+            w.side,
+            w.diagnosis.mistake if w.diagnosis else "",
+            w.diagnosis.detail if w.diagnosis else w.note or "",
+        )
+        for w in wrong
+    )
+
+
+def compared(kind: str, subject: str, result: Result | Replay, file: str = "", line: int = 0) -> Compared:
+    """A result, or what a golden has come to, as one comparison."""
+    return Compared(
+        kind,
+        subject,
+        result.verdict,
+        result.numbers_compared,
+        result.undecided,
+        roots(result.wrong_formulas),
+        reason=_reason(result),
+        reproduce=result.reproduce or "",
+        file=file,
+        line=line,
+    )
+
+
+def tell(
+    command: str, found: Sequence[Compared], rows: Sequence[FormulaRow] = (), lang: str = "en"
+) -> None:
+    """Annotate the causes and append to the job summary, on GitHub Actions."""
+    if not github.on_github():
+        return
+    noted = [Noted(command, one, one.verdict != "match") for one in found]
+    github.annotate(causes(noted, Path.cwd(), lang))
+    github.summarize("\n".join([markdown(noted, (), lang), *_table(rows, catalogue(lang))]))
+
+
+def _bits(replay: Replay) -> str:
+    """A mismatch of bits alone, which only --bitwise calls one."""
+    bit = replay.first_difference
+    if replay.verdict == "match" or bit is None:
+        return ""
+    layer = "" if bit.quantity == "loss" else str(bit.layer)
+    where = f"{bit.quantity}{layer} of {bit.side}, step {bit.step}"
+    return f"{replay.differing:,} numbers have other bits, first {where}"
+
+
+def _table(rows: Sequence[FormulaRow], say: Mapping[str, str]) -> Iterator[str]:
+    """Formula by formula: the verdict, and the share of its bound that was used."""
+    sides = list(dict.fromkeys(row.side for row in rows))
+    if not sides:
+        return
+    heads = [say["run.slide"], say["run.formula"], say["run.layer"], *(cell(side) for side in sides)]
+    yield "| " + " | ".join(heads) + " |"
+    yield "|--:|---|--:|" + "---|" * len(sides)
+    by_place: dict[tuple[int, str, int], dict[str, FormulaRow]] = {}
+    for row in rows:
+        by_place.setdefault((row.slide, row.formula, row.layer), {})[row.side] = row
+    for (slide, formula, layer), found in by_place.items():
+        texts = [_cell(found[side], say) if side in found else "" for side in sides]
+        yield f"| {slide} | {cell(formula)} | {layer} | " + " | ".join(texts) + " |"
+
+
+def _cell(row: FormulaRow, say: Mapping[str, str]) -> str:
+    return f"{say[f'run.{row.verdict}']} {row.worst_ratio:.3g}"
+
+
+def _reason(result: Result | Replay) -> str:
+    """Why there is no match, where no formula is wrong in itself."""
+    first = result.first_divergence
+    if isinstance(result, Result) and result.reason:
+        return result.reason
+    if first is None:
+        return _bits(result) if isinstance(result, Replay) else ""
+    where = f"{first.quantity}{first.layer} of {first.side}, step {first.step}"
+    return f"{where}: {first.complaint or 'differs from the other side more than rounding allows'}"

@@ -1,0 +1,157 @@
+"""`parity record`: freeze a run, to be held later against another torch, numpy or machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from parity.commands import options
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+GOLDEN = "Golden"
+
+HELP = """Freeze a run into a golden, to be replayed later and elsewhere.
+
+parity record --data xor --steps 3 -o tests/goldens/xor.safetensors
+
+A golden holds every tensor of every step. The run is certified first, as by
+parity run; one that does not hold is not recorded (exit code 1). Beside the
+golden a sidecar of the same name, .json, shows what a review needs: config,
+environment, and of each tensor shape, digest, min, max, norm, first values.
+Commit both.
+
+What is there is never overwritten. With --update, each FILE is replayed, and
+recorded anew, from its own config, only if it is outside its bounds; which
+ones were changed, and why, is printed.
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    app.command("record", help=HELP)(record)
+
+
+def record(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE…]", help="With --update: goldens, or folders of goldens."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE.safetensors",
+            help="Where the golden goes.",
+            rich_help_panel=GOLDEN,
+        ),
+    ] = None,
+    update: Annotated[
+        bool,
+        typer.Option(
+            "--update",
+            help="Change goldens that are there: only those outside their bounds, or asked for otherwise.",
+            rich_help_panel=GOLDEN,
+        ),
+    ] = False,
+    no_torch: Annotated[
+        bool,
+        typer.Option(
+            "--no-torch", help="Record the engine alone; needs no PyTorch.", rich_help_panel=GOLDEN
+        ),
+    ] = False,
+    config: options.ConfigFile = None,
+    data: options.Data = None,
+    target: options.Target = None,
+    layers: options.Layers = None,
+    activation: options.Activation = None,
+    dtype: options.Dtype = None,
+    loss: options.Loss = None,
+    optimizer: options.Optimizer = None,
+    lr: options.Lr = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Training steps, all of them kept (default: 5).",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = None,
+    batch: options.Batch = None,
+    seed: options.Seed = None,
+    lang: options.Lang = "en",
+    threads: options.Threads = 1,
+) -> int:
+    given: dict[str, JsonValue] = {
+        "data": data,
+        "target": target,
+        "layers": layers,
+        "activation": activation,
+        "dtype": dtype,
+        "loss": loss,
+        "optimizer": optimizer,
+        "lr": lr,
+        "steps": steps,
+        "batch": batch,
+        "seed": seed,
+    }
+    from parity.console import progress
+    from parity.errors import QuestionError
+    from parity.golden.folder import goldens
+    from parity.golden.reading import read
+    from parity.golden.recording import place, with_steps
+    from parity.golden.recording import record as record_case
+    from parity.golden.recording import update as update_golden
+    from parity.golden.show import show_recorded
+    from parity.texts import catalogue
+
+    catalogue(lang)
+    asked_for = config is not None or any(value is not None for value in given.values())
+    if output is None and not update:
+        raise QuestionError("record: give -o FILE.safetensors, or --update and existing goldens")
+    if files and (output is not None or not update or asked_for):
+        raise QuestionError(
+            "record: FILE… goes with --update alone; a golden's own config says what is run"
+        )
+    if output is None and not files:
+        raise QuestionError("record: --update: give FILE…, or -o FILE.safetensors")
+    if output is None:
+        found = goldens(files or [])
+        for path in found:
+            read(path)  # all are read before any is changed
+        outcomes = []
+        for path in found:
+            outcomes.append(update_golden(path, torch=not no_torch, threads=threads))
+            show_recorded(outcomes[-1], lang)
+        return max(outcome.exit_code for outcome in outcomes)
+    place(output)
+    asked = with_steps(options.read_config(config, given))
+    with progress(lang) as watch:
+        if update:
+            mine = asked if asked_for else None
+            if mine is None and not output.exists():
+                mine = asked
+            made = update_golden(
+                output,
+                mine,
+                torch=not no_torch,
+                threads=threads,
+                observers=lambda case: [watch(case.steps)],
+            )
+        else:
+            made = record_case(
+                asked,
+                output,
+                torch=not no_torch,
+                threads=threads,
+                observers=lambda case: [watch(case.steps)],
+                reproduce=options.reproduction(
+                    "run", config, {k: v for k, v in given.items() if k != "steps"}
+                ),
+            )
+    show_recorded(made, lang)
+    return made.exit_code

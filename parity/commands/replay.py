@@ -1,0 +1,106 @@
+"""`parity replay`: hold golden traces against today's engine and today's PyTorch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from parity.commands import options
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from parity.golden.contents import Golden
+    from parity.golden.today import MakeSide
+    from parity.report.replays import Watched
+
+HELP = """Replay goldens: does what was recorded hold, and does today's code agree?
+
+By certificates, not by comparing bits. The golden's formulas must hold on its
+own recorded inputs. Today's engine and today's PyTorch take every step again
+from those inputs, and their formulas must hold. And both must lie inside the
+one bound that admits them both. So another numpy, torch, BLAS kernel, thread
+count or processor passes, and a changed formula does not. Which bits differ is
+shown, in floats between (ulp) and as a share of the bound, together with what
+of the environment is not what it was.
+
+Nothing is ever written. Exit code 1 is a regression; 2 a file that is no
+golden, is truncated, huge, of another schema, or not what its digest says. In
+continuous integration, where PyTorch need not be installed:
+
+parity replay --no-torch tests/goldens
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    app.command("replay", help=HELP)(replay)
+
+
+def replay(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Goldens, or folders of goldens.")],
+    no_torch: Annotated[
+        bool, typer.Option("--no-torch", help="Leave today's PyTorch out; it need not be installed.")
+    ] = False,
+    no_reference: Annotated[bool, typer.Option("--no-reference", help="Leave today's engine out.")] = False,
+    bitwise: Annotated[
+        bool,
+        typer.Option("--bitwise", help="Differing bits are a mismatch too: for the very same machine."),
+    ] = False,
+    json: options.Json = None,
+    report: options.Report = None,
+    lang: options.Lang = "en",
+    threads: options.Threads = 1,
+) -> int:
+    import shlex
+
+    from parity.ci.tell import compared, tell
+    from parity.files import writable, writable_folder, write_text
+    from parity.golden.folder import goldens, worst_code
+    from parity.golden.reading import read
+    from parity.golden.replaying import chosen, replay_golden
+    from parity.golden.show import replays_json, show_replay, show_total
+    from parity.texts import catalogue
+
+    catalogue(lang)
+    sides = chosen(reference=not no_reference, torch=not no_torch)
+    if json:
+        writable(json)
+    if report:
+        writable_folder(report)
+    found = goldens(files)
+    for path in found:
+        read(path)  # a file that is no golden is said before anything else
+    flags = {"--no-torch": no_torch, "--no-reference": no_reference, "--bitwise": bitwise}
+    words = ["parity", "replay", *(flag for flag, is_set in flags.items() if is_set)]
+    words += ["--threads", str(threads)] if threads > 1 else []
+    replays = []
+    for path in found:
+        golden = read(path)
+        watched = _watched(golden, sides) if report else None
+        one = replay_golden(
+            golden,
+            str(path),
+            watched.sides if watched else sides,
+            bitwise=bitwise,
+            threads=threads,
+            reproduce=shlex.join([*words, str(path)]),
+        )
+        replays.append(one)
+        if report and watched:
+            watched.write(one, report / path.stem, lang)
+        show_replay(one, lang, stderr=json == "-")
+    if json:
+        write_text(json, replays_json(replays))
+    show_total(replays, lang, stderr=json == "-")
+    tell("parity replay", [compared("golden", one.golden, one, one.golden) for one in replays], lang=lang)
+    return worst_code(replays)
+
+
+def _watched(golden: Golden, sides: Mapping[str, MakeSide]) -> Watched:
+    """Sides that a page is made of; what makes pages is imported only for one."""
+    from parity.report.replays import Watched
+
+    return Watched(golden, sides)

@@ -1,0 +1,76 @@
+"""What a person sees of one number: formula, numbers put in, every side's answer, what rounding allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from parity.anatomy import kind
+from parity.byhand import Given, plain, written_at
+from parity.console import console
+from parity.explain import Explanation
+from parity.texts import catalogue
+from parity.texts.formulas import formula_name
+from reference.trace import split
+
+DIGITS = {"float32": 9, "float64": 17}
+"""Significant digits that tell every number of a format from its neighbours."""
+
+
+def show_explanation(found: Explanation, step: int, dtype: str, lang: str) -> None:
+    """The number as a teacher would work it out at the board."""
+    out = console()
+    for line in lines(found, step, DIGITS.get(dtype, 17), lang):
+        out.print(line, markup=False, soft_wrap=True)
+
+
+def lines(found: Explanation, step: int, digits: int, lang: str) -> Iterator[str]:
+    """Formula, symbols, numbers put in, and an answer for each side."""
+    say = catalogue(lang)
+    row, work = found.row, found.work
+    if row is None or work is None:
+        yield say["explain.given"].format(where=found.where, step=step)
+    else:
+        formula = row.equation.formula
+        name = "s" if kind(row.equation) == "backpropagated" else formula.name
+        facts = {"formula": formula_name(name, lang), "slide": formula.slide, "layer": row.equation.layer}
+        yield say["explain.headline"].format(where=found.where, step=step, **facts)
+        yield f"  {work.formula_text}"
+        if work.f:
+            yield f"  {plain(work.f)}"
+        yield say["explain.where"]
+        for given in work.given:
+            yield f"  {given_text(given)}   {meaning(given.name, say)}"
+        if work.text:
+            yield say["explain.put_in"]
+            yield f"  {found.where} = {work.text}"
+    width = max(len(_side(answer.side, say)) for answer in found.answers)
+    for answer in found.answers:
+        name = f"{_side(answer.side, say):{width}}"
+        if row is None:
+            yield f"  {name}  {answer.observed:.{digits}g}"
+            continue
+        facts = {"observed": f"{answer.observed:.{digits}g}", "exact": f"{answer.exact:.17g}"}
+        facts |= {"bound": f"{answer.bound:.3g}", "ratio": f"{answer.ratio:.2g}"}
+        yield f"  {name}  {say['explain.answer'].format(**facts)}"
+        if not answer.ratio <= 1:
+            yield f"  {name}  {say['explain.outside']}"
+
+
+def given_text(given: Given) -> str:
+    """`W⁽²⁾[1,:] = 0.4, 0.45, … (+30)`."""
+    numbers = ", ".join(f"{number:.6g}" for number in given.numbers)
+    more = f", … (+{given.more})" if given.more else ""
+    return f"{written_at(given.name, given.index)} = {numbers}{more}"
+
+
+def meaning(name: str, say: Mapping[str, str]) -> str:
+    """What a tensor is, in words; nothing for one that the catalogue does not know."""
+    quantity = split(name)[0].removesuffix("_next")
+    state = quantity.rpartition("_")[0]
+    if state:
+        return say["symbol.clipped" if state == "clipped" else "symbol.state"]
+    return say.get(f"symbol.{quantity}", "")
+
+
+def _side(name: str, say: Mapping[str, str]) -> str:
+    return say.get(f"page.side_{name}", name)

@@ -1,0 +1,187 @@
+"""One step under the glass: for every tensor each side's numbers, the truth, the bound and a mark.
+
+The verdicts are the certificate's own (`parity.certificate`), asked again about one step; nothing here
+decides anything. A side that hides tensors is judged as `parity check` judges it: what is hidden
+is recomputed, in bounded arithmetic, from what is shown (`parity.evidence`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from parity.bounded import SLACK, Bounded, bounded, exact, hold_both
+from parity.certificate import Certifier, bounded_constants, compare, evaluate
+from parity.evidence import Observation, Scenario
+from parity.examine.row import Row, Side
+from parity.findings import Finding as PyTorchFinding
+from reference.architecture import Architecture
+from reference.arrays import Array
+from reference.equations import Constants, Equation, constants, step_equations
+from reference.trace import Trace, shapes
+
+BALLS_UP_TO = 2_000
+"""Numbers of a float64 step up to which ball arithmetic is the judge: the same digits on every machine."""
+
+
+class Examiner:
+    """Looks at steps of one network."""
+
+    def __init__(
+        self, architecture: Architecture, lr: float, findings: Sequence[PyTorchFinding] = ()
+    ) -> None:
+        """`findings` are accepted deviations of PyTorch's, as in the run that is looked at."""
+        self.architecture, self.lr, self.findings = architecture, lr, findings
+        self.equations = step_equations(architecture)
+        self._certifiers: dict[bool, Certifier] = {}
+
+    def constants(self, trace: Trace, step: int = 0) -> Constants:
+        """Every constant of the step's equations: n, η, and an optimizer's own."""
+        return constants(self.architecture, trace["y"].shape[1], self.lr, step + 1)
+
+    def rows(
+        self,
+        traces: Mapping[str, Trace],
+        step: int = 0,
+        said: Mapping[str, Mapping[str, str]] | None = None,
+        only: str | None = None,
+    ) -> Iterator[Row]:
+        """Every tensor that the step makes, in the order of execution, or `only` one.
+
+        All traces start from the same x and y. `said` has, by side and tensor, complaints from when the
+        tensors were read, of which the arrays themselves show nothing any more.
+        """
+        certifier = self._certifier(traces)
+        known = self.constants(next(trace for trace in traces.values() if "y" in trace), step)
+        glasses = {
+            name: _Glass(certifier, trace, known, self.lr, (said or {}).get(name, {}))
+            for name, trace in traces.items()
+        }
+        with np.errstate(all="ignore"), certifier.arithmetic.precision():
+            truths = _truths(certifier, traces, known) if len(traces) > 1 else {}
+            for equation in certifier.equations:
+                if only not in (None, equation.makes):
+                    continue
+                sides = {name: glass.side(equation) for name, glass in glasses.items()}
+                together = {
+                    name: compare(
+                        equation, glass.shown[equation.makes], truths[equation.makes], exact=False
+                    )
+                    for name, glass in glasses.items()
+                    if equation.makes in truths and equation.makes in glass.shown
+                }
+                complaints = {
+                    name: glass.complaints[equation.makes]
+                    for name, glass in glasses.items()
+                    if equation.makes in glass.complaints
+                }
+                yield Row(equation, sides, together, complaints)
+
+    def values(self, trace: Trace, step: int = 0) -> Values:
+        """A step's tensors by name, those that it does not show as they follow from what it does."""
+        certifier = self._certifier({"": trace})
+        return Values(_Glass(certifier, trace, self.constants(trace, step), self.lr, {}))
+
+    def _certifier(self, traces: Mapping[str, Trace]) -> Certifier:
+        numbers = sum(tensor.size for trace in traces.values() for tensor in trace.values())
+        balls = np.dtype(self.architecture.dtype) == np.float64 and numbers <= BALLS_UP_TO
+        if balls not in self._certifiers:
+            self._certifiers[balls] = Certifier(self.architecture, "ball" if balls else None, self.findings)
+        return self._certifiers[balls]
+
+
+class _Glass:
+    """One side's step: what it shows in its right form, and what it does not."""
+
+    def __init__(
+        self,
+        certifier: Certifier,
+        trace: Trace,
+        constants: Constants,
+        lr: float,
+        said: Mapping[str, str],
+    ) -> None:
+        self.certifier, self.trace, self.constants = certifier, trace, constants
+        found = certifier.complaints(trace)
+        self.complaints = {name: found[name] for name in trace if name in found} | dict(said)
+        self.shown = Trace({n: t for n, t in trace.items() if n not in self.complaints})
+        made = {equation.makes for equation in certifier.equations}
+        given = Trace({n: t for n, t in self.shown.items() if n not in made})
+        rest = Trace({n: t for n, t in self.shown.items() if n in made})
+        observation = Observation(certifier.architecture, lr, given, rest)
+        self.scenario = Scenario(observation, certifier.arithmetic)
+
+    def side(self, equation: Equation) -> Side | None:
+        """The tensor that an equation makes; None where it is not shown, or not comparable."""
+        observed = self.shown.get(equation.makes)
+        if observed is None:
+            return None
+        judge = self.certifier.arithmetic
+        whole = all(name in self.shown for name in equation.inputs)
+        if whole:
+            inputs = {name: exact(judge, self.shown[name]) for name in equation.inputs}
+            known = bounded_constants(judge, self.certifier.known(self.constants))
+            truth = evaluate(equation.evaluate, equation, inputs, known)
+        else:
+            truth = self.scenario.predict(equation)
+        finding = compare(equation, observed, truth)
+        if finding.wrong and whole:
+            finding = self.certifier.check(equation, self.shown, self.constants)  # other forms, and appeal
+        bound = np.broadcast_to(np.asarray(truth.carried) * SLACK, truth.shape)
+        return Side(observed, np.asarray(judge.lower(truth.value)), np.asarray(bound), finding)
+
+    def value(self, name: str) -> Array:
+        """A tensor as it is shown, or as it follows."""
+        if name in self.shown:
+            return self.shown[name]
+        judge = self.certifier.arithmetic
+        with np.errstate(all="ignore"), judge.precision():
+            value: Array = np.asarray(judge.lower(np.asarray(self.scenario.value(name).value)))
+            return value
+
+
+class Values(Mapping[str, Array]):
+    """The tensors of a step by name, shown or not."""
+
+    def __init__(self, glass: _Glass) -> None:
+        self._glass = glass
+        of = glass.certifier.architecture
+        self._names = tuple(shapes(of, glass.trace["x"].shape[1]))
+
+    def __getitem__(self, name: str) -> Array:
+        return self._glass.value(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def _truths(certifier: Certifier, traces: Mapping[str, Trace], constants: Constants) -> dict[str, Bounded]:
+    """The whole step in bounded arithmetic, from where all sides stand: `parity.sidebyside`'s gate.
+
+    Nothing where a side does not show where it starts.
+    """
+    judge = certifier.arithmetic
+    first, *others = traces.values()
+    made = {equation.makes for equation in certifier.equations}
+    starts = [name for name in shapes(certifier.architecture, first["x"].shape[1]) if name not in made]
+    complaints = [certifier.complaints(trace) for trace in traces.values()]
+    if any(name in found for found in complaints for name in starts):
+        return {}
+    values: dict[str, Bounded] = {}
+    for name in starts:
+        here = first[name].astype(np.float64)
+        apart = np.zeros_like(here)
+        for other in others:
+            apart = np.maximum(apart, np.abs(here - other[name].astype(np.float64)))
+        values[name] = bounded(judge, first[name], apart)
+    known = bounded_constants(judge, certifier.known(constants))
+    for equation in certifier.equations:
+        truth = evaluate(equation.evaluate, equation, values, known)
+        for form in equation.also:
+            truth = hold_both(truth, evaluate(form, equation, values, known))
+        values[equation.makes] = truth
+    return values

@@ -1,0 +1,24 @@
+"""Findings: listed, reproducible, accepted by name alone. `python -m parity.findings` writes the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from parity.errors import QuestionError
+from parity.findings.documentation import DOCUMENTATION
+from parity.findings.finding import Finding
+from parity.findings.numbers import NUMBERS
+
+FINDINGS: dict[str, Finding] = {finding.name: finding for finding in (*NUMBERS, *DOCUMENTATION)}
+
+
+def accepted(names: Sequence[str]) -> tuple[Finding, ...]:
+    """Findings by name. Raises QuestionError for one that is not listed, or cannot be accepted."""
+    known = [finding.name for finding in NUMBERS]
+    for name in names:
+        if name not in known:
+            raise QuestionError(f"accept: {name!r} is no finding in numbers; known: {', '.join(known)}")
+    return tuple(FINDINGS[name] for name in dict.fromkeys(names))
+
+
+__all__ = ["FINDINGS", "Finding", "accepted"]

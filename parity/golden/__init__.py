@@ -1,0 +1,13 @@
+"""Golden traces: a run that was frozen, and what today's engine and today's PyTorch make of it.
+
+`record(config, path)` freezes a run, `replay(path)` holds it against here and now, `update(path)`
+records anew what has left its bounds. Nothing here imports PyTorch before it is asked for.
+"""
+
+from parity.golden.contents import Golden
+from parity.golden.reading import read
+from parity.golden.recording import Recorded, record, update
+from parity.golden.replaying import replay
+from parity.golden.verdict import Replay
+
+__all__ = ["Golden", "Recorded", "Replay", "read", "record", "replay", "update"]

@@ -1,0 +1,143 @@
+"""What a golden holds, its digest, and the sidecar in which a person reviews it.
+
+A golden is a trace file (safetensors, tensors named `{step}/{side}/{name}`, one metadata key
+`parity`) of a whole run, every step of every side, that also carries the digest of its contents.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from pydantic import JsonValue
+from safetensors.numpy import save_file
+
+from parity.case import Case
+from parity.config import Config
+from parity.files import written_whole
+from parity.result import Fact
+from reference.arrays import Array
+from reference.trace import Trace
+
+SCHEMA = "parity-golden/1"
+SUFFIX = ".safetensors"
+SIDES = ("reference", "torch")
+MAX_BYTES = 256 * 2**20
+"""A golden is committed and reviewed; more than this is a slip of the keyboard, or an attack."""
+MAX_HEADER = 8 * 2**20
+"""The header names every tensor; it is parsed before anything else is believed."""
+FIRST = 3
+"""Values of each tensor that the sidecar shows."""
+
+Facts = dict[str, JsonValue]
+
+
+@dataclass(frozen=True)
+class Golden:
+    """A frozen run: `facts` as they stand in the file, and one trace a side for every step.
+
+    `case` is what its config asks for, standing where the recorded run began.
+    """
+
+    facts: Facts
+    steps: list[dict[str, Trace]]
+    config: Config
+    case: Case
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """Whose run was frozen: the reference's, and PyTorch's unless it was left out."""
+        return tuple(self.steps[0])
+
+    @property
+    def environment(self) -> dict[str, Fact]:
+        """What it was recorded with."""
+        found = self.facts.get("environment")
+        facts = found if isinstance(found, dict) else {}
+        return {k: v for k, v in facts.items() if v is None or isinstance(v, str | int | float)}
+
+    @cached_property
+    def digest(self) -> str:
+        """`sha256:…` of facts and tensors, whatever the layout of the file."""
+        return digest(self.facts, tensors(self.steps))
+
+
+def tensors(steps: list[dict[str, Trace]]) -> dict[str, Array]:
+    """All tensors by the names they have in a file, row by row in memory."""
+    return {
+        f"{step}/{side}/{name}": np.array(tensor, order="C")
+        for step, traces in enumerate(steps)
+        for side, trace in traces.items()
+        for name, tensor in trace.items()
+    }
+
+
+def digest(facts: Mapping[str, JsonValue], arrays: Mapping[str, Array]) -> str:
+    """SHA-256 of the facts (without a digest) and of every tensor's name, format, shape and bits."""
+    rest = {key: value for key, value in facts.items() if key != "digest"}
+    total = hashlib.sha256(canonical(rest).encode())
+    for name in sorted(arrays):
+        tensor = arrays[name]
+        total.update(f"\n{name} {tensor.dtype.name} {tensor.shape} {tensor_digest(tensor)}".encode())
+    return f"sha256:{total.hexdigest()}"
+
+
+def tensor_digest(tensor: Array) -> str:
+    """SHA-256 of a tensor's bits, row by row, the low byte first."""
+    ordered = np.ascontiguousarray(tensor, dtype=tensor.dtype.newbyteorder("<"))
+    return hashlib.sha256(ordered.tobytes()).hexdigest()
+
+
+def canonical(facts: Mapping[str, JsonValue]) -> str:
+    """JSON with one spelling: sorted keys, no spaces, no NaN."""
+    return json.dumps(facts, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def sidecar(path: Path) -> Path:
+    """Where a golden's sidecar lies: the same name, `.json`."""
+    return path.with_suffix(".json")
+
+
+def write(path: Path, facts: Facts, steps: list[dict[str, Trace]]) -> str:
+    """Write a golden and its sidecar, both whole or not at all; returns its digest.
+
+    Raises QuestionError where the folder cannot be written to.
+    """
+    arrays = tensors(steps)
+    complete: Facts = {**facts, "digest": digest(facts, arrays)}
+    with written_whole(path) as golden, written_whole(sidecar(path)) as beside:
+        save_file(arrays, golden, metadata={"parity": canonical(complete)})
+        beside.write_text(_review(complete, arrays), encoding="utf-8")
+    return str(complete["digest"])
+
+
+def _review(facts: Facts, arrays: Mapping[str, Array]) -> str:
+    """The sidecar: the facts, and a line a tensor, so that a review sees which one changed."""
+    head = json.dumps(facts, indent=2, ensure_ascii=False).rstrip("\n}")
+    lines = ",\n".join(f"    {json.dumps(name)}: {json.dumps(_line(t))}" for name, t in arrays.items())
+    return f'{head},\n  "tensors": {{\n{lines}\n  }}\n}}\n'
+
+
+def _line(tensor: Array) -> dict[str, JsonValue]:
+    wide = tensor.astype(np.float64)
+    with np.errstate(all="ignore"):
+        norm = float(np.sqrt(np.sum(np.square(wide))))
+    return {
+        "shape": list(tensor.shape),
+        "digest": tensor_digest(tensor)[:16],
+        "min": _short(float(wide.min())),
+        "max": _short(float(wide.max())),
+        "norm": _short(norm),
+        "first": [_short(float(value)) for value in wide.flat[:FIRST]],
+    }
+
+
+def _short(value: float) -> JsonValue:
+    """Six digits, for the eye; what JSON has no number for, as a string."""
+    return float(f"{value:.6g}") if math.isfinite(value) else str(value)

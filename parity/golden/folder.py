@@ -1,0 +1,36 @@
+"""Several goldens at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from parity.errors import QuestionError
+from parity.golden.contents import SUFFIX
+from parity.golden.verdict import Replay
+from parity.result import EXIT_MATCH, EXIT_MISMATCH, EXIT_NOTHING
+
+
+def goldens(places: Sequence[Path]) -> list[Path]:
+    """The files named, and those directly in the folders named, sorted; none of them twice.
+
+    Raises QuestionError for what does not exist and for a folder without any.
+    """
+    found: dict[Path, None] = {}
+    for place in places:
+        if place.is_dir():
+            inside = sorted(place.glob(f"*{SUFFIX}"))
+            if not inside:
+                raise QuestionError(f"{place}: there is no golden (*{SUFFIX}) in it")
+            found |= dict.fromkeys(inside)
+        elif place.exists():
+            found[place] = None
+        else:
+            raise QuestionError(f"{place}: there is no such file")
+    return list(found)
+
+
+def worst_code(replays: Sequence[Replay]) -> int:
+    """A regression in any of them, else anything undecided, else 0."""
+    codes = {one.exit_code for one in replays}
+    return next((code for code in (EXIT_MISMATCH, EXIT_NOTHING) if code in codes), EXIT_MATCH)

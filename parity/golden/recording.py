@@ -1,0 +1,210 @@
+"""Recording: a run is frozen only if it holds, and a golden is changed only if it no longer does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from parity.case import Case
+from parity.config import Config
+from parity.errors import QuestionError
+from parity.files import writable
+from parity.golden import causes
+from parity.golden.contents import MAX_BYTES, MAX_HEADER, SCHEMA, SUFFIX, Facts, sidecar, write
+from parity.golden.reading import read
+from parity.golden.replaying import chosen, replay_golden
+from parity.golden.verdict import Replay
+from parity.lockstep import Moment, Observer
+from parity.result import Result
+from parity.run import run
+from reference.trace import Trace, shapes
+
+STEPS = 5
+"""Steps of a golden when nobody says how many: it shows every formula at work, and stays reviewable."""
+NAMED = 128
+"""More bytes than a header spends on one tensor: name, dtype, shape, offsets."""
+
+
+Outcome: TypeAlias = Literal["recorded", "updated", "unchanged", "refused"]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What became of a golden: recorded, updated, left as it was, or refused since the run does not hold.
+
+    `result` is the run that was recorded or refused; `replay` what an existing golden had come to;
+    `changed` the parts of its config that were asked to be others.
+    """
+
+    path: Path
+    outcome: Outcome
+    digest: str | None = None
+    result: Result | None = None
+    replay: Replay | None = None
+    changed: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0, or that of the run that was refused."""
+        return self.result.exit_code if self.outcome == "refused" and self.result else 0
+
+
+def record(
+    config: Config,
+    path: Path | str,
+    *,
+    torch: bool = True,
+    threads: int = 1,
+    observers: Callable[[Case], Sequence[Observer]] = lambda case: (),
+    reproduce: str | None = None,
+) -> Recorded:
+    """Freeze the run of a config into a new golden, if every formula of it holds.
+
+    Without `torch` only the reference's side is recorded, and PyTorch is not imported. Steps default
+    to `STEPS`. Raises QuestionError where a golden stands already, or would be too large.
+    """
+    path = Path(path)
+    place(path)
+    if path.exists():
+        raise QuestionError(
+            f"{path}: exists; a golden is never overwritten (--update changes one if it must)"
+        )
+    return _freeze(config, path, torch=torch, threads=threads, observers=observers, reproduce=reproduce)
+
+
+def update(
+    path: Path | str,
+    config: Config | None = None,
+    *,
+    torch: bool = True,
+    threads: int = 1,
+    observers: Callable[[Case], Sequence[Observer]] = lambda case: (),
+) -> Recorded:
+    """Record a golden anew if it is outside its bounds, or if `config` asks for another run; else touch
+    nothing.
+
+    Where there is none yet, record it. An update records the sides that the golden had. Raises
+    QuestionError for a file that is no golden, and where its PyTorch's side is to be left out.
+    """
+    path = Path(path)
+    place(path)
+    if not path.exists():
+        if config is None:
+            raise QuestionError(f"{path}: there is no golden to update")
+        return _freeze(config, path, torch=torch, threads=threads, observers=observers)
+    golden = read(path)
+    changed = () if config is None else changed_keys(with_steps(config), golden.config)
+    replayed = None
+    if not changed:
+        sides = chosen(reference=True, torch=torch and "torch" in golden.sides)
+        replayed = replay_golden(golden, str(path), sides, threads=threads)
+        if replayed.verdict == "match":
+            return Recorded(path, "unchanged", golden.digest, replay=replayed)
+    has_torch = "torch" in golden.sides
+    if has_torch and not torch:
+        raise QuestionError(
+            f"{path}: needs to be recorded anew, and holds PyTorch's side: leave out --no-torch"
+        )
+    asked = config if config is not None and changed else golden.config
+    made = _freeze(asked, path, torch=has_torch, threads=threads, observers=observers)
+    outcome: Outcome = "refused" if made.outcome == "refused" else "updated"
+    return replace(made, outcome=outcome, replay=replayed, changed=changed)
+
+
+def place(path: Path) -> None:
+    """Complain about a golden's path before the work. Raises QuestionError."""
+    if path.suffix != SUFFIX:
+        raise QuestionError(f"{path}: a golden's name ends in {SUFFIX} (its sidecar's in .json)")
+    for file in (path, sidecar(path)):
+        writable(str(file))
+
+
+def with_steps(config: Config) -> Config:
+    """A config that says how many steps."""
+    if config.training.steps is not None:
+        return config
+    return config.model_copy(update={"training": config.training.model_copy(update={"steps": STEPS})})
+
+
+def changed_keys(asked: Config, recorded: Config) -> tuple[str, ...]:
+    """The keys that were asked for and are not what was recorded; what was left out is not asked."""
+    asked_json, recorded_json = asked.model_dump(mode="json"), recorded.model_dump(mode="json")
+    return tuple(
+        f"{table}.{key}"
+        for table, entries in asked_json.items()
+        for key, value in entries.items()
+        if value is not None
+        and _spread(value, recorded) != _spread(recorded_json[table].get(key), recorded)
+    )
+
+
+def _spread(value: object, recorded: Config) -> object:
+    """One activation for all layers and the same one for each are the same question."""
+    depth = len(recorded.network.layers or []) - 1
+    same = isinstance(value, list) and len(value) == depth and all(v == value[0] for v in value)
+    return value[0] if same and isinstance(value, list) else value
+
+
+class _Keeper:
+    """An observer of the lockstep that keeps every step of every side."""
+
+    def __init__(self, case: Case, sides: int) -> None:
+        """Raises QuestionError where the golden would be larger than one may be."""
+        self.case = case
+        self.steps: list[dict[str, Trace]] = []
+        samples = case.x.shape[1]
+        expected = shapes(case.architecture, min(case.batch or samples, samples)).values()
+        numbers = sum(int(np.prod(shape)) for shape in expected)
+        size = numbers * np.dtype(case.architecture.dtype).itemsize * sides
+        fit = min(MAX_BYTES // size, MAX_HEADER // (NAMED * len(expected) * sides))
+        if case.steps > fit:
+            hint = f"give --steps {fit} or fewer" if fit else "take a smaller network or batch"
+            raise QuestionError(f"a golden keeps every step, and these are too many or too large: {hint}")
+
+    def __call__(self, moment: Moment) -> None:
+        self.steps.append({side: trace.kept() for side, trace in moment.traces.items()})
+
+
+def _freeze(
+    config: Config,
+    path: Path,
+    *,
+    torch: bool,
+    threads: int,
+    observers: Callable[[Case], Sequence[Observer]],
+    reproduce: str | None = None,
+) -> Recorded:
+    """Run, and write what was kept if the run holds."""
+    keepers: list[_Keeper] = []
+
+    def watching(case: Case) -> list[Observer]:
+        keepers.append(_Keeper(case, sides=2 if torch else 1))
+        return [*keepers, *observers(case)]
+
+    config = with_steps(config)
+    result = run(config, watching, threads=threads, torch=torch, reproduce=reproduce)
+    if result.verdict != "match":
+        return Recorded(path, "refused", result=result)
+    keeper = keepers[0]
+    facts: Facts = {
+        "schema": SCHEMA,
+        "config": _resolved(config, keeper.case).to_json(),
+        "environment": dict(causes.facts(result.environment)),
+        "seed": keeper.case.seed,
+        "sides": list(keeper.steps[0]),
+        "steps": len(keeper.steps),
+    }
+    return Recorded(path, "recorded", write(path, facts, keeper.steps), result)
+
+
+def _resolved(config: Config, case: Case) -> Config:
+    """The config with everything said that its data's defaults said for it."""
+    network = config.network.model_copy(update={"layers": list(case.architecture.layers)})
+    training = config.training.model_copy(
+        update={"lr": case.lr, "steps": case.steps, "batch": case.batch, "seed": case.seed}
+    )
+    return config.model_copy(update={"network": network, "training": training})

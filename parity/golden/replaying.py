@@ -1,0 +1,177 @@
+"""Replaying: does what was recorded still hold, and do today's sides still agree with it?
+
+Three gates, and nobody chose a tolerance for any of them. The golden's own formulas, as they stand
+today, hold on its own recorded inputs, and each of its steps starts where the last one ended. Each
+of today's sides takes every step again from the golden's inputs, and its formulas hold. And both
+steps lie inside the one bound that admits them both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from parity.arithmetic import arithmetic
+from parity.environment import environment, unfit
+from parity.errors import EnvironmentUnfit, QuestionError
+from parity.golden import causes
+from parity.golden.contents import Golden
+from parity.golden.reading import read
+from parity.golden.today import TODAY, MakeSide, Today
+from parity.golden.verdict import Cause, Replay
+from parity.ledger import Ledger
+from parity.lockstep import Gates
+from parity.result import Divergence, Fact, FormulaRow, WrongFormula
+from parity.run import contract
+from parity.threads import limited
+
+
+def replay(
+    path: Path | str,
+    *,
+    reference: bool = True,
+    torch: bool = True,
+    bitwise: bool = False,
+    threads: int = 1,
+    sides: Mapping[str, MakeSide] | None = None,
+    reproduce: str | None = None,
+) -> Replay:
+    """Hold a golden against today's engine and today's PyTorch, each unless it is left out.
+
+    `bitwise` makes differing bits a mismatch: for the machine it was recorded on. `sides` replays
+    other implementations instead, by name: callables that make a side which stands where a case says.
+    Raises QuestionError for a file that is no golden, EnvironmentUnfit where torch is wanted and
+    missing or set to a lower precision. Without `torch`, PyTorch is not imported.
+    """
+    golden = read(Path(path))
+    wanted = sides if sides is not None else chosen(reference=reference, torch=torch)
+    return replay_golden(golden, str(path), wanted, bitwise=bitwise, threads=threads, reproduce=reproduce)
+
+
+def chosen(*, reference: bool, torch: bool) -> dict[str, MakeSide]:
+    """Today's sides by name. Raises QuestionError when none is left."""
+    wanted = {"reference": reference, "torch": torch}
+    if not any(wanted.values()):
+        raise QuestionError(
+            "replay: with neither side of today there is nothing to hold the golden against"
+        )
+    return {name: TODAY[name] for name, is_wanted in wanted.items() if is_wanted}
+
+
+def replay_golden(
+    golden: Golden,
+    name: str,
+    sides: Mapping[str, MakeSide],
+    *,
+    bitwise: bool = False,
+    threads: int = 1,
+    reproduce: str | None = None,
+) -> Replay:
+    """A golden that was read already, against these sides; otherwise as `replay`."""
+    strangers = [side for side in sides if side not in golden.sides]
+    if bitwise and strangers:
+        raise QuestionError(f"{name}: --bitwise: it holds no bits of {', '.join(strangers)}")
+    with_torch = "torch" in sides
+    facts = environment(with_torch=with_torch)  # brings torch in, with its pools, before they are limited
+    problems = unfit(facts) if with_torch else []
+    if problems:
+        raise EnvironmentUnfit(f"{'; '.join(problems)} (--no-torch replays without it)")
+    with limited(threads):
+        facts = environment(with_torch=with_torch)
+        itself = _itself(golden)
+        today = [_today(golden, side, make) for side, make in sides.items()]
+        now = causes.facts(facts)
+    return _verdict(golden, name, itself, today, now, bitwise=bitwise, reproduce=reproduce)
+
+
+def _itself(golden: Golden) -> Ledger:
+    """The first gate: the golden on its own, its links, and its two sides against each other."""
+    names = {side: f"golden/{side}" for side in golden.sides}
+    gates = Gates(golden.case, list(names.values()), cheaply=False)
+    with np.errstate(all="ignore"):
+        for step, traces in enumerate(golden.steps):
+            named = {names[side]: trace for side, trace in traces.items()}
+            batch = next(iter(traces.values()))["x"].shape[1]
+            gates.ask(step, named, batch, certified=True)
+    return gates.ledger
+
+
+def _today(golden: Golden, side: str, make: MakeSide) -> Today:
+    """The other two gates, for one of today's sides."""
+    counterpart = side if side in golden.sides else golden.sides[0]
+    today = Today(golden.case, side, counterpart, make)
+    for step, traces in enumerate(golden.steps):
+        today.take(step, traces[counterpart])
+    return today
+
+
+def _verdict(
+    golden: Golden,
+    name: str,
+    itself: Ledger,
+    today: Sequence[Today],
+    now: dict[str, Fact],
+    *,
+    bitwise: bool,
+    reproduce: str | None,
+) -> Replay:
+    ledgers = [itself, *(side.ledger for side in today)]
+    differing = sum(side.differing for side in today)
+    first, rows = _first(ledgers), [row for ledger in ledgers for row in ledger.formula_rows()]
+    differences = [side.first_difference for side in today if side.first_difference]
+    return Replay(
+        golden=name,
+        digest=golden.digest,
+        verdict="mismatch" if bitwise and differing else _gravest(ledgers),
+        steps=len(golden.steps),
+        bitwise=bitwise,
+        tensors_compared=sum(ledger.tensors for ledger in ledgers),
+        numbers_compared=sum(ledger.numbers for ledger in ledgers),
+        undecided=sum(ledger.undecided for ledger in ledgers),
+        bits_compared=sum(side.numbers for side in today),
+        differing=differing,
+        first_divergence=first,
+        first_difference=min(differences, key=lambda found: found.step, default=None),
+        formulas=rows,
+        against_golden=[row for side in today for row in side.rows()],
+        wrong_formulas=[w for ledger in ledgers for w in ledger.wrong_formulas()] or _changed(first, rows),
+        causes=[
+            Cause(side=side.side, fact=fact, then=before, now=after)
+            for side in today
+            for fact, (before, after) in causes.changes(side.side, golden.environment, now).items()
+        ],
+        reproduce=reproduce,
+        contract=contract(arithmetic(golden.case.architecture.dtype)),
+        recorded=golden.environment,
+        environment=now,
+        config=golden.config.to_json(),
+    )
+
+
+def _gravest(ledgers: Sequence[Ledger]) -> Literal["match", "mismatch", "undecided"]:
+    """A match takes all of them."""
+    verdicts = {ledger.verdict for ledger in ledgers}
+    if "mismatch" in verdicts:
+        return "mismatch"
+    return "undecided" if "undecided" in verdicts else "match"
+
+
+def _first(ledgers: Sequence[Ledger]) -> Divergence | None:
+    """The earliest step's; of the same step the golden's own, then what is wrong in itself."""
+    found = [ledger.first for ledger in ledgers if ledger.first]
+    return min(found, key=lambda first: first.step, default=None)
+
+
+def _changed(first: Divergence | None, rows: Sequence[FormulaRow]) -> list[WrongFormula]:
+    """The formula that golden and today compute differently although each side's numbers hold alone.
+
+    So it is where f′ was changed: the golden's numbers are still an admitted form of what it was.
+    """
+    if first is None:
+        return []
+    other = {row.layer for row in rows if row.formula == first.formula and row.verdict == "other-form"}
+    layers = sorted({first.layer, *other})
+    return [WrongFormula(formula=first.formula, layers=layers, slide=first.slide, side=first.side)]

@@ -1,0 +1,147 @@
+"""One of today's sides, taking each step of a golden again from the golden's own inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+
+from parity.case import Case
+from parity.certificate import Certifier, Finding, Verdict
+from parity.golden import bits
+from parity.golden.verdict import AgainstRow, BitDifference
+from parity.ledger import Ledger
+from parity.links import Links
+from parity.lockstep import Reference, Side
+from parity.sidebyside import side_by_side
+from reference.architecture import Architecture
+from reference.equations import Equation, constants, step_equations
+from reference.trace import Trace
+
+MakeSide: TypeAlias = Callable[[Case], Side]
+"""A side that stands where a case says: its parameters, its learning rate."""
+
+
+def make_torch(case: Case) -> Side:
+    """PyTorch's side; the only place where replaying imports it."""
+    from parity.twin import Twin
+
+    return Twin(case.architecture, case.parameters, case.lr)
+
+
+TODAY: Mapping[str, MakeSide] = {"reference": Reference, "torch": make_torch}
+
+
+def starts(architecture: Architecture) -> list[str]:
+    """The tensors that a step starts from: what its equations need, none of them makes, and is no data."""
+    equations = step_equations(architecture)
+    needed = dict.fromkeys(name for equation in equations for name in equation.inputs)
+    return [name for name in needed if name not in {"x", "y", *(e.makes for e in equations)}]
+
+
+def keeps_state(architecture: Architecture) -> bool:
+    """Whether a step needs more of the steps before it than W and b: moments, or how many there were."""
+    needed = {name for equation in step_equations(architecture) for name in equation.constants}
+    return bool(needed - {"n", "lr"} or set(starts(architecture)) - architecture.parameter_shapes().keys())
+
+
+@dataclass
+class _Row:
+    numbers: int = 0
+    differing: int = 0
+    ulps: int | None = None
+
+
+class Today:
+    """Takes the golden's steps and enters what comes out: certificates, side by side, bits.
+
+    `counterpart` is the golden's side that it starts from and is held against.
+    """
+
+    def __init__(self, case: Case, side: str, counterpart: str, make: MakeSide) -> None:
+        self.case, self.side, self.counterpart, self._make = case, side, counterpart, make
+        self.certifier = Certifier(case.architecture, findings=case.findings)
+        self.ledger = Ledger()
+        self.first_difference: BitDifference | None = None
+        self._rows: dict[tuple[str, int], _Row] = {}
+        self._walks = keeps_state(case.architecture)
+        self._standing: Side | None = None
+        self._links = Links({})
+
+    def take(self, step: int, recorded: Trace) -> None:
+        """One step, from where the golden stood.
+
+        A side whose optimizer keeps a state cannot be put there: it begins where the golden began and
+        walks on alone, as in the lockstep.
+        """
+        # In memory a sample is a row, as in training: the order of sums, so the last bits, hang on it.
+        x, y = (np.array(recorded[name], order="F") for name in ("x", "y"))
+        with np.errstate(all="ignore"):  # as in the lockstep: the gates say what overflows
+            if self._standing is None or not self._walks:
+                parameters = {name: recorded[name] for name in self.case.architecture.parameter_shapes()}
+                self._standing = self._make(replace(self.case, parameters=parameters, x=x, y=y))
+                self._links = Links({name: recorded[name] for name in starts(self.case.architecture)})
+            here = self._standing.step(x, y)
+            broken = self._links.broken(here)
+            self._links.advance(here)
+            self._certify(step, here, broken, recorded)
+
+    def _certify(self, step: int, here: Trace, broken: Mapping[str, str], recorded: Trace) -> None:
+        batch = recorded["x"].shape[1]
+        known = constants(self.case.architecture, batch, self.case.lr, step + 1)
+        for finding in self.certifier.certify(here, known):
+            equation = finding.equation
+            complaint = broken.get(equation.makes.removesuffix("_next"))
+            if complaint and equation.makes.endswith("_next"):
+                finding = Finding(equation, Verdict.DIFFERENT, 0, 0, vacuous=False, complaint=complaint)
+            self.ledger.certify(step, self.side, finding)
+        complaints = self.certifier.complaints(here)
+        if not complaints:
+            names = (f"golden/{self.counterpart}", self.side)
+            for pair in side_by_side(self.certifier, recorded, here, known):
+                self.ledger.compare(step, names, pair)
+        for equation in self.certifier.equations:
+            if equation.makes not in complaints:
+                self._look(step, equation, recorded, here)
+
+    def _look(self, step: int, equation: Equation, recorded: Trace, here: Trace) -> None:
+        golden, now = recorded[equation.makes], here[equation.makes]
+        found = bits.compare(golden, now)
+        row = self._rows.setdefault((equation.quantity, equation.layer), _Row())
+        row.numbers += golden.size
+        row.differing += found.differing
+        if found.index is None:
+            return
+        if found.ulps is not None:
+            row.ulps = max(row.ulps or 0, found.ulps)
+        if self.first_difference is None:
+            self.first_difference = BitDifference(
+                step=step,
+                side=self.side,
+                quantity=equation.quantity,
+                layer=equation.layer,
+                index=list(found.index),
+                golden=float(golden[found.index]),
+                here=float(now[found.index]),
+                ulps=found.ulps,
+            )
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers were held against the golden's bit by bit."""
+        return sum(row.numbers for row in self._rows.values())
+
+    @property
+    def differing(self) -> int:
+        return sum(row.differing for row in self._rows.values())
+
+    def rows(self) -> list[AgainstRow]:
+        """One row for each tensor, in the order of execution."""
+        found = []
+        for row in self.ledger.side_by_side_rows():
+            own = self._rows[row.quantity, row.layer]
+            facts = row.model_dump() | {"side": self.side, "differing": own.differing, "ulps": own.ulps}
+            found.append(AgainstRow.model_validate(facts))
+        return found

@@ -1,0 +1,181 @@
+"""The layers of a model that was watched: Linear, one activation, and again; or what stands in the way."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from pydantic import JsonValue
+
+from parity.errors import QuestionError
+from parity.mirror.vocabulary import DROPOUTS, INERT, activation_of, class_name, known_activations
+from parity.mirror.watching import Ran, Watched
+from reference.activations import ACTIVATIONS, Activation
+from reference.arrays import Array
+
+DTYPES = {torch.float32: "float32", torch.float64: "float64"}
+
+
+@dataclass
+class Layer:
+    """z = W a + b and a = f(z), as a model has them: its Linear, and its activation's module if any."""
+
+    path: str
+    linear: torch.nn.Linear
+    z: torch.Tensor
+    a: torch.Tensor
+    module: torch.nn.Module | None = None
+    activation: Activation = ACTIVATIONS["identity"]
+    table: JsonValue = "identity"
+
+    @property
+    def modules(self) -> tuple[torch.nn.Module, torch.nn.Module | None]:
+        """What computes z, and what computes a."""
+        return self.linear, self.module
+
+    @property
+    def parameters(self) -> list[torch.Tensor]:
+        """W, b, and what the activation learns, in the deck's order."""
+        learned = list(self.module.parameters()) if self.module else []
+        return [self.linear.weight, self.linear.bias, *learned]
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """A model as the deck sees it. `model` is a copy: the original stays as it is."""
+
+    model: torch.nn.Module
+    layers: tuple[Layer, ...]
+    sample: tuple[int, ...]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Layer sizes, input first."""
+        return self.layers[0].linear.in_features, *(layer.linear.out_features for layer in self.layers)
+
+    @property
+    def activations(self) -> tuple[Activation, ...]:
+        """One for each layer."""
+        return tuple(layer.activation for layer in self.layers)
+
+    @property
+    def dtype(self) -> str:
+        """`float32` or `float64`."""
+        return DTYPES[self.layers[0].linear.weight.dtype]
+
+    @property
+    def parameters(self) -> list[torch.Tensor]:
+        """In the order of the deck's parameters."""
+        return [parameter for layer in self.layers for parameter in layer.parameters]
+
+    def arrays(self, shapes: dict[str, tuple[int, int]]) -> dict[str, Array]:
+        """The model's parameters, copied the other way: by the deck's names, in the deck's shapes."""
+        found: dict[str, Array] = {}
+        for (name, shape), parameter in zip(shapes.items(), self.parameters, strict=True):
+            found[name] = np.array(parameter.detach().numpy().reshape(shape))
+        return found
+
+
+def mirror(model: torch.nn.Module, x: torch.Tensor) -> Mirror:
+    """Watch a copy of the model answer x (a sample a row), and find its layers.
+
+    Raises QuestionError for anything that the deck's chain of layers has no formula for.
+    """
+    if not isinstance(model, torch.nn.Module):
+        raise QuestionError(f"model: {type(model).__name__} is no torch.nn.Module")
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        if isinstance(tensor, torch.Tensor) and tensor.device.type != "cpu":
+            raise QuestionError(f"model: {name} is on {tensor.device}; move the model to the CPU")
+    try:
+        own = copy.deepcopy(model)
+    except Exception as error:
+        raise QuestionError(f"model: cannot be copied: {type(error).__name__}: {error}") from None
+    for module in own.modules():
+        if getattr(module, "inplace", False):
+            module.inplace = False  # type: ignore[assignment] # the same numbers, and z stays to be seen
+    ran = watched(Watched(own), x)[0]
+    return Mirror(own, tuple(layers(ran, len(x))), tuple(x.shape[1:]))
+
+
+def watched(model: Watched, x: torch.Tensor) -> tuple[list[Ran], torch.Tensor]:
+    """A forward pass. What the model itself raises becomes a QuestionError in one line."""
+    try:
+        return model.forward(x)
+    except QuestionError:
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split())[:300]
+        shape = tuple(x.shape)
+        raise QuestionError(f"model: raised {type(error).__name__} on x {shape}: {said}") from None
+
+
+def layers(ran: Sequence[Ran], batch: int) -> list[Layer]:
+    """Group what ran into layers. Raises QuestionError, naming the module that fits none."""
+    found: list[Layer] = []
+    for one in ran:
+        kind = class_name(one.module)
+        if kind == "Linear":
+            found.append(_linear(one, batch, found))
+        elif kind in INERT or (kind in DROPOUTS and _silent(one)):
+            continue
+        else:
+            _activate(one, found)
+    if not found:
+        raise QuestionError("model: no Linear layer ran, so there is nothing to mirror")
+    return found
+
+
+def _linear(one: Ran, batch: int, before: Sequence[Layer]) -> Layer:
+    linear = one.module
+    assert isinstance(linear, torch.nn.Linear)
+    shape = tuple(one.given.shape)
+    if len(shape) != 2 or shape[0] != batch:
+        raise QuestionError(f"model: {one.path} is given shape {shape}; a layer takes (batch, features)")
+    if linear.bias is None:
+        raise QuestionError(f"model: {one.path} (Linear) has no bias; every layer of the deck has one")
+    if any(layer.linear is linear or layer.linear.weight is linear.weight for layer in before):
+        raise QuestionError(f"model: {one.path} (Linear) is used twice; the deck's layers share no weights")
+    _fit(one.path, [linear.weight, linear.bias], before)
+    return Layer(one.path, linear, one.made, one.made)
+
+
+def _fit(path: str, parameters: Sequence[torch.Tensor], before: Sequence[Layer]) -> None:
+    """Parameters that the deck can hold: trained, float32 or float64, all alike."""
+    dtype = before[0].linear.weight.dtype if before else parameters[0].dtype
+    for parameter in parameters:
+        if parameter.dtype not in DTYPES or parameter.dtype != dtype:
+            kind = str(parameter.dtype).removeprefix("torch.")
+            raise QuestionError(f"model: {path} is {kind}; known: float32 or float64 throughout")
+        if not parameter.requires_grad:
+            raise QuestionError(f"model: {path} is frozen (requires_grad is False); the deck trains it")
+
+
+def _silent(one: Ran) -> bool:
+    """Whether a Dropout drops nothing. Raises QuestionError for one that does."""
+    if one.module.training and getattr(one.module, "p", 0) > 0:
+        kind = type(one.module).__name__
+        raise QuestionError(f"model: {one.path} ({kind}) is in training mode; call model.eval() first")
+    return True
+
+
+def _activate(one: Ran, found: Sequence[Layer]) -> None:
+    """Give the last layer its activation. Raises QuestionError for what is none, or one too many."""
+    known = activation_of(one.module)
+    kind = type(one.module).__name__
+    if known is None:
+        names = ", ".join(["Linear", "Flatten", "Dropout in eval", *known_activations()])
+        raise QuestionError(f"model: {one.path} ({kind}) cannot be mirrored; known: {names}")
+    if not found:
+        raise QuestionError(f"model: {one.path} ({kind}) comes before the first Linear")
+    layer = found[-1]
+    if layer.module is not None:
+        raise QuestionError(f"model: {one.path} ({kind}) is a second activation after {layer.path}")
+    others = [other for other in found if other.module is one.module]
+    learned: list[torch.Tensor] = [*one.module.parameters()]
+    if others and learned:
+        raise QuestionError(f"model: {one.path} ({kind}) learns, and is used twice")
+    _fit(one.path, learned, found)
+    layer.module, layer.a, (layer.activation, layer.table) = one.module, one.made, known

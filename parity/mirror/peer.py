@@ -1,0 +1,156 @@
+"""A model that a run mirrors: its case, with the model's own weights in it, and its side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from parity import vocabulary
+from parity.case import Case, build, data_of
+from parity.config import Config, read
+from parity.datasets.dataset import Dataset
+from parity.errors import QuestionError
+from parity.mirror.layers import DTYPES, Mirror, mirror
+from parity.mirror.twin import MirroredTwin
+from parity.mirror.vocabulary import known_losses, loss_of
+from parity.run import TorchSide
+
+Batch: TypeAlias = "torch.Tensor | NDArray[np.generic]"
+Loss: TypeAlias = "torch.nn.Module | Mapping[str, JsonValue] | str"
+
+SAMPLES = 2
+"""Of a config's data, for the first look at a model."""
+
+
+@dataclass(kw_only=True)
+class _Peer:
+    """What there is once a model was mirrored."""
+
+    mirror: Mirror | None = None
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The path of each layer's Linear in the model."""
+        return tuple(layer.path for layer in self.mirror.layers) if self.mirror else ()
+
+    def side(self, case: Case) -> TorchSide:
+        """The model as PyTorch's side."""
+        assert self.mirror is not None
+        return MirroredTwin(self.mirror, case)
+
+
+@dataclass
+class ModelPeer(_Peer):
+    """A model whose data comes from a config: `parity run --model`."""
+
+    name: str
+    model: torch.nn.Module
+
+    def resolve(self, config: Config) -> tuple[Config, Case]:
+        """The config with the model's layers in it, and its case with the model's weights.
+
+        Raises QuestionError where the config asks for a network of its own, or the model has no mirror.
+        """
+        for key in ("layers", "activation", "dtype", "parameters"):
+            if key in config.network.model_fields_set:
+                raise QuestionError(f"model: its network is its own; leave out {key}")
+        asked = config.model_dump(exclude_unset=True)
+        samples = data_of(config)[1].x[:SAMPLES].astype(dtype(self.model))
+        self.mirror = mirror(self.model, torch.from_numpy(samples))
+        resolved = read({**asked, "network": network(self.mirror)}, {})
+        return resolved, with_weights(build(resolved), self.mirror)
+
+
+@dataclass
+class BatchPeer(_Peer):
+    """A model with the batch on which it is tried: `parity.model` in a test. A sample is a row."""
+
+    name: str
+    model: torch.nn.Module
+    x: Batch
+    y: Batch
+
+    def resolve(self, config: Config) -> tuple[Config, Case]:
+        """The model's network and the config's training, on this batch. Raises QuestionError."""
+        x, y = _tensor("x", self.x), _tensor("y", self.y)
+        if len(x) == 0 or len(x) != len(y):
+            raise QuestionError(f"model: x has {len(x)} samples, y has {len(y)}")
+        own = dtype(self.model)
+        if x.dtype not in DTYPES or DTYPES[x.dtype] != own:
+            kind = str(x.dtype).removeprefix("torch.")
+            raise QuestionError(f"model: x is {kind}, the model {own}")
+        self.mirror = mirror(self.model, x)
+        asked = config.training.model_dump(exclude_unset=True)
+        resolved = read({"network": network(self.mirror), "training": asked}, {})
+        outputs = self.mirror.sizes[-1]
+        indices = vocabulary.loss(config.training.loss)[0].target in ("class", "either")
+        if indices and y.ndim == 1 and not y.is_floating_point():
+            y = y[:, None]  # the class of each sample, as PyTorch has it
+        elif tuple(y.shape) != (len(x), outputs):
+            raise QuestionError(f"model: y has shape {tuple(y.shape)}, where {len(x), outputs} belongs")
+        rows_x, rows_y = (_rows(tensor).astype(np.float64) for tensor in (x, y))
+        features = tuple(f"x{i}" for i in range(rows_x.shape[1]))
+        given = Dataset("given", rows_x, rows_y, None, features, "the test")
+        return resolved, with_weights(build(resolved, given), self.mirror)
+
+
+def training_of(loss: Loss, **rest: JsonValue) -> Config:
+    """The training of a batch, as a config; a loss may be `torch.nn`'s own module. Raises QuestionError."""
+    table: object = loss
+    if isinstance(loss, torch.nn.Module):
+        table = loss_of(loss)
+        if table is None:
+            kind = type(loss).__name__
+            raise QuestionError(f"loss: {kind} cannot be mirrored; known: {', '.join(known_losses())}")
+    return read({"training": {"loss": table, "batch": 0, **rest}}, {})
+
+
+def network(mirrored: Mirror) -> dict[str, JsonValue]:
+    """A config's `[network]`, as the model has it."""
+    return {
+        "layers": list(mirrored.sizes),
+        "activation": [layer.table for layer in mirrored.layers],
+        "dtype": mirrored.dtype,
+    }
+
+
+def with_weights(case: Case, mirrored: Mirror) -> Case:
+    """The case, starting from the model's own weights."""
+    return replace(case, parameters=mirrored.arrays(case.architecture.parameter_shapes()))
+
+
+def dtype(model: torch.nn.Module) -> str:
+    """The model's number format, by its first parameter. Raises QuestionError where there is no such."""
+    parameters = model.parameters() if isinstance(model, torch.nn.Module) else iter(())
+    first = next(iter(parameters), None)
+    if first is None:
+        raise QuestionError("model: it has no parameters, so there is nothing to mirror")
+    if isinstance(first, torch.nn.UninitializedParameter):
+        raise QuestionError("model: its parameters are not there yet; call it once first")
+    if first.dtype not in DTYPES:
+        kind = str(first.dtype).removeprefix("torch.")
+        raise QuestionError(f"model: its parameters are {kind}; known: float32, float64")
+    return DTYPES[first.dtype]
+
+
+def _tensor(name: str, given: Batch) -> torch.Tensor:
+    """A batch as a tensor that owes nothing to anybody's graph. Raises QuestionError for what is none."""
+    tensor = given if isinstance(given, torch.Tensor) else None
+    if isinstance(given, np.ndarray) and given.dtype.kind in "fiub":
+        tensor = torch.from_numpy(np.array(given))
+    if tensor is None or tensor.ndim < 1:
+        raise QuestionError(f"model: {name} is no tensor or array of samples")
+    if tensor.device.type != "cpu":
+        raise QuestionError(f"model: {name} is on {tensor.device}; move it to the CPU")
+    return tensor.detach().clone()
+
+
+def _rows(tensor: torch.Tensor) -> NDArray[np.generic]:
+    """A sample a row, flat."""
+    return tensor.reshape(len(tensor), -1).numpy()

@@ -1,0 +1,42 @@
+"""Somebody's own torch model as PyTorch's side of the lockstep."""
+
+from __future__ import annotations
+
+import torch
+
+from parity.case import Case
+from parity.errors import QuestionError
+from parity.mirror.layers import Mirror, layers, watched
+from parity.mirror.watching import Watched
+from parity.twin import Twin
+from reference.arrays import Array
+
+
+class MirroredTwin(Twin):
+    """The model itself, not one built like it: its own modules run, its own parameters are updated.
+
+    Every forward pass is watched anew, so a model that takes another path later is found out.
+    """
+
+    def __init__(self, mirrored: Mirror, case: Case) -> None:
+        """A twin that starts from the case's parameters, which are the model's own."""
+        self._mirror = mirrored
+        self._watched = Watched(mirrored.model)
+        super().__init__(case.architecture, case.parameters, case.lr)
+
+    def _build(self, dtype: torch.dtype) -> tuple[torch.nn.Module, list[torch.Tensor]]:
+        return self._mirror.model, self._mirror.parameters
+
+    def _forward(self, x: torch.Tensor) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        rows = x.reshape(len(x), *self._mirror.sample)
+        found = layers(watched(self._watched, rows)[0], len(rows))
+        if [layer.modules for layer in found] != [layer.modules for layer in self._mirror.layers]:
+            raise QuestionError("model: its layers are not the same for every batch")
+        return [layer.z for layer in found], [layer.a for layer in found]
+
+    def predict(self, x: Array) -> Array:
+        """ŷ as the model computes it. x (features, samples) -> (outputs, samples)."""
+        with torch.no_grad():
+            rows = torch.from_numpy(x.T).reshape(x.shape[1], *self._mirror.sample)
+            predicted: Array = self._mirror.model(rows).reshape(x.shape[1], -1).numpy().T
+            return predicted

@@ -1,0 +1,106 @@
+"""One forward pass of somebody's model, watched: which modules ran, and that nothing else did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+
+from parity.errors import QuestionError
+
+HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A module that ran: its path in the model, what went in, what came out."""
+
+    path: str
+    module: torch.nn.Module
+    given: torch.Tensor
+    made: torch.Tensor
+
+
+@dataclass
+class Watch:
+    """The modules of one forward pass, in order. Each must take what the one before it made."""
+
+    ran: list[Ran] = field(default_factory=list)
+    _last: torch.Tensor | None = None
+    _version: int = 0
+    _where: str = "the input"
+
+    def begin(self, x: torch.Tensor) -> None:
+        """The model is about to be given x."""
+        self.ran.clear()
+        self._made(x, "the input")
+
+    def enter(self, path: str, module: torch.nn.Module, given: tuple[object, ...], made: object) -> None:
+        """A module ran. Raises QuestionError where its input is not the tensor that was made last."""
+        tensors = [value for value in given if isinstance(value, torch.Tensor)]
+        if len(given) != 1 or len(tensors) != 1 or not isinstance(made, torch.Tensor):
+            kind = type(module).__name__
+            raise QuestionError(f"model: {path} ({kind}) does not turn one tensor into one tensor")
+        self._continues(tensors[0], path)
+        self.ran.append(Ran(path, module, tensors[0], made))
+        self._made(made, path)
+
+    def end(self, output: object) -> torch.Tensor:
+        """The model answered. Raises QuestionError where that is not what its last module made."""
+        if not isinstance(output, torch.Tensor):
+            raise QuestionError(f"model: its output is {type(output).__name__}, not one tensor")
+        self._continues(output, "the output")
+        return output
+
+    def _made(self, tensor: torch.Tensor, where: str) -> None:
+        self._last, self._version, self._where = tensor, tensor._version, where
+
+    def _continues(self, tensor: torch.Tensor, where: str) -> None:
+        before = self._last
+        assert before is not None
+        same = tensor is before or (
+            tensor.data_ptr() == before.data_ptr()
+            and tensor.numel() == before.numel()
+            and tensor.dtype == before.dtype
+            and tensor.is_contiguous()
+            and before.is_contiguous()
+            and tensor.requires_grad == before.requires_grad
+        )
+        if not same or before._version != self._version:
+            raise QuestionError(
+                f"model: between {self._where} and {where} something is computed that is no module"
+            )
+
+
+class Watched:
+    """A model whose modules report to a watch while it runs."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        """Raises QuestionError for a module with hooks of its own: what they do is not known."""
+        self.model, self._watch = model, Watch()
+        self._names = {id(module): name or "model" for name, module in model.named_modules()}
+        for module in model.modules():
+            if any(getattr(module, hooks) for hooks in HOOKS):
+                raise QuestionError(f"model: {self._names[id(module)]} has hooks of its own")
+
+    def forward(self, x: torch.Tensor) -> tuple[list[Ran], torch.Tensor]:
+        """What ran, and the output. Raises QuestionError for what the deck's chain of layers is not."""
+        self._watch.begin(x)
+        handles = [
+            module.register_forward_hook(self._hook(self._names[id(module)]))
+            for module in self.model.modules()
+            if not any(True for _ in module.children())
+        ]
+        try:
+            output = self._watch.end(self.model(x))
+        finally:
+            for handle in handles:
+                handle.remove()
+        return list(self._watch.ran), output
+
+    def _hook(self, path: str) -> Callable[[torch.nn.Module, tuple[object, ...], object], None]:
+        def hook(module: torch.nn.Module, given: tuple[object, ...], made: object) -> None:
+            self._watch.enter(path, module, given, made)
+
+        return hook

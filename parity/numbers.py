@@ -1,0 +1,57 @@
+"""How a number is written: in code and formulas with a point, in prose as the language writes it."""
+
+from __future__ import annotations
+
+import math
+
+DECIMAL = {"en": ".", "es": ","}
+THOUSANDS = {"en": ",", "es": "\N{NARROW NO-BREAK SPACE}"}
+MINUS = "−"
+
+
+def code(value: float, digits: int = 4) -> str:
+    """As a program prints it: ``code(-1.2e-05) == "-1.2e-05"``."""
+    return f"{value:.{digits}g}"
+
+
+def shown(value: float, digits: int = 4) -> str:
+    """As a table shows it: a true minus sign, a power of ten with superscripts never."""
+    return code(value, digits).replace("-", MINUS)
+
+
+def latex(value: float, digits: int = 4) -> str:
+    r"""As a formula shows it: ``latex(-1.2e-05) == r"-1.2 \times 10^{-5}"``."""
+    if math.isnan(value):
+        return r"\mathrm{NaN}"
+    if math.isinf(value):
+        return r"-\infty" if value < 0 else r"\infty"
+    mantissa, e, exponent = code(value, digits).partition("e")
+    return rf"{mantissa} \times 10^{{{int(exponent)}}}" if e else mantissa
+
+
+def prose(value: float, lang: str, digits: int = 3) -> str:
+    """As a sentence of that language writes it; whole numbers with their thousands apart."""
+    if float(value).is_integer() and abs(value) < 1e15:
+        return f"{int(value):,}".replace(",", THOUSANDS[lang]).replace("-", MINUS)
+    written = code(value, digits)
+    mantissa, e, exponent = written.partition("e")
+    if e and 0 < int(exponent) < 9:
+        return prose(round(float(written)), lang)
+    power = f"\N{NO-BREAK SPACE}·\N{NO-BREAK SPACE}10{exponent_up(int(exponent))}" if e else ""
+    return mantissa.replace("-", MINUS).replace(".", DECIMAL[lang]) + power
+
+
+def exponent_up(exponent: int) -> str:
+    """``exponent_up(-8) == "⁻⁸"``."""
+    return str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def percent(share: float, lang: str) -> str:
+    """A share as a percentage: 100 % only when it is all of them, 0 % only when it is none."""
+    tenths = round(share * 1000)
+    if tenths == 1000 and share < 1:
+        tenths = 999
+    if tenths == 0 and share > 0:
+        tenths = 1
+    number = f"{tenths / 10:g}".replace(".", DECIMAL[lang])
+    return f"{number}\N{NARROW NO-BREAK SPACE}%" if lang == "es" else f"{number}%"

@@ -1,0 +1,116 @@
+"""What the fixture `parity` offers. Tracebacks leave this file's frames out: the test's line remains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+from parity.ci.facts import Compared
+from parity.errors import EnvironmentUnfit, QuestionError
+from parity.plugin.failure import ParityError
+from parity.plugin.place import Place
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+    from pydantic import JsonValue
+
+    from parity.golden import Replay
+    from parity.plugin.answer import Answer
+    from parity.result import Result
+
+    Batch: TypeAlias = NDArray[np.generic] | torch.Tensor
+
+R = TypeVar("R")
+ConfigLike: TypeAlias = "Mapping[str, object] | str | Path | None"
+
+__tracebackhide__ = True
+
+
+class Parity:
+    """Comparisons for one test. Each raises ParityError where it does not hold or cannot be made."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._asked = 0
+
+    def check(
+        self,
+        subject: object,
+        *,
+        config: ConfigLike = None,
+        activation: str | Sequence[str] | None = None,
+        dtype: str | None = None,
+        timeout: float = 20.0,
+    ) -> Result:
+        """Judge a step as `parity check` judges it: the first wrong formula, and the mistake by name.
+
+        `subject` is a `step` function, a module or an object that has one, a side of a lockstep (an object
+        whose `step(x, y)` keeps its own weights; it needs a config), or, as `parity check` takes it, the
+        address "file.py:function"; that one runs in a process of its own, within `timeout` seconds.
+        """
+        from parity.plugin.checks import CheckCase, check
+
+        case = CheckCase(config, activation, dtype, timeout)
+        return self._judged("check", lambda number: check(self._place, number, subject, case))
+
+    def run(self, config: ConfigLike = None) -> Result:
+        """The lockstep of the deck's engine and PyTorch, as `parity run --config` walks it."""
+        from parity.plugin.runs import run
+
+        return self._judged("run", lambda number: run(self._place, number, config))
+
+    def model(
+        self,
+        model: torch.nn.Module,
+        x: Batch,
+        y: Batch,
+        *,
+        loss: torch.nn.Module | Mapping[str, JsonValue] | str = "mse",
+        optimizer: dict[str, JsonValue] | str = "sgd",
+        lr: float = 0.1,
+        steps: int = 1,
+        accept: Sequence[str] = (),
+    ) -> Result:
+        """A layered torch model, mirrored by the deck's engine and walked in lockstep with it.
+
+        x and y have a sample a row, as PyTorch has them. The model itself stays as it is. Loss and
+        optimizer as in a config, or the loss as a module of `torch.nn`.
+        """
+        from parity.plugin.models import model as mirrored
+
+        def ask(number: int) -> Answer[Result]:
+            asked: dict[str, JsonValue] = {"optimizer": optimizer, "lr": lr, "steps": steps}
+            return mirrored(self._place, number, model, (x, y), loss, **asked, accept=[*accept])
+
+        return self._judged("model", ask)
+
+    def golden(self, name: str, step: object = None, *, config: ConfigLike = None) -> Replay:
+        """The golden file `goldens/NAME.safetensors` beside the test, replayed here and now.
+
+        Its formulas must hold, and those of today's engine and of PyTorch (where that is installed) from
+        its inputs. With a `step`, that one is judged on the golden's inputs too. `pytest --parity-update`
+        records a golden that is missing, from `config`, and one that is outside its bounds.
+        """
+        from parity.plugin import goldens
+
+        found = self._judged("golden", lambda number: goldens.golden(self._place, number, name, config))
+        if step is not None:
+            self._judged("golden", lambda number: goldens.on_golden(self._place, number, name, step))
+        return found
+
+    def _judged(self, kind: str, ask: Callable[[int], Answer[R]]) -> R:
+        """Note what came of a comparison, and raise it where it does not hold."""
+        self._asked += 1
+        try:
+            answer = ask(self._asked)
+        except (QuestionError, EnvironmentUnfit) as error:
+            said = str(error)
+            self._place.note(Compared(kind, said.partition(":")[0], "error", reason=said))
+            raise ParityError(said) from None
+        self._place.note(answer.compared)
+        if answer.failure is not None:
+            raise ParityError(answer.failure) from answer.cause
+        return answer.result

@@ -1,0 +1,172 @@
+"""`parity.check` in a test: the same court as `parity check`'s, and its findings as one failure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from parity.case import build
+from parity.check import Checked, UnusableSubjectError
+from parity.check import check as check_subject
+from parity.ci.facts import Compared
+from parity.ci.tell import roots
+from parity.config import read
+from parity.errors import QuestionError
+from parity.plugin.answer import Answer, failure_text
+from parity.plugin.kept import keep
+from parity.plugin.place import Place
+from parity.result import Result
+from parity.subject.asked import asked_calls
+from parity.subject.cases import Call
+from parity.subject.child import Limits
+from parity.subject.own import OwnSubject, is_side, own_subject, walked
+from parity.subject.source import PythonSubject, Subject, python_subject
+from parity.texts import catalogue
+
+
+@dataclass(frozen=True)
+class CheckCase:
+    """On which networks a subject is tried: as the options of `parity check`."""
+
+    config: Mapping[str, object] | str | Path | None = None
+    activation: str | Sequence[str] | None = None
+    dtype: str | None = None
+    timeout: float = 20.0
+
+    @property
+    def source(self) -> Mapping[str, object] | Path | None:
+        """The config, a file's name as a path."""
+        return Path(self.config) if isinstance(self.config, str) else self.config
+
+    @property
+    def names(self) -> str | None:
+        """Activations as on the command line."""
+        if self.activation is None or isinstance(self.activation, str):
+            return self.activation
+        return ",".join(self.activation)
+
+    def command(self, place: Place, address: str) -> str | None:
+        """The command line that asks the same, if one can: not where the config stands in the test."""
+        if isinstance(self.config, Mapping):
+            return None
+        words = ["parity", "check", address]
+        given = {"--config": self.source, "--activation": self.names, "--dtype": self.dtype}
+        for option, value in given.items():
+            if value is not None:
+                words += [option, place.relative(value) if isinstance(value, Path) else str(value)]
+        return shlex.join(words)
+
+
+def check(place: Place, number: int, asked: object, case: CheckCase) -> Answer[Result]:
+    """Judge a subject. Raises QuestionError for one that is none, or a case that there is not."""
+    subject, calls = _subject(asked, case)
+    address = _address(place, subject)
+    command = case.command(place, address) if address else None
+    return judged(place, number, subject, calls, command, case.timeout)
+
+
+def on_calls(place: Place, number: int, asked: object, calls: Sequence[Call]) -> Answer[Result]:
+    """Judge a `step` on calls that somebody else chose. Raises QuestionError for a subject that is none."""
+    subject = python_subject(str(asked)) if isinstance(asked, str | Path) else own_subject(asked)
+    return judged(place, number, subject, calls, None, CheckCase.timeout)
+
+
+def judged(
+    place: Place, number: int, subject: Subject, calls: Sequence[Call], command: str | None, timeout: float
+) -> Answer[Result]:
+    """What the court says of a subject's answers to these calls."""
+    file, line = _where(subject)
+    facts: dict[str, str | int] = {
+        "file": place.relative(file),
+        "line": line,
+        "reproduce": command or place.command,
+    }
+    limits = Limits(seconds=timeout)
+    try:
+        checked = check_subject(subject, calls, limits, lang=place.lang, reproduce=command)
+    except UnusableSubjectError as error:
+        return _unusable(place, subject, error, command, facts)
+    result = checked.result
+    report = keep(place, "check", number, result)
+    failure = None
+    if result.verdict != "match" or checked.failures:
+        failure = failure_text(place, _lines(checked, place.lang), command)
+    compared = Compared(
+        "check",
+        subject.name,
+        result.verdict if not checked.failures or result.verdict != "match" else "error",
+        result.numbers_compared,
+        result.undecided,
+        roots(result.wrong_formulas),
+        reason=result.reason or "",
+        report=place.relative(report),
+        **facts,  # type: ignore[arg-type]
+    )
+    return Answer(result, compared, failure, _cause(subject) if checked.failures else None)
+
+
+def _subject(asked: object, case: CheckCase) -> tuple[Subject, Sequence[Call]]:
+    """Who is judged, and on which calls."""
+    if isinstance(asked, str | Path):
+        return python_subject(str(asked)), asked_calls(case.source, case.names, case.dtype)
+    if is_side(asked):
+        if case.config is None:
+            raise QuestionError("check: a side keeps its own weights; say from which it starts: config=…")
+        overlay = {"network.activation": case.names, "network.dtype": case.dtype}
+        calls, shown = walked(asked, build(read(case.source, overlay)))  # type: ignore[arg-type]
+        return shown, calls
+    return own_subject(asked), asked_calls(case.source, case.names, case.dtype)
+
+
+def _unusable(
+    place: Place,
+    subject: Subject,
+    error: UnusableSubjectError,
+    command: str | None,
+    facts: Mapping[str, str | int],
+) -> Answer[Result]:
+    """A subject that gave nothing to judge fails the test; there is no result then."""
+    said = [str(error)]
+    if error.output.strip():
+        said += [catalogue(place.lang)["check.printed"], *error.output.rstrip().splitlines()[-20:]]
+    compared = Compared("check", subject.name, "error", reason=str(error), **facts)  # type: ignore[arg-type]
+    failure = failure_text(place, said, command)
+    return Answer(None, compared, failure, _cause(subject))  # type: ignore[arg-type] # it raises
+
+
+def _lines(checked: Checked, lang: str) -> list[str]:
+    """The first wrong formula in full, the others by name."""
+    say, result = catalogue(lang), checked.result
+    if not checked.wrong:
+        return [checked.failures[0] if checked.failures else say[f"check.{result.verdict}"]]
+    first, *others = checked.wrong
+    lines = [first.headline, *(f"  {line}" for line in first.lines)]
+    if others:
+        lines.append(say["run.also"].format(names="; ".join(words.headline for words in others)))
+    if checked.failures:
+        lines.append(say["check.failed"].format(failure=checked.failures[0]))
+    return lines
+
+
+def _cause(subject: Subject) -> BaseException | None:
+    """What a subject of this process raised first."""
+    if isinstance(subject, OwnSubject) and subject.errors:
+        return subject.errors[min(subject.errors)]
+    return None
+
+
+def _where(subject: Subject) -> tuple[Path | None, int]:
+    if isinstance(subject, OwnSubject):
+        return subject.file, subject.line or 0
+    if isinstance(subject, PythonSubject) and subject.file:
+        return subject.file, subject.line
+    return None, 0
+
+
+def _address(place: Place, subject: Subject) -> str | None:
+    """What `parity check` calls it, seen from pytest's rootdir; None where it cannot reach it."""
+    if isinstance(subject, PythonSubject):
+        return subject.name
+    return subject.address(place.root) if isinstance(subject, OwnSubject) else None

@@ -1,0 +1,123 @@
+"""`parity.golden` in a test: a golden file beside the tests, replayed; recorded with --parity-update."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from parity.ci.tell import compared
+from parity.config import Config, read
+from parity.environment import has_torch
+from parity.errors import QuestionError
+from parity.golden import Golden, Recorded, Replay
+from parity.golden import read as read_golden
+from parity.golden.recording import changed_keys, update
+from parity.golden.replaying import chosen, replay_golden
+from parity.golden.show import divergence
+from parity.plugin.answer import Answer, failure_text
+from parity.plugin.checks import on_calls
+from parity.plugin.kept import keep
+from parity.plugin.place import GOLDEN_SUFFIX, Place
+from parity.plugin.runs import walk_lines
+from parity.result import Result
+from parity.subject.cases import Call
+from parity.texts import catalogue
+from reference.trace import Trace
+
+
+def golden(
+    place: Place, number: int, name: str, config: Mapping[str, object] | str | Path | None
+) -> Answer[Replay]:
+    """Replay a golden; with --parity-update first record it, where it is missing or outside its bounds.
+
+    Raises QuestionError for a name that is none, a golden that is missing or was made from another config.
+    """
+    path = _path(place, name)
+    source = Path(config) if isinstance(config, str) else config
+    asked = read(source, {}) if source is not None else None
+    made = _update(place, path, asked) if place.update else None
+    if made and made.result and made.outcome == "refused":
+        facts = compared("golden", name, made.result, place.relative(place.file))
+        lines = [catalogue(place.lang)["plugin.refused"].format(golden=place.relative(path))]
+        text = failure_text(place, lines + walk_lines(made.result, place.lang), None)
+        return Answer(None, replace(facts, golden=place.relative(path)), text)  # type: ignore[arg-type]
+    held = _existing(place, path, asked)
+    sides = chosen(reference=True, torch="torch" in held.sides and has_torch())
+    command = shlex.join(["parity", "replay", *([] if "torch" in sides else ["--no-torch"])])
+    again = shlex.join([*shlex.split(command), place.relative(path)])
+    found = replay_golden(held, place.relative(path), sides, reproduce=again)
+    report = keep(place, "golden", number, found)
+    facts = replace(
+        compared("golden", name, found, place.relative(place.file)),
+        golden=place.relative(path),
+        updated=_said(made, name),
+        report=place.relative(report),
+    )
+    failure = None
+    if found.verdict != "match":
+        say = catalogue(place.lang)
+        quiet = found.model_copy(update={"reproduce": None})
+        lines = [f"{place.relative(path)}: {say[f'run.{found.verdict}']}", *divergence(quiet, say)]
+        failure = failure_text(place, lines, again)
+    return Answer(found, facts, failure)
+
+
+def on_golden(place: Place, number: int, name: str, step: object) -> Answer[Result]:
+    """Judge somebody's step on a golden's inputs, step by step from where the golden stood."""
+    path = _path(place, name)
+    held = read_golden(path)
+    case, side = held.case, held.sides[0]
+    given = [*case.architecture.parameter_shapes(), "x", "y"]
+    calls = [
+        Call(name, number, case.architecture, case.lr, Trace({key: traces[side][key] for key in given}))
+        for number, traces in enumerate(held.steps)
+    ]
+    answer = on_calls(place, number, step, calls)
+    return replace(answer, compared=replace(answer.compared, golden=place.relative(path)))
+
+
+def _path(place: Place, name: str) -> Path:
+    """The golden's file. Raises QuestionError for a name that leads elsewhere."""
+    if not name or Path(name).name != name or name.startswith("."):
+        raise QuestionError(f"golden: {name!r} is no plain name")
+    return place.goldens / (name.removesuffix(GOLDEN_SUFFIX) + GOLDEN_SUFFIX)
+
+
+def _update(place: Place, path: Path, asked: Config | None) -> Recorded:
+    if asked is None and not path.exists():
+        raise QuestionError(
+            f"{place.relative(path)}: there is no such golden, and no config to record one from"
+        )
+    try:
+        path.parent.mkdir(exist_ok=True)
+    except OSError as error:
+        raise QuestionError(f"{path.parent}: cannot be made: {error.strerror}") from None
+    return update(path, asked, torch=has_torch())
+
+
+def _existing(place: Place, path: Path, asked: Config | None) -> Golden:
+    """The golden, if it stands and is what was asked for. Raises QuestionError."""
+    again = f"{place.command} --parity-update"
+    if not path.exists():
+        raise QuestionError(f"{place.relative(path)}: there is no such golden; record it with: {again}")
+    held = read_golden(path)
+    keys = changed_keys(asked, held.config) if asked else ()
+    if keys:
+        said = ", ".join(keys)
+        raise QuestionError(
+            f"{place.relative(path)}: recorded with another {said}; record it anew with: {again}"
+        )
+    return held
+
+
+def _said(made: Recorded | None, name: str) -> tuple[str, ...]:
+    """What an update did, in words: nothing for a golden that it left alone."""
+    if made is None or made.outcome == "unchanged":
+        return ()
+    why = ", ".join(made.changed)
+    first = made.replay.first_divergence if made.replay else None
+    if first:
+        why = f"{first.quantity}{first.layer} of {first.side} was outside its bound"
+    return (f"{made.outcome}: {why}" if why else made.outcome,)

@@ -1,0 +1,28 @@
+"""`--parity-report`: each comparison's result in a folder of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from parity.errors import QuestionError
+from parity.files import write_text
+from parity.plugin.place import Place
+
+
+class Found(Protocol):
+    """A result of any kind."""
+
+    def to_json(self) -> str: ...
+
+
+def keep(place: Place, kind: str, number: int, found: Found) -> Path | None:
+    """Write `result.json`, if a report was asked for; the path of the folder."""
+    folder = place.report_folder(kind, number)
+    if folder:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise QuestionError(f"--parity-report {folder}: {error.strerror}") from None
+        write_text(str(folder / "result.json"), found.to_json())
+    return folder

@@ -1,0 +1,43 @@
+"""`parity.model` in a test: a torch model, mirrored and walked in lockstep with the deck's engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
+
+from parity.environment import require_torch
+from parity.plugin.answer import Answer
+from parity.plugin.place import Place
+from parity.plugin.runs import judged, watched
+from parity.report import write as write_report
+from parity.report.recorder import Recorder
+from parity.result import Result
+from parity.run import run
+
+if TYPE_CHECKING:
+    import torch
+
+    from parity.mirror.peer import Batch, Loss
+
+
+def model(
+    place: Place,
+    number: int,
+    asked: torch.nn.Module,
+    batch: tuple[Batch, Batch],
+    loss: Loss,
+    **training: JsonValue,
+) -> Answer[Result]:
+    """Raises QuestionError for a model without a mirror, EnvironmentUnfit without torch."""
+    require_torch()
+    from parity.mirror.peer import BatchPeer, training_of
+
+    config = training_of(loss, **training)
+    peer = BatchPeer(type(asked).__name__, asked, *batch)
+    recorders: list[Recorder] = []
+    folder = place.report_folder("model", number)
+    result = run(config, watched(recorders, folder), peer=peer)
+    if folder:
+        write_report(result, recorders[0].recording(), folder, place.lang)
+    return judged(place, "model", peer.name, result, folder)

@@ -1,0 +1,40 @@
+"""The convention card: every choice that decides a number."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from parity.examine import Examiner
+from parity.report.recording import Recording
+from parity.report.words import has, say
+from parity.result import Result
+
+
+def facts(examiner: Examiner, result: Result, recording: Recording) -> list[tuple[Markup, Markup]]:
+    """Names and values, in both languages."""
+    of, contract, environment = examiner.architecture, result.contract, result.environment
+    sizes = {trace["x"].shape[1] for traces in recording.steps.values() for trace in traces.values()}
+    batch = min(sizes) if sizes else 0
+    activations = ", ".join(dict.fromkeys(f.name for f in of.activations))
+    versions = ", ".join(
+        f"{k} {environment[k]}" for k in ("python", "numpy", "torch") if environment.get(k)
+    )
+    training = result.config.get("training")
+    seed = training.get("seed") if isinstance(training, dict) else None
+    truth = str(contract.get("truth"))
+    values: dict[str, dict[str, object]] = {
+        "network": {"layers": "-".join(map(str, of.layers)), "activations": activations},
+        "n": {"outputs": of.layers[-1], "batch": batch, "n": of.n(batch), "reduction": of.reduction},
+        "batch_axis": {"batch": batch},
+        "weights": {"out": of.layers[1], "in_": of.layers[0]},
+        "training": {"lr": examiner.lr, "steps": result.steps, "seed": seed},
+        "loss": {"loss": of.loss.source, "optimizer": of.optimizer.source},
+        "dtype": {"dtype": contract.get("number_format"), "u": contract.get("unit_roundoff")},
+        "contract": {"truth": say(f"card.truth_{truth}") if has(f"card.truth_{truth}") else truth},
+    }
+    if versions:
+        values["versions"] = {"versions": versions}
+    unseeded = {"training": "card.training_unseeded"} if seed is None else {}
+    return [
+        (say(f"card.{key}"), say(unseeded.get(key, f"card.{key}_is"), **v)) for key, v in values.items()
+    ]

@@ -1,0 +1,112 @@
+"""What stands in `reports/` beside pages: graphs, worked numbers, and the index in both languages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from parity.consoleexplain import DIGITS, lines
+from parity.drawing import plain, svg
+from parity.explain import Recorded, explain, parse
+from parity.report.recording import Recording
+from parity.report.words import one
+from parity.result import Result
+from parity.texts import LANGUAGES, catalogue
+from reference.layered import layered
+
+GIVEN = ("x", "y")
+NETWORK = "--data xor --layers 2-3-1 --activation tanh,sigmoid"
+NUMBERS = ("z1[0,1]", "a2[0,1]", "loss", "delta2[0,1]", "delta1[2,1]", "dW1[1,0]", "W1_next[1,0]")
+"""The numbers that `explain.md` works out."""
+OTHERS = (
+    ("graph/xor.svg", "reports.graph_svg", f"parity graph {NETWORK} --format svg -o FILE.svg"),
+    ("graph/xor.md", "reports.graph_text", f"parity graph {NETWORK} --format mermaid"),
+    (
+        "explain.md",
+        "reports.explain",
+        f'parity explain "{NUMBERS[4]}" {NETWORK} --dtype float64 --lr 0.5 --seed 1',
+    ),
+    ("kill-matrix.md", "reports.kill_matrix", "python -m tests.kill_matrix"),
+    ("findings.md", "reports.findings", "python -m parity.findings"),
+    ("mutation.md", "reports.mutation", "python -m tests.mutation"),
+)
+"""Files that are no pages: what each shows, and the command that makes it."""
+
+
+class Entry(Protocol):
+    """An exhibit, as far as the index names it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def command(self) -> str: ...
+    @property
+    def mistake(self) -> HasLine | None: ...
+
+    def place(self, lang: str) -> str: ...
+
+
+class HasLine(Protocol):
+    """A mistake, with the line that makes it."""
+
+    @property
+    def line(self) -> str: ...
+
+
+def drawings(result: Result, recording: Recording) -> dict[str, str]:
+    """By name, the graph of the lesson's network as SVG, Mermaid and text, and its numbers worked out."""
+    graph = layered(recording.architecture)
+    say = {lang: catalogue(lang) for lang in LANGUAGES}
+    words = [
+        plain.text(graph, GIVEN, say[lang]["graph.forward"], say[lang]["graph.backward"])
+        for lang in LANGUAGES
+    ]
+    mermaid = ["```mermaid", plain.mermaid(graph, GIVEN), "```"]
+    parts = [*mermaid, *(line for text in words for line in ("", "```text", text, "```"))]
+    return {
+        "graph/xor.svg": svg.standalone(graph, GIVEN),
+        "graph/xor.md": "\n".join(parts),
+        "explain.md": "\n".join(_explained(recording)),
+    }
+
+
+def _explained(recording: Recording) -> Iterator[str]:
+    found = Recorded(recording.architecture, recording.lr, 0, recording.steps[0], recording.findings)
+    digits = DIGITS[str(recording.architecture.dtype)]
+    for lang in LANGUAGES:
+        yield f"# {_text('reports.explain', lang)}"
+        for number in NUMBERS:
+            yield from (
+                "",
+                "```text",
+                *lines(explain(found, parse(number)), 0, digits, lang),
+                "```",
+            )
+        yield ""
+
+
+def index(exhibits: Sequence[Entry], command: str) -> str:
+    """The index, in both languages."""
+    text: list[str] = []
+    for lang in LANGUAGES:
+        text += [f"# {_text('reports.title', lang)}", ""]
+        text += [_text("reports.lead", lang, command=f"`{command}`"), ""]
+        text += [_text("reports.fresh", lang, command=f"`{command} --fresh`"), ""]
+        text += [f"| {_text('reports.what', lang)} | {_text('reports.how', lang)} |", "|---|---|"]
+        rows = [(f"{e.place(lang)}/index.html", e.text, e.command) for e in exhibits if not e.mistake]
+        text += [f"| [{_text(key, lang)}]({place}) | `{made}` |" for place, key, made in (*rows, *OTHERS)]
+        text += ["", f"## {_text('reports.gallery', lang)}", ""]
+        text += [f"| {_text('reports.what', lang)} | {_text('reports.line', lang)} |", "|---|---|"]
+        text += [
+            f"| [{_text(e.text, lang)}]({e.place(lang)}/index.html) | `{e.mistake.line}` |"
+            for e in exhibits
+            if e.mistake
+        ]
+        text.append("")
+    return "\n".join(text)
+
+
+def _text(key: str, lang: str, **values: object) -> str:
+    return one(key, lang, **values).unescape()

@@ -1,0 +1,37 @@
+"""LaTeX as MathML Core: what a browser shows without a script or a font of its own."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from latex2mathml.converter import convert
+from markupsafe import Markup
+
+
+def breakable(latex: str) -> Markup:
+    """A sum as a formula for each term, so that a narrow page can break it between them."""
+    if r"\begin" in latex:
+        return mathml(latex)
+    depth, start, terms = 0, 0, []
+    for at, character in enumerate(latex):
+        depth += {"{": 1, "(": 1, "}": -1, ")": -1}.get(character, 0)
+        if depth == 0 and character in "+=" and at > start:
+            end = at + (character == "=")
+            terms.append(latex[start:end])
+            start = end
+    terms.append(latex[start:])
+    pieces = [terms[0], *(term if "=" in terms[i] else "{} " + term for i, term in enumerate(terms[1:]))]
+    return Markup(" ").join(mathml(piece) for piece in pieces)
+
+
+@cache
+def mathml(latex: str, *, block: bool = False) -> Markup:
+    """LaTeX as a `<math>` element."""
+    # A prime is a sign of its own, not a small exponent, which a font without mathematics makes invisible.
+    markup = convert(re.sub(r"([fu])'", r"\\mathit{\1′}", latex), display="block" if block else "inline")
+    # MathML Core knows neither: the converter writes them for fences and for bold or upright letters.
+    markup = re.sub(
+        r' (fence|separator|columnalign|rowspacing|form|mathvariant="italic")(="[^"]*")?', "", markup
+    )
+    return Markup(markup)

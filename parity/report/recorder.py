@@ -1,0 +1,94 @@
+"""The observer that makes a recording while a run goes on, and never holds more than a page can show."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from parity.case import Case
+from parity.examine import Examiner
+from parity.findings import Finding
+from parity.lockstep import Moment
+from parity.report.brief import Brief, briefly
+from parity.report.recording import Curve, Extras, Recording
+from reference.architecture import Architecture
+from reference.trace import Trace
+
+MAX_WHOLE = 8
+"""Steps that are kept whole, ever wider apart: every number of them can be looked at."""
+MAX_BRIEF = 120
+"""Steps of which each tensor's most telling number is kept: a run of so many is all there."""
+MAX_POINTS = 400
+"""Points of a curve: more than a screen has room for is thinned to every second one."""
+MAX_WORK = 5e9
+"""Products that looking at the steps in brief may take; a large network has fewer steps in brief."""
+
+
+class Recorder:
+    """Keeps some steps whole, more in brief; always the first, the last, and the first alarm."""
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        lr: float,
+        planned: int,
+        most: int = MAX_WHOLE,
+        findings: Sequence[Finding] = (),
+    ) -> None:
+        """`planned` is how many steps there will be; `most` (3 or more) how many are kept whole.
+
+        `findings` are the accepted deviations of PyTorch's.
+        """
+        self._examiner = Examiner(architecture, lr, findings)
+        self._planned, self._whole = planned, spread(planned, most)
+        self._wanted: frozenset[int] | None = None
+        self._every = max(1, -(-planned // MAX_POINTS))
+        self._alarmed = False
+        self._steps: dict[int, dict[str, Trace]] = {}
+        self._brief: dict[int, list[Brief]] = {}
+        self._curve: list[Curve] = []
+
+    @classmethod
+    def of(cls, case: Case, most: int = MAX_WHOLE) -> Recorder:
+        """A recorder of a case's run."""
+        return cls(case.architecture, case.lr, case.steps, most, case.findings)
+
+    def __call__(self, moment: Moment) -> None:
+        """Look at one step; what is kept is copied."""
+        losses = {side: float(trace["loss"]) for side, trace in moment.traces.items() if "loss" in trace}
+        bad = not moment.worst_ratio <= 1 or not all(map(math.isfinite, losses.values()))
+        news = bad and not self._alarmed
+        self._alarmed = self._alarmed or bad
+        if self._wanted is None:
+            self._wanted = spread(self._planned, self._affordable(moment))
+        if moment.step in self._whole or news:
+            self._steps[moment.step] = {side: t.kept() for side, t in moment.traces.items()}
+        elif moment.step in self._wanted:
+            self._brief[moment.step] = briefly(self._examiner.rows(moment.traces, moment.step))
+        if moment.step % self._every == 0 or moment.step in self._whole or news:
+            self._curve.append(Curve(moment.step, losses, moment.worst_ratio))
+
+    def _affordable(self, moment: Moment) -> int:
+        """Of how many steps this network can be looked at in brief."""
+        of = self._examiner.architecture
+        batch = next(trace["x"].shape[1] for trace in moment.traces.values() if "x" in trace)
+        weights = sum(rows * columns for rows, columns in of.parameter_shapes().values())
+        wider = 1 if np.dtype(of.dtype) == np.float32 else 30  # longdouble and balls know no BLAS
+        work = 3 * weights * batch * wider * len(moment.traces)
+        return int(min(MAX_BRIEF, max(3, MAX_WORK // work)))
+
+    def recording(self) -> Recording:
+        """What was kept so far."""
+        extras = Extras(self._brief, self._curve)
+        of = self._examiner
+        return Recording(of.architecture, of.lr, tuple(of.findings), self._steps, extras)
+
+
+def spread(planned: int, most: int = MAX_WHOLE) -> frozenset[int]:
+    """Which of `planned` steps to keep, at most `most` (3 or more): ever wider apart, and the last."""
+    if planned <= most:
+        return frozenset(range(planned))
+    gaps = max(1, most - 2)
+    return frozenset({0, planned - 1, *(round((planned - 1) ** (i / gaps)) for i in range(most - 1))})

@@ -1,0 +1,74 @@
+"""What a check saw, as a recording: the smallest case that fails, or the largest that holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from parity.check import Checked
+from parity.evidence import Observation
+from parity.lockstep import Moment
+from parity.report import write
+from parity.report.recorder import Recorder
+from parity.report.recording import Recording
+from parity.report.told import tell
+from parity.subject.source import PythonSubject, Subject
+from reference.arrays import Array
+from reference.network import Network
+from reference.trace import Trace
+
+SIDE = "subject"
+MAX_SOURCE = 20_000
+"""Characters of the examined code that a page shows."""
+Step = Callable[[Array, Array], Trace]
+
+
+def write_page(checked: Checked, subject: Subject, folder: Path, lang: str) -> None:
+    """The page of a check. Raises QuestionError for a folder that cannot be written to."""
+    source = subject.file if isinstance(subject, PythonSubject) else None
+    write(checked.result, recording_of(checked, source), folder, lang)
+
+
+def recording_of(checked: Checked, source: Path | None = None) -> Recording:
+    """The subject's steps of one case, beside PyTorch's where it is installed, else the deck's engine's."""
+    court, first = checked.court, checked.result.first_divergence
+    cases = [observation.case for observation in court.observations]
+    shown = first.case if first and first.case in cases else cases[-1]
+    observations = [o for o in court.observations if o.case == shown]
+    architecture, lr = observations[0].architecture, observations[0].lr
+    recorder = Recorder(architecture, lr, max(o.step for o in observations) + 1)
+    other = "torch" if find_spec("torch") else "reference"
+    with np.errstate(all="ignore"):
+        for seen in observations:
+            worst = [i.finding.ratio for i in court.instances if i.observation is seen]
+            theirs = _step(other, seen)(seen.given["x"], seen.given["y"])
+            traces = {SIDE: Trace({**seen.given, **seen.shown, **seen.misshapen}), other: theirs}
+            recorder(Moment(seen.step, traces, max(worst, default=0.0)))
+    return recorder.recording().with_extras(
+        said={o.step: {SIDE: dict(o.complaints)} for o in observations if o.complaints},
+        told=tell(court, checked.blames),
+        source=_source(source) if source else "",
+    )
+
+
+def _step(side: str, seen: Observation) -> Step:
+    """One step of a side from where the subject's began."""
+    parameters = {n: t.copy() for n, t in seen.given.items() if n in seen.architecture.parameter_shapes()}
+    if side == "torch":
+        from parity.twin import Twin
+
+        return Twin(seen.architecture, parameters, seen.lr).step
+    network = Network(seen.architecture, parameters)
+    return lambda x, y: network.step(x, y, seen.lr)
+
+
+def _source(path: Path) -> str:
+    """The subject's own code, as far as a page has room for it; nothing where it cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return text if len(text) <= MAX_SOURCE else text[:MAX_SOURCE] + "\n…"

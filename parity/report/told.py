@@ -1,0 +1,73 @@
+"""The named mistake: which slip of the catalogue reproduces a side's wrong numbers, in every language."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from parity.anatomy import ANATOMIES, kind
+from parity.diagnosis.blame import Blame, blames
+from parity.diagnosis.court import Court
+from parity.diagnosis.words import diagnosed
+from parity.evidence import Observation
+from parity.report.recording import Recording, Told
+from parity.result import Result
+from parity.texts import LANGUAGES
+from reference.architecture import Architecture
+from reference.deck import FORMULAS
+from reference.equations import step_equations
+from reference.trace import Trace, shapes
+
+
+def tell(court: Court, found: Sequence[Blame]) -> dict[str, list[Told]]:
+    """A court's blames in words, by language."""
+    return {lang: [_told(court, blame, lang) for blame in found] for lang in LANGUAGES}
+
+
+def told_of(result: Result, recording: Recording) -> dict[str, list[Told]]:
+    """What a recording's first wrong step betrays; nothing where no formula is wrong in itself."""
+    first = result.first_divergence
+    traces = recording.steps.get(first.step) if first else None
+    if first is None or traces is None or first.side not in traces or not result.wrong_formulas:
+        return {}
+    if not _in_the_catalogue(recording.architecture):
+        return {}
+    court = Court([_observation(recording, traces[first.side], first.step)])
+    return tell(court, blames(court))
+
+
+def _in_the_catalogue(of: Architecture) -> bool:
+    """Whether the catalogue of mistakes knows every formula of this network."""
+    known = all(kind(e) in ANATOMIES and set(e.constants) <= {"n", "lr"} for e in step_equations(of))
+    plain = all(f.jacobian is None and f.learned is None for f in of.activations)
+    return known and plain and of.loss.target == "values" and not of.loss.counts
+
+
+def _told(court: Court, blame: Blame, lang: str) -> Told:
+    words = diagnosed(court, blame, lang)
+    return Told(
+        blame.formula, FORMULAS[blame.formula].slide, list(blame.layers), words.mistake, list(words.marked)
+    )
+
+
+def _observation(recording: Recording, trace: Trace, step: int) -> Observation:
+    """A trace as a court sees it: what was given, what was shown, what has another shape."""
+    of = recording.architecture
+    batch = trace["x"].shape[1]
+    expected = shapes(of, batch)
+    given = Trace({name: trace[name] for name in ("x", "y", *of.parameter_shapes()) if name in trace})
+    rest = {name: tensor for name, tensor in trace.items() if name not in given and name in expected}
+    network = f"{'-'.join(map(str, of.layers))}, {'-'.join(f.name for f in of.activations)}"
+    return Observation(
+        of,
+        recording.lr,
+        given,
+        Trace({name: tensor for name, tensor in rest.items() if tensor.shape == expected[name]}),
+        Trace({name: tensor for name, tensor in rest.items() if tensor.shape != expected[name]}),
+        {
+            name: f"{name} has shape {tensor.shape}, not {expected[name]}"
+            for name, tensor in rest.items()
+            if tensor.shape != expected[name]
+        },
+        f"{network}, {batch} samples" if batch > 1 else f"{network}, 1 sample",
+        step,
+    )

@@ -1,0 +1,17 @@
+"""Activation functions: f and f′, side by side. A new one is one row of a table.
+
+The rows stand in `classic` (the four of every course), `piecewise`, `smooth` and `mixing`.
+"""
+
+from reference.activations.activation import Activation, Form, Learned
+from reference.activations.classic import CLASSIC
+from reference.activations.mixing import MIXING
+from reference.activations.piecewise import PIECEWISE
+from reference.activations.smooth import SMOOTH
+
+ACTIVATIONS: dict[str, Activation] = {
+    entry.name: entry.with_defaults() for entry in (*CLASSIC, *PIECEWISE, *SMOOTH, *MIXING)
+}
+"""Every elementwise activation of `torch.nn`, and the three that mix components, by PyTorch's names."""
+
+__all__ = ["ACTIVATIONS", "CLASSIC", "Activation", "Form", "Learned"]

@@ -1,0 +1,108 @@
+"""What a loss function is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from reference.arrays import Array, Scalar
+
+Option: TypeAlias = float | bool | tuple[float, ...] | None
+"""A loss's option: a number, a switch, or one number for each class (None: 1 for all)."""
+
+REDUCTIONS = ("mean", "sum", "none", "batchmean")
+"""How terms become one number; of "none" the caller sums. "batchmean" is KLDiv's: Σ over the batch."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss function with its gradient, their LaTeX and where they are defined.
+
+    value(ŷ, y, n) -> 0-d and gradient(ŷ, y, n, out) -> ∇_ŷ L, in the shape of ŷ, (outputs, batch).
+    `n` is what the sum is divided by: every term of it for the reduction "mean", 1 for "sum".
+    `target` says what y holds: "values", as many as outputs; "class", the index of a class in one row;
+    "either"; or "labels", indices of classes, closed by −1. A loss that `counts` by itself divides a mean
+    by the weight of the samples that count, which is not known before y is; it takes `mean` as an option.
+    """
+
+    name: str
+    value: Callable[..., Array]
+    gradient: Callable[..., Array]
+    latex: str
+    latex_gradient: str
+    source: str
+    target: Literal["values", "class", "either", "labels"] = "values"
+    options: Mapping[str, Option] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    mean_over: Literal["terms", "samples"] = "terms"
+    counts: bool = False
+    remark: str = ""  # where PyTorch's formula is not the textbook's
+
+    def terms(self, outputs: int, batch: int) -> int:
+        """What a mean divides by."""
+        return outputs * batch if self.mean_over == "terms" else batch
+
+    def configured(self, **options: Option) -> Loss:
+        """The same loss with these options in place of PyTorch's defaults.
+
+        Raises ValueError for an option that it has not, or a value of another kind.
+        """
+        for option, value in options.items():
+            if option not in self.options:
+                raise ValueError(f"{self.name} takes no {option!r}")
+            _check(self.name, option, self.options[option], value)
+        chosen = {**self.options, **options}
+        if not chosen:
+            return self
+        return replace(
+            self,
+            value=partial(self.value, **chosen),
+            gradient=partial(self.gradient, **chosen),
+            options=chosen,
+        )
+
+    def under(self, reduction: str) -> Loss:
+        """The loss as a reduction has it computed."""
+        if not self.counts:
+            return self
+        mean = reduction == "mean"
+        return replace(
+            self, value=partial(self.value, mean=mean), gradient=partial(self.gradient, mean=mean)
+        )
+
+
+def _check(name: str, option: str, default: Option, value: Option) -> None:
+    if isinstance(default, bool) != isinstance(value, bool):
+        raise ValueError(
+            f"{name}: {option} is {'true or false' if isinstance(default, bool) else 'a number'}"
+        )
+    if default is None and not isinstance(value, tuple | None):
+        raise ValueError(f"{name}: {option} is a list, one number for each output")
+    if isinstance(default, float | int) and isinstance(value, tuple | None):
+        raise ValueError(f"{name}: {option} is a number")
+
+
+def elementwise(
+    term: Callable[..., Array], slope: Callable[..., Array]
+) -> tuple[Callable[..., Array], Callable[..., Array]]:
+    """L = Σ term(ŷ, y) / n, and ∇L = slope(ŷ, y) / n."""
+
+    def value(y_hat: Array, y: Array, n: Scalar, **options: Option) -> Array:
+        return np.divide(np.add.reduce(term(y_hat, y, **options), axis=None), n)
+
+    def gradient(y_hat: Array, y: Array, n: Scalar, out: Array | None = None, **options: Option) -> Array:
+        return into(out, slope(y_hat, y, **options) / n)
+
+    return value, gradient
+
+
+def into(out: Array | None, gradient: Array) -> Array:
+    """A gradient, copied into `out` where that is given."""
+    if out is None:
+        return gradient
+    np.copyto(out, gradient)
+    return out

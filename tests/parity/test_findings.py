@@ -1,0 +1,47 @@
+"""The page of findings: every script prints what the page says, and a run knows how to take each."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from parity.config import Config
+from parity.errors import QuestionError
+from parity.findings import FINDINGS, accepted
+from parity.findings.__main__ import page
+from parity.run import run
+
+PAGE = Path(__file__).parents[2] / "reports" / "findings.md"
+PINNED = "2.13.0"
+
+
+@pytest.mark.skipif(version("torch").partition("+")[0] != PINNED, reason=f"findings are torch {PINNED}'s")
+def test_the_page_is_what_the_scripts_print_today():
+    assert PAGE.read_text(encoding="utf-8") == page()
+
+
+@pytest.mark.parametrize(
+    ("network", "training", "name"),
+    [
+        ({"activation": "hardsigmoid", "dtype": "float64"}, {}, "hardsigmoid-float64"),
+        ({"dtype": "float64"}, {"optimizer": "nadam"}, "nadam-float64"),
+        ({"dtype": "float64"}, {"optimizer": "asgd"}, "asgd-float64"),
+        ({"dtype": "float64"}, {"optimizer": "muon"}, "muon-bfloat16"),
+    ],
+)
+def test_a_finding_is_a_mismatch_until_it_is_accepted(network, training, name):
+    tables = {"network": network, "data": {"name": "iris"}, "training": {**training, "steps": 3}}
+    result = run(Config.model_validate(tables))
+    assert (result.verdict, result.first_divergence.side, result.accepted) == ("mismatch", "torch", [])
+    assert f"--accept {name}" in result.reason
+    tables["training"]["accept"] = [name]
+    result = run(Config.model_validate(tables))
+    assert (result.verdict, result.accepted) == ("match", [name])
+
+
+def test_what_is_no_finding_in_numbers_cannot_be_accepted():
+    for name in ("nothing", *(f.name for f in FINDINGS.values() if f.kind == "documentation")):
+        with pytest.raises(QuestionError, match="no finding in numbers"):
+            accepted([name])
