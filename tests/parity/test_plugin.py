@@ -73,7 +73,9 @@ sys.meta_path.insert(0, Blocker())
 @pytest.fixture
 def project(pytester, monkeypatch):
     """A folder with a right and a wrong network, and what pytest says of its tests."""
-    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE", "PYTEST_ADDOPTS"):
+    github = ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE")
+    # With CI or BUILD_NUMBER set, pytest repeats every message, whole, in its summary.
+    for name in (*github, "CI", "BUILD_NUMBER", "PYTEST_ADDOPTS"):
         monkeypatch.delenv(name, raising=False)
     pytester.makepyfile(good=GOOD, bad=BAD)
 
