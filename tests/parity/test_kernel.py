@@ -14,25 +14,30 @@ def cpu(tmp_path, monkeypatch):
     monkeypatch.delenv(kernel.VARIABLE, raising=False)
     monkeypatch.setattr(kernel, "_chosen", False)
 
-    def write(vendor: str, flags: str):
+    def write(vendor: str, flags: str, family: str = "26"):
         file = tmp_path / "cpuinfo"
-        file.write_text(f"processor\t: 0\nvendor_id\t: {vendor}\nflags\t\t: {flags}\n\nprocessor\t: 1\n")
+        facts = {"processor": "0", "vendor_id": vendor, "cpu family": family, "flags": flags}
+        file.write_text(
+            "".join(f"{name}\t: {fact}\n" for name, fact in facts.items()) + "\nprocessor\t: 1\n"
+        )
         return file
 
     return write
 
 
 @pytest.mark.parametrize(
-    ("vendor", "flags", "expected"),
+    ("vendor", "flags", "family", "expected"),
     [
-        ("AuthenticAMD", FLAGS, "parity"),
-        ("AuthenticAMD", "fpu avx2", "OpenBLAS"),
-        ("AuthenticAMD", FLAGS.replace(" avx512vl", ""), "OpenBLAS"),
-        ("GenuineIntel", FLAGS, "OpenBLAS"),
+        ("AuthenticAMD", FLAGS, "26", "parity"),  # Zen 5
+        ("AuthenticAMD", FLAGS, "25", "OpenBLAS"),  # Zen 4: AVX-512 in two halves gains nothing
+        ("AuthenticAMD", FLAGS, "unknown", "OpenBLAS"),
+        ("AuthenticAMD", "fpu avx2", "26", "OpenBLAS"),
+        ("AuthenticAMD", FLAGS.replace(" avx512vl", ""), "26", "OpenBLAS"),
+        ("GenuineIntel", FLAGS, "26", "OpenBLAS"),
     ],
 )
-def test_who_chooses(cpu, vendor, flags, expected):
-    kernel.choose(cpu(vendor, flags))
+def test_who_chooses(cpu, vendor, flags, family, expected):
+    kernel.choose(cpu(vendor, flags, family))
     assert kernel.chosen_by() == expected
 
 
