@@ -60,6 +60,10 @@ class Case:
         """Endless batches, the same for every call."""
         return batches(self.x, self.y, self.batch, self.seed)
 
+    def findings_of(self, side: str) -> tuple[Finding, ...]:
+        """What is accepted of a side: of the reference nothing, it is to keep to the formulas."""
+        return () if side == "reference" else self.findings
+
 
 def build(config: Config, given: datasets.Dataset | None = None) -> Case:
     """The case that a config describes, on its own data or on `given`.

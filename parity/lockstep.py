@@ -140,11 +140,18 @@ class Gates:
     def __init__(self, case: Case, sides: Sequence[str], *, cheaply: bool = True) -> None:
         self.case, self.ledger = case, Ledger()
         self.certifier = Certifier(case.architecture, findings=case.findings)
+        self._certifiers = {name: self._certifier_of(name) for name in sides}
         start = case.parameters | case.architecture.initial_state(case.parameters, case.lr)
         self.links = {name: Links(start) for name in sides}
         known = knows(case.architecture, self.certifier.equations)
         self._cheaply = cheaply and len(sides) == 2 and known
         self._examiners: dict[int, CheapExaminer] = {}
+
+    def _certifier_of(self, side: str) -> Certifier:
+        findings = self.case.findings_of(side)
+        if findings == self.case.findings:
+            return self.certifier
+        return Certifier(self.case.architecture, findings=findings)
 
     def ask(self, step: int, traces: dict[str, Trace], batch: int, *, certified: bool) -> float:
         """Judge a step, and say the largest share of a bound that was used."""
@@ -182,7 +189,9 @@ class Gates:
     ) -> float:
         """The first gate, equation by equation over all sides: what diverges first was executed first."""
         worst = 0.0
-        certificates = {name: self.certifier.certify(trace, constants) for name, trace in traces.items()}
+        certificates = {
+            name: self._certifiers[name].certify(trace, constants) for name, trace in traces.items()
+        }
         for equation in self.certifier.equations:
             for name, findings in certificates.items():
                 finding = next(findings)

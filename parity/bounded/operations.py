@@ -66,7 +66,7 @@ def subtract(x: Bounded, y: Bounded) -> Bounded:
 
 @rule("multiply")
 def multiply(x: Bounded, y: Bounded) -> Bounded:
-    """u|xy| + 2η, and |x|B_y + B_x|y| + B_x B_y carried.
+    """u|xy| + 2η, and |x|B_y + B_x|y| + B_x B_y carried; of an exact zero and a finite number, 0.
 
     Zero times what is not finite is NaN when multiplied and 0 when selected, as PyTorch's ReLU does
     with its slope: nobody can tell which it was.
@@ -78,6 +78,9 @@ def multiply(x: Bounded, y: Bounded) -> Bounded:
         untold = nan & ((x.value == 0) | (y.value == 0))
         product.value = np.where(untold, x.arithmetic.lift(0.0), value)
         product.bound = np.where(untold, np.inf, product.bound)
+    elif not np.all(value):
+        nothing = ((x.value == 0) & (x.carried == 0)) | ((y.value == 0) & (y.carried == 0))
+        product.bound = np.where(nothing & np.isfinite(product.bound), 0.0, product.bound)
     product.kink = _either(x.kink, y.kink)
     return product
 
@@ -137,12 +140,16 @@ def blend(old: Bounded, new: Bounded, beta: Bounded) -> Bounded:
     β old + (1 − β) new: each product's factor is rounded, it is, and so is the sum: 3 roundings.
     lerp, with w = min(β, 1 − β) and p the other one: 3u w|new − old| + u|result|, at most
     3u w(|old| + |new|) + u(β|old| + (1 − β)|new|), and w is no larger than β or 1 − β: 4 roundings.
+    A β that has been computed carries its own error, B_β |new − old|.
     """
     arithmetic = old.arithmetic
     weight = beta.arithmetic.lower(beta.value)
     value = beta.value * old.value + (1 - beta.value) * new.value
     magnitude = weight * (old.magnitude() + old.carried) + (1 - weight) * (new.magnitude() + new.carried)
     carried = weight * old.carried + (1 - weight) * new.carried
+    if not beta.is_exact:
+        apart = arithmetic.lower(np.abs(new.value - old.value)) + old.carried + new.carried
+        carried = carried + beta.carried * apart
     bound = carried + arithmetic.gamma(4) * magnitude + 8 * arithmetic.eta
     return Bounded(arithmetic, value, guarded(arithmetic, 2 * magnitude, bound))
 

@@ -107,13 +107,14 @@ def logical_and(p: Bounded, q: Bounded) -> Bounded:
 
 @rule("sign")
 def sign(x: Bounded) -> Bounded:
-    """−1, 0 or 1; where the bound reaches across zero, off by as much as 2."""
+    """−1, 0 or 1; where the bound reaches across zero, off by as much as 2, and of what may be NaN, NaN."""
     value = np.sign(x.lowered())
     truth = x.arithmetic.lift(value)
     if x.is_exact:
         return Bounded(x.arithmetic, truth, EXACT)
     unsure = (np.abs(x.lowered()) <= x.carried) & (x.carried > 0)
     bound = np.where(unsure, 1 + np.abs(value), 0.0)
+    bound = np.where(np.isfinite(x.carried), bound, np.inf)
     return Bounded(x.arithmetic, truth, bound, kink=unsure if unsure.any() else None)
 
 

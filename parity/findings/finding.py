@@ -19,8 +19,8 @@ class Finding:
 
     `admits(equation, architecture)` is the formula that PyTorch computes instead, where that makes one;
     `loosens(constants)` are the step's constants as roughly as PyTorch knows them. A run in which the
-    finding is accepted admits these, on either side, and says so. A finding of the documentation changes
-    no number that a run compares, and there is nothing to accept.
+    finding is accepted admits these, of PyTorch and never of the reference, and says so. A finding of
+    the documentation changes no number that a run compares, and there is nothing to accept.
     """
 
     name: str

@@ -97,6 +97,17 @@ def _margins(equation: Equation, architecture: Architecture) -> Form | None:
 MARGINS = ("multi_margin", "multilabel_margin")
 
 
+def _l1(equation: Equation, architecture: Architecture) -> Form | None:
+    if equation.formula.name != "loss_gradient" or architecture.loss.name != "l1":
+        return None
+
+    def form(y_hat: Array, y: Array, n: Scalar) -> Array:
+        sign = np.sign(y_hat - y)
+        return (np.fmax(sign, 0) - np.fmax(-sign, 0)) / n  # of NaN and a number, the number
+
+    return form
+
+
 def _muon(equation: Equation, architecture: Architecture) -> Form | None:
     if equation.formula.name != "weight_update" or architecture.optimizer.name != "muon":
         return None
@@ -179,6 +190,20 @@ print(torch.nn.HingeEmbeddingLoss()(y_hat, -torch.ones(1, 3)).item(), "as it sho
 """,
         applies=lambda a: a.loss.name in MARGINS,
         admits=_margins,
+    ),
+    Finding(
+        "l1-nan",
+        "numbers",
+        "torch.nn.L1Loss, backward, where ŷ or y is NaN",
+        "sign(ŷ − y), of which nothing is known: NaN, as of every other loss of the family",
+        "0, as `torch.sign` has it: a number that is NaN asks for no change, and the rest trains on",
+        """import torch
+y_hat = torch.full((3,), float("nan"), requires_grad=True)
+for loss in (torch.nn.L1Loss(), torch.nn.SmoothL1Loss(), torch.nn.HuberLoss(), torch.nn.MSELoss()):
+    print(loss, torch.autograd.grad(loss(y_hat, torch.zeros(3)), y_hat)[0].tolist())
+""",
+        applies=lambda a: a.loss.name == "l1",
+        admits=_l1,
     ),
     Finding(
         "gelu-infinity",

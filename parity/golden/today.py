@@ -62,7 +62,8 @@ class Today:
 
     def __init__(self, case: Case, side: str, counterpart: str, make: MakeSide) -> None:
         self.case, self.side, self.counterpart, self._make = case, side, counterpart, make
-        self.certifier = Certifier(case.architecture, findings=case.findings)
+        self.certifier = Certifier(case.architecture, findings=case.findings_of(side))
+        self._together = Certifier(case.architecture, findings=case.findings)
         self.ledger = Ledger()
         self.first_difference: BitDifference | None = None
         self._rows: dict[tuple[str, int], _Row] = {}
@@ -100,7 +101,7 @@ class Today:
         complaints = self.certifier.complaints(here)
         if not complaints:
             names = (f"golden/{self.counterpart}", self.side)
-            for pair in side_by_side(self.certifier, recorded, here, known):
+            for pair in side_by_side(self._together, recorded, here, known):
                 self.ledger.compare(step, names, pair)
         for equation in self.certifier.equations:
             if equation.makes not in complaints:

@@ -11,6 +11,7 @@ from parity.files import write_text
 from parity.report import write
 from parity.report.index import drawings, index
 from parity.report.mistakes import MISTAKES, Mistake
+from parity.report.names import names
 from parity.report.recorder import Recorder
 from parity.report.recording import Recording, load
 from parity.report.words import one
@@ -160,4 +161,5 @@ def render(folder: Path) -> None:
     for name, text in drawings(*load(folder / "recordings" / "lesson.safetensors")).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         write_text(str(folder / name), text)
+    write_text(str(folder / "names.md"), names())
     write_text(str(folder / "README.md"), index(EXHIBITS, COMMAND))

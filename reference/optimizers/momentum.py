@@ -34,7 +34,8 @@ def sgd(o: Options) -> tuple[Rule, ...]:
         raise ValueError("sgd: nesterov needs a momentum, and no dampening")
     decay = r" + \lambda p" if o["weight_decay"] else ""
     if not o["momentum"]:
-        return (Rule("p", "update", ("p", "g"), slid, rf"p \leftarrow p - \eta (g{decay})"),)
+        slope = f"(g{decay})" if decay else "g"
+        return (Rule("p", "update", ("p", "g"), slid, rf"p \leftarrow p - \eta {slope}"),)
     ahead = r"(g + \mu v)" if o["nesterov"] else "v"
     return (
         Rule(

@@ -148,6 +148,8 @@ FINDINGS: dict[tuple[str, str], tuple[str, ...]] = {
     ("bce", "float64"): ("bce-epsilon-float64",),
     ("soft_margin", "float32"): ("soft-margin-overflow",),
     ("soft_margin", "float64"): ("soft-margin-overflow",),
+    ("l1", "float32"): ("l1-nan",),
+    ("l1", "float64"): ("l1-nan",),
     ("multi_margin", "float32"): ("margin-nan",),
     ("multi_margin", "float64"): ("margin-nan",),
     ("multilabel_margin", "float32"): ("margin-nan",),

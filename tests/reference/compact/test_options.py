@@ -150,7 +150,7 @@ def test_rules_have_the_fields_words(name):
         last = OPTIMIZERS["rmsprop"].configured(centered=centered).rules[-1]
         assert (r"\sqrt{v - m^2}" in last.latex) is centered
     sgd = OPTIMIZERS["sgd"].configured
-    assert sgd().rules[0].latex == r"p \leftarrow p - \eta (g)"
+    assert sgd().rules[0].latex == r"p \leftarrow p - \eta g"
     assert sgd(weight_decay=0.1).rules[0].latex == r"p \leftarrow p - \eta (g + \lambda p)"
     assert sgd(momentum=0.1).rules[1].latex == r"p \leftarrow p - \eta v"
     assert sgd(momentum=0.1, nesterov=True).rules[1].latex == r"p \leftarrow p - \eta (g + \mu v)"
