@@ -16,7 +16,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from parity.bench import SIZES, Row, bench_case, contestant
+from parity.bench import PRODUCTS, SIZES, Row, bench_case, contestant
 from parity.cheap.local import Local
 from parity.cheap.parameters import Parameters
 from parity.cheap.recorded import Recorded
@@ -43,7 +43,7 @@ PARTS: dict[tuple[type, str], str] = {
     (Parameters, "evaluate"): "checks: both gates, gradients and updates",
 }
 REST = "everything else"
-PRODUCTS = ", matrix products"
+IN_PRODUCTS = ", matrix products"
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class _Clock:
         """The function, timed as `what`, or as the matrix products of whatever calls it."""
 
         def call(*args: object, **options: object) -> object:
-            part = what or (self._open[-1][0] + PRODUCTS if self._open else REST)
+            part = what or (self._open[-1][0] + IN_PRODUCTS if self._open else REST)
             self._open.append((part, 0.0))
             start = time.perf_counter()
             try:
@@ -149,6 +149,9 @@ def reasons(rows: Sequence[Row], parts: Sequence[Part]) -> list[str]:
             here = [part for part in here if part.what.startswith("the engine")]
         elif row.what == "lockstep/plain":
             here = [part for part in here if not part.what.startswith("checks")]
+        floor = [other.median for other in rows if (other.size, other.what) == (row.size, PRODUCTS)]
         told = ", ".join(f"{part.what} {part.microseconds:.0f} µs" for part in here[:5])
+        if row.what == "engine/torch" and floor:
+            told = f"its matrix products alone take {floor[0]:.2f} of PyTorch's whole step; {told}"
         found.append(f"{row.size} {row.what}: {row.median:.2f} instead of {row.reach:g}; {told}")
     return found

@@ -8,6 +8,8 @@ import pytest
 
 from parity.__main__ import _run
 
+WHAT = ["engine/torch", "lockstep/plain", "certified/plain"]
+
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_bench(tmp_path, capsys, dtype):
@@ -27,7 +29,8 @@ def test_bench(tmp_path, capsys, dtype):
     assert "engine/torch" in capsys.readouterr().out
     content = json.loads(file.read_text())
     assert content["schema"] == "parity-bench/1"
-    assert [row["what"] for row in content["rows"]] == ["engine/torch", "lockstep/plain", "certified/plain"]
+    assert [row["what"] for row in content["rows"]] == WHAT
+    assert [row["what"] for row in content["products"]] == ["products/torch"]
     for row in content["rows"]:
         assert (row["size"], row["dtype"]) == ("tiny", dtype)
         assert 0 < row["min"] <= row["median"] <= row["max"]
