@@ -34,6 +34,23 @@ def test_slide_5_whole():
     assert formulas.hidden_delta(W, delta, slope).tolist() == out.tolist()
 
 
+def test_the_way_back_through_f():
+    z, s, f_prime, out = (
+        np.array([[0.5], [-2.0]]),
+        np.array([[3.0], [4.0]]),
+        np.empty((2, 1)),
+        np.empty((2, 1)),
+    )
+    f = ACTIVATIONS["leaky_relu"].configured(negative_slope=0.25)
+    assert formulas.through(f, s, z, f.function(z), f_prime=f_prime, out=out) is out
+    assert out.tolist() == [[3.0], [1.0]]
+    f = ACTIVATIONS["sigmoid"]
+    formulas.through(f, s, z, np.array([[0.5], [0.2]]), f_prime=f_prime)
+    assert f_prime.tolist() == [[0.25], [0.2 * (1 - 0.2)]]
+    mixing = replace(ACTIVATIONS["softmax"], jacobian=lambda s, z, a: s + 10 * z + 100 * a)
+    assert formulas.through(mixing, s, z, z, out=out).tolist() == [[58.0], [-216.0]]
+
+
 # --- Equations ------------------------------------------------------------------------------------
 
 

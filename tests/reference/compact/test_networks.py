@@ -202,6 +202,27 @@ def test_a_state_may_begin_as_anything(together):
         near(step[f"ax_{name}_next"], step[f"{name}_next"])
 
 
+def test_an_update_by_itself_starts_what_the_optimizer_keeps():
+    made = architecture((3, 4, 2), "tanh", np.float64, optimizer=OPTIMIZERS["rprop"].configured())
+    parameters, x, y = start(made)
+    network = Network(made, parameters)
+    network.forward(x)
+    network.backward(y)
+    network.update(0.1)
+    expected = Network(made, parameters).step(x, y, 0.1)
+    for name, parameter in network.parameters.items():
+        assert np.array_equal(parameter, expected[f"{name}_next"])
+
+
+def test_a_slope_beside_what_learns_nothing():
+    made = architecture((3, 4, 2), ("prelu", "tanh"), np.float32)
+    parameters, x, y = start(made)
+    step = Network(made, parameters).step(x.astype(np.float32), y.astype(np.float32), 0.1)
+    assert {tensor.dtype for tensor in step.values()} == {np.dtype(np.float32)}
+    found = np.sum(step["s1"] * np.minimum(step["z1"], 0))
+    near(step["dalpha1"], found.reshape(1, 1), "dalpha1", 1e-5)
+
+
 def test_wrong_parameters_are_refused():
     made = architecture((3, 4, 2), "tanh")
     parameters = made.initial_parameters(0)
