@@ -66,11 +66,9 @@ def told(case: Case, plant: Plant, *, cheaply: bool) -> tuple[object, ...]:
 @pytest.mark.parametrize("activation", [*ACTIVATIONS, None])
 @pytest.mark.parametrize("plant", PLANTS, ids=" ".join)
 def test_both_paths_tell_the_same(plant, activation):
-    case = random_case(5, "ordinary", "float32", activation, (4, 4, 4, 3), batch=5, steps=3)
-    try:
-        cheap, plain = (told(case, plant, cheaply=cheaply) for cheaply in (True, False))
-    except ValueError as error:  # a plant whose shapes do not go together, which its author sees at once
-        pytest.skip(str(error))
+    # All square: a plant whose shapes do not go together would be seen by its author at once.
+    case = random_case(5, "ordinary", "float32", activation, (4, 4, 4, 4), batch=4, steps=3)
+    cheap, plain = (told(case, plant, cheaply=cheaply) for cheaply in (True, False))
     assert cheap == plain
     if not cheap[0]:
         assert cheap[3] == []
