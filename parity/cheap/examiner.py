@@ -46,9 +46,9 @@ def knows(architecture: Architecture, equations: Sequence[Equation]) -> bool:
     }  # fmt: skip
     return (
         np.dtype(architecture.dtype) == np.float32
-        and architecture.reduced_loss is LOSSES["mse"]
+        and architecture.reduced_loss == LOSSES["mse"]
         and not architecture.class_indices
-        and all(f.name in SLOPES and f is ACTIVATIONS[f.name] for f in architecture.activations)
+        and all(f.name in SLOPES and f == ACTIVATIONS[f.name] for f in architecture.activations)
         and len(equations) == 8 * architecture.depth + 1
         and all(equation.formula.name in kinds for equation in equations)
         and all(e.evaluate is updates.get(e.formula.name, e.evaluate) for e in equations)

@@ -74,7 +74,9 @@ class Activation:
         for option, value in chosen.items():
             if value != value:
                 raise ValueError(f"{self.name}: {option} must be given")
-        if self.learned or not chosen:
+        if not chosen:
+            return self
+        if self.learned:
             return replace(self, options=chosen)
 
         def bind(function: Callable[..., T]) -> Callable[..., T]:

@@ -7,14 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parity.case import Case
+from parity.case import Case, build
 from parity.certificate import Certifier, Verdict
-from parity.cheap import CheapExaminer
+from parity.cheap import CheapExaminer, knows
+from parity.config import Config
 from parity.lockstep import Reference, lockstep
 from parity.sidebyside import side_by_side
 from parity.twin import Twin
 from reference.architecture import architecture
-from tests.cases import REGIMES, random_case
+from tests.cases import ACTIVATIONS, REGIMES, random_case
 from tests.mutants.engine import BUGS, Engine
 from tests.mutants.torch_side import MutantTwin
 from tests.parity.test_planted_bugs import accused, case_for
@@ -30,6 +31,18 @@ def rows(walk):
         {k: v for k, v in row.model_dump().items() if k not in ("worst_ratio",)}
         for row in (*ledger.formula_rows(), *ledger.side_by_side_rows())
     ]
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("data", ["xor", "iris", "digits"])
+def test_a_config_gets_the_cheap_path(data, activation):
+    """Functions, losses and optimizers that a config names are those that the cheap path knows."""
+    tables = {"network": {"activation": activation}, "data": {"name": data}, "training": {"lr": 0.01}}
+    case = build(Config.model_validate(tables))
+    assert knows(case.architecture, Certifier(case.architecture).equations)
+    ours, theirs = (side.step(*next(case.batches())) for side in sides(case))
+    batch = next(case.batches())[0].shape[1]
+    assert CheapExaminer(case.architecture, batch, case.lr).examine(ours, theirs) is not None
 
 
 @pytest.mark.parametrize("regime", REGIMES)
