@@ -230,6 +230,11 @@ def test_help_imports_neither_torch_nor_numpy(words):
     assert not {"torch", "numpy", "flint"} & modules
 
 
+def _heed_ctrl_c() -> None:
+    """Tests that run in a shell's background have inherited that Ctrl-C is not for them."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "terminated"])
 def test_interrupted_leaves_no_half_file(tmp_path, ending):
     words = [
@@ -246,11 +251,20 @@ def test_interrupted_leaves_no_half_file(tmp_path, ending):
     program = [sys.executable, "-m", "parity", *words, "--json", "r.json"]
     environment = dict(os.environ, PYTHONPATH=str(Path(__file__).parents[2]))
     with subprocess.Popen(
-        program, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        program,
+        cwd=tmp_path,
+        env=environment,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=_heed_ctrl_c,
     ) as process:
         time.sleep(3)  # in the middle of imports or of training: both must be clean
         process.send_signal(ending)
-        out, err = process.communicate(timeout=60)
+        try:
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()  # or leaving the block would wait for all its steps
     assert process.returncode != 0
     assert out == ""
     assert "Traceback" not in err
