@@ -45,6 +45,7 @@ def explain(
     lr: options.Lr = None,
     batch: options.Batch = None,
     seed: options.Seed = None,
+    accept: options.Accept = None,
     lang: options.Lang = "en",
 ) -> int:
     from importlib.util import find_spec
@@ -64,7 +65,7 @@ def explain(
     else:
         given: dict[str, JsonValue] = {"data": data, "target": target, "layers": layers}
         given |= {"activation": activation, "dtype": dtype, "lr": lr, "batch": batch, "seed": seed}
-        given |= {"loss": loss, "optimizer": optimizer}
+        given |= {"loss": loss, "optimizer": optimizer, "accept": list(accept) if accept else None}
         torch = find_spec("torch") is not None
         found = walked(build(options.read_config(config, given)), step, with_torch=torch)
     explanation = explain_number(found, question)

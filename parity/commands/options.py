@@ -81,6 +81,14 @@ Seed = Annotated[
         metavar="N", help="Seed of weights, batches and split (default: 0).", rich_help_panel=TRAINING
     ),
 ]
+Accept = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FINDING",
+        help="Do not count this finding in PyTorch's numbers (reports/findings.md); may be repeated.",
+        rich_help_panel=TRAINING,
+    ),
+]
 Json = Annotated[
     str | None,
     typer.Option("--json", metavar="FILE|-", help="Write the result as JSON.", rich_help_panel=OUTPUT),

@@ -83,6 +83,7 @@ def record(
     ] = None,
     batch: options.Batch = None,
     seed: options.Seed = None,
+    accept: options.Accept = None,
     lang: options.Lang = "en",
     threads: options.Threads = 1,
 ) -> int:
@@ -98,6 +99,7 @@ def record(
         "steps": steps,
         "batch": batch,
         "seed": seed,
+        "accept": list(accept) if accept else None,
     }
     from parity.console import progress
     from parity.errors import QuestionError

@@ -65,14 +65,7 @@ def run(
             rich_help_panel=options.TRAINING,
         ),
     ] = "every",
-    accept: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FINDING",
-            help="Do not count this finding in PyTorch's numbers (reports/findings.md); may be repeated.",
-            rich_help_panel=options.TRAINING,
-        ),
-    ] = None,
+    accept: options.Accept = None,
     json: options.Json = None,
     trace: Annotated[
         Path | None,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from parity.__main__ import _run
 from parity.config import Config
 from parity.errors import QuestionError
 from parity.findings import FINDINGS, accepted
@@ -39,6 +40,16 @@ def test_a_finding_is_a_mismatch_until_it_is_accepted(network, training, name):
     tables["training"]["accept"] = [name]
     result = run(Config.model_validate(tables))
     assert (result.verdict, result.accepted) == ("match", [name])
+
+
+def test_every_command_that_takes_a_run_takes_its_findings(tmp_path, capsys):
+    words = ["--data", "xor", "--optimizer", "nadam", "--dtype", "float64"]
+    accepted_too, file = [*words, "--accept", "nadam-float64"], str(tmp_path / "g.safetensors")
+    number, later = "W1_next[0,0]", ["--step", "2"]
+    assert [_run(["explain", number, *w, *later]) for w in (words, accepted_too)] == [1, 0]
+    assert [_run(["record", *w, "-o", file]) for w in (words, accepted_too)] == [1, 0]
+    assert _run(["replay", file]) == 0
+    assert "match" in capsys.readouterr().out
 
 
 def test_what_is_no_finding_in_numbers_cannot_be_accepted():
