@@ -6,7 +6,7 @@ better arithmetic, bound what rounding can do to that one equation, and require
     |observed − truth| ≤ bound    for every number
 
 A formula that fails here is wrong where it stands; what it was fed does not matter. Nothing in
-this module is a tolerance: every bound comes out of `parity.bounded`.
+this module is a tolerance: every bound comes out of `parity.bounds`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import cast
 
 import numpy as np
 
-from parity.arithmetic import Arithmetic, arithmetic
-from parity.bounded import SLACK, Bounded, constant, doubles, exact, rounded
+from parity.bounds import SLACK, Bounded, constant, doubles, exact, rounded
+from parity.bounds.formats import Arithmetic, arithmetic
 from parity.findings import Finding as PyTorchFinding
 from reference.architecture import Architecture
 from reference.arrays import Array

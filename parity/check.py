@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from parity.anatomy import kind
-from parity.arithmetic import arithmetic
+from parity.bounds.formats import arithmetic
 from parity.diagnosis.blame import Blame, blames
 from parity.diagnosis.court import Court
 from parity.diagnosis.words import Diagnosed, diagnosed

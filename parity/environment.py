@@ -13,7 +13,7 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 from parity import __version__, kernel
-from parity.arithmetic import flushes_subnormals, wide_longdouble
+from parity.bounds.formats import flushes_subnormals, wide_longdouble
 from parity.errors import EnvironmentUnfit
 from parity.result import Fact
 

@@ -15,8 +15,8 @@ from typing import Protocol, cast
 import numpy as np
 
 from parity.anatomy import Operands, Values, anatomy, kind
-from parity.arithmetic import Arithmetic
-from parity.bounded import Bounded, bounded, exact
+from parity.bounds import Bounded, bounded, exact
+from parity.bounds.formats import Arithmetic
 from parity.certificate import bounded_constants, evaluate
 from reference.architecture import Architecture
 from reference.equations import Equation, constants, step_equations

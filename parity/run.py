@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from parity.arithmetic import ULP, Arithmetic, arithmetic
+from parity.bounds.formats import ULP, Arithmetic, arithmetic
 from parity.case import Case, build, sizes
 from parity.config import Config
 from parity.datasets import accuracy

@@ -15,8 +15,8 @@ import flint
 import numpy as np
 import numpy.typing as npt
 
-from parity.arithmetic import arithmetic
-from parity.bounded import SLACK, Bounded, bounded
+from parity.bounds import SLACK, Bounded, bounded
+from parity.bounds.formats import arithmetic
 from parity.case import Case
 from parity.certificate import bounded_constants, evaluate
 from parity.lockstep import Reference

@@ -2,7 +2,7 @@
 
 A column is a sample: `a`, `z`, `delta` are (features, batch), `W` is (out, in), `b` is (out, 1).
 Every function is written once and runs on several arithmetics: plain numpy arrays (the engine),
-arrays that carry their rounding bound (`parity.bounded`) and arbitrary precision (the witness).
+arrays that carry their rounding bound (`parity.bounds`) and arbitrary precision (the witness).
 Hence numpy's own functions throughout, and `out=`: with it the engine writes into buffers that it
 keeps, without it the same line makes a new array.
 """

@@ -3,7 +3,7 @@
 No accuracy is documented. `torch.erf` is good to a fraction of an ulp; GELU of three numbers or more is
 oneDNN's, whose erf is a polynomial in float32: its error is absolute, and GELU multiplies it by z/2. It is
 taken from GELU's values at negative z, where the rest, 1 + erf and two products, adds no more than 3u of a
-small number. The K of `parity.arithmetic.ULP` is the largest error seen, in ulp of 1, rounded up.
+small number. The K of `parity.bounds.formats.ULP` is the largest error seen, in ulp of 1, rounded up.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from parity.anatomy.operand import (
     scaled,
     sum_of,
 )
-from parity.bounded import Bounded
+from parity.bounds import Bounded
 from reference.arrays import Array
 from reference.equations import Equation
 from reference.losses import Loss

@@ -8,7 +8,7 @@ from typing import Protocol, TypeAlias, cast
 
 import numpy as np
 
-from parity.bounded import Bounded, constant
+from parity.bounds import Bounded, constant
 from reference.activations import Activation
 from reference.architecture import Architecture
 from reference.equations import Equation

@@ -22,7 +22,7 @@ from parity.anatomy.operand import (
     slope,
     sum_of,
 )
-from parity.bounded import Bounded, exact
+from parity.bounds import Bounded, exact
 from reference.activations import Activation
 from reference.equations import Equation
 

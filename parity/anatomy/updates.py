@@ -19,7 +19,7 @@ from parity.anatomy.operand import (
     scaled,
     sum_of,
 )
-from parity.bounded import Bounded
+from parity.bounds import Bounded
 from reference.equations import Equation
 
 # --- Σ δ ------------------------------------------------------------------------------------------

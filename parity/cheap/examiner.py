@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from parity.arithmetic import arithmetic
+from parity.bounds.formats import arithmetic
 from parity.cheap.layout import Floats, Layout
 from parity.cheap.local import Local
 from parity.cheap.parameters import TELLING, Parameters

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity.arithmetic import Arithmetic
+from parity.bounds.formats import Arithmetic
 from parity.cheap.layout import BLOCK, Floats, Layout
 from parity.cheap.recorded import NEAR, SCALE, Recorded
 from parity.cheap.slopes import SLOPES, Slope

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.arithmetic import Arithmetic, arithmetic
+from parity.bounds.formats import Arithmetic, arithmetic
 from reference.arrays import Array
 
 

@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 
 from parity.anatomy import kind
-from parity.arithmetic import Arithmetic, arithmetic
-from parity.bounded import Bounded
+from parity.bounds import Bounded
+from parity.bounds.formats import Arithmetic, arithmetic
 from parity.certificate import Certifier, Finding, Verdict, compare
 from parity.diagnosis.cheaper import cheaper, representable
 from parity.diagnosis.mistake import DoesNotApplyError

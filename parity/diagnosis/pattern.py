@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parity.anatomy import Operand, Operands
-from parity.bounded import Bounded
+from parity.bounds import Bounded
 from parity.diagnosis.catalogue.fronts import UPDATES
 from parity.diagnosis.court import Court, Instance
 from parity.diagnosis.mistake import Mistake

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from parity.bounded import SLACK, Bounded, bounded, exact, hold_both
+from parity.bounds import SLACK, Bounded, bounded, exact, hold_both
 from parity.certificate import Certifier, bounded_constants, compare, evaluate
 from parity.evidence import Observation, Scenario
 from parity.examine.row import Row, Side

@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from parity.arithmetic import arithmetic
+from parity.bounds.formats import arithmetic
 from parity.environment import environment, unfit
 from parity.errors import EnvironmentUnfit, QuestionError
 from parity.golden import causes

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.arithmetic import arithmetic
+from parity.bounds.formats import arithmetic
 from parity.certificate import Certifier
 from reference.architecture import architecture
 from reference.network import Network

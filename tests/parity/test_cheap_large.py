@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parity.bounded import exact
+from parity.bounds import exact
 from parity.certificate import Certifier, Verdict, bounded_constants, evaluate
 from parity.cheap import CheapExaminer, knows, layout, local, parameters, products, replay
 from parity.lockstep import Reference, lockstep

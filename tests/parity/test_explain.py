@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from parity.anatomy import anatomy
-from parity.arithmetic import arithmetic
+from parity.bounds.formats import arithmetic
 from parity.errors import QuestionError
 from parity.evidence import Observation, Scenario
 from parity.explain import explain, parse, recorded, walked

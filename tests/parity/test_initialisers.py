@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from parity.arithmetic import arithmetic
+from parity.bounds.formats import arithmetic
 from parity.case import build
 from parity.config import Config
 from parity.errors import QuestionError

@@ -6,8 +6,8 @@ import flint
 import numpy as np
 import pytest
 
-from parity.arithmetic import arithmetic
-from parity.bounded import SLACK, exact
+from parity.bounds import SLACK, exact
+from parity.bounds.formats import arithmetic
 from parity.certificate import Certifier, Verdict
 from reference import formulas
 from reference.activations import ACTIVATIONS

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from parity.anatomy import Operand, Operands, curve, layer_function, slope
-from parity.bounded import Bounded
+from parity.bounds import Bounded
 from parity.diagnosis.catalogue.forward import first_term, last_term
 from parity.diagnosis.mistake import (
     DoesNotApplyError,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from parity.anatomy import Operand, Operands
-from parity.bounded import constant
+from parity.bounds import constant
 from parity.diagnosis.mistake import Exchange, Mistake
 from parity.evidence import Observation, Situation
 

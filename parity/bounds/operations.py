@@ -10,8 +10,8 @@ import flint
 import numpy as np
 import numpy.typing as npt
 
-from parity.arithmetic import Arithmetic
-from parity.bounded.number import (
+from parity.bounds.formats import Arithmetic
+from parity.bounds.number import (
     EXACT,
     Bounded,
     Float64s,

@@ -24,8 +24,8 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from parity.arithmetic import Arithmetic
-from parity.arithmetic import arithmetic as arithmetic_of
+from parity.bounds.formats import Arithmetic
+from parity.bounds.formats import arithmetic as arithmetic_of
 
 Float64s: TypeAlias = npt.NDArray[np.float64]
 Truths: TypeAlias = npt.NDArray[Any]

@@ -8,8 +8,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from parity.bounded.number import EXACT, Bounded, Float64s, rule
-from parity.bounded.operations import negative
+from parity.bounds.number import EXACT, Bounded, Float64s, rule
+from parity.bounds.operations import negative
 from reference import arrays
 
 Bools: TypeAlias = npt.NDArray[np.bool_]

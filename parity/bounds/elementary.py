@@ -1,11 +1,11 @@
-"""Rounding bounds of elementary functions: K ulp each, from the one table `parity.arithmetic.ULP`."""
+"""Rounding bounds of elementary functions: K ulp each, from the one table `parity.bounds.formats.ULP`."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from parity.arithmetic import ULP
-from parity.bounded.number import EXACT, Bounded, Float64s, Rounding, Truths, rule
+from parity.bounds.formats import ULP
+from parity.bounds.number import EXACT, Bounded, Float64s, Rounding, Truths, rule
 
 UNDERFLOWS = 4
 """η's granted near zero, where K ulp of the result is less than one subnormal."""
