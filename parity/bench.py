@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_info
 
-from parity.case import Case
+from parity.config.case import Case
 from parity.lockstep import Gates, Reference, Side
 from parity.peers import peers
 from parity.torchside import activation_module

@@ -15,7 +15,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from parity.byhand import Work, work, written_at
-from parity.case import Case, described
+from parity.config.case import Case, described
 from parity.errors import QuestionError
 from parity.examine import Examiner, Row
 from parity.findings import Finding

@@ -15,9 +15,9 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from parity.case import Case
 from parity.certificate import Certifier, Finding, Verdict
 from parity.cheap import CheapExaminer, Shares, knows
+from parity.config.case import Case
 from parity.errors import QuestionError
 from parity.ledger import Ledger
 from parity.links import Links

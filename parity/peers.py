@@ -10,7 +10,7 @@ from importlib.util import find_spec
 import numpy as np
 import torch
 
-from parity.case import Case
+from parity.config.case import Case
 from parity.torchside import activation_module
 
 NAMES = ("torch.compile", "jax", "scikit-learn")

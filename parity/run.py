@@ -8,9 +8,9 @@ from typing import Protocol
 import numpy as np
 
 from parity.bounds.formats import ULP, Arithmetic, arithmetic
-from parity.case import Case, build, sizes
-from parity.config import Config
-from parity.datasets import accuracy
+from parity.config.case import Case, build, sizes
+from parity.config.config import Config
+from parity.config.datasets import accuracy
 from parity.environment import environment, require_torch
 from parity.findings import FINDINGS
 from parity.lockstep import Certify, Observer, Reference, Side, Walk, lockstep

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import JsonValue
 from safetensors.numpy import save_file
 
-from parity.case import Case
+from parity.config.case import Case
 from parity.errors import QuestionError
 from parity.files import written_whole
 from parity.lockstep import Moment

@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from parity.bounds import SLACK, Bounded, bounded
 from parity.bounds.formats import arithmetic
-from parity.case import Case
 from parity.certificate import bounded_constants, evaluate
+from parity.config.case import Case
 from parity.lockstep import Reference
 from parity.result import Witness
 from reference.arrays import Array

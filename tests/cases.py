@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from parity.case import Case
+from parity.config.case import Case
 from reference.architecture import architecture
 from reference.arrays import Array
 

@@ -52,7 +52,7 @@ def explain(
 
     import numpy as np
 
-    from parity.case import build
+    from parity.config.case import build
     from parity.consoleexplain import show_explanation
     from parity.explain import explain as explain_number
     from parity.explain import parse, recorded, walked

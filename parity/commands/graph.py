@@ -33,7 +33,7 @@ def graph(
     ] = "-",
     lang: options.Lang = "en",
 ) -> None:
-    from parity.case import build
+    from parity.config.case import build
     from parity.drawing import plain, svg
     from parity.errors import QuestionError
     from parity.files import writable, write_text

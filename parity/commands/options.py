@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
-    from parity.config import Config
+    from parity.config.config import Config
     from parity.run import Peer
 
 NETWORK, TRAINING, OUTPUT = "Network and data", "Training", "Output"
@@ -113,8 +113,8 @@ Threads = Annotated[
 
 def read_config(path: Path | None, given: Mapping[str, JsonValue]) -> Config:
     """The config of a file with the options over it. `given` has the options' own names."""
-    from parity.case import parse_layers
-    from parity.config import read
+    from parity.config.case import parse_layers
+    from parity.config.config import read
 
     data = given.get("data")
     layers, activation = given.get("layers"), given.get("activation")

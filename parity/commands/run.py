@@ -96,8 +96,8 @@ def run(
         "seed": seed,
         "accept": list(accept) if accept else None,
     }
-    from parity.case import Case
     from parity.ci.tell import compared, tell
+    from parity.config.case import Case
     from parity.console import progress, show_result
     from parity.files import writable, writable_folder, write_text
     from parity.lockstep import Certify, Observer

@@ -18,8 +18,8 @@ import numpy as np
 from pydantic import JsonValue
 from safetensors.numpy import save_file
 
-from parity.case import Case
-from parity.config import Config
+from parity.config.case import Case
+from parity.config.config import Config
 from parity.files import written_whole
 from parity.result import Fact
 from reference.arrays import Array

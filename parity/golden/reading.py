@@ -23,9 +23,9 @@ from pydantic import JsonValue, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from parity.case import Case, build
 from parity.certificate import Certifier
-from parity.config import Config, DataTable
+from parity.config.case import Case, build
+from parity.config.config import Config, DataTable
 from parity.errors import QuestionError
 from parity.golden.contents import (
     MAX_BYTES,

@@ -9,8 +9,8 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from parity.case import Case
-from parity.config import Config
+from parity.config.case import Case
+from parity.config.config import Config
 from parity.errors import QuestionError
 from parity.files import writable
 from parity.golden import causes

@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from parity.case import Case
 from parity.certificate import Certifier, Finding, Verdict
+from parity.config.case import Case
 from parity.golden import bits
 from parity.golden.verdict import AgainstRow, BitDifference
 from parity.ledger import Ledger

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from parity import vocabulary
-from parity.case import Case, build, data_of
-from parity.config import Config, read
-from parity.datasets.dataset import Dataset
+from parity.config import names as vocabulary
+from parity.config.case import Case, build, data_of
+from parity.config.config import Config, read
+from parity.config.datasets.dataset import Dataset
 from parity.errors import QuestionError
 from parity.mirror.layers import DTYPES, Mirror, mirror
 from parity.mirror.twin import MirroredTwin

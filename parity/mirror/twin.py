@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from parity.case import Case
+from parity.config.case import Case
 from parity.errors import QuestionError
 from parity.mirror.layers import Mirror, layers, watched
 from parity.mirror.watching import Watched

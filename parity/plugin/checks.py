@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from parity.case import build
 from parity.check import Checked, UnusableSubjectError
 from parity.check import check as check_subject
 from parity.ci.facts import Compared
 from parity.ci.tell import roots
-from parity.config import read
+from parity.config.case import build
+from parity.config.config import read
 from parity.errors import QuestionError
 from parity.plugin.answer import Answer, failure_text
 from parity.plugin.kept import keep

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from parity.ci.tell import compared
-from parity.config import Config, read
+from parity.config.config import Config, read
 from parity.environment import has_torch
 from parity.errors import QuestionError
 from parity.golden import Golden, Recorded, Replay

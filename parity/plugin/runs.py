@@ -6,10 +6,10 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from parity.case import Case
 from parity.ci.facts import Compared
 from parity.ci.tell import roots
-from parity.config import Config, read
+from parity.config.case import Case
+from parity.config.config import Config, read
 from parity.console import divergence_lines
 from parity.lockstep import Observer
 from parity.plugin.answer import Answer, failure_text

@@ -119,8 +119,8 @@ def _checked(exhibit: Exhibit, folder: Path) -> tuple[Result, Recording]:
 
 
 def _trained(exhibit: Exhibit) -> tuple[Result, Recording]:
-    from parity.case import Case, build
-    from parity.config import Config
+    from parity.config.case import Case, build
+    from parity.config.config import Config
     from parity.environment import environment
     from parity.lockstep import Observer, lockstep
     from parity.run import result_of, run

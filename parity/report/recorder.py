@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from parity.case import Case
+from parity.config.case import Case
 from parity.examine import Examiner
 from parity.findings import Finding
 from parity.lockstep import Moment

@@ -15,7 +15,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from parity.case import described
+from parity.config.case import described
 from parity.errors import QuestionError
 from parity.files import written_whole
 from parity.findings import Finding

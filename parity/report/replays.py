@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from parity.case import Case
+from parity.config.case import Case
 from parity.examine import Examiner
 from parity.golden.contents import Golden
 from parity.golden.today import MakeSide

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from parity import config as configs
-from parity.case import Case, build
+from parity.config import config as configs
+from parity.config.case import Case, build
 from parity.errors import QuestionError
 from parity.subject.cases import DEFAULT_ACTIVATIONS, Call, calls
 from reference.activations import ACTIVATIONS

@@ -14,7 +14,7 @@ from types import TracebackType
 
 import numpy as np
 
-from parity.case import Case
+from parity.config.case import Case
 from parity.errors import QuestionError
 from parity.lockstep import Side
 from parity.subject.asked import MOST_STEPS

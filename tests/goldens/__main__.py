@@ -17,7 +17,7 @@ from parity import kernel
 if __name__ == "__main__":
     kernel.choose()  # as the command line does, before numpy is imported
 
-from parity.config import Config
+from parity.config.config import Config
 from parity.findings import FINDINGS
 from parity.golden import Recorded, update
 from parity.run import run

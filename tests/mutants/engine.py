@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity.case import Case
+from parity.config.case import Case
 from reference.arrays import Array
 from reference.trace import Trace
 

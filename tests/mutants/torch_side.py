@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from parity.case import Case
+from parity.config.case import Case
 from parity.twin import Twin
 from tests.mutants.engine import Backprop, Bug
 

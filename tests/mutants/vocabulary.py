@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from parity.case import Case
+from parity.config.case import Case
 from reference.activations import ACTIVATIONS, Activation
 from reference.activations.classic import sigmoid
 from reference.architecture import Architecture

@@ -13,8 +13,8 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from parity.case import Case
-from parity.config import Config
+from parity.config.case import Case
+from parity.config.config import Config
 from parity.golden.contents import canonical, digest, sidecar
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from parity.byhand import plain, work
-from parity.config import Config
+from parity.config.config import Config
 from parity.explain import Recorded, explain, parse
 from parity.report.page import html
 from parity.report.recorder import Recorder

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parity.case import Case, build
 from parity.certificate import Certifier, Verdict
 from parity.cheap import CheapExaminer, knows
-from parity.config import Config
+from parity.config.case import Case, build
+from parity.config.config import Config
 from parity.lockstep import Reference, lockstep
 from parity.sidebyside import side_by_side
 from parity.twin import Twin

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
-from parity.case import Case
+from parity.config.case import Case
 from parity.lockstep import lockstep
 from parity.twin import Twin
 from reference.arrays import Array

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from parity.case import build
-from parity.config import Config
+from parity.config.case import build
+from parity.config.config import Config
 from parity.errors import QuestionError
 from parity.lockstep import Reference, lockstep
 from parity.twin import Twin

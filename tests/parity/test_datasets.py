@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity.datasets import Dataset, accuracy, load, split, table
-from parity.datasets.encoding import scaled
+from parity.config.datasets import Dataset, accuracy, load, split, table
+from parity.config.datasets.encoding import scaled
 from parity.errors import QuestionError
 
 # --- What ships -----------------------------------------------------------------------------------
@@ -77,7 +77,9 @@ def test_unknown_names_and_a_target_nobody_takes_are_refused():
 
 
 def test_reading_data_needs_no_torch():
-    code = "import sys; from parity.datasets import load; load('iris'); print('torch' in sys.modules)"
+    code = (
+        "import sys; from parity.config.datasets import load; load('iris'); print('torch' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 

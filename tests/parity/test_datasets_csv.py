@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from parity.datasets import load, table
-from parity.datasets.encoding import scaled
+from parity.config.datasets import load, table
+from parity.config.datasets.encoding import scaled
 from parity.errors import QuestionError
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from parity.__main__ import _run
-from parity.config import Config
+from parity.config.config import Config
 from parity.errors import QuestionError
 from parity.findings import FINDINGS, accepted
 from parity.findings.__main__ import page

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from parity.bounds.formats import arithmetic
-from parity.case import build
-from parity.config import Config
+from parity.config.case import build
+from parity.config.config import Config
 from parity.errors import QuestionError
 from reference.initialisers import GAINS, INITIALISERS
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from parity import vocabulary
+from parity.config import names as vocabulary
 from parity.errors import QuestionError
 from parity.mirror.peer import BatchPeer, training_of
 from parity.mirror.vocabulary import activation_of, known_activations, loss_of

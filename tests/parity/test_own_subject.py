@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from parity.case import build
 from parity.check import check
-from parity.config import read
+from parity.config.case import build
+from parity.config.config import read
 from parity.errors import QuestionError
 from parity.lockstep import Reference
 from parity.subject.asked import asked_calls

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from parity.case import Case
+from parity.config.case import Case
 from parity.lockstep import Reference, lockstep
 from parity.twin import Twin
 from tests.cases import random_case

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from parity.config import read
+from parity.config.config import read
 from parity.golden import record
 from tests.parity.test_plugin import BAD, NO_TORCH, project  # noqa: F401 - a fixture
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from parity.config import Config
+from parity.config.config import Config
 from parity.run import run
 
 README = Path(__file__).parents[2] / "README.md"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from parity.config import Config
+from parity.config.config import Config
 from parity.errors import QuestionError
 from parity.report import write
 from parity.report.exhibits import EXHIBITS, recording_of, render

@@ -14,8 +14,8 @@ from collections.abc import Iterator  # noqa: E402 - after the threads are set
 from concurrent.futures import ProcessPoolExecutor  # noqa: E402
 from pathlib import Path  # noqa: E402
 
-from parity.case import Case, build  # noqa: E402
-from parity.config import Config  # noqa: E402
+from parity.config.case import Case, build  # noqa: E402
+from parity.config.config import Config  # noqa: E402
 from parity.findings import FINDINGS  # noqa: E402
 from parity.run import run  # noqa: E402
 from reference.optimizers import OPTIMIZERS  # noqa: E402

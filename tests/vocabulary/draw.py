@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity.case import Case
+from parity.config.case import Case
 from parity.findings import accepted
 from reference.activations import ACTIVATIONS, Activation
 from reference.architecture import Architecture

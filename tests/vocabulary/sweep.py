@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from parity.case import Case
+from parity.config.case import Case
 from parity.ledger import Ledger
 from parity.lockstep import Reference, lockstep
 from parity.twin import Twin

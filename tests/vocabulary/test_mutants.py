@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from parity.case import Case
+from parity.config.case import Case
 from parity.ledger import Ledger
 from parity.lockstep import Reference, lockstep
 from parity.twin import Twin

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from parity.datasets.dataset import Dataset, accuracy, split
-from parity.datasets.encoding import encode, one_hot, scaled
-from parity.datasets.table import read_table, shown
+from parity.config.datasets.dataset import Dataset, accuracy, split
+from parity.config.datasets.encoding import encode, one_hot, scaled
+from parity.config.datasets.table import read_table, shown
 from parity.errors import QuestionError
 
 __all__ = ["Dataset", "accuracy", "load", "split"]

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import JsonValue
 
-from parity import datasets, vocabulary
-from parity.config import Config
+from parity.config import datasets
+from parity.config import names as vocabulary
+from parity.config.config import Config
+from parity.config.targets import fitting, is_indices, target
 from parity.errors import QuestionError
 from parity.findings import Finding, accepted
-from parity.target import fitting, is_indices, target
 from reference.architecture import Architecture
 from reference.arrays import Array
 from reference.training import batches

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from parity.datasets.dataset import Floats
+from parity.config.datasets.dataset import Floats
 from parity.errors import QuestionError
 
 MOST_ROWS = 1_000_000

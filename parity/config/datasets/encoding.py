@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from parity.datasets.dataset import Floats
+from parity.config.datasets.dataset import Floats
 from parity.errors import QuestionError
 
 FEW = 20

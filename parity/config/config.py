@@ -9,8 +9,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
+from parity.config.names import Named
 from parity.errors import QuestionError
-from parity.vocabulary import Named
 
 MAX_UNITS, MAX_DEPTH, MAX_PARAMETERS, MAX_STEPS = 100_000, 1_000, 50_000_000, 10**9
 """Bounds on what a config may ask for: beyond them a typing error would eat the machine."""
