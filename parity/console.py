@@ -12,9 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from parity.lockstep import Moment, Observer
+from parity.render.texts import catalogue
+from parity.render.texts.said import said
 from parity.result import Divergence, Fact, FormulaRow, Result, SideBySideRow, WrongFormula
-from parity.texts import catalogue
-from parity.texts.said import said
 
 STYLES = {"match": "green", "other-form": "cyan", "different-formula": "bold red", "undecided": "yellow"}
 PLAIN = bool(os.environ.get("NO_COLOR") or os.environ.get("CI"))

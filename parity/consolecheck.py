@@ -6,8 +6,8 @@ from rich.markup import escape
 
 from parity.check import Checked
 from parity.console import console
-from parity.texts import catalogue
-from parity.texts.said import said
+from parity.render.texts import catalogue
+from parity.render.texts.said import said
 
 OUTPUT_SHOWN = 4000
 """Characters of what a subject printed."""

@@ -8,8 +8,8 @@ from parity.anatomy import kind
 from parity.byhand import Given, plain, written_at
 from parity.console import console
 from parity.explain import Explanation
-from parity.texts import catalogue
-from parity.texts.formulas import formula_name
+from parity.render.texts import catalogue
+from parity.render.texts.formulas import formula_name
 from reference.trace import split
 
 DIGITS = {"float32": 9, "float64": 17}

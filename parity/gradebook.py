@@ -14,12 +14,12 @@ from parity.ci.facts import Compared
 from parity.ci.tell import compared, tell
 from parity.console import console
 from parity.errors import QuestionError
-from parity.files import write_text
+from parity.render.files import write_text
+from parity.render.texts import catalogue
+from parity.render.texts.said import said
 from parity.subject.cases import Call
 from parity.subject.child import Limits
 from parity.subject.source import python_subject
-from parity.texts import catalogue
-from parity.texts.said import said
 
 Outcome = Checked | str
 """What a check found, or in one line why it found nothing."""

@@ -14,10 +14,10 @@ import pytest
 
 from parity.ci.facts import PROPERTY, Compared, from_properties
 from parity.errors import QuestionError
-from parity.files import writable_folder
 from parity.plugin.gathering import Gathering
 from parity.plugin.place import Place
-from parity.texts import LANGUAGES, catalogue
+from parity.render.files import writable_folder
+from parity.render.texts import LANGUAGES, catalogue
 
 if TYPE_CHECKING:
     from parity.plugin.asker import Parity

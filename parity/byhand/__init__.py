@@ -1,8 +1,8 @@
 """A number worked out by hand: one mechanism for the terminal (`parity explain`) and for the page."""
 
 from parity.byhand.notation import f_latex, layer_latex, name_latex, slide_latex, written_at
-from parity.byhand.plain import plain
 from parity.byhand.work import Given, Work, work
+from parity.render.latex_text import plain
 
 __all__ = [
     "Given",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from parity.drawing.names import written
+from parity.render.graph.names import written
 from reference.architecture import Architecture
 from reference.equations import Equation
 

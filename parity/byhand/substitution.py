@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from parity.byhand.plain import plain
-from parity.numbers import code, latex
+from parity.render.latex_text import plain
+from parity.render.numbers import code, latex
 
 _FIRST, _LAST = 0xE000, 0xF8FF
 _PRIVATE = re.compile(f"[{chr(_FIRST)}-{chr(_LAST)}]")

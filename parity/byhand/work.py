@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from parity.byhand.notation import f_latex, layer_latex, right_side
-from parity.byhand.plain import plain
 from parity.byhand.substitution import Sheet
+from parity.render.latex_text import plain
 from reference.architecture import Architecture
 from reference.arrays import Array
 from reference.equations import Constants, Equation

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from parity.ci.facts import Compared
 from parity.ci.github import Annotation, cell, in_repository
-from parity.texts import catalogue
+from parity.render.texts import catalogue
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def bench(
     threads: options.Threads = 1,
 ) -> int:
     from parity.errors import QuestionError
-    from parity.files import writable, write_text
+    from parity.render.files import writable, write_text
 
     names = [name.strip() for name in sizes.split(",")]
     for path in (json, markdown):

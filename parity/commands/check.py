@@ -53,13 +53,13 @@ def check(
     from parity.ci.tell import compared, tell
     from parity.consolecheck import show_checked, show_output
     from parity.errors import QuestionError
-    from parity.files import writable, writable_folder, write_text
     from parity.gradebook import check_folder, gradescope_results
+    from parity.render.files import writable, writable_folder, write_text
+    from parity.render.texts import catalogue
     from parity.report.subject import write_page
     from parity.subject.asked import asked_calls
     from parity.subject.child import Limits
     from parity.subject.source import PythonSubject, executable_subject, python_subject
-    from parity.texts import catalogue
 
     catalogue(lang)
     if (subject is None) == (executable is None):

@@ -24,7 +24,7 @@ def doctor(
 
     from parity.console import show_facts
     from parity.environment import environment, unfit
-    from parity.files import write_text
+    from parity.render.files import write_text
     from parity.threads import limited
 
     environment()  # brings torch in, with its own pools, before they are limited

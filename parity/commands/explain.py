@@ -56,7 +56,7 @@ def explain(
     from parity.consoleexplain import show_explanation
     from parity.explain import explain as explain_number
     from parity.explain import parse, recorded, walked
-    from parity.texts import catalogue
+    from parity.render.texts import catalogue
 
     catalogue(lang)
     question = parse(number)

@@ -34,10 +34,10 @@ def graph(
     lang: options.Lang = "en",
 ) -> None:
     from parity.config.case import build
-    from parity.drawing import plain, svg
     from parity.errors import QuestionError
-    from parity.files import writable, write_text
-    from parity.texts import catalogue
+    from parity.render.files import writable, write_text
+    from parity.render.graph import plain, svg
+    from parity.render.texts import catalogue
     from reference.layered import layered
 
     say = catalogue(lang)

@@ -23,8 +23,8 @@ def new(
     lang: options.Lang = "en",
 ) -> int:
     from parity.errors import QuestionError
-    from parity.files import writable, write_text
-    from parity.texts import catalogue
+    from parity.render.files import writable, write_text
+    from parity.render.texts import catalogue
 
     catalogue(lang)
     if file.suffix != ".py":
@@ -32,6 +32,6 @@ def new(
     if file.exists():
         raise QuestionError(f"{file}: exists already; it is not overwritten")
     writable(str(file))
-    template = resources.files("parity.texts").joinpath(f"template.{lang}.txt")
+    template = resources.files("parity.render.texts").joinpath(f"template.{lang}.txt")
     write_text(str(file), template.read_text(encoding="utf-8"))
     return 0

@@ -109,7 +109,7 @@ def record(
     from parity.golden.recording import record as record_case
     from parity.golden.recording import update as update_golden
     from parity.golden.show import show_recorded
-    from parity.texts import catalogue
+    from parity.render.texts import catalogue
 
     catalogue(lang)
     asked_for = config is not None or any(value is not None for value in given.values())

@@ -57,12 +57,12 @@ def replay(
     import shlex
 
     from parity.ci.tell import compared, tell
-    from parity.files import writable, writable_folder, write_text
     from parity.golden.folder import goldens, worst_code
     from parity.golden.reading import read
     from parity.golden.replaying import chosen, replay_golden
     from parity.golden.show import replays_json, show_replay, show_total
-    from parity.texts import catalogue
+    from parity.render.files import writable, writable_folder, write_text
+    from parity.render.texts import catalogue
 
     catalogue(lang)
     sides = chosen(reference=not no_reference, torch=not no_torch)

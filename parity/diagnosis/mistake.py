@@ -21,7 +21,7 @@ class Mistake:
     """A name from the catalogue, the kind of equation it happens in, and the exchange that it is.
 
     `part` is what it exchanges; two mistakes about different parts can happen together. `detail` is
-    the key of its sentence in `parity.texts`, and `facts` what that sentence is filled with.
+    the key of its sentence in `parity.render.texts`, and `facts` what that sentence is filled with.
     """
 
     id: str

@@ -13,8 +13,8 @@ from parity.diagnosis.blame import Blame
 from parity.diagnosis.court import Court, Instance
 from parity.diagnosis.pattern import pattern, wrong_numbers
 from parity.evidence import Scenario
-from parity.texts import catalogue
-from parity.texts.said import said
+from parity.render.texts import catalogue
+from parity.render.texts.said import said
 from reference.deck import FORMULAS
 
 Say = Mapping[str, str]

@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from parity.files import write_text
 from parity.findings import FINDINGS, Finding
+from parity.render.files import write_text
 
 TITLES = {"numbers": "In PyTorch's numbers", "documentation": "In PyTorch's documentation"}
 HEAD = """# Findings

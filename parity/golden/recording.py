@@ -12,13 +12,13 @@ import numpy as np
 from parity.config.case import Case
 from parity.config.config import Config
 from parity.errors import QuestionError
-from parity.files import writable
 from parity.golden import causes
 from parity.golden.contents import MAX_BYTES, MAX_HEADER, SCHEMA, SUFFIX, Facts, sidecar, write
 from parity.golden.reading import read
 from parity.golden.replaying import chosen, replay_golden
 from parity.golden.verdict import Replay
 from parity.lockstep import Moment, Observer
+from parity.render.files import writable
 from parity.result import Result
 from parity.run import run
 from reference.trace import Trace, shapes

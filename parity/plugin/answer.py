@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from parity.ci.facts import Compared
 from parity.plugin.place import Place
-from parity.texts import catalogue
+from parity.render.texts import catalogue
 
 R = TypeVar("R")
 

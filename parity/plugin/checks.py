@@ -17,13 +17,13 @@ from parity.errors import QuestionError
 from parity.plugin.answer import Answer, failure_text
 from parity.plugin.kept import keep
 from parity.plugin.place import Place
+from parity.render.texts import catalogue
 from parity.result import Result
 from parity.subject.asked import asked_calls
 from parity.subject.cases import Call
 from parity.subject.child import Limits
 from parity.subject.own import OwnSubject, is_side, own_subject, walked
 from parity.subject.source import PythonSubject, Subject, python_subject
-from parity.texts import catalogue
 
 
 @dataclass(frozen=True)

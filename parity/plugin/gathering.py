@@ -16,9 +16,9 @@ import pytest
 from parity.ci import github
 from parity.ci.facts import Compared, from_properties
 from parity.ci.summary import Noted, causes, markdown
-from parity.files import write_text
 from parity.plugin.place import GOLDEN_SUFFIX, GOLDENS
-from parity.texts import catalogue
+from parity.render.files import write_text
+from parity.render.texts import catalogue
 
 DESELECTED = "parity_deselected"
 

@@ -21,9 +21,9 @@ from parity.plugin.checks import on_calls
 from parity.plugin.kept import keep
 from parity.plugin.place import GOLDEN_SUFFIX, Place
 from parity.plugin.runs import walk_lines
+from parity.render.texts import catalogue
 from parity.result import Result
 from parity.subject.cases import Call
-from parity.texts import catalogue
 from reference.trace import Trace
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Protocol
 
 from parity.errors import QuestionError
-from parity.files import write_text
 from parity.plugin.place import Place
+from parity.render.files import write_text
 
 
 class Found(Protocol):

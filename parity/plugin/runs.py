@@ -14,11 +14,11 @@ from parity.console import divergence_lines
 from parity.lockstep import Observer
 from parity.plugin.answer import Answer, failure_text
 from parity.plugin.place import Place
+from parity.render.texts import catalogue
 from parity.report import write as write_report
 from parity.report.recorder import Recorder
 from parity.result import Result
 from parity.run import run as run_case
-from parity.texts import catalogue
 
 
 def run(

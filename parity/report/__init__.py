@@ -28,7 +28,7 @@ def write(
     written then.
     """
     from parity.errors import QuestionError
-    from parity.files import write_text
+    from parity.render.files import write_text
     from parity.report.markdown import markdown
     from parity.report.page import html
     from parity.report.told import told_of

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 
 from markupsafe import Markup
 
-from parity.numbers import exponent_up, prose
+from parity.render.numbers import exponent_up, prose
+from parity.render.texts import LANGUAGES
 from parity.report.recording import Curve
-from parity.texts import LANGUAGES
 
 WIDTH, HEIGHT = 560, 240
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 14, 34

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from parity.files import write_text
+from parity.render.files import write_text
+from parity.render.texts import LANGUAGES
 from parity.report import write
 from parity.report.index import drawings, index
 from parity.report.mistakes import MISTAKES, Mistake
@@ -16,7 +17,6 @@ from parity.report.recorder import Recorder
 from parity.report.recording import Recording, load
 from parity.report.words import one
 from parity.result import Result
-from parity.texts import LANGUAGES
 
 COMMAND = "python -m parity.report"
 XOR_231: dict[str, JsonValue] = {

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from parity.consoleexplain import DIGITS, lines
-from parity.drawing import plain, svg
 from parity.explain import Recorded, explain, parse
+from parity.render.graph import plain, svg
+from parity.render.texts import LANGUAGES, catalogue
 from parity.report.recording import Recording
 from parity.report.words import one
 from parity.result import Result
-from parity.texts import LANGUAGES, catalogue
 from reference.layered import layered
 
 GIVEN = ("x", "y")

@@ -5,16 +5,16 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator, Mapping
 
-from parity.drawing import plain
 from parity.examine import Examiner
-from parity.numbers import code, percent, prose
+from parity.render.graph import plain
+from parity.render.numbers import code, percent, prose
+from parity.render.texts import catalogue
+from parity.render.texts.said import said
 from parity.report.page import verdict
 from parity.report.recording import Recording
 from parity.report.view import RowView, StepView, step_view
 from parity.report.words import one
 from parity.result import Result
-from parity.texts import catalogue
-from parity.texts.said import said
 from reference.layered import layered
 
 GIVEN = ("x", "y")

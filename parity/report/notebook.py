@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup, escape
 
-from parity.numbers import code
+from parity.render.numbers import code
 from parity.report.words import one
 from parity.result import Result
 

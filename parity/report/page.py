@@ -12,9 +12,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from parity.byhand import written_at
-from parity.drawing import plain, svg
 from parity.examine import Examiner
-from parity.numbers import shown
+from parity.render.graph import plain, svg
+from parity.render.numbers import shown
+from parity.render.texts import LANGUAGES
 from parity.report import curves
 from parity.report.card import facts
 from parity.report.predict import questions
@@ -32,7 +33,6 @@ from parity.report.words import (
     side_name,
 )
 from parity.result import FormulaRow, Result, SideBySideRow
-from parity.texts import LANGUAGES
 from reference.layered import layered
 
 MAX_BYTES = 1_800_000

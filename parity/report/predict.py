@@ -10,8 +10,8 @@ from markupsafe import Markup
 
 from parity.byhand import name_latex
 from parity.examine import Examiner
-from parity.numbers import code
-from parity.report.mathml import mathml
+from parity.render.mathml import mathml
+from parity.render.numbers import code
 from parity.report.words import say
 from reference.activations import Activation
 from reference.trace import Trace

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from parity.numbers import shown
+from parity.render.numbers import shown
 
 WINDOW = 6
 """Rows and columns of a tensor that are shown in numbers; statistics are always over all of it."""

@@ -12,13 +12,13 @@ from parity.anatomy import kind
 from parity.byhand import Work, layer_latex, name_latex, plain, work, written_at
 from parity.consoleexplain import given_text, meaning
 from parity.examine import Examiner, Row, Side
-from parity.numbers import code, shown
+from parity.render.mathml import breakable, mathml
+from parity.render.numbers import code, shown
+from parity.render.texts import LANGUAGES, catalogue
 from parity.report import sources, tables
 from parity.report.brief import Brief, briefly
-from parity.report.mathml import breakable, mathml
 from parity.report.recording import Recording
 from parity.report.words import Share, bilingual, formula_title, has, say, say_again, side_name
-from parity.texts import LANGUAGES, catalogue
 from reference.equations import Equation
 from reference.trace import Trace
 

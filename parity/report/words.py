@@ -10,10 +10,10 @@ from collections.abc import Mapping
 
 from markupsafe import Markup, escape
 
-from parity.numbers import percent, prose
-from parity.texts import LANGUAGES, catalogue
-from parity.texts.formulas import formula_name
-from parity.texts.said import translated, understood
+from parity.render.numbers import percent, prose
+from parity.render.texts import LANGUAGES, catalogue
+from parity.render.texts.formulas import formula_name
+from parity.render.texts.said import translated, understood
 
 
 class Share(float):

@@ -6,8 +6,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from parity.drawing import plain, svg
-from parity.drawing.layout import layout
+from parity.render.graph import plain, svg
+from parity.render.graph.layout import layout
 from reference.activations import ACTIVATIONS
 from reference.architecture import architecture
 from reference.graph import Graph

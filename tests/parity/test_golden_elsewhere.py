@@ -14,7 +14,7 @@ from parity.golden import read, record, replay
 from parity.golden.bits import compare
 from parity.golden.causes import CAUSES, COMMON
 from parity.golden.verdict import Replay
-from parity.texts import LANGUAGES, catalogue
+from parity.render.texts import LANGUAGES, catalogue
 from reference import formulas
 from tests.parity.goldens import config, parity
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from parity.texts import LANGUAGES, catalogue
+from parity.render.texts import LANGUAGES, catalogue
 
 ROOT = Path(__file__).parents[2]
 PRODUCT = [*ROOT.glob("reference/**/*.py"), *ROOT.glob("parity/**/*.py")]

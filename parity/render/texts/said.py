@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 
-from parity.texts import LANGUAGES, catalogue
+from parity.render.texts import LANGUAGES, catalogue
 
 TABLE = "said."
 NESTED = ("failure", "case", "hint")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from parity.drawing.names import SUPERSCRIPT
+from parity.render.graph.names import SUPERSCRIPT
 
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\s+|.", re.DOTALL)
 SIGNS = {

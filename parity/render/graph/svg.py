@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from html import escape
 from math import hypot
 
-from parity.drawing.layout import Edge, Layout, Place, layout
-from parity.drawing.names import gradient_name, gradient_written, written
+from parity.render.graph.layout import Edge, Layout, Place, layout
+from parity.render.graph.names import gradient_name, gradient_written, written
 from reference.graph import Graph, Node
 
 Point = tuple[float, float]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parity.texts import catalogue
+from parity.render.texts import catalogue
 
 PARAMETERS = ("weight", "bias", "slope")
 

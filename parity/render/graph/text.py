@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from parity.drawing.layout import layout
-from parity.drawing.names import gradient_written, written
+from parity.render.graph.layout import layout
+from parity.render.graph.names import gradient_written, written
 from reference.graph import Graph, Node
 
 
