@@ -17,11 +17,11 @@ from unittest.mock import patch
 import numpy as np
 
 from parity.bench import PRODUCTS, SIZES, Row, bench_case, contestant
-from parity.cheap.local import Local
-from parity.cheap.parameters import Parameters
-from parity.cheap.recorded import Recorded
-from parity.cheap.together import Together
-from parity.links import Links
+from parity.certify.continuity import Links
+from parity.certify.filter.certificates import Local
+from parity.certify.filter.cross_check import Together
+from parity.certify.filter.gradients import Parameters
+from parity.certify.filter.inputs import Recorded
 from parity.lockstep import Reference
 from parity.twin import Twin
 

@@ -8,10 +8,10 @@ from typing import Literal
 
 import numpy as np
 
-from parity.certificate import Finding, Verdict
-from parity.cheap import Shares
+from parity.certify.certificate import Finding, Verdict
+from parity.certify.cross_check import Pair
+from parity.certify.filter import Shares
 from parity.result import Divergence, FormulaRow, SideBySideRow, WrongFormula
-from parity.sidebyside import Pair
 from reference.equations import Equation
 
 # A formula's verdict over many findings is the gravest of them.

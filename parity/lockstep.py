@@ -15,13 +15,13 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from parity.certificate import Certifier, Finding, Verdict
-from parity.cheap import CheapExaminer, Shares, knows
+from parity.certify.certificate import Certifier, Finding, Verdict
+from parity.certify.continuity import Links
+from parity.certify.cross_check import side_by_side
+from parity.certify.filter import CheapExaminer, Shares, knows
 from parity.config.case import Case
 from parity.errors import QuestionError
 from parity.ledger import Ledger
-from parity.links import Links
-from parity.sidebyside import side_by_side
 from reference.arrays import Array
 from reference.equations import Constants, constants
 from reference.network import Network
@@ -109,7 +109,7 @@ def lockstep(
 ) -> Walk:
     """Walk all sides through the case's steps; stop at the first mismatch unless told to keep going.
 
-    `cheaply` False asks the plain path about every step; verdicts are the same (see `parity.cheap`).
+    `cheaply` False asks the plain path about every step; verdicts are the same (see `parity.certify.filter`).
     """
     gates = Gates(case, [side.name for side in sides], cheaply=cheaply)
     certify = certify or Certify()

@@ -4,7 +4,7 @@ PyTorch and the deck's formulas could agree and both be wrong about a derivative
 taken as a function of one parameter alone, in 200-bit arithmetic, and differentiated by a central
 step h = 2^-60: its truncation error, about h² = 2^-120, and its rounding, about 2^-200/h = 2^-140,
 both lie far below float64. The recorded gradients must agree with it within the bound of the whole
-step (`parity.sidebyside`), which nobody chose either.
+step (`parity.certify.cross_check`), which nobody chose either.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from parity.bounds import SLACK, Bounded, bounded
 from parity.bounds.formats import arithmetic
-from parity.certificate import bounded_constants, evaluate
+from parity.certify.certificate import bounded_constants, evaluate
 from parity.config.case import Case
 from parity.lockstep import Reference
 from parity.result import Witness

@@ -50,7 +50,7 @@ def bench(
     from parity.bench_profile import Part
     from parity.bench_profile import profile as taken_apart
     from parity.bench_report import Report, peaks
-    from parity.cheap.slopes import SLOPES
+    from parity.certify.filter.activations import SLOPES
     from parity.console import console
 
     for name in names:

@@ -36,7 +36,7 @@ def graph(
     from parity.config.case import build
     from parity.errors import QuestionError
     from parity.render.files import writable, write_text
-    from parity.render.graph import plain, svg
+    from parity.render.graph import svg, text
     from parity.render.texts import catalogue
     from reference.layered import layered
 
@@ -50,7 +50,7 @@ def graph(
     if form == "svg":
         drawn = svg.standalone(network, given_leaves)
     elif form == "mermaid":
-        drawn = plain.mermaid(network, given_leaves)
+        drawn = text.mermaid(network, given_leaves)
     else:
-        drawn = plain.text(network, given_leaves, say["graph.forward"], say["graph.backward"])
+        drawn = text.text(network, given_leaves, say["graph.forward"], say["graph.backward"])
     write_text(output, drawn)

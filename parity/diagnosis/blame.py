@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from parity.anatomy import kind
+from parity.certify.observation import Made
 from parity.diagnosis.catalogue import mistakes
 from parity.diagnosis.catalogue.fronts import KINDS
 from parity.diagnosis.court import Court, Instance
 from parity.diagnosis.mistake import DoesNotApplyError, Mistake
 from parity.diagnosis.pattern import free_constant, one_element
-from parity.evidence import Made
 
 OF_THE_ACTIVATION = ("wrong-activation", "wrong-derivative")
 """Mistakes that differ from one activation to the next, and are one mistake all the same."""

@@ -11,10 +11,10 @@ import numpy as np
 from parity.anatomy import kind
 from parity.bounds import Bounded
 from parity.bounds.formats import Arithmetic, arithmetic
-from parity.certificate import Certifier, Finding, Verdict, compare
+from parity.certify.certificate import Certifier, Finding, Verdict, compare
+from parity.certify.observation import Made, Observation, Scenario
 from parity.diagnosis.cheaper import cheaper, representable
 from parity.diagnosis.mistake import DoesNotApplyError
-from parity.evidence import Made, Observation, Scenario
 from reference.architecture import Architecture
 from reference.arrays import Array
 from reference.equations import Equation

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from parity.anatomy import Operand, Operands
-from parity.evidence import Scenario, Situation
+from parity.certify.observation import Scenario, Situation
 
 Exchange: TypeAlias = Callable[[Situation], Operands]
 

@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from parity.anatomy import Operand, Operands
 from parity.bounds import Bounded
+from parity.certify.observation import Made, Situation
 from parity.diagnosis.catalogue.fronts import UPDATES
 from parity.diagnosis.court import Court, Instance
 from parity.diagnosis.mistake import Mistake
-from parity.evidence import Made, Situation
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from parity.anatomy import anatomy, kind, symbol
+from parity.certify.observation import Scenario
 from parity.diagnosis.blame import Blame
 from parity.diagnosis.court import Court, Instance
 from parity.diagnosis.pattern import pattern, wrong_numbers
-from parity.evidence import Scenario
 from parity.render.texts import catalogue
 from parity.render.texts.said import said
 from reference.deck import FORMULAS

@@ -1,8 +1,8 @@
 """One step under the glass: for every tensor each side's numbers, the truth, the bound and a mark.
 
-The verdicts are the certificate's own (`parity.certificate`), asked again about one step; nothing here
+The verdicts are the certificate's own (`parity.certify.certificate`), asked again about one step; nothing here
 decides anything. A side that hides tensors is judged as `parity check` judges it: what is hidden
-is recomputed, in bounded arithmetic, from what is shown (`parity.evidence`).
+is recomputed, in bounded arithmetic, from what is shown (`parity.certify.observation`).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from parity.bounds import SLACK, Bounded, bounded, exact, hold_both
-from parity.certificate import Certifier, bounded_constants, compare, evaluate
-from parity.evidence import Observation, Scenario
+from parity.certify.certificate import Certifier, bounded_constants, compare, evaluate
+from parity.certify.observation import Observation, Scenario
 from parity.examine.row import Row, Side
 from parity.findings import Finding as PyTorchFinding
 from reference.architecture import Architecture
@@ -160,7 +160,7 @@ class Values(Mapping[str, Array]):
 
 
 def _truths(certifier: Certifier, traces: Mapping[str, Trace], constants: Constants) -> dict[str, Bounded]:
-    """The whole step in bounded arithmetic, from where all sides stand: `parity.sidebyside`'s gate.
+    """The whole step in bounded arithmetic, from where all sides stand: `parity.certify.cross_check`'s gate.
 
     Nothing where a side does not show where it starts.
     """

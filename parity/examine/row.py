@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from parity.certificate import Finding
+from parity.certify.certificate import Finding
 from reference.arrays import Array
 from reference.equations import Equation
 

@@ -23,7 +23,7 @@ from pydantic import JsonValue, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from parity.certificate import Certifier
+from parity.certify.certificate import Certifier
 from parity.config.case import Case, build
 from parity.config.config import Config, DataTable
 from parity.errors import QuestionError

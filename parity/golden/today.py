@@ -8,14 +8,14 @@ from typing import TypeAlias
 
 import numpy as np
 
-from parity.certificate import Certifier, Finding, Verdict
+from parity.certify.certificate import Certifier, Finding, Verdict
+from parity.certify.continuity import Links
+from parity.certify.cross_check import side_by_side
 from parity.config.case import Case
 from parity.golden import bits
 from parity.golden.verdict import AgainstRow, BitDifference
 from parity.ledger import Ledger
-from parity.links import Links
 from parity.lockstep import Reference, Side
-from parity.sidebyside import side_by_side
 from reference.architecture import Architecture
 from reference.equations import Equation, constants, step_equations
 from reference.trace import Trace

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from parity.consoleexplain import DIGITS, lines
 from parity.explain import Recorded, explain, parse
-from parity.render.graph import plain, svg
+from parity.render.graph import svg, text
 from parity.render.texts import LANGUAGES, catalogue
 from parity.report.recording import Recording
 from parity.report.words import one
@@ -63,10 +63,10 @@ def drawings(result: Result, recording: Recording) -> dict[str, str]:
     graph = layered(recording.architecture)
     say = {lang: catalogue(lang) for lang in LANGUAGES}
     words = [
-        plain.text(graph, GIVEN, say[lang]["graph.forward"], say[lang]["graph.backward"])
+        text.text(graph, GIVEN, say[lang]["graph.forward"], say[lang]["graph.backward"])
         for lang in LANGUAGES
     ]
-    mermaid = ["```mermaid", plain.mermaid(graph, GIVEN), "```"]
+    mermaid = ["```mermaid", text.mermaid(graph, GIVEN), "```"]
     parts = [*mermaid, *(line for text in words for line in ("", "```text", text, "```"))]
     return {
         "graph/xor.svg": svg.standalone(graph, GIVEN),

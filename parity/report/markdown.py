@@ -6,7 +6,7 @@ import html
 from collections.abc import Iterator, Mapping
 
 from parity.examine import Examiner
-from parity.render.graph import plain
+from parity.render.graph import text
 from parity.render.numbers import code, percent, prose
 from parity.render.texts import catalogue
 from parity.render.texts.said import said
@@ -53,7 +53,7 @@ def _lines(result: Result, recording: Recording, lang: str, title: str | None) -
     if examiner.architecture.depth <= 10:
         yield ""
         yield "```mermaid"
-        yield plain.mermaid(layered(examiner.architecture), GIVEN)
+        yield text.mermaid(layered(examiner.architecture), GIVEN)
         yield "```"
     steps = sorted(recording.steps)
     if steps:

@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from parity.byhand import written_at
 from parity.examine import Examiner
-from parity.render.graph import plain, svg
+from parity.render.graph import svg, text
 from parity.render.numbers import shown
 from parity.render.texts import LANGUAGES
 from parity.report import curves
@@ -188,8 +188,8 @@ def _graph(examiner: Examiner, marks: dict[str, str]) -> dict[str, object] | Non
     return {
         "wide": Markup(svg.svg(graph, GIVEN, marks, prefix="w", labelled_by="graph-title")),
         "tall": Markup(svg.svg(graph, GIVEN, marks, upright=True, prefix="t", labelled_by="graph-title")),
-        "forward": "\n".join(line.strip() for line in plain.forward_lines(graph)),
-        "backward": "\n".join(line.strip() for line in plain.backward_lines(graph, GIVEN)),
+        "forward": "\n".join(line.strip() for line in text.forward_lines(graph)),
+        "backward": "\n".join(line.strip() for line in text.backward_lines(graph, GIVEN)),
     }
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from parity.certify.observation import Observation
 from parity.check import Checked
-from parity.evidence import Observation
 from parity.lockstep import Moment
 from parity.report import write
 from parity.report.recorder import Recorder

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from parity.anatomy import ANATOMIES, kind
+from parity.certify.observation import Observation
 from parity.diagnosis.blame import Blame, blames
 from parity.diagnosis.court import Court
 from parity.diagnosis.words import diagnosed
-from parity.evidence import Observation
 from parity.render.texts import LANGUAGES
 from parity.report.recording import Recording, Told
 from parity.result import Result

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from parity.evidence import Observation
+from parity.certify.observation import Observation
 from parity.subject.cases import Call
 from parity.subject.source import Answers
 from reference.arrays import Array

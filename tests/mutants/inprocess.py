@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from parity.evidence import Observation
+from parity.certify.observation import Observation
 from parity.subject.cases import Call
 from parity.subject.observe import observations as observe
 from parity.subject.source import Answers

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from parity.bounds.formats import arithmetic
-from parity.certificate import Certifier
+from parity.certify.certificate import Certifier
 from reference.architecture import architecture
 from reference.network import Network
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parity.certificate import Certifier, Verdict
-from parity.cheap import CheapExaminer, knows
+from parity.certify.certificate import Certifier, Verdict
+from parity.certify.cross_check import side_by_side
+from parity.certify.filter import CheapExaminer, knows
 from parity.config.case import Case, build
 from parity.config.config import Config
 from parity.lockstep import Reference, lockstep
-from parity.sidebyside import side_by_side
 from parity.twin import Twin
 from reference.architecture import architecture
 from tests.cases import ACTIVATIONS, REGIMES, random_case

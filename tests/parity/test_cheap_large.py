@@ -10,10 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parity.bounds import exact
-from parity.certificate import Certifier, Verdict, bounded_constants, evaluate
-from parity.cheap import CheapExaminer, knows, layout, local, parameters, products, replay
+from parity.certify.certificate import Certifier, Verdict, bounded_constants, evaluate
+from parity.certify.cross_check import side_by_side
+from parity.certify.filter import CheapExaminer, knows, layout, products
+from parity.certify.filter import certificates as local
+from parity.certify.filter import gradients as parameters
+from parity.certify.filter import updates as replay
 from parity.lockstep import Reference, lockstep
-from parity.sidebyside import side_by_side
 from parity.twin import Twin
 from reference.architecture import architecture
 from reference.equations import constants, step_equations

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from parity.render.graph import plain, svg
+from parity.render.graph import svg, text
 from parity.render.graph.layout import layout
 from reference.activations import ACTIVATIONS
 from reference.architecture import architecture
@@ -51,7 +51,7 @@ def test_every_operand_has_an_arrow_and_every_learnt_one_its_error(graph):
     plan = layout(graph, GIVEN)
     assert [(e.parent.name, e.child.name) for e in plan.edges] == operands
     assert [e.learns for e in plan.edges] == [parent not in GIVEN for parent, _ in operands]
-    drawn = plain.mermaid(graph, GIVEN)
+    drawn = text.mermaid(graph, GIVEN)
     assert drawn.count("-->|") == len(operands)
     assert drawn.count("-.->|") == sum(e.learns for e in plan.edges)
 
@@ -86,7 +86,7 @@ def test_names_from_outside_are_text():
     picture = svg.svg(graph)
     assert "<script" not in picture
     assert ET.fromstring(picture) is not None
-    assert "<script" not in plain.mermaid(graph)
+    assert "<script" not in text.mermaid(graph)
 
 
 def test_marks_are_on_the_arrow_of_the_error_and_carry_a_sign():
@@ -97,6 +97,6 @@ def test_marks_are_on_the_arrow_of_the_error_and_carry_a_sign():
 
 
 def test_words_name_the_decks_errors():
-    back = plain.backward_lines(deep(), GIVEN)
+    back = text.backward_lines(deep(), GIVEN)
     assert "  δ⁽³⁾ ╌╌▶ dW⁽³⁾, s⁽²⁾, db⁽³⁾   [W a + b]" in back
     assert back[-1] == "  δ⁽¹⁾ ╌╌▶ dW⁽¹⁾, db⁽¹⁾   [W a + b]"

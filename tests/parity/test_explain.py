@@ -10,8 +10,8 @@ import pytest
 
 from parity.anatomy import anatomy
 from parity.bounds.formats import arithmetic
+from parity.certify.observation import Observation, Scenario
 from parity.errors import QuestionError
-from parity.evidence import Observation, Scenario
 from parity.explain import explain, parse, recorded, walked
 from reference.trace import Trace, shapes
 from tests.cases import random_case

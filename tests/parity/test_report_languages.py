@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity.certificate import Certifier
-from parity.links import Links
+from parity.certify.certificate import Certifier
+from parity.certify.continuity import Links
 from parity.render.texts import catalogue
 from parity.render.texts.said import said, understood
 from parity.report.page import html as page

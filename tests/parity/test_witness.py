@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from parity.certificate import Certifier, Verdict
+from parity.certify.certificate import Certifier, Verdict
 from parity.lockstep import Reference
 from parity.witness import testify as ask_witness
 from reference.activations import ACTIVATIONS

@@ -8,7 +8,7 @@ import pytest
 
 from parity.bounds import SLACK, exact
 from parity.bounds.formats import arithmetic
-from parity.certificate import Certifier, Verdict
+from parity.certify.certificate import Certifier, Verdict
 from reference import formulas
 from reference.activations import ACTIVATIONS
 from reference.architecture import architecture

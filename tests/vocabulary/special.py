@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from parity.certificate import Certifier, Finding
+from parity.certify.certificate import Certifier, Finding
 from parity.findings import accepted
 from parity.torchside import activation_module
 from reference import formulas

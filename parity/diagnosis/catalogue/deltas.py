@@ -8,6 +8,7 @@ import numpy as np
 
 from parity.anatomy import Operand, Operands, curve, layer_function, slope
 from parity.bounds import Bounded
+from parity.certify.observation import Situation
 from parity.diagnosis.catalogue.forward import first_term, last_term
 from parity.diagnosis.mistake import (
     DoesNotApplyError,
@@ -23,7 +24,6 @@ from parity.diagnosis.mistake import (
     swap,
     tensor,
 )
-from parity.evidence import Situation
 from reference.activations import CLASSIC, Activation
 
 Guess = Callable[[Bounded], Bounded]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from parity.anatomy import Operand, Operands, applied, layer_function
+from parity.certify.observation import Situation
 from parity.diagnosis.mistake import (
     DoesNotApplyError,
     Exchange,
@@ -20,7 +21,6 @@ from parity.diagnosis.mistake import (
     tensor,
     turn,
 )
-from parity.evidence import Situation
 from reference.activations import CLASSIC, Activation
 
 

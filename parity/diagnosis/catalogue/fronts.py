@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from parity.anatomy import Operand, Operands
 from parity.bounds import constant
+from parity.certify.observation import Observation, Situation
 from parity.diagnosis.mistake import Exchange, Mistake
-from parity.evidence import Observation, Situation
 
 Count = Callable[[Observation, int], float]
 

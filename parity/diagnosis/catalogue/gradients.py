@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from parity.anatomy import Operand, Operands, summed_over
+from parity.certify.observation import Situation
 from parity.diagnosis.catalogue.forward import first_term, last_term
 from parity.diagnosis.mistake import (
     Exchange,
@@ -18,7 +19,6 @@ from parity.diagnosis.mistake import (
     swap,
     tensor,
 )
-from parity.evidence import Situation
 
 
 def _transposed(situation: Situation) -> Operands:

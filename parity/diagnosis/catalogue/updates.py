@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from parity.anatomy import Operands
+from parity.certify.observation import Situation
 from parity.diagnosis.mistake import (
     Mistake,
     at,
@@ -15,7 +16,6 @@ from parity.diagnosis.mistake import (
     put_earlier,
     turn,
 )
-from parity.evidence import Situation
 
 
 def _reversed(situation: Situation) -> Operands:

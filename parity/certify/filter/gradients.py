@@ -5,9 +5,9 @@ bound of dW over γ, that of W_next over u,
 
     dW: Σ|δ||a| + 2mη/γ ≥ P + 2⁻¹²⁶        W_next: |T| + κ|g| + 2η/u ≥ |W_next| + κ|g| − e + 2⁻¹²⁵
 
-with P ≤ Σ|δ||a| (1 + γ) + mη as in `parity.cheap.local`, κ = |lr| + (the rounding of lr)/u, and the
+with P ≤ Σ|δ||a| (1 + γ) + mη as in `parity.certify.filter.certificates`, κ = |lr| + (the rounding of lr)/u, and the
 error e itself at most u times as much as it is divided by; so no bound is zero and a NaN stays a NaN.
-Large networks' updates are first taken again in the sides' own format (`parity.cheap.replay`).
+Large networks' updates are first taken again in the sides' own format (`parity.certify.filter.updates`).
 
 The second gate needs no look at these numbers. Let σ_δ, σ_a be the shares of the second gate's bounds
 that a side's δ and a use, and ρ that of the first gate's bound that its dW uses. Then
@@ -29,11 +29,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from parity.cheap.layout import BLOCK, Floats
-from parity.cheap.local import SHRINK, Local
-from parity.cheap.products import Block, Pair, Products, Source
-from parity.cheap.recorded import SCALE
-from parity.cheap.replay import REPLAYED, Replay
+from parity.certify.filter.certificates import SHRINK, Local
+from parity.certify.filter.inputs import SCALE
+from parity.certify.filter.layout import BLOCK, Floats
+from parity.certify.filter.products import Block, Pair, Products, Source
+from parity.certify.filter.updates import REPLAYED, Replay
 
 TRUTHS = 2.0**-26
 LEAST = 2.0**-126

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.cheap.layout import BLOCK
-from parity.cheap.products import Source
+from parity.certify.filter.layout import BLOCK
+from parity.certify.filter.products import Source
 
 REPLAYED = 1 - 2.0**-25
 """More than u'/u = 1/(1 + 2⁻²⁴), and what float64 adds."""

@@ -8,9 +8,9 @@ from typing import TypeAlias
 
 import numpy as np
 
-from parity.cheap.layout import BLOCK, Floats, Indices
-from parity.cheap.local import turned
-from parity.cheap.recorded import Recorded
+from parity.certify.filter.certificates import turned
+from parity.certify.filter.inputs import Recorded
+from parity.certify.filter.layout import BLOCK, Floats, Indices
 
 PART, AT_LEAST = 8, 16
 """Of a large network's batch, magnitudes of one sample in PART are added up, and of no fewer."""

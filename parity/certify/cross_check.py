@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from parity.bounds import Bounded, bounded, exact, hold_both
-from parity.certificate import Certifier, Finding, bounded_constants, compare, evaluate
+from parity.certify.certificate import Certifier, Finding, bounded_constants, compare, evaluate
 from reference.equations import Constants
 from reference.trace import Trace
 

@@ -26,9 +26,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from parity.bounds.formats import Arithmetic
-from parity.cheap.layout import BLOCK, Floats, Layout
-from parity.cheap.recorded import NEAR, SCALE, Recorded
-from parity.cheap.slopes import SLOPES, Slope
+from parity.certify.filter.activations import SLOPES, Slope
+from parity.certify.filter.inputs import NEAR, SCALE, Recorded
+from parity.certify.filter.layout import BLOCK, Floats, Layout
 from reference.architecture import Architecture
 
 SHRINK = 1 - 2.0**-20

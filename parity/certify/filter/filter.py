@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from parity.bounds.formats import arithmetic
-from parity.cheap.layout import Floats, Layout
-from parity.cheap.local import Local
-from parity.cheap.parameters import TELLING, Parameters
-from parity.cheap.recorded import HARMLESS, Recorded
-from parity.cheap.slopes import SLOPES
-from parity.cheap.together import Together
+from parity.certify.filter.activations import SLOPES
+from parity.certify.filter.certificates import Local
+from parity.certify.filter.cross_check import Together
+from parity.certify.filter.gradients import TELLING, Parameters
+from parity.certify.filter.inputs import HARMLESS, Recorded
+from parity.certify.filter.layout import Floats, Layout
 from reference import formulas
 from reference.activations import ACTIVATIONS
 from reference.architecture import Architecture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from parity.cheap.layout import Floats, Layout
+from parity.certify.filter.layout import Floats, Layout
 from reference.arrays import Array
 from reference.trace import Trace
 

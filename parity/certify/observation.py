@@ -17,7 +17,7 @@ import numpy as np
 from parity.anatomy import Operands, Values, anatomy, kind
 from parity.bounds import Bounded, bounded, exact
 from parity.bounds.formats import Arithmetic
-from parity.certificate import bounded_constants, evaluate
+from parity.certify.certificate import bounded_constants, evaluate
 from reference.architecture import Architecture
 from reference.equations import Equation, constants, step_equations
 from reference.trace import Trace

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from parity.bounds.formats import ULP
-from parity.cheap.layout import Floats
+from parity.certify.filter.layout import Floats
 
 K = 2 * ULP["exp"][0]
 """Units that an elementary function may be off by: K ulp are 2K u."""
