@@ -18,8 +18,8 @@ from threadpoolctl import threadpool_info
 from parity.config.case import Case
 from parity.lockstep import Gates, Reference, Side
 from parity.peers import peers
-from parity.torchside import activation_module
-from parity.twin import Twin
+from parity.pytorch.modules import activation_module
+from parity.pytorch.twin import Twin
 from reference.architecture import architecture
 from reference.arrays import Array
 

@@ -23,7 +23,7 @@ from parity.certify.filter.cross_check import Together
 from parity.certify.filter.gradients import Parameters
 from parity.certify.filter.inputs import Recorded
 from parity.lockstep import Reference
-from parity.twin import Twin
+from parity.pytorch.twin import Twin
 
 SECONDS = 1.5
 """About how long a step is watched."""

@@ -18,8 +18,8 @@ from parity.byhand import Work, work, written_at
 from parity.config.case import Case, described
 from parity.errors import QuestionError
 from parity.examine import Examiner, Row
-from parity.findings import Finding
 from parity.lockstep import Reference, Side
+from parity.pytorch.deviations import Finding
 from reference.architecture import Architecture
 from reference.trace import Trace, shapes
 
@@ -136,7 +136,7 @@ def walked(case: Case, step: int, *, with_torch: bool = False) -> Recorded:
     """
     sides: list[Side] = [Reference(case)]
     if with_torch:
-        from parity.twin import Twin
+        from parity.pytorch.twin import Twin
 
         sides.append(Twin(case.architecture, case.parameters, case.lr))
     with np.errstate(all="ignore"):

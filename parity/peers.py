@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from parity.config.case import Case
-from parity.torchside import activation_module
+from parity.pytorch.modules import activation_module
 
 NAMES = ("torch.compile", "jax", "scikit-learn")
 

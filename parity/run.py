@@ -12,8 +12,8 @@ from parity.config.case import Case, build, sizes
 from parity.config.config import Config
 from parity.config.datasets import accuracy
 from parity.environment import environment, require_torch
-from parity.findings import FINDINGS
 from parity.lockstep import Certify, Observer, Reference, Side, Walk, lockstep
+from parity.pytorch.deviations import FINDINGS
 from parity.result import Fact, Result, Witness
 from parity.threads import limited
 from reference.arrays import Array
@@ -93,7 +93,7 @@ def _with_model(result: Result, peer: Peer) -> Result:
 
 
 def _twin(case: Case) -> TorchSide:
-    from parity.twin import Twin
+    from parity.pytorch.twin import Twin
 
     return Twin(case.architecture, case.parameters, case.lr)
 

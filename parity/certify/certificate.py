@@ -20,7 +20,7 @@ import numpy as np
 
 from parity.bounds import SLACK, Bounded, constant, doubles, exact, rounded
 from parity.bounds.formats import Arithmetic, arithmetic
-from parity.findings import Finding as PyTorchFinding
+from parity.pytorch.deviations import Finding as PyTorchFinding
 from reference.architecture import Architecture
 from reference.arrays import Array
 from reference.equations import Constants, Equation, step_equations

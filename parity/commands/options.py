@@ -136,8 +136,8 @@ def read_model(spec: str, config: Config) -> Peer:
     from parity.environment import require_torch
 
     require_torch()
-    from parity.mirror.peer import ModelPeer
-    from parity.mirror.source import load
+    from parity.pytorch.imported.case import ModelPeer
+    from parity.pytorch.imported.load import load
 
     return ModelPeer(spec, load(spec, config.training.seed))
 

@@ -13,7 +13,7 @@ from parity.config import names as vocabulary
 from parity.config.config import Config
 from parity.config.targets import fitting, is_indices, target
 from parity.errors import QuestionError
-from parity.findings import Finding, accepted
+from parity.pytorch.deviations import Finding, accepted
 from reference.architecture import Architecture
 from reference.arrays import Array
 from reference.training import batches

@@ -15,7 +15,7 @@ from parity.bounds import SLACK, Bounded, bounded, exact, hold_both
 from parity.certify.certificate import Certifier, bounded_constants, compare, evaluate
 from parity.certify.observation import Observation, Scenario
 from parity.examine.row import Row, Side
-from parity.findings import Finding as PyTorchFinding
+from parity.pytorch.deviations import Finding as PyTorchFinding
 from reference.architecture import Architecture
 from reference.arrays import Array
 from reference.equations import Constants, Equation, constants, step_equations

@@ -26,7 +26,7 @@ MakeSide: TypeAlias = Callable[[Case], Side]
 
 def make_torch(case: Case) -> Side:
     """PyTorch's side; the only place where replaying imports it."""
-    from parity.twin import Twin
+    from parity.pytorch.twin import Twin
 
     return Twin(case.architecture, case.parameters, case.lr)
 

@@ -18,7 +18,7 @@ from parity.run import run
 if TYPE_CHECKING:
     import torch
 
-    from parity.mirror.peer import Batch, Loss
+    from parity.pytorch.imported.case import Batch, Loss
 
 
 def model(
@@ -31,7 +31,7 @@ def model(
 ) -> Answer[Result]:
     """Raises QuestionError for a model without a mirror, EnvironmentUnfit without torch."""
     require_torch()
-    from parity.mirror.peer import BatchPeer, training_of
+    from parity.pytorch.imported.case import BatchPeer, training_of
 
     config = training_of(loss, **training)
     peer = BatchPeer(type(asked).__name__, asked, *batch)

@@ -123,8 +123,8 @@ def _trained(exhibit: Exhibit) -> tuple[Result, Recording]:
     from parity.config.config import Config
     from parity.environment import environment
     from parity.lockstep import Observer, lockstep
+    from parity.pytorch.twin import Twin
     from parity.run import result_of, run
-    from parity.twin import Twin
 
     config = Config.model_validate(exhibit.config)
     recorders: list[Recorder] = []

@@ -30,7 +30,7 @@ OTHERS = (
     ("vocabulary.md", "reports.vocabulary", "python -m tests.vocabulary"),
     ("benchmark.md", "reports.benchmark", "parity bench --profile --markdown reports/benchmark.md"),
     ("kill-matrix.md", "reports.kill_matrix", "python -m tests.kill_matrix"),
-    ("findings.md", "reports.findings", "python -m parity.findings"),
+    ("findings.md", "reports.findings", "python -m parity.pytorch.deviations"),
     ("mutation.md", "reports.mutation", "python -m tests.mutation"),
 )
 """Files that are no pages: what each shows, and the command that makes it."""

@@ -17,7 +17,7 @@ from safetensors.numpy import save_file
 
 from parity.config.case import described
 from parity.errors import QuestionError
-from parity.findings import Finding
+from parity.pytorch.deviations import Finding
 from parity.render.files import written_whole
 from parity.report.brief import Brief
 from parity.result import Result

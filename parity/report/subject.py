@@ -58,7 +58,7 @@ def _step(side: str, seen: Observation) -> Step:
     """One step of a side from where the subject's began."""
     parameters = {n: t.copy() for n, t in seen.given.items() if n in seen.architecture.parameter_shapes()}
     if side == "torch":
-        from parity.twin import Twin
+        from parity.pytorch.twin import Twin
 
         return Twin(seen.architecture, parameters, seen.lr).step
     network = Network(seen.architecture, parameters)

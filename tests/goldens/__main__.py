@@ -18,8 +18,8 @@ if __name__ == "__main__":
     kernel.choose()  # as the command line does, before numpy is imported
 
 from parity.config.config import Config
-from parity.findings import FINDINGS
 from parity.golden import Recorded, update
+from parity.pytorch.deviations import FINDINGS
 from parity.run import run
 from reference.activations import ACTIVATIONS
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from parity.config.case import Case
-from parity.twin import Twin
+from parity.pytorch.twin import Twin
 from tests.mutants.engine import Backprop, Bug
 
 

@@ -13,7 +13,7 @@ from parity.certify.filter import CheapExaminer, knows
 from parity.config.case import Case, build
 from parity.config.config import Config
 from parity.lockstep import Reference, lockstep
-from parity.twin import Twin
+from parity.pytorch.twin import Twin
 from reference.architecture import architecture
 from tests.cases import ACTIVATIONS, REGIMES, random_case
 from tests.mutants.engine import BUGS, Engine

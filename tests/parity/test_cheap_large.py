@@ -17,7 +17,7 @@ from parity.certify.filter import certificates as local
 from parity.certify.filter import gradients as parameters
 from parity.certify.filter import updates as replay
 from parity.lockstep import Reference, lockstep
-from parity.twin import Twin
+from parity.pytorch.twin import Twin
 from reference.architecture import architecture
 from reference.equations import constants, step_equations
 from reference.losses import LOSSES

@@ -9,7 +9,7 @@ import pytest
 
 from parity.config.case import Case
 from parity.lockstep import lockstep
-from parity.twin import Twin
+from parity.pytorch.twin import Twin
 from reference.arrays import Array
 from reference.trace import Trace
 from tests.cases import ACTIVATIONS, random_case

@@ -11,7 +11,7 @@ from parity.config.case import build
 from parity.config.config import Config
 from parity.errors import QuestionError
 from parity.lockstep import Reference, lockstep
-from parity.twin import Twin
+from parity.pytorch.twin import Twin
 from reference.clipping import CLIPPINGS
 from reference.optimizers import OPTIMIZERS
 from tests.cases import REGIMES, random_case

@@ -6,12 +6,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from parity.pytorch.deviations.__main__ import page
 
 from parity.__main__ import _run
 from parity.config.config import Config
 from parity.errors import QuestionError
-from parity.findings import FINDINGS, accepted
-from parity.findings.__main__ import page
+from parity.pytorch.deviations import FINDINGS, accepted
 from parity.run import run
 
 PAGE = Path(__file__).parents[2] / "reports" / "findings.md"

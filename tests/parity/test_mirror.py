@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from parity.errors import QuestionError
-from parity.mirror.layers import mirror
-from parity.mirror.peer import BatchPeer, training_of
+from parity.pytorch.imported.case import BatchPeer, training_of
+from parity.pytorch.imported.layers import mirror
 from parity.run import run
 from tests.parity.test_cli import ask  # noqa: F401 - a fixture
 

@@ -7,7 +7,7 @@ import pytest
 
 from parity.config.case import Case
 from parity.lockstep import Reference, lockstep
-from parity.twin import Twin
+from parity.pytorch.twin import Twin
 from tests.cases import random_case
 from tests.mutants.engine import BUGS, Bug, Engine
 from tests.mutants.torch_side import MutantTwin

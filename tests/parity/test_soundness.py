@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parity.lockstep import Reference, lockstep
-from parity.twin import Twin
+from parity.pytorch.twin import Twin
 from tests.cases import REGIMES, random_case
 
 EXAMPLES = 25  # times 8 regimes, times 2 formats: 400 random networks a run

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from parity.config.case import Case
-from parity.findings import accepted
+from parity.pytorch.deviations import accepted
 from reference.activations import ACTIVATIONS, Activation
 from reference.architecture import Architecture
 from reference.arrays import Array

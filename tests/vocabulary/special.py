@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from parity.certify.certificate import Certifier, Finding
-from parity.findings import accepted
-from parity.torchside import activation_module
+from parity.pytorch.deviations import accepted
+from parity.pytorch.modules import activation_module
 from reference import formulas
 from reference.activations import Activation
 from reference.architecture import Architecture

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from parity.config.case import Case
 from parity.ledger import Ledger
 from parity.lockstep import Reference, lockstep
-from parity.twin import Twin
+from parity.pytorch.twin import Twin
 from tests.vocabulary.entries import Entry
 
 OWN = {

@@ -11,7 +11,7 @@ import pytest
 from parity.config.case import Case
 from parity.ledger import Ledger
 from parity.lockstep import Reference, lockstep
-from parity.twin import Twin
+from parity.pytorch.twin import Twin
 from tests.mutants.vocabulary import Mutant, of_activation, of_loss, of_optimizer
 from tests.vocabulary.draw import Size, case
 from tests.vocabulary.entries import ENTRIES, Entry

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from parity.twin import Twin
+from parity.pytorch.twin import Twin
 from reference.equations import constants, step_equations
 from reference.network import Network
 from reference.optimizers import OPTIMIZERS

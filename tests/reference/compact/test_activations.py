@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from parity.torchside import activation_module
+from parity.pytorch.modules import activation_module
 from reference import formulas
 from reference.activations import ACTIVATIONS, CLASSIC
 from reference.activations.activation import Activation, into, no_derivative

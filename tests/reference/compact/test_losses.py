@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from parity.torchside import loss_module
+from parity.pytorch.modules import loss_module
 from reference import formulas
 from reference.architecture import architecture
 from reference.losses import LOSSES, Loss

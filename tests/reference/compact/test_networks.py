@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from parity.twin import Twin
+from parity.pytorch.twin import Twin
 from reference.activations import ACTIVATIONS
 from reference.architecture import architecture
 from reference.clipping import CLIPPINGS

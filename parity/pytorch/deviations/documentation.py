@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parity.findings.finding import Finding
+from parity.pytorch.deviations.deviation import Finding
 
 DOCUMENTATION = (
     Finding(

@@ -16,9 +16,9 @@ from parity.config.case import Case, build, data_of
 from parity.config.config import Config, read
 from parity.config.datasets.dataset import Dataset
 from parity.errors import QuestionError
-from parity.mirror.layers import DTYPES, Mirror, mirror
-from parity.mirror.twin import MirroredTwin
-from parity.mirror.vocabulary import known_losses, loss_of
+from parity.pytorch.imported.layers import DTYPES, Mirror, mirror
+from parity.pytorch.imported.names import known_losses, loss_of
+from parity.pytorch.imported.twin import MirroredTwin
 from parity.run import TorchSide
 
 Batch: TypeAlias = "torch.Tensor | NDArray[np.generic]"

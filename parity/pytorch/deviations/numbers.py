@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from parity.findings.finding import Finding, Form
+from parity.pytorch.deviations.deviation import Finding, Form
 from reference.architecture import Architecture
 from reference.arrays import Array, Scalar, bfloat16, full_like, select
 from reference.equation import Constants, Equation

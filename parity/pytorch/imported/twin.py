@@ -6,9 +6,9 @@ import torch
 
 from parity.config.case import Case
 from parity.errors import QuestionError
-from parity.mirror.layers import Mirror, layers, watched
-from parity.mirror.watching import Watched
-from parity.twin import Twin
+from parity.pytorch.imported.layers import Mirror, layers, watched
+from parity.pytorch.imported.watch import Watched
+from parity.pytorch.twin import Twin
 from reference.arrays import Array
 
 

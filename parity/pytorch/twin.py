@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from parity.torchside import activation_module, loss_module, optimizer
+from parity.pytorch.modules import activation_module, loss_module, optimizer
 from reference.architecture import Architecture
 from reference.arrays import Array
 from reference.trace import Trace
@@ -17,7 +17,7 @@ class Twin:
     """The same network as PyTorch builds and trains it, with every tensor of a step recorded.
 
     `torch.nn.Linear` and activation modules in a `Sequential`, a loss of `torch.nn`, an optimizer of
-    `torch.optim`: see `parity.torchside`.
+    `torch.optim`: see `parity.pytorch.modules`.
     Its parameters are views into one flat buffer, which is copied to another before PyTorch updates
     them in place, so a step's trace can show W before and after. PyTorch itself neither knows nor
     minds. Gradients of intermediate tensors come from one call of

@@ -1,13 +1,13 @@
-"""Findings: listed, reproducible, accepted by name alone. `python -m parity.findings` writes the page."""
+"""Findings: listed, reproducible, accepted by name alone. `python -m parity.pytorch.deviations` writes the page."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from parity.errors import QuestionError
-from parity.findings.documentation import DOCUMENTATION
-from parity.findings.finding import Finding
-from parity.findings.numbers import NUMBERS
+from parity.pytorch.deviations.deviation import Finding
+from parity.pytorch.deviations.documentation import DOCUMENTATION
+from parity.pytorch.deviations.numbers import NUMBERS
 
 FINDINGS: dict[str, Finding] = {finding.name: finding for finding in (*NUMBERS, *DOCUMENTATION)}
 

@@ -11,8 +11,8 @@ import torch
 from pydantic import JsonValue
 
 from parity.errors import QuestionError
-from parity.mirror.vocabulary import DROPOUTS, INERT, activation_of, class_name, known_activations
-from parity.mirror.watching import Ran, Watched
+from parity.pytorch.imported.names import DROPOUTS, INERT, activation_of, class_name, known_activations
+from parity.pytorch.imported.watch import Ran, Watched
 from reference.activations import ACTIVATIONS, Activation
 from reference.arrays import Array
 
