@@ -16,9 +16,9 @@ def main() -> None:
 
 
 def _run(arguments: list[str]) -> int:
-    from parity import kernel
     from parity.cli import app
     from parity.errors import EnvironmentUnfit, QuestionError
+    from parity.lockstep import openblas as kernel
 
     kernel.choose()  # before anything imports numpy
     try:

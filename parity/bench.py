@@ -16,7 +16,7 @@ import torch
 from threadpoolctl import threadpool_info
 
 from parity.config.case import Case
-from parity.lockstep import Gates, Reference, Side
+from parity.lockstep.lockstep import Gates, Reference, Side
 from parity.peers import peers
 from parity.pytorch.modules import activation_module
 from parity.pytorch.twin import Twin

@@ -22,7 +22,7 @@ from parity.certify.filter.certificates import Local
 from parity.certify.filter.cross_check import Together
 from parity.certify.filter.gradients import Parameters
 from parity.certify.filter.inputs import Recorded
-from parity.lockstep import Reference
+from parity.lockstep.lockstep import Reference
 from parity.pytorch.twin import Twin
 
 SECONDS = 1.5

@@ -14,8 +14,8 @@ from rich.table import Table
 from parity.bench import PRODUCTS, SIZES, Row, bench_case, contestant
 from parity.bench_profile import Part, call_microseconds, reasons
 from parity.console import console
+from parity.lockstep.result import Fact
 from parity.peers import absent
-from parity.result import Fact
 
 MEASURED = ("engine", "torch", "lockstep", "certified")
 STEPS = 5

@@ -12,16 +12,16 @@ from parity.bounds.formats import arithmetic
 from parity.diagnosis.blame import Blame, blames
 from parity.diagnosis.court import Court
 from parity.diagnosis.words import Diagnosed, diagnosed
-from parity.environment import environment
 from parity.errors import QuestionError
-from parity.ledger import Ledger
-from parity.result import Diagnosis, Divergence, Result, WrongFormula
-from parity.run import contract
+from parity.lockstep.environment import environment
+from parity.lockstep.result import Diagnosis, Divergence, Result, WrongFormula
+from parity.lockstep.run import contract
+from parity.lockstep.tally import Ledger
+from parity.lockstep.threads import limited
 from parity.subject.cases import Call
 from parity.subject.child import Limits
 from parity.subject.observe import observations
 from parity.subject.source import Subject
-from parity.threads import limited
 from reference.deck import FORMULAS
 
 SIDE = "subject"

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from parity.lockstep import Moment, Observer
+from parity.lockstep.lockstep import Moment, Observer
+from parity.lockstep.result import Divergence, Fact, FormulaRow, Result, SideBySideRow, WrongFormula
 from parity.render.texts import catalogue
 from parity.render.texts.said import said
-from parity.result import Divergence, Fact, FormulaRow, Result, SideBySideRow, WrongFormula
 
 STYLES = {"match": "green", "other-form": "cyan", "different-formula": "bold red", "undecided": "yellow"}
 PLAIN = bool(os.environ.get("NO_COLOR") or os.environ.get("CI"))

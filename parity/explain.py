@@ -18,7 +18,7 @@ from parity.byhand import Work, work, written_at
 from parity.config.case import Case, described
 from parity.errors import QuestionError
 from parity.examine import Examiner, Row
-from parity.lockstep import Reference, Side
+from parity.lockstep.lockstep import Reference, Side
 from parity.pytorch.deviations import Finding
 from reference.architecture import Architecture
 from reference.trace import Trace, shapes

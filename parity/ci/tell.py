@@ -10,8 +10,8 @@ from parity.ci.facts import Compared, Root
 from parity.ci.github import cell
 from parity.ci.summary import Noted, causes, markdown
 from parity.golden.verdict import Replay
+from parity.lockstep.result import FormulaRow, Result, WrongFormula
 from parity.render.texts import catalogue
-from parity.result import FormulaRow, Result, WrongFormula
 
 
 def roots(wrong: Sequence[WrongFormula]) -> tuple[Root, ...]:

@@ -58,8 +58,8 @@ def bench(
             raise QuestionError(f"--sizes {name}: known: {', '.join(benchmark.SIZES)}")
     if activation not in SLOPES:
         raise QuestionError(f"--activation {activation}: known: {', '.join(SLOPES)}")
-    from parity.environment import environment
-    from parity.threads import limited
+    from parity.lockstep.environment import environment
+    from parity.lockstep.threads import limited
 
     rows: list[benchmark.Row] = []
     parts: list[Part] = []

@@ -23,9 +23,9 @@ def doctor(
     import json as encoder
 
     from parity.console import show_facts
-    from parity.environment import environment, unfit
+    from parity.lockstep.environment import environment, unfit
+    from parity.lockstep.threads import limited
     from parity.render.files import write_text
-    from parity.threads import limited
 
     environment()  # brings torch in, with its own pools, before they are limited
     with limited(threads):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from parity.config.config import Config
-    from parity.run import Peer
+    from parity.lockstep.run import Peer
 
 NETWORK, TRAINING, OUTPUT = "Network and data", "Training", "Output"
 
@@ -133,7 +133,7 @@ def read_config(path: Path | None, given: Mapping[str, JsonValue]) -> Config:
 
 def read_model(spec: str, config: Config) -> Peer:
     """The torch model that `--model` names. Raises QuestionError, and EnvironmentUnfit without torch."""
-    from parity.environment import require_torch
+    from parity.lockstep.environment import require_torch
 
     require_torch()
     from parity.pytorch.imported.case import ModelPeer

@@ -99,13 +99,13 @@ def run(
     from parity.ci.tell import compared, tell
     from parity.config.case import Case
     from parity.console import progress, show_result
-    from parity.lockstep import Certify, Observer
+    from parity.lockstep.lockstep import Certify, Observer
+    from parity.lockstep.run import run as run_case
+    from parity.lockstep.tracefile import TraceRecorder
     from parity.render.files import writable, writable_folder, write_text
     from parity.render.texts import catalogue
     from parity.report import write as write_report
     from parity.report.recorder import Recorder
-    from parity.run import run as run_case
-    from parity.tracefile import TraceRecorder
 
     chosen = Certify.parse(certify)
     catalogue(lang)  # an unknown language is said before the work, not after

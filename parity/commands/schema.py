@@ -23,7 +23,7 @@ def schema(
 
     from parity.errors import QuestionError
     from parity.golden.verdict import Replay
-    from parity.result import Result
+    from parity.lockstep.result import Result
 
     models: dict[str, type[BaseModel]] = {"result": Result, "replay": Replay}
     if what not in models:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from parity.result import Fact
+from parity.lockstep.result import Fact
 
 CAUSES: dict[str, tuple[str, ...]] = {
     "reference": ("numpy", "numpy_simd", "blas", "blas_kernel", "blas_threads"),

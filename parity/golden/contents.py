@@ -20,8 +20,8 @@ from safetensors.numpy import save_file
 
 from parity.config.case import Case
 from parity.config.config import Config
+from parity.lockstep.result import Fact
 from parity.render.files import written_whole
-from parity.result import Fact
 from reference.arrays import Array
 from reference.trace import Trace
 

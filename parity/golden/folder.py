@@ -8,7 +8,7 @@ from pathlib import Path
 from parity.errors import QuestionError
 from parity.golden.contents import SUFFIX
 from parity.golden.verdict import Replay
-from parity.result import EXIT_MATCH, EXIT_MISMATCH, EXIT_NOTHING
+from parity.lockstep.result import EXIT_MATCH, EXIT_MISMATCH, EXIT_NOTHING
 
 
 def goldens(places: Sequence[Path]) -> list[Path]:

@@ -17,10 +17,10 @@ from parity.golden.contents import MAX_BYTES, MAX_HEADER, SCHEMA, SUFFIX, Facts,
 from parity.golden.reading import read
 from parity.golden.replaying import chosen, replay_golden
 from parity.golden.verdict import Replay
-from parity.lockstep import Moment, Observer
+from parity.lockstep.lockstep import Moment, Observer
+from parity.lockstep.result import Result
+from parity.lockstep.run import run
 from parity.render.files import writable
-from parity.result import Result
-from parity.run import run
 from reference.trace import Trace, shapes
 
 STEPS = 5

@@ -15,18 +15,18 @@ from typing import Literal
 import numpy as np
 
 from parity.bounds.formats import arithmetic
-from parity.environment import environment, unfit
 from parity.errors import EnvironmentUnfit, QuestionError
 from parity.golden import causes
 from parity.golden.contents import Golden
 from parity.golden.reading import read
 from parity.golden.today import TODAY, MakeSide, Today
 from parity.golden.verdict import Cause, Replay
-from parity.ledger import Ledger
-from parity.lockstep import Gates
-from parity.result import Divergence, Fact, FormulaRow, WrongFormula
-from parity.run import contract
-from parity.threads import limited
+from parity.lockstep.environment import environment, unfit
+from parity.lockstep.lockstep import Gates
+from parity.lockstep.result import Divergence, Fact, FormulaRow, WrongFormula
+from parity.lockstep.run import contract
+from parity.lockstep.tally import Ledger
+from parity.lockstep.threads import limited
 
 
 def replay(

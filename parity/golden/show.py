@@ -10,8 +10,8 @@ from rich.table import Table
 from parity.console import console, divergence_lines, show_result
 from parity.golden.recording import Recorded
 from parity.golden.verdict import AgainstRow, Cause, Replay
+from parity.lockstep.result import EXIT_MATCH, FormulaRow
 from parity.render.texts import catalogue
-from parity.result import EXIT_MATCH, FormulaRow
 
 STYLES = {"match": "green", "mismatch": "bold red", "undecided": "yellow"}
 

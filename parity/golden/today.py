@@ -14,8 +14,8 @@ from parity.certify.cross_check import side_by_side
 from parity.config.case import Case
 from parity.golden import bits
 from parity.golden.verdict import AgainstRow, BitDifference
-from parity.ledger import Ledger
-from parity.lockstep import Reference, Side
+from parity.lockstep.lockstep import Reference, Side
+from parity.lockstep.tally import Ledger
 from reference.architecture import Architecture
 from reference.equations import Equation, constants, step_equations
 from reference.trace import Trace

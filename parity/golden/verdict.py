@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from parity.result import (
+from parity.lockstep.result import (
     EXIT_MATCH,
     EXIT_MISMATCH,
     EXIT_NOTHING,

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from parity.golden import Replay
+    from parity.lockstep.result import Result
     from parity.plugin.answer import Answer
-    from parity.result import Result
 
     Batch: TypeAlias = NDArray[np.generic] | torch.Tensor
 

@@ -14,11 +14,11 @@ from parity.ci.tell import roots
 from parity.config.case import build
 from parity.config.config import read
 from parity.errors import QuestionError
+from parity.lockstep.result import Result
 from parity.plugin.answer import Answer, failure_text
 from parity.plugin.kept import keep
 from parity.plugin.place import Place
 from parity.render.texts import catalogue
-from parity.result import Result
 from parity.subject.asked import asked_calls
 from parity.subject.cases import Call
 from parity.subject.child import Limits

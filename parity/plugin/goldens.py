@@ -9,20 +9,20 @@ from pathlib import Path
 
 from parity.ci.tell import compared
 from parity.config.config import Config, read
-from parity.environment import has_torch
 from parity.errors import QuestionError
 from parity.golden import Golden, Recorded, Replay
 from parity.golden import read as read_golden
 from parity.golden.recording import changed_keys, update
 from parity.golden.replaying import chosen, replay_golden
 from parity.golden.show import divergence
+from parity.lockstep.environment import has_torch
+from parity.lockstep.result import Result
 from parity.plugin.answer import Answer, failure_text
 from parity.plugin.checks import on_calls
 from parity.plugin.kept import keep
 from parity.plugin.place import GOLDEN_SUFFIX, Place
 from parity.plugin.runs import walk_lines
 from parity.render.texts import catalogue
-from parity.result import Result
 from parity.subject.cases import Call
 from reference.trace import Trace
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
-from parity.environment import require_torch
+from parity.lockstep.environment import require_torch
+from parity.lockstep.result import Result
+from parity.lockstep.run import run
 from parity.plugin.answer import Answer
 from parity.plugin.place import Place
 from parity.plugin.runs import judged, watched
 from parity.report import write as write_report
 from parity.report.recorder import Recorder
-from parity.result import Result
-from parity.run import run
 
 if TYPE_CHECKING:
     import torch

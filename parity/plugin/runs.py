@@ -1,4 +1,4 @@
-"""`parity.run` in a test: the lockstep, its findings as one failure, its page where one was asked for."""
+"""`parity.lockstep.run` in a test: the lockstep, its findings as one failure, its page where one was asked for."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from parity.ci.tell import roots
 from parity.config.case import Case
 from parity.config.config import Config, read
 from parity.console import divergence_lines
-from parity.lockstep import Observer
+from parity.lockstep.lockstep import Observer
+from parity.lockstep.result import Result
+from parity.lockstep.run import run as run_case
 from parity.plugin.answer import Answer, failure_text
 from parity.plugin.place import Place
 from parity.render.texts import catalogue
 from parity.report import write as write_report
 from parity.report.recorder import Recorder
-from parity.result import Result
-from parity.run import run as run_case
 
 
 def run(

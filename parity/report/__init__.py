@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from parity.lockstep.result import Result
     from parity.report.recording import Recording
-    from parity.result import Result
 
 
 def write(

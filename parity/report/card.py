@@ -5,9 +5,9 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from parity.examine import Examiner
+from parity.lockstep.result import Result
 from parity.report.recording import Recording
 from parity.report.words import has, say
-from parity.result import Result
 
 
 def facts(examiner: Examiner, result: Result, recording: Recording) -> list[tuple[Markup, Markup]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from parity.lockstep.result import Result
 from parity.render.files import write_text
 from parity.render.texts import LANGUAGES
 from parity.report import write
@@ -16,7 +17,6 @@ from parity.report.names import names
 from parity.report.recorder import Recorder
 from parity.report.recording import Recording, load
 from parity.report.words import one
-from parity.result import Result
 
 COMMAND = "python -m parity.report"
 XOR_231: dict[str, JsonValue] = {
@@ -121,10 +121,10 @@ def _checked(exhibit: Exhibit, folder: Path) -> tuple[Result, Recording]:
 def _trained(exhibit: Exhibit) -> tuple[Result, Recording]:
     from parity.config.case import Case, build
     from parity.config.config import Config
-    from parity.environment import environment
-    from parity.lockstep import Observer, lockstep
+    from parity.lockstep.environment import environment
+    from parity.lockstep.lockstep import Observer, lockstep
+    from parity.lockstep.run import result_of, run
     from parity.pytorch.twin import Twin
-    from parity.run import result_of, run
 
     config = Config.model_validate(exhibit.config)
     recorders: list[Recorder] = []

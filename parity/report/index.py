@@ -7,11 +7,11 @@ from typing import Protocol
 
 from parity.consoleexplain import DIGITS, lines
 from parity.explain import Recorded, explain, parse
+from parity.lockstep.result import Result
 from parity.render.graph import svg, text
 from parity.render.texts import LANGUAGES, catalogue
 from parity.report.recording import Recording
 from parity.report.words import one
-from parity.result import Result
 from reference.layered import layered
 
 GIVEN = ("x", "y")

@@ -6,6 +6,7 @@ import html
 from collections.abc import Iterator, Mapping
 
 from parity.examine import Examiner
+from parity.lockstep.result import Result
 from parity.render.graph import text
 from parity.render.numbers import code, percent, prose
 from parity.render.texts import catalogue
@@ -14,7 +15,6 @@ from parity.report.page import verdict
 from parity.report.recording import Recording
 from parity.report.view import RowView, StepView, step_view
 from parity.report.words import one
-from parity.result import Result
 from reference.layered import layered
 
 GIVEN = ("x", "y")

@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 
 from parity.byhand import written_at
 from parity.examine import Examiner
+from parity.lockstep.result import FormulaRow, Result, SideBySideRow
 from parity.render.graph import svg, text
 from parity.render.numbers import shown
 from parity.render.texts import LANGUAGES
@@ -32,7 +33,6 @@ from parity.report.words import (
     say_again,
     side_name,
 )
-from parity.result import FormulaRow, Result, SideBySideRow
 from reference.layered import layered
 
 MAX_BYTES = 1_800_000

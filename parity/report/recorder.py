@@ -9,7 +9,7 @@ import numpy as np
 
 from parity.config.case import Case
 from parity.examine import Examiner
-from parity.lockstep import Moment
+from parity.lockstep.lockstep import Moment
 from parity.pytorch.deviations import Finding
 from parity.report.brief import Brief, briefly
 from parity.report.recording import Curve, Extras, Recording

@@ -10,10 +10,10 @@ from parity.examine import Examiner
 from parity.golden.contents import Golden
 from parity.golden.today import MakeSide
 from parity.golden.verdict import Replay
-from parity.lockstep import Moment, Side
+from parity.lockstep.lockstep import Moment, Side
+from parity.lockstep.result import Result, SideBySideRow
 from parity.report import write
 from parity.report.recorder import Recorder
-from parity.result import Result, SideBySideRow
 from reference.arrays import Array
 from reference.trace import Trace
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from parity.certify.observation import Observation
 from parity.check import Checked
-from parity.lockstep import Moment
+from parity.lockstep.lockstep import Moment
 from parity.report import write
 from parity.report.recorder import Recorder
 from parity.report.recording import Recording

@@ -9,9 +9,9 @@ from parity.certify.observation import Observation
 from parity.diagnosis.blame import Blame, blames
 from parity.diagnosis.court import Court
 from parity.diagnosis.words import diagnosed
+from parity.lockstep.result import Result
 from parity.render.texts import LANGUAGES
 from parity.report.recording import Recording, Told
-from parity.result import Result
 from reference.architecture import Architecture
 from reference.deck import FORMULAS
 from reference.equations import step_equations

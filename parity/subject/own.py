@@ -16,7 +16,7 @@ import numpy as np
 
 from parity.config.case import Case
 from parity.errors import QuestionError
-from parity.lockstep import Side
+from parity.lockstep.lockstep import Side
 from parity.subject.asked import MOST_STEPS
 from parity.subject.cases import Call
 from parity.subject.child import Limits

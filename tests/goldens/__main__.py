@@ -12,15 +12,15 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from parity import kernel
+from parity.lockstep import openblas as kernel
 
 if __name__ == "__main__":
     kernel.choose()  # as the command line does, before numpy is imported
 
 from parity.config.config import Config
 from parity.golden import Recorded, update
+from parity.lockstep.run import run
 from parity.pytorch.deviations import FINDINGS
-from parity.run import run
 from reference.activations import ACTIVATIONS
 
 FOLDER = Path(__file__).parent

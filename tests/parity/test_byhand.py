@@ -12,11 +12,11 @@ import pytest
 from parity.byhand import plain, work
 from parity.config.config import Config
 from parity.explain import Recorded, explain, parse
+from parity.lockstep.run import run
 from parity.render.texts import LANGUAGES
 from parity.render.texts.formulas import formula_name
 from parity.report.page import html
 from parity.report.recorder import Recorder
-from parity.run import run
 from reference.activations import ACTIVATIONS
 from reference.architecture import architecture
 from reference.clipping import CLIPPINGS

@@ -12,7 +12,7 @@ from parity.certify.cross_check import side_by_side
 from parity.certify.filter import CheapExaminer, knows
 from parity.config.case import Case, build
 from parity.config.config import Config
-from parity.lockstep import Reference, lockstep
+from parity.lockstep.lockstep import Reference, lockstep
 from parity.pytorch.twin import Twin
 from reference.architecture import architecture
 from tests.cases import ACTIVATIONS, REGIMES, random_case

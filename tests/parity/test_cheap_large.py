@@ -16,7 +16,7 @@ from parity.certify.filter import CheapExaminer, knows, layout, products
 from parity.certify.filter import certificates as local
 from parity.certify.filter import gradients as parameters
 from parity.certify.filter import updates as replay
-from parity.lockstep import Reference, lockstep
+from parity.lockstep.lockstep import Reference, lockstep
 from parity.pytorch.twin import Twin
 from reference.architecture import architecture
 from reference.equations import constants, step_equations

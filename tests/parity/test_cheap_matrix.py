@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from parity.config.case import Case
-from parity.lockstep import lockstep
+from parity.lockstep.lockstep import lockstep
 from parity.pytorch.twin import Twin
 from reference.arrays import Array
 from reference.trace import Trace

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from parity.__main__ import _run
-from parity.result import Result
+from parity.lockstep.result import Result
 
 FEW = ["--data", "xor", "--steps", "3"]
 

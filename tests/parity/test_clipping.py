@@ -10,7 +10,7 @@ import pytest
 from parity.config.case import build
 from parity.config.config import Config
 from parity.errors import QuestionError
-from parity.lockstep import Reference, lockstep
+from parity.lockstep.lockstep import Reference, lockstep
 from parity.pytorch.twin import Twin
 from reference.clipping import CLIPPINGS
 from reference.optimizers import OPTIMIZERS

@@ -11,8 +11,8 @@ from parity.pytorch.deviations.__main__ import page
 from parity.__main__ import _run
 from parity.config.config import Config
 from parity.errors import QuestionError
+from parity.lockstep.run import run
 from parity.pytorch.deviations import FINDINGS, accepted
-from parity.run import run
 
 PAGE = Path(__file__).parents[2] / "reports" / "findings.md"
 PINNED = "2.13.0"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from parity import kernel
+from parity.lockstep import openblas as kernel
 
 FLAGS = "fpu avx2 avx512f avx512dq avx512bw avx512vl"
 

@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from parity.errors import QuestionError
+from parity.lockstep.run import run
 from parity.pytorch.imported.case import BatchPeer, training_of
 from parity.pytorch.imported.layers import mirror
-from parity.run import run
 from tests.parity.test_cli import ask  # noqa: F401 - a fixture
 
 

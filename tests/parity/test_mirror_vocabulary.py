@@ -8,10 +8,10 @@ from torch import nn
 
 from parity.config import names as vocabulary
 from parity.errors import QuestionError
+from parity.lockstep.run import run
 from parity.pytorch.imported.case import BatchPeer, training_of
 from parity.pytorch.imported.names import activation_of, known_activations, loss_of
 from parity.pytorch.modules import activation_module
-from parity.run import run
 from reference.activations import ACTIVATIONS
 from reference.losses import LOSSES
 from tests.parity.test_mirror import Net, batch, walked

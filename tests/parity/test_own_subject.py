@@ -13,7 +13,7 @@ from parity.check import check
 from parity.config.case import build
 from parity.config.config import read
 from parity.errors import QuestionError
-from parity.lockstep import Reference
+from parity.lockstep.lockstep import Reference
 from parity.subject.asked import asked_calls
 from parity.subject.cases import calls
 from parity.subject.own import is_side, own_subject, walked

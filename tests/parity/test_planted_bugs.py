@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from parity.config.case import Case
-from parity.lockstep import Reference, lockstep
+from parity.lockstep.lockstep import Reference, lockstep
 from parity.pytorch.twin import Twin
 from tests.cases import random_case
 from tests.mutants.engine import BUGS, Bug, Engine

@@ -171,7 +171,7 @@ def test_the_same_under_xdist(project, monkeypatch):
 def test_without_torch_a_step_is_checked_and_a_run_says_what_is_missing(project):
     tests = TESTS.partition("def test_wrong(")[0] + (
         "def test_run(parity):\n"
-        "    parity.run({'data': {'name': 'xor'}, 'training': {'steps': 2}})\n"
+        "    parity.lockstep.run({'data': {'name': 'xor'}, 'training': {'steps': 2}})\n"
         "def test_model(parity):\n"
         "    parity.model(None, None, None)\n"
         "def test_no_torch():\n"
@@ -254,7 +254,7 @@ def test_what_could_not_be_asked_is_no_comparison(parity):
 
 def test_a_config_that_is_wrong(parity):
     with pytest.raises(AssertionError, match="layers 3-1: xor has 2 features, the network 3"):
-        parity.run({"data": {"name": "xor"}, "network": {"layers": [3, 1]}})
+        parity.lockstep.run({"data": {"name": "xor"}, "network": {"layers": [3, 1]}})
 """
 
 
@@ -271,7 +271,7 @@ def test_runs_fail_where_torch_computes_something_else(project):
     def test_right(parity, tmp_path):
         config = tmp_path / "case.toml"
         config.write_text('[data]\\nname = "xor"\\n[training]\\nsteps = 2\\n')
-        assert parity.run(config).steps == 2
+        assert parity.lockstep.run(config).steps == 2
 
     def test_wrong(parity, monkeypatch):
         step = torch.optim.SGD.step
@@ -281,7 +281,7 @@ def test_runs_fail_where_torch_computes_something_else(project):
                     parameter.grad = -parameter.grad
             step(self)
         monkeypatch.setattr(torch.optim.SGD, "step", uphill)
-        parity.run({"data": {"name": "xor"}, "training": {"steps": 2}})
+        parity.lockstep.run({"data": {"name": "xor"}, "training": {"steps": 2}})
     """
     outcome = project("--parity-report", "report", test_net=tests)
     outcome.assert_outcomes(passed=1, failed=1)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from parity.config.config import Config
-from parity.run import run
+from parity.lockstep.run import run
 
 README = Path(__file__).parents[2] / "README.md"
 CONFIGS = re.findall(r"^```toml\n(.*?)^```$", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)

@@ -13,6 +13,8 @@ import pytest
 
 from parity.config.config import Config
 from parity.errors import QuestionError
+from parity.lockstep.result import Divergence
+from parity.lockstep.run import run
 from parity.report import write
 from parity.report.exhibits import EXHIBITS, recording_of, render
 from parity.report.mistakes import MISTAKES
@@ -21,8 +23,6 @@ from parity.report.page import html as page
 from parity.report.recorder import Recorder, spread
 from parity.report.recording import load
 from parity.report.sources import MARKS, body, theirs
-from parity.result import Divergence
-from parity.run import run
 from reference.deck import FORMULAS
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ import pytest
 from parity.check import check
 from parity.golden.reading import read
 from parity.golden.replaying import replay_golden
-from parity.lockstep import Reference
+from parity.lockstep.lockstep import Reference
 from parity.report.page import html as page
 from parity.report.replays import Watched
 from parity.report.subject import recording_of

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parity.lockstep import Reference, lockstep
+from parity.lockstep.lockstep import Reference, lockstep
 from parity.pytorch.twin import Twin
 from tests.cases import REGIMES, random_case
 

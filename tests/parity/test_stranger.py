@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from parity.environment import OLDEST_TORCH
+from parity.lockstep.environment import OLDEST_TORCH
 from tests import stranger
 
 ROOT = Path(__file__).parents[2]

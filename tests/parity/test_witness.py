@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from parity.certify.certificate import Certifier, Verdict
-from parity.lockstep import Reference
-from parity.witness import testify as ask_witness
+from parity.lockstep.finite_difference import testify as ask_witness
+from parity.lockstep.lockstep import Reference
 from reference.activations import ACTIVATIONS
 from tests.cases import random_case
 

@@ -16,8 +16,8 @@ from pathlib import Path  # noqa: E402
 
 from parity.config.case import Case, build  # noqa: E402
 from parity.config.config import Config  # noqa: E402
+from parity.lockstep.run import run  # noqa: E402
 from parity.pytorch.deviations import FINDINGS  # noqa: E402
-from parity.run import run  # noqa: E402
 from reference.optimizers import OPTIMIZERS  # noqa: E402
 from tests.cases import REGIMES  # noqa: E402
 from tests.vocabulary.draw import case  # noqa: E402

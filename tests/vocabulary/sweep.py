@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from parity.config.case import Case
-from parity.ledger import Ledger
-from parity.lockstep import Reference, lockstep
+from parity.lockstep.lockstep import Reference, lockstep
+from parity.lockstep.tally import Ledger
 from parity.pytorch.twin import Twin
 from tests.vocabulary.entries import Entry
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from parity.config.case import Case
-from parity.ledger import Ledger
-from parity.lockstep import Reference, lockstep
+from parity.lockstep.lockstep import Reference, lockstep
+from parity.lockstep.tally import Ledger
 from parity.pytorch.twin import Twin
 from tests.mutants.vocabulary import Mutant, of_activation, of_loss, of_optimizer
 from tests.vocabulary.draw import Size, case

@@ -16,10 +16,10 @@ from parity.config.case import Case, build, data_of
 from parity.config.config import Config, read
 from parity.config.datasets.dataset import Dataset
 from parity.errors import QuestionError
+from parity.lockstep.run import TorchSide
 from parity.pytorch.imported.layers import DTYPES, Mirror, mirror
 from parity.pytorch.imported.names import known_losses, loss_of
 from parity.pytorch.imported.twin import MirroredTwin
-from parity.run import TorchSide
 
 Batch: TypeAlias = "torch.Tensor | NDArray[np.generic]"
 Loss: TypeAlias = "torch.nn.Module | Mapping[str, JsonValue] | str"

@@ -11,11 +11,11 @@ from parity.bounds.formats import ULP, Arithmetic, arithmetic
 from parity.config.case import Case, build, sizes
 from parity.config.config import Config
 from parity.config.datasets import accuracy
-from parity.environment import environment, require_torch
-from parity.lockstep import Certify, Observer, Reference, Side, Walk, lockstep
+from parity.lockstep.environment import environment, require_torch
+from parity.lockstep.lockstep import Certify, Observer, Reference, Side, Walk, lockstep
+from parity.lockstep.result import Fact, Result, Witness
+from parity.lockstep.threads import limited
 from parity.pytorch.deviations import FINDINGS
-from parity.result import Fact, Result, Witness
-from parity.threads import limited
 from reference.arrays import Array
 
 
@@ -74,7 +74,7 @@ def run(
         shares = _accuracy(case, predictions)
         third = None
         if witness:
-            from parity.witness import testify
+            from parity.lockstep.finite_difference import testify
 
             third = testify(case)
     result = result_of(config, case, walk, facts, shares, third, reproduce, str(certify or Certify()))

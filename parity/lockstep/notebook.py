@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from markupsafe import Markup, escape
 
+from parity.lockstep.result import Result
 from parity.render.numbers import code
 from parity.report.words import one
-from parity.result import Result
 
 
 def fragment(result: Result, lang: str = "en") -> str:

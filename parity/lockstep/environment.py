@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from parity import __version__, kernel
+from parity import __version__
 from parity.bounds.formats import flushes_subnormals, wide_longdouble
 from parity.errors import EnvironmentUnfit
-from parity.result import Fact
+from parity.lockstep import openblas as kernel
+from parity.lockstep.result import Fact
 
 OLDEST_TORCH = (2, 4)
 

@@ -21,7 +21,7 @@ from parity.certify.cross_check import side_by_side
 from parity.certify.filter import CheapExaminer, Shares, knows
 from parity.config.case import Case
 from parity.errors import QuestionError
-from parity.ledger import Ledger
+from parity.lockstep.tally import Ledger
 from reference.arrays import Array
 from reference.equations import Constants, constants
 from reference.network import Network

@@ -131,7 +131,7 @@ class Result(_Model):
 
     def _repr_html_(self) -> str:
         """How a notebook shows it: verdict, counts and the table, imported only when asked for."""
-        from parity.report.notebook import fragment
+        from parity.lockstep.notebook import fragment
 
         return fragment(self)
 

@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 
 from parity.config.case import Case
 from parity.errors import QuestionError
-from parity.lockstep import Moment
+from parity.lockstep.lockstep import Moment
 from parity.render.files import written_whole
 from reference.arrays import Array
 from reference.trace import shapes

@@ -19,8 +19,8 @@ from parity.bounds import SLACK, Bounded, bounded
 from parity.bounds.formats import arithmetic
 from parity.certify.certificate import bounded_constants, evaluate
 from parity.config.case import Case
-from parity.lockstep import Reference
-from parity.result import Witness
+from parity.lockstep.lockstep import Reference
+from parity.lockstep.result import Witness
 from reference.arrays import Array
 from reference.equations import Equation, constants, step_equations
 

@@ -11,7 +11,7 @@ import numpy as np
 from parity.certify.certificate import Finding, Verdict
 from parity.certify.cross_check import Pair
 from parity.certify.filter import Shares
-from parity.result import Divergence, FormulaRow, SideBySideRow, WrongFormula
+from parity.lockstep.result import Divergence, FormulaRow, SideBySideRow, WrongFormula
 from reference.equations import Equation
 
 # A formula's verdict over many findings is the gravest of them.
