@@ -53,9 +53,9 @@ def explain(
     import numpy as np
 
     from parity.config.case import build
-    from parity.consoleexplain import show_explanation
-    from parity.explain import explain as explain_number
-    from parity.explain import parse, recorded, walked
+    from parity.explain.number import explain as explain_number
+    from parity.explain.number import parse, recorded, walked
+    from parity.explain.text import show_explanation
     from parity.render.texts import catalogue
 
     catalogue(lang)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from parity.examine import Examiner
+from parity.explain import Examiner
 from parity.lockstep.result import Result
 from parity.report.recording import Recording
 from parity.report.words import has, say

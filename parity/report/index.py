@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from parity.consoleexplain import DIGITS, lines
-from parity.explain import Recorded, explain, parse
+from parity.explain.number import Recorded, explain, parse
+from parity.explain.text import DIGITS, lines
 from parity.lockstep.result import Result
 from parity.render.graph import svg, text
 from parity.render.texts import LANGUAGES, catalogue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator, Mapping
 
-from parity.examine import Examiner
+from parity.explain import Examiner
 from parity.lockstep.result import Result
 from parity.render.graph import text
 from parity.render.numbers import code, percent, prose

@@ -11,8 +11,8 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from parity.byhand import written_at
-from parity.examine import Examiner
+from parity.explain import Examiner
+from parity.explain.byhand import written_at
 from parity.lockstep.result import FormulaRow, Result, SideBySideRow
 from parity.render.graph import svg, text
 from parity.render.numbers import shown

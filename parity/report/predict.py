@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from parity.byhand import name_latex
-from parity.examine import Examiner
+from parity.explain import Examiner
+from parity.explain.byhand import name_latex
 from parity.render.mathml import mathml
 from parity.render.numbers import code
 from parity.report.words import say

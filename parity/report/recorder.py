@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from parity.config.case import Case
-from parity.examine import Examiner
+from parity.explain import Examiner
+from parity.explain.brief import Brief, briefly
 from parity.lockstep.lockstep import Moment
 from parity.pytorch.deviations import Finding
-from parity.report.brief import Brief, briefly
 from parity.report.recording import Curve, Extras, Recording
 from reference.architecture import Architecture
 from reference.trace import Trace

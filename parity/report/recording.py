@@ -17,10 +17,10 @@ from safetensors.numpy import save_file
 
 from parity.config.case import described
 from parity.errors import QuestionError
+from parity.explain.brief import Brief
 from parity.lockstep.result import Result
 from parity.pytorch.deviations import Finding
 from parity.render.files import written_whole
-from parity.report.brief import Brief
 from reference.architecture import Architecture
 from reference.arrays import Array
 from reference.trace import Trace

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from parity.config.case import Case
-from parity.examine import Examiner
+from parity.explain import Examiner
 from parity.golden.contents import Golden
 from parity.golden.today import MakeSide
 from parity.golden.verdict import Replay

@@ -9,14 +9,15 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from parity.anatomy import kind
-from parity.byhand import Work, layer_latex, name_latex, plain, work, written_at
-from parity.consoleexplain import given_text, meaning
-from parity.examine import Examiner, Row, Side
+from parity.explain import Examiner, Row, Side
+from parity.explain import worked as work
+from parity.explain.brief import Brief, briefly
+from parity.explain.byhand import Work, layer_latex, name_latex, plain, written_at
+from parity.explain.text import given_text, meaning
 from parity.render.mathml import breakable, mathml
 from parity.render.numbers import code, shown
 from parity.render.texts import LANGUAGES, catalogue
 from parity.report import sources, tables
-from parity.report.brief import Brief, briefly
 from parity.report.recording import Recording
 from parity.report.words import Share, bilingual, formula_title, has, say, say_again, side_name
 from reference.equations import Equation

@@ -9,9 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from parity.byhand import plain, work
 from parity.config.config import Config
-from parity.explain import Recorded, explain, parse
+from parity.explain import worked as work
+from parity.explain.byhand import plain
+from parity.explain.number import Recorded, explain, parse
 from parity.lockstep.run import run
 from parity.render.texts import LANGUAGES
 from parity.render.texts.formulas import formula_name

@@ -12,7 +12,7 @@ from parity.anatomy import anatomy
 from parity.bounds.formats import arithmetic
 from parity.certify.observation import Observation, Scenario
 from parity.errors import QuestionError
-from parity.explain import explain, parse, recorded, walked
+from parity.explain.number import explain, parse, recorded, walked
 from reference.trace import Trace, shapes
 from tests.cases import random_case
 from tests.parity.test_check_hostile import parity

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from parity.examine import Row
+from parity.explain import Row
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from parity.byhand import Work, work, written_at
 from parity.config.case import Case, described
 from parity.errors import QuestionError
-from parity.examine import Examiner, Row
+from parity.explain import Examiner, Row
+from parity.explain import worked as work
+from parity.explain.byhand import Work, written_at
 from parity.lockstep.lockstep import Reference, Side
 from parity.pytorch.deviations import Finding
 from reference.architecture import Architecture

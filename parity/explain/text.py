@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from parity.anatomy import kind
-from parity.byhand import Given, plain, written_at
 from parity.console import console
-from parity.explain import Explanation
+from parity.explain.byhand import Given, plain, written_at
+from parity.explain.number import Explanation
 from parity.render.texts import catalogue
 from parity.render.texts.formulas import formula_name
 from reference.trace import split

@@ -14,7 +14,7 @@ import numpy as np
 from parity.bounds import SLACK, Bounded, bounded, exact, hold_both
 from parity.certify.certificate import Certifier, bounded_constants, compare, evaluate
 from parity.certify.observation import Observation, Scenario
-from parity.examine.row import Row, Side
+from parity.explain.row import Row, Side
 from parity.pytorch.deviations import Finding as PyTorchFinding
 from reference.architecture import Architecture
 from reference.arrays import Array

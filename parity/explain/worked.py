@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity.byhand.notation import f_latex, layer_latex, right_side
-from parity.byhand.substitution import Sheet
+from parity.explain.notation import f_latex, layer_latex, right_side
+from parity.explain.substitution import Sheet
 from parity.render.latex_text import plain
 from reference.architecture import Architecture
 from reference.arrays import Array
