@@ -9,7 +9,7 @@ from parity.ci import github
 from parity.ci.facts import Compared, Root
 from parity.ci.github import cell
 from parity.ci.summary import Noted, causes, markdown
-from parity.golden.verdict import Replay
+from parity.golden.result import Replay
 from parity.lockstep.result import FormulaRow, Result, WrongFormula
 from parity.render.texts import catalogue
 

@@ -104,11 +104,11 @@ def record(
     from parity.console import progress
     from parity.errors import QuestionError
     from parity.golden.folder import goldens
-    from parity.golden.reading import read
-    from parity.golden.recording import place, with_steps
-    from parity.golden.recording import record as record_case
-    from parity.golden.recording import update as update_golden
-    from parity.golden.show import show_recorded
+    from parity.golden.reader import read
+    from parity.golden.record import place, with_steps
+    from parity.golden.record import record as record_case
+    from parity.golden.record import update as update_golden
+    from parity.golden.text import show_recorded
     from parity.render.texts import catalogue
 
     catalogue(lang)

@@ -12,8 +12,8 @@ from parity.commands import options
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from parity.golden.contents import Golden
-    from parity.golden.today import MakeSide
+    from parity.golden.format import Golden
+    from parity.golden.rerun import MakeSide
     from parity.report.replays import Watched
 
 HELP = """Replay goldens: does what was recorded hold, and does today's code agree?
@@ -58,9 +58,9 @@ def replay(
 
     from parity.ci.tell import compared, tell
     from parity.golden.folder import goldens, worst_code
-    from parity.golden.reading import read
-    from parity.golden.replaying import chosen, replay_golden
-    from parity.golden.show import replays_json, show_replay, show_total
+    from parity.golden.reader import read
+    from parity.golden.replay import chosen, replay_golden
+    from parity.golden.text import replays_json, show_replay, show_total
     from parity.render.files import writable, writable_folder, write_text
     from parity.render.texts import catalogue
 

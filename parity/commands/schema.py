@@ -22,7 +22,7 @@ def schema(
     from pydantic import BaseModel
 
     from parity.errors import QuestionError
-    from parity.golden.verdict import Replay
+    from parity.golden.result import Replay
     from parity.lockstep.result import Result
 
     models: dict[str, type[BaseModel]] = {"result": Result, "replay": Replay}

@@ -4,10 +4,10 @@
 records anew what has left its bounds. Nothing here imports PyTorch before it is asked for.
 """
 
-from parity.golden.contents import Golden
-from parity.golden.reading import read
-from parity.golden.recording import Recorded, record, update
-from parity.golden.replaying import replay
-from parity.golden.verdict import Replay
+from parity.golden.format import Golden
+from parity.golden.reader import read
+from parity.golden.record import Recorded, record, update
+from parity.golden.replay import replay
+from parity.golden.result import Replay
 
 __all__ = ["Golden", "Recorded", "Replay", "read", "record", "replay", "update"]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from parity.errors import QuestionError
-from parity.golden.contents import SUFFIX
-from parity.golden.verdict import Replay
+from parity.golden.format import SUFFIX
+from parity.golden.result import Replay
 from parity.lockstep.result import EXIT_MATCH, EXIT_MISMATCH, EXIT_NOTHING
 
 

@@ -12,9 +12,9 @@ from parity.config.config import Config, read
 from parity.errors import QuestionError
 from parity.golden import Golden, Recorded, Replay
 from parity.golden import read as read_golden
-from parity.golden.recording import changed_keys, update
-from parity.golden.replaying import chosen, replay_golden
-from parity.golden.show import divergence
+from parity.golden.record import changed_keys, update
+from parity.golden.replay import chosen, replay_golden
+from parity.golden.text import divergence
 from parity.lockstep.environment import has_torch
 from parity.lockstep.result import Result
 from parity.plugin.answer import Answer, failure_text

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from parity.config.case import Case
 from parity.explain import Examiner
-from parity.golden.contents import Golden
-from parity.golden.today import MakeSide
-from parity.golden.verdict import Replay
+from parity.golden.format import Golden
+from parity.golden.rerun import MakeSide
+from parity.golden.result import Replay
 from parity.lockstep.lockstep import Moment, Side
 from parity.lockstep.result import Result, SideBySideRow
 from parity.report import write

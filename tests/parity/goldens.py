@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 
 from parity.config.case import Case
 from parity.config.config import Config
-from parity.golden.contents import canonical, digest, sidecar
+from parity.golden.format import canonical, digest, sidecar
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = ROOT / "tests" / "goldens"

@@ -11,7 +11,7 @@ import pytest
 
 from parity.__main__ import _run
 from parity.golden import read, record, replay
-from parity.golden.verdict import Replay
+from parity.golden.result import Replay
 from tests.parity.goldens import ROOT, config, facts, rewrite
 
 

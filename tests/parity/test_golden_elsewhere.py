@@ -12,8 +12,8 @@ from parity.__main__ import _run
 from parity.errors import QuestionError
 from parity.golden import read, record, replay
 from parity.golden.bits import compare
-from parity.golden.causes import CAUSES, COMMON
-from parity.golden.verdict import Replay
+from parity.golden.environment import CAUSES, COMMON
+from parity.golden.result import Replay
 from parity.render.texts import LANGUAGES, catalogue
 from reference import formulas
 from tests.parity.goldens import config, parity

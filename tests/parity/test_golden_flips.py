@@ -18,8 +18,8 @@ import pytest
 
 from parity.errors import QuestionError
 from parity.golden import read, record, replay
-from parity.golden.replaying import replay_golden
-from parity.golden.today import TODAY
+from parity.golden.replay import replay_golden
+from parity.golden.rerun import TODAY
 from parity.lockstep.lockstep import Reference
 from reference.trace import Trace
 from tests.parity.goldens import config, flipped, rewrite

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 from parity.__main__ import _run
 from parity.errors import QuestionError
 from parity.golden import read, record, replay
-from parity.golden.contents import MAX_BYTES, MAX_HEADER, canonical
+from parity.golden.format import MAX_BYTES, MAX_HEADER, canonical
 from tests.parity.goldens import config, facts, flipped, rewrite
 
 

@@ -52,7 +52,7 @@ def test_the_copy_without_a_bug_holds(golden_for):
 
 def test_sides_that_keep_a_state_walk_on_alone(golden_for, monkeypatch):
     """No optimizer of the deck keeps one: here one is made to believe so."""
-    monkeypatch.setattr("parity.golden.today.keeps_state", lambda architecture: True)
+    monkeypatch.setattr("parity.golden.rerun.keeps_state", lambda architecture: True)
     path = golden_for(BUGS[0])
     assert replay(path, bitwise=True).verdict == "match"  # on its own, it goes where the golden went
     bug = next(bug for bug in BUGS if bug.name == "update_without_rate")

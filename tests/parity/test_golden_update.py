@@ -9,7 +9,8 @@ import pytest
 
 from parity.__main__ import _run
 from parity.errors import QuestionError
-from parity.golden import contents, read, record, replay, update
+from parity.golden import format as contents
+from parity.golden import read, record, replay, update
 from tests.mutants.engine import BUGS, Engine
 from tests.parity.goldens import config, facts, rewrite
 

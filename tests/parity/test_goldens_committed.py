@@ -7,8 +7,8 @@ import json
 import pytest
 
 from parity.golden import read, replay
-from parity.golden.contents import sidecar
-from parity.golden.verdict import Replay
+from parity.golden.format import sidecar
+from parity.golden.result import Replay
 from reference.activations import ACTIVATIONS
 from tests.goldens.__main__ import DTYPES, golden
 from tests.parity.goldens import COMMITTED, parity

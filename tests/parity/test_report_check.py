@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from parity.check import check
-from parity.golden.reading import read
-from parity.golden.replaying import replay_golden
+from parity.golden.reader import read
+from parity.golden.replay import replay_golden
 from parity.lockstep.lockstep import Reference
 from parity.report.page import html as page
 from parity.report.replays import Watched

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from rich.table import Table
 
 from parity.console import console, divergence_lines, show_result
-from parity.golden.recording import Recorded
-from parity.golden.verdict import AgainstRow, Cause, Replay
+from parity.golden.record import Recorded
+from parity.golden.result import AgainstRow, Cause, Replay
 from parity.lockstep.result import EXIT_MATCH, FormulaRow
 from parity.render.texts import catalogue
 

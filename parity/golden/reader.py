@@ -27,7 +27,7 @@ from parity.certify.certificate import Certifier
 from parity.config.case import Case, build
 from parity.config.config import Config, DataTable
 from parity.errors import QuestionError
-from parity.golden.contents import (
+from parity.golden.format import (
     MAX_BYTES,
     MAX_HEADER,
     SCHEMA,

@@ -16,11 +16,11 @@ import numpy as np
 
 from parity.bounds.formats import arithmetic
 from parity.errors import EnvironmentUnfit, QuestionError
-from parity.golden import causes
-from parity.golden.contents import Golden
-from parity.golden.reading import read
-from parity.golden.today import TODAY, MakeSide, Today
-from parity.golden.verdict import Cause, Replay
+from parity.golden import environment as causes
+from parity.golden.format import Golden
+from parity.golden.reader import read
+from parity.golden.rerun import TODAY, MakeSide, Today
+from parity.golden.result import Cause, Replay
 from parity.lockstep.environment import environment, unfit
 from parity.lockstep.lockstep import Gates
 from parity.lockstep.result import Divergence, Fact, FormulaRow, WrongFormula

@@ -12,11 +12,11 @@ import numpy as np
 from parity.config.case import Case
 from parity.config.config import Config
 from parity.errors import QuestionError
-from parity.golden import causes
-from parity.golden.contents import MAX_BYTES, MAX_HEADER, SCHEMA, SUFFIX, Facts, sidecar, write
-from parity.golden.reading import read
-from parity.golden.replaying import chosen, replay_golden
-from parity.golden.verdict import Replay
+from parity.golden import environment as causes
+from parity.golden.format import MAX_BYTES, MAX_HEADER, SCHEMA, SUFFIX, Facts, sidecar, write
+from parity.golden.reader import read
+from parity.golden.replay import chosen, replay_golden
+from parity.golden.result import Replay
 from parity.lockstep.lockstep import Moment, Observer
 from parity.lockstep.result import Result
 from parity.lockstep.run import run

@@ -13,7 +13,7 @@ from parity.certify.continuity import Links
 from parity.certify.cross_check import side_by_side
 from parity.config.case import Case
 from parity.golden import bits
-from parity.golden.verdict import AgainstRow, BitDifference
+from parity.golden.result import AgainstRow, BitDifference
 from parity.lockstep.lockstep import Reference, Side
 from parity.lockstep.tally import Ledger
 from reference.architecture import Architecture
