@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.markup import escape
 
-from parity.check import Checked
+from parity.check.run import Checked
 from parity.console import console
 from parity.render.texts import catalogue
 from parity.render.texts.said import said

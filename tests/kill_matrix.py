@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from parity.diagnosis.blame import blames
-from parity.diagnosis.court import Court
-from parity.subject.cases import DEFAULT_ACTIVATIONS, calls
+from parity.check.cases import DEFAULT_ACTIVATIONS, calls
+from parity.check.diagnosis.judge import Court
+from parity.check.diagnosis.search import blames
 from tests.mutants.inprocess import observations
 from tests.mutants.planted import mutant
 from tests.mutants.plants import PLANTS, Plant

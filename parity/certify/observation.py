@@ -14,10 +14,10 @@ from typing import Protocol, cast
 
 import numpy as np
 
-from parity.anatomy import Operands, Values, anatomy, kind
 from parity.bounds import Bounded, bounded, exact
 from parity.bounds.formats import Arithmetic
 from parity.certify.certificate import bounded_constants, evaluate
+from parity.check.diagnosis.anatomy import Operands, Values, anatomy, kind
 from reference.architecture import Architecture
 from reference.equations import Equation, constants, step_equations
 from reference.trace import Trace

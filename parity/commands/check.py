@@ -48,18 +48,18 @@ def check(
     report: options.Report = None,
     lang: options.Lang = "en",
 ) -> int:
-    from parity.check import UnusableSubjectError
-    from parity.check import check as check_one
+    from parity.check.calls import asked_calls
+    from parity.check.gradescope import check_folder, gradescope_results
+    from parity.check.implementations import PythonSubject, executable_subject, python_subject
+    from parity.check.process import Limits
+    from parity.check.run import UnusableSubjectError
+    from parity.check.run import check as check_one
     from parity.ci.tell import compared, tell
     from parity.consolecheck import show_checked, show_output
     from parity.errors import QuestionError
-    from parity.gradebook import check_folder, gradescope_results
     from parity.render.files import writable, writable_folder, write_text
     from parity.render.texts import catalogue
     from parity.report.subject import write_page
-    from parity.subject.asked import asked_calls
-    from parity.subject.child import Limits
-    from parity.subject.source import PythonSubject, executable_subject, python_subject
 
     catalogue(lang)
     if (subject is None) == (executable is None):

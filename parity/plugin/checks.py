@@ -1,4 +1,4 @@
-"""`parity.check` in a test: the same court as `parity check`'s, and its findings as one failure."""
+"""`parity.check.run` in a test: the same court as `parity check`'s, and its findings as one failure."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from parity.check import Checked, UnusableSubjectError
-from parity.check import check as check_subject
+from parity.check.calls import asked_calls
+from parity.check.cases import Call
+from parity.check.implementations import PythonSubject, Subject, python_subject
+from parity.check.in_process import OwnSubject, is_side, own_subject, walked
+from parity.check.process import Limits
+from parity.check.run import Checked, UnusableSubjectError
+from parity.check.run import check as check_subject
 from parity.ci.facts import Compared
 from parity.ci.tell import roots
 from parity.config.case import build
@@ -19,11 +24,6 @@ from parity.plugin.answer import Answer, failure_text
 from parity.plugin.kept import keep
 from parity.plugin.place import Place
 from parity.render.texts import catalogue
-from parity.subject.asked import asked_calls
-from parity.subject.cases import Call
-from parity.subject.child import Limits
-from parity.subject.own import OwnSubject, is_side, own_subject, walked
-from parity.subject.source import PythonSubject, Subject, python_subject
 
 
 @dataclass(frozen=True)

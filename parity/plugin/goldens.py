@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from parity.check.cases import Call
 from parity.ci.tell import compared
 from parity.config.config import Config, read
 from parity.errors import QuestionError
@@ -23,7 +24,6 @@ from parity.plugin.kept import keep
 from parity.plugin.place import GOLDEN_SUFFIX, Place
 from parity.plugin.runs import walk_lines
 from parity.render.texts import catalogue
-from parity.subject.cases import Call
 from reference.trace import Trace
 
 

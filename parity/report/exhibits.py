@@ -104,10 +104,10 @@ def record(exhibit: Exhibit, folder: Path) -> None:
 
 
 def _checked(exhibit: Exhibit, folder: Path) -> tuple[Result, Recording]:
-    from parity.check import check
+    from parity.check.calls import asked_calls
+    from parity.check.implementations import python_subject
+    from parity.check.run import check
     from parity.report.subject import recording_of as subject_recording
-    from parity.subject.asked import asked_calls
-    from parity.subject.source import python_subject
 
     file = folder / exhibit.subject
     found = check(

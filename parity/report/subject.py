@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from parity.certify.observation import Observation
-from parity.check import Checked
+from parity.check.implementations import PythonSubject, Subject
+from parity.check.run import Checked
 from parity.lockstep.lockstep import Moment
 from parity.report import write
 from parity.report.recorder import Recorder
 from parity.report.recording import Recording
 from parity.report.told import tell
-from parity.subject.source import PythonSubject, Subject
 from reference.arrays import Array
 from reference.network import Network
 from reference.trace import Trace

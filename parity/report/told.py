@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from parity.anatomy import ANATOMIES, kind
 from parity.certify.observation import Observation
-from parity.diagnosis.blame import Blame, blames
-from parity.diagnosis.court import Court
-from parity.diagnosis.words import diagnosed
+from parity.check.diagnosis.anatomy import ANATOMIES, kind
+from parity.check.diagnosis.judge import Court
+from parity.check.diagnosis.search import Blame, blames
+from parity.check.diagnosis.text import diagnosed
 from parity.lockstep.result import Result
 from parity.render.texts import LANGUAGES
 from parity.report.recording import Recording, Told

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup, escape
 
-from parity.anatomy import kind
+from parity.check.diagnosis.anatomy import kind
 from parity.explain import Examiner, Row, Side
 from parity.explain import worked as work
 from parity.explain.brief import Brief, briefly

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from parity.certify.observation import Observation
-from parity.subject.cases import Call
-from parity.subject.observe import observations as observe
-from parity.subject.source import Answers
+from parity.check.answers import observations as observe
+from parity.check.cases import Call
+from parity.check.implementations import Answers
 
 
 def observations(

@@ -8,9 +8,9 @@ import re
 import numpy as np
 import pytest
 
-from parity.anatomy import anatomy
 from parity.bounds.formats import arithmetic
 from parity.certify.observation import Observation, Scenario
+from parity.check.diagnosis.anatomy import anatomy
 from parity.errors import QuestionError
 from parity.explain.number import explain, parse, recorded, walked
 from reference.trace import Trace, shapes

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from parity.diagnosis.blame import blames
-from parity.diagnosis.catalogue import NAMES
-from parity.diagnosis.court import Court
-from parity.subject.cases import calls
+from parity.check.cases import calls
+from parity.check.diagnosis.judge import Court
+from parity.check.diagnosis.mistakes import NAMES
+from parity.check.diagnosis.search import blames
 from tests.kill_matrix import shares, thinned, trial
 from tests.mutants.inprocess import observations
 from tests.mutants.planted import mutant

@@ -9,15 +9,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from parity.check import check
+from parity.check.calls import asked_calls
+from parity.check.cases import calls
+from parity.check.implementations import python_subject
+from parity.check.in_process import is_side, own_subject, walked
+from parity.check.run import check
 from parity.config.case import build
 from parity.config.config import read
 from parity.errors import QuestionError
 from parity.lockstep.lockstep import Reference
-from parity.subject.asked import asked_calls
-from parity.subject.cases import calls
-from parity.subject.own import is_side, own_subject, walked
-from parity.subject.source import python_subject
 from reference.trace import Trace
 from tests.mutants.styles import STYLES
 from tests.parity.test_plugin import BAD, GOOD

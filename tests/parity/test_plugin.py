@@ -21,17 +21,17 @@ import bad, good
 
 @pytest.mark.parity
 def test_right(parity):
-    result = parity.check(good)
+    result = parity.check.run(good)
     assert result.verdict == "match"
 
 def test_wrong(parity):
-    parity.check(bad.step, activation=["tanh", "sigmoid"])
+    parity.check.run(bad.step, activation=["tanh", "sigmoid"])
 
 def test_wrong_again(parity):
-    parity.check("bad.py")
+    parity.check.run("bad.py")
 
 def test_raises(parity):
-    parity.check(broken)
+    parity.check.run(broken)
 
 def broken(W, b, x, y, lr, activation):
     return W[len(W)]
@@ -51,11 +51,11 @@ def test_skipped():
 
 def test_expected(parity):
     with pytest.raises(AssertionError, match="sign-flipped"):
-        parity.check(bad)
+        parity.check.run(bad)
 
 @pytest.mark.xfail(strict=True)
 def test_known(parity):
-    parity.check(bad)
+    parity.check.run(bad)
 """
 
 NO_TORCH = """
@@ -194,7 +194,7 @@ def pytest_unconfigure():
 
 def test_collecting_imports_nothing_heavy(project):
     outcome = project(
-        "--collect-only", "-s", conftest=LISTING, test_net="def test_it(parity): parity.check(1)"
+        "--collect-only", "-s", conftest=LISTING, test_net="def test_it(parity): parity.check.run(1)"
     )
     assert "imported: plugin" in outcome.stdout.str()
 
@@ -220,7 +220,9 @@ def test_wrong_options_are_said_before_any_test(project, words, said):
 
 
 def test_failures_in_spanish(project):
-    outcome = project("-o", "parity_lang=es", test_net="import bad\ndef test_it(parity): parity.check(bad)")
+    outcome = project(
+        "-o", "parity_lang=es", test_net="import bad\ndef test_it(parity): parity.check.run(bad)"
+    )
     assert "Otra vez: pytest test_net.py::test_it" in outcome.stdout.str()
 
 
@@ -245,12 +247,12 @@ CASES = {
 def test_questions(parity, name):
     subject, case, said = CASES[name]
     with pytest.raises(AssertionError, match=said):
-        parity.check(subject, **case)
+        parity.check.run(subject, **case)
 
 @pytest.mark.parity
 def test_what_could_not_be_asked_is_no_comparison(parity):
     with pytest.raises(AssertionError):
-        parity.check(3)
+        parity.check.run(3)
 
 def test_a_config_that_is_wrong(parity):
     with pytest.raises(AssertionError, match="layers 3-1: xor has 2 features, the network 3"):

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from parity.check import check
+from parity.check.calls import asked_calls
+from parity.check.implementations import python_subject
+from parity.check.run import check
 from parity.golden.reader import read
 from parity.golden.replay import replay_golden
 from parity.lockstep.lockstep import Reference
 from parity.report.page import html as page
 from parity.report.replays import Watched
 from parity.report.subject import recording_of
-from parity.subject.asked import asked_calls
-from parity.subject.source import python_subject
 from reference.trace import Trace
 from tests.parity.test_check_hostile import GOOD, parity
 

@@ -11,13 +11,13 @@ import pytest
 
 from parity.certify.certificate import Certifier
 from parity.certify.continuity import Links
+from parity.check.calls import asked_calls
+from parity.check.implementations import python_subject
 from parity.render.texts import catalogue
 from parity.render.texts.said import said, understood
 from parity.report.page import html as page
 from parity.report.recording import load
 from parity.report.subject import recording_of
-from parity.subject.asked import asked_calls
-from parity.subject.source import python_subject
 from reference.activations import ACTIVATIONS
 from tests.parity.test_check_hostile import GOOD
 from tests.parity.test_report_check import WRONG, checked

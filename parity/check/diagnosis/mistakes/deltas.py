@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from parity.anatomy import Operand, Operands, curve, layer_function, slope
 from parity.bounds import Bounded
 from parity.certify.observation import Situation
-from parity.diagnosis.catalogue.forward import first_term, last_term
-from parity.diagnosis.mistake import (
+from parity.check.diagnosis.anatomy import Operand, Operands, curve, layer_function, slope
+from parity.check.diagnosis.mistake import (
     DoesNotApplyError,
     Exchange,
     Mistake,
@@ -24,6 +23,7 @@ from parity.diagnosis.mistake import (
     swap,
     tensor,
 )
+from parity.check.diagnosis.mistakes.forward import first_term, last_term
 from reference.activations import CLASSIC, Activation
 
 Guess = Callable[[Bounded], Bounded]

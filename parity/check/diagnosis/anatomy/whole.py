@@ -7,8 +7,17 @@ from __future__ import annotations
 
 from typing import cast
 
-from parity.anatomy.operand import Index, Operand, Operands, Values, front, front_number, part_of, scaled
 from parity.bounds import Bounded
+from parity.check.diagnosis.anatomy.operand import (
+    Index,
+    Operand,
+    Operands,
+    Values,
+    front,
+    front_number,
+    part_of,
+    scaled,
+)
 from reference.equations import Equation
 
 SHOWN = 8

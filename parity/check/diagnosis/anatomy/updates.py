@@ -8,7 +8,8 @@ from typing import cast
 
 import numpy as np
 
-from parity.anatomy.operand import (
+from parity.bounds import Bounded
+from parity.check.diagnosis.anatomy.operand import (
     Index,
     Operand,
     Operands,
@@ -19,7 +20,6 @@ from parity.anatomy.operand import (
     scaled,
     sum_of,
 )
-from parity.bounds import Bounded
 from reference.equations import Equation
 
 # --- Σ δ ------------------------------------------------------------------------------------------

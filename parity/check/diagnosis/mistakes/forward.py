@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from parity.anatomy import Operand, Operands, applied, layer_function
 from parity.certify.observation import Situation
-from parity.diagnosis.mistake import (
+from parity.check.diagnosis.anatomy import Operand, Operands, applied, layer_function
+from parity.check.diagnosis.mistake import (
     DoesNotApplyError,
     Exchange,
     Mistake,

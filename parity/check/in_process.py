@@ -14,14 +14,14 @@ from types import TracebackType
 
 import numpy as np
 
+from parity.check.calls import MOST_STEPS
+from parity.check.cases import Call
+from parity.check.implementations import Answers
+from parity.check.process import Limits
+from parity.check.worker import UnusableError, call, layout_of, reason
 from parity.config.case import Case
 from parity.errors import QuestionError
 from parity.lockstep.lockstep import Side
-from parity.subject.asked import MOST_STEPS
-from parity.subject.cases import Call
-from parity.subject.child import Limits
-from parity.subject.runner import UnusableError, call, layout_of, reason
-from parity.subject.source import Answers
 from reference.arrays import Array
 from reference.trace import Trace
 

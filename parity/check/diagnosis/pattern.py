@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from parity.anatomy import Operand, Operands
 from parity.bounds import Bounded
 from parity.certify.observation import Made, Situation
-from parity.diagnosis.catalogue.fronts import UPDATES
-from parity.diagnosis.court import Court, Instance
-from parity.diagnosis.mistake import Mistake
+from parity.check.diagnosis.anatomy import Operand, Operands
+from parity.check.diagnosis.judge import Court, Instance
+from parity.check.diagnosis.mistake import Mistake
+from parity.check.diagnosis.mistakes.factors import UPDATES
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity.anatomy import anatomy, kind, symbol
 from parity.certify.observation import Scenario
-from parity.diagnosis.blame import Blame
-from parity.diagnosis.court import Court, Instance
-from parity.diagnosis.pattern import pattern, wrong_numbers
+from parity.check.diagnosis.anatomy import anatomy, kind, symbol
+from parity.check.diagnosis.judge import Court, Instance
+from parity.check.diagnosis.pattern import pattern, wrong_numbers
+from parity.check.diagnosis.search import Blame
 from parity.render.texts import catalogue
 from parity.render.texts.said import said
 from reference.deck import FORMULAS

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from parity.check.cases import DEFAULT_ACTIVATIONS, Call, calls
 from parity.config import config as configs
 from parity.config.case import Case, build
 from parity.errors import QuestionError
-from parity.subject.cases import DEFAULT_ACTIVATIONS, Call, calls
 from reference.activations import ACTIVATIONS
 from reference.network import Network
 from reference.trace import Trace

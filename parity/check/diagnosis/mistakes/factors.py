@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from parity.anatomy import Operand, Operands
 from parity.bounds import constant
 from parity.certify.observation import Observation, Situation
-from parity.diagnosis.mistake import Exchange, Mistake
+from parity.check.diagnosis.anatomy import Operand, Operands
+from parity.check.diagnosis.mistake import Exchange, Mistake
 
 Count = Callable[[Observation, int], float]
 

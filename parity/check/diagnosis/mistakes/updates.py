@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from parity.anatomy import Operands
 from parity.certify.observation import Situation
-from parity.diagnosis.mistake import (
+from parity.check.diagnosis.anatomy import Operands
+from parity.check.diagnosis.mistake import (
     Mistake,
     at,
     instead,

@@ -8,13 +8,13 @@ from functools import cached_property
 
 import numpy as np
 
-from parity.anatomy import kind
 from parity.bounds import Bounded
 from parity.bounds.formats import Arithmetic, arithmetic
 from parity.certify.certificate import Certifier, Finding, Verdict, compare
 from parity.certify.observation import Made, Observation, Scenario
-from parity.diagnosis.cheaper import cheaper, representable
-from parity.diagnosis.mistake import DoesNotApplyError
+from parity.check.diagnosis.anatomy import kind
+from parity.check.diagnosis.lower_precision import cheaper, representable
+from parity.check.diagnosis.mistake import DoesNotApplyError
 from reference.architecture import Architecture
 from reference.arrays import Array
 from reference.equations import Equation

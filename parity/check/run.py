@@ -7,21 +7,21 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from parity.anatomy import kind
 from parity.bounds.formats import arithmetic
-from parity.diagnosis.blame import Blame, blames
-from parity.diagnosis.court import Court
-from parity.diagnosis.words import Diagnosed, diagnosed
+from parity.check.answers import observations
+from parity.check.cases import Call
+from parity.check.diagnosis.anatomy import kind
+from parity.check.diagnosis.judge import Court
+from parity.check.diagnosis.search import Blame, blames
+from parity.check.diagnosis.text import Diagnosed, diagnosed
+from parity.check.implementations import Subject
+from parity.check.process import Limits
 from parity.errors import QuestionError
 from parity.lockstep.environment import environment
 from parity.lockstep.result import Diagnosis, Divergence, Result, WrongFormula
 from parity.lockstep.run import contract
 from parity.lockstep.tally import Ledger
 from parity.lockstep.threads import limited
-from parity.subject.cases import Call
-from parity.subject.child import Limits
-from parity.subject.observe import observations
-from parity.subject.source import Subject
 from reference.deck import FORMULAS
 
 SIDE = "subject"

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity.anatomy.operand import (
+from parity.bounds import Bounded, exact
+from parity.check.diagnosis.anatomy.operand import (
     Index,
     Operand,
     Operands,
@@ -22,7 +23,6 @@ from parity.anatomy.operand import (
     slope,
     sum_of,
 )
-from parity.bounds import Bounded, exact
 from reference.activations import Activation
 from reference.equations import Equation
 

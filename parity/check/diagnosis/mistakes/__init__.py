@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from parity.diagnosis.catalogue import deltas, forward, fronts, gradients, updates
-from parity.diagnosis.mistake import Mistake
+from parity.check.diagnosis.mistake import Mistake
+from parity.check.diagnosis.mistakes import deltas, forward, gradients, updates
+from parity.check.diagnosis.mistakes import factors as fronts
 
 
 @cache

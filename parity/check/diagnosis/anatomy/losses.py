@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity.anatomy.operand import (
+from parity.bounds import Bounded
+from parity.check.diagnosis.anatomy.operand import (
     Index,
     Operand,
     Operands,
@@ -17,7 +18,6 @@ from parity.anatomy.operand import (
     scaled,
     sum_of,
 )
-from parity.bounds import Bounded
 from reference.arrays import Array
 from reference.equations import Equation
 from reference.losses import Loss

@@ -9,7 +9,10 @@ from pathlib import Path
 from rich.progress import Progress
 from rich.table import Table
 
-from parity.check import Checked, UnusableSubjectError, check
+from parity.check.cases import Call
+from parity.check.implementations import python_subject
+from parity.check.process import Limits
+from parity.check.run import Checked, UnusableSubjectError, check
 from parity.ci.facts import Compared
 from parity.ci.tell import compared, tell
 from parity.console import console
@@ -17,9 +20,6 @@ from parity.errors import QuestionError
 from parity.render.files import write_text
 from parity.render.texts import catalogue
 from parity.render.texts.said import said
-from parity.subject.cases import Call
-from parity.subject.child import Limits
-from parity.subject.source import python_subject
 
 Outcome = Checked | str
 """What a check found, or in one line why it found nothing."""

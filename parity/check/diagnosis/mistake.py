@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from parity.anatomy import Operand, Operands
 from parity.certify.observation import Scenario, Situation
+from parity.check.diagnosis.anatomy import Operand, Operands
 
 Exchange: TypeAlias = Callable[[Situation], Operands]
 

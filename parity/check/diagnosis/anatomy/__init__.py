@@ -9,8 +9,8 @@ as they are, they give the formula's own value.
 
 from __future__ import annotations
 
-from parity.anatomy import losses, products, updates, whole
-from parity.anatomy.operand import (
+from parity.check.diagnosis.anatomy import losses, products, updates, whole
+from parity.check.diagnosis.anatomy.operand import (
     ANATOMIES,
     Anatomy,
     Index,
@@ -26,7 +26,7 @@ from parity.anatomy.operand import (
     slope,
     symbol,
 )
-from parity.anatomy.updates import summed_over
+from parity.check.diagnosis.anatomy.updates import summed_over
 
 ANATOMIES.update(
     {

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from parity.anatomy import Operand, Operands, summed_over
 from parity.certify.observation import Situation
-from parity.diagnosis.catalogue.forward import first_term, last_term
-from parity.diagnosis.mistake import (
+from parity.check.diagnosis.anatomy import Operand, Operands, summed_over
+from parity.check.diagnosis.mistake import (
     Exchange,
     Mistake,
     at,
@@ -19,6 +18,7 @@ from parity.diagnosis.mistake import (
     swap,
     tensor,
 )
+from parity.check.diagnosis.mistakes.forward import first_term, last_term
 
 
 def _transposed(situation: Situation) -> Operands:

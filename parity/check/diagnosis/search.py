@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from parity.anatomy import kind
 from parity.certify.observation import Made
-from parity.diagnosis.catalogue import mistakes
-from parity.diagnosis.catalogue.fronts import KINDS
-from parity.diagnosis.court import Court, Instance
-from parity.diagnosis.mistake import DoesNotApplyError, Mistake
-from parity.diagnosis.pattern import free_constant, one_element
+from parity.check.diagnosis.anatomy import kind
+from parity.check.diagnosis.judge import Court, Instance
+from parity.check.diagnosis.mistake import DoesNotApplyError, Mistake
+from parity.check.diagnosis.mistakes import mistakes
+from parity.check.diagnosis.mistakes.factors import KINDS
+from parity.check.diagnosis.pattern import free_constant, one_element
 
 OF_THE_ACTIVATION = ("wrong-activation", "wrong-derivative")
 """Mistakes that differ from one activation to the next, and are one mistake all the same."""

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from parity.certify.observation import Observation
-from parity.subject.cases import Call
-from parity.subject.source import Answers
+from parity.check.cases import Call
+from parity.check.implementations import Answers
 from reference.arrays import Array
 from reference.trace import Trace, shapes, split
 

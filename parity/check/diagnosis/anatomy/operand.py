@@ -95,7 +95,7 @@ def kind(equation: Equation) -> str:
 
 
 ANATOMIES: dict[str, Anatomy] = {}
-"""By kind of equation; `parity.anatomy` fills it."""
+"""By kind of equation; `parity.check.diagnosis.anatomy` fills it."""
 
 
 class MissingPartError(ValueError):

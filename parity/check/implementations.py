@@ -17,9 +17,9 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from parity.check.cases import Call
+from parity.check.process import Limits, run
 from parity.errors import QuestionError
-from parity.subject.cases import Call
-from parity.subject.child import Limits, run
 from reference.arrays import Array
 
 RUNNER = Path(__file__).with_name("runner.py")

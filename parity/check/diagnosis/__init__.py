@@ -1,0 +1,1 @@
+"""Which mistake reproduces a wrong tensor: see `parity.check.diagnosis.search`."""

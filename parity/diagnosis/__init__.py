@@ -1,1 +1,0 @@
-"""Which mistake reproduces a wrong tensor: see `parity.diagnosis.blame`."""
