@@ -46,10 +46,10 @@ def bench(
     if dtype not in ("float32", "float64"):
         raise QuestionError(f"--dtype {dtype}: known: float32, float64")
 
-    from parity import bench as benchmark
-    from parity.bench_profile import Part
-    from parity.bench_profile import profile as taken_apart
-    from parity.bench_report import Report, peaks
+    from parity.bench import measure as benchmark
+    from parity.bench.page import Report, peaks
+    from parity.bench.profile import Part
+    from parity.bench.profile import profile as taken_apart
     from parity.certify.filter.activations import SLOPES
     from parity.console import console
 

@@ -16,7 +16,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from parity.bench import PRODUCTS, SIZES, Row, bench_case, contestant
+from parity.bench.measure import PRODUCTS, SIZES, Row, bench_case, contestant
 from parity.certify.continuity import Links
 from parity.certify.filter.certificates import Local
 from parity.certify.filter.cross_check import Together

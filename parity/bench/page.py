@@ -11,11 +11,11 @@ from pathlib import Path
 
 from rich.table import Table
 
-from parity.bench import PRODUCTS, SIZES, Row, bench_case, contestant
-from parity.bench_profile import Part, call_microseconds, reasons
+from parity.bench.measure import PRODUCTS, SIZES, Row, bench_case, contestant
+from parity.bench.others import absent
+from parity.bench.profile import Part, call_microseconds, reasons
 from parity.console import console
 from parity.lockstep.result import Fact
-from parity.peers import absent
 
 MEASURED = ("engine", "torch", "lockstep", "certified")
 STEPS = 5
@@ -134,7 +134,7 @@ def peaks(size: str, dtype: str, activation: str) -> dict[str, float]:
     """Peak resident memory in MiB, each contestant in a process of its own."""
     found = {}
     for name in MEASURED:
-        words = [sys.executable, "-m", "parity.bench_report", size, dtype, activation, name]
+        words = [sys.executable, "-m", "parity.bench.page", size, dtype, activation, name]
         done = subprocess.run(words, capture_output=True, text=True, check=True)
         found[name] = float(done.stdout)
     return found

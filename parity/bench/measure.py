@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_info
 
+from parity.bench.others import peers
 from parity.config.case import Case
 from parity.lockstep.lockstep import Gates, Reference, Side
-from parity.peers import peers
 from parity.pytorch.modules import activation_module
 from parity.pytorch.twin import Twin
 from reference.architecture import architecture
