@@ -44,7 +44,7 @@ def _run(arguments: list[str]) -> int:
 
 def _say(message: str, code: int) -> int:
     """One line on stderr, whatever the message holds; on GitHub Actions also where people look first."""
-    from parity.ci import github
+    from parity.report.ci import github
 
     said = " ".join(message.split())
     sys.stderr.write(f"parity: {said}\n")

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from parity.ci.facts import PROPERTY, Compared, from_properties
 from parity.errors import QuestionError
 from parity.plugin.gathering import Gathering
 from parity.plugin.place import Place
 from parity.render.files import writable_folder
 from parity.render.texts import LANGUAGES, catalogue
+from parity.report.ci.facts import PROPERTY, Compared, from_properties
 
 if TYPE_CHECKING:
     from parity.plugin.asker import Parity

@@ -13,13 +13,13 @@ from parity.check.cases import Call
 from parity.check.implementations import python_subject
 from parity.check.process import Limits
 from parity.check.run import Checked, UnusableSubjectError, check
-from parity.ci.facts import Compared
-from parity.ci.tell import compared, tell
 from parity.console import console
 from parity.errors import QuestionError
 from parity.render.files import write_text
 from parity.render.texts import catalogue
 from parity.render.texts.said import said
+from parity.report.ci.compared import compared, tell
+from parity.report.ci.facts import Compared
 
 Outcome = Checked | str
 """What a check found, or in one line why it found nothing."""
@@ -39,7 +39,7 @@ def check_folder(
 
     With `report`, each submission has its page in a folder of its own there.
     """
-    from parity.report.subject import write_page
+    from parity.report.submission import write_page
 
     files = submissions(folder)
     if not files:

@@ -54,12 +54,12 @@ def check(
     from parity.check.process import Limits
     from parity.check.run import UnusableSubjectError
     from parity.check.run import check as check_one
-    from parity.ci.tell import compared, tell
     from parity.consolecheck import show_checked, show_output
     from parity.errors import QuestionError
     from parity.render.files import writable, writable_folder, write_text
     from parity.render.texts import catalogue
-    from parity.report.subject import write_page
+    from parity.report.ci.compared import compared, tell
+    from parity.report.submission import write_page
 
     catalogue(lang)
     if (subject is None) == (executable is None):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from parity.golden.format import Golden
     from parity.golden.rerun import MakeSide
-    from parity.report.replays import Watched
+    from parity.report.golden import Watched
 
 HELP = """Replay goldens: does what was recorded hold, and does today's code agree?
 
@@ -56,13 +56,13 @@ def replay(
 ) -> int:
     import shlex
 
-    from parity.ci.tell import compared, tell
     from parity.golden.folder import goldens, worst_code
     from parity.golden.reader import read
     from parity.golden.replay import chosen, replay_golden
     from parity.golden.text import replays_json, show_replay, show_total
     from parity.render.files import writable, writable_folder, write_text
     from parity.render.texts import catalogue
+    from parity.report.ci.compared import compared, tell
 
     catalogue(lang)
     sides = chosen(reference=not no_reference, torch=not no_torch)
@@ -101,6 +101,6 @@ def replay(
 
 def _watched(golden: Golden, sides: Mapping[str, MakeSide]) -> Watched:
     """Sides that a page is made of; what makes pages is imported only for one."""
-    from parity.report.replays import Watched
+    from parity.report.golden import Watched
 
     return Watched(golden, sides)

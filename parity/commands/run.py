@@ -96,7 +96,6 @@ def run(
         "seed": seed,
         "accept": list(accept) if accept else None,
     }
-    from parity.ci.tell import compared, tell
     from parity.config.case import Case
     from parity.console import progress, show_result
     from parity.lockstep.lockstep import Certify, Observer
@@ -105,6 +104,7 @@ def run(
     from parity.render.files import writable, writable_folder, write_text
     from parity.render.texts import catalogue
     from parity.report import write as write_report
+    from parity.report.ci.compared import compared, tell
     from parity.report.recorder import Recorder
 
     chosen = Certify.parse(certify)

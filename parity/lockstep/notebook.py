@@ -6,7 +6,7 @@ from markupsafe import Markup, escape
 
 from parity.lockstep.result import Result
 from parity.render.numbers import code
-from parity.report.words import one
+from parity.report.bilingual import one
 
 
 def fragment(result: Result, lang: str = "en") -> str:

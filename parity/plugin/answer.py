@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from parity.ci.facts import Compared
 from parity.plugin.place import Place
 from parity.render.texts import catalogue
+from parity.report.ci.facts import Compared
 
 R = TypeVar("R")
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from parity.ci.facts import Compared
 from parity.errors import EnvironmentUnfit, QuestionError
 from parity.plugin.failure import ParityError
 from parity.plugin.place import Place
+from parity.report.ci.facts import Compared
 
 if TYPE_CHECKING:
     import numpy as np

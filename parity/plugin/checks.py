@@ -14,8 +14,6 @@ from parity.check.in_process import OwnSubject, is_side, own_subject, walked
 from parity.check.process import Limits
 from parity.check.run import Checked, UnusableSubjectError
 from parity.check.run import check as check_subject
-from parity.ci.facts import Compared
-from parity.ci.tell import roots
 from parity.config.case import build
 from parity.config.config import read
 from parity.errors import QuestionError
@@ -24,6 +22,8 @@ from parity.plugin.answer import Answer, failure_text
 from parity.plugin.kept import keep
 from parity.plugin.place import Place
 from parity.render.texts import catalogue
+from parity.report.ci.compared import roots
+from parity.report.ci.facts import Compared
 
 
 @dataclass(frozen=True)

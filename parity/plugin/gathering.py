@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from parity.ci import github
-from parity.ci.facts import Compared, from_properties
-from parity.ci.summary import Noted, causes, markdown
 from parity.plugin.place import GOLDEN_SUFFIX, GOLDENS
 from parity.render.files import write_text
 from parity.render.texts import catalogue
+from parity.report.ci import github
+from parity.report.ci.facts import Compared, from_properties
+from parity.report.ci.summary import Noted, causes, markdown
 
 DESELECTED = "parity_deselected"
 

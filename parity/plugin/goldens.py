@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from parity.check.cases import Call
-from parity.ci.tell import compared
 from parity.config.config import Config, read
 from parity.errors import QuestionError
 from parity.golden import Golden, Recorded, Replay
@@ -24,6 +23,7 @@ from parity.plugin.kept import keep
 from parity.plugin.place import GOLDEN_SUFFIX, Place
 from parity.plugin.runs import walk_lines
 from parity.render.texts import catalogue
+from parity.report.ci.compared import compared
 from reference.trace import Trace
 
 

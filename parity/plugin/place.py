@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from parity.ci.facts import Compared
+from parity.report.ci.facts import Compared
 
 GOLDENS = "goldens"
 """The folder beside a test file that holds its golden files."""

@@ -6,8 +6,6 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from parity.ci.facts import Compared
-from parity.ci.tell import roots
 from parity.config.case import Case
 from parity.config.config import Config, read
 from parity.console import divergence_lines
@@ -18,6 +16,8 @@ from parity.plugin.answer import Answer, failure_text
 from parity.plugin.place import Place
 from parity.render.texts import catalogue
 from parity.report import write as write_report
+from parity.report.ci.compared import roots
+from parity.report.ci.facts import Compared
 from parity.report.recorder import Recorder
 
 

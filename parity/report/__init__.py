@@ -29,9 +29,9 @@ def write(
     """
     from parity.errors import QuestionError
     from parity.render.files import write_text
+    from parity.report.diagnosis import told_of
     from parity.report.markdown import markdown
     from parity.report.page import html
-    from parity.report.told import told_of
 
     if not recording.extras.told:
         recording = recording.with_extras(told=told_of(result, recording))

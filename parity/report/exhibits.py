@@ -11,12 +11,12 @@ from parity.lockstep.result import Result
 from parity.render.files import write_text
 from parity.render.texts import LANGUAGES
 from parity.report import write
+from parity.report.bilingual import one
 from parity.report.index import drawings, index
 from parity.report.mistakes import MISTAKES, Mistake
 from parity.report.names import names
 from parity.report.recorder import Recorder
 from parity.report.recording import Recording, load
-from parity.report.words import one
 
 COMMAND = "python -m parity.report"
 XOR_231: dict[str, JsonValue] = {
@@ -107,7 +107,7 @@ def _checked(exhibit: Exhibit, folder: Path) -> tuple[Result, Recording]:
     from parity.check.calls import asked_calls
     from parity.check.implementations import python_subject
     from parity.check.run import check
-    from parity.report.subject import recording_of as subject_recording
+    from parity.report.submission import recording_of as subject_recording
 
     file = folder / exhibit.subject
     found = check(

@@ -10,8 +10,8 @@ from parity.explain.text import DIGITS, lines
 from parity.lockstep.result import Result
 from parity.render.graph import svg, text
 from parity.render.texts import LANGUAGES, catalogue
+from parity.report.bilingual import one
 from parity.report.recording import Recording
-from parity.report.words import one
 from reference.layered import layered
 
 GIVEN = ("x", "y")

@@ -11,10 +11,10 @@ from parity.render.graph import text
 from parity.render.numbers import code, percent, prose
 from parity.render.texts import catalogue
 from parity.render.texts.said import said
+from parity.report.bilingual import one
 from parity.report.page import verdict
 from parity.report.recording import Recording
-from parity.report.view import RowView, StepView, step_view
-from parity.report.words import one
+from parity.report.steps import RowView, StepView, step_view
 from reference.layered import layered
 
 GIVEN = ("x", "y")

@@ -18,11 +18,7 @@ from parity.render.graph import svg, text
 from parity.render.numbers import shown
 from parity.render.texts import LANGUAGES
 from parity.report import curves
-from parity.report.card import facts
-from parity.report.predict import questions
-from parity.report.recording import Curve, Recording
-from parity.report.view import StepView, brief_view, step_view
-from parity.report.words import (
+from parity.report.bilingual import (
     Precise,
     Share,
     bilingual,
@@ -33,6 +29,10 @@ from parity.report.words import (
     say_again,
     side_name,
 )
+from parity.report.conventions import facts
+from parity.report.quiz import questions
+from parity.report.recording import Curve, Recording
+from parity.report.steps import StepView, brief_view, step_view
 from reference.layered import layered
 
 MAX_BYTES = 1_800_000

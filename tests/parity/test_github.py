@@ -7,9 +7,9 @@ import urllib.parse
 
 import pytest
 
-from parity.ci import github
-from parity.ci.facts import Compared, Root, from_properties
-from parity.ci.summary import Noted, causes, markdown
+from parity.report.ci import github
+from parity.report.ci.facts import Compared, Root, from_properties
+from parity.report.ci.summary import Noted, causes, markdown
 from tests.parity.test_cli import FEW, ask  # noqa: F401 - a fixture
 from tests.parity.test_plugin import BAD, GOOD
 

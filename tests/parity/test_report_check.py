@@ -13,9 +13,9 @@ from parity.check.run import check
 from parity.golden.reader import read
 from parity.golden.replay import replay_golden
 from parity.lockstep.lockstep import Reference
+from parity.report.golden import Watched
 from parity.report.page import html as page
-from parity.report.replays import Watched
-from parity.report.subject import recording_of
+from parity.report.submission import recording_of
 from reference.trace import Trace
 from tests.parity.test_check_hostile import GOOD, parity
 
@@ -80,7 +80,7 @@ def test_every_subject_has_its_page(name, tmp_path):
 
 def test_without_torch_the_engine_stands_beside_the_subject(tmp_path, monkeypatch):
     found = checked(WRONG["slope left out"], tmp_path)
-    monkeypatch.setattr("parity.report.subject.find_spec", lambda name: None)
+    monkeypatch.setattr("parity.report.submission.find_spec", lambda name: None)
     recording = recording_of(found)
     assert all(list(traces) == ["subject", "reference"] for traces in recording.steps.values())
     assert marks(page(found.result, recording, "en"), "born") == {"delta1"}

@@ -18,8 +18,8 @@ from parity.render.mathml import breakable, mathml
 from parity.render.numbers import code, shown
 from parity.render.texts import LANGUAGES, catalogue
 from parity.report import sources, tables
+from parity.report.bilingual import Share, bilingual, formula_title, has, say, say_again, side_name
 from parity.report.recording import Recording
-from parity.report.words import Share, bilingual, formula_title, has, say, say_again, side_name
 from reference.equations import Equation
 from reference.trace import Trace
 

@@ -6,8 +6,8 @@ from markupsafe import Markup
 
 from parity.explain import Examiner
 from parity.lockstep.result import Result
+from parity.report.bilingual import has, say
 from parity.report.recording import Recording
-from parity.report.words import has, say
 
 
 def facts(examiner: Examiner, result: Result, recording: Recording) -> list[tuple[Markup, Markup]]:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from parity.ci.facts import Compared
-from parity.ci.github import Annotation, cell, in_repository
 from parity.render.texts import catalogue
+from parity.report.ci.facts import Compared
+from parity.report.ci.github import Annotation, cell, in_repository
 
 
 @dataclass(frozen=True)

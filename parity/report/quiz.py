@@ -12,7 +12,7 @@ from parity.explain import Examiner
 from parity.explain.byhand import name_latex
 from parity.render.mathml import mathml
 from parity.render.numbers import code
-from parity.report.words import say
+from parity.report.bilingual import say
 from reference.activations import Activation
 from reference.trace import Trace
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from parity.ci import github
-from parity.ci.facts import Compared, Root
-from parity.ci.github import cell
-from parity.ci.summary import Noted, causes, markdown
 from parity.golden.result import Replay
 from parity.lockstep.result import FormulaRow, Result, WrongFormula
 from parity.render.texts import catalogue
+from parity.report.ci import github
+from parity.report.ci.facts import Compared, Root
+from parity.report.ci.github import cell
+from parity.report.ci.summary import Noted, causes, markdown
 
 
 def roots(wrong: Sequence[WrongFormula]) -> tuple[Root, ...]:

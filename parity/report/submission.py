@@ -13,9 +13,9 @@ from parity.check.implementations import PythonSubject, Subject
 from parity.check.run import Checked
 from parity.lockstep.lockstep import Moment
 from parity.report import write
+from parity.report.diagnosis import tell
 from parity.report.recorder import Recorder
 from parity.report.recording import Recording
-from parity.report.told import tell
 from reference.arrays import Array
 from reference.network import Network
 from reference.trace import Trace
