@@ -16,14 +16,14 @@ from parity.errors import QuestionError
 from parity.lockstep.result import Divergence
 from parity.lockstep.run import run
 from parity.report import write
-from parity.report.exhibits import EXHIBITS, recording_of, render
-from parity.report.mistakes import MISTAKES
 from parity.report.page import MAX_BYTES
 from parity.report.page import html as page
 from parity.report.recorder import Recorder, spread
 from parity.report.recording import load
 from parity.report.sources import MARKS, body, theirs
 from reference.deck import FORMULAS
+from tests.reports.exhibits import EXHIBITS, recording_of, render
+from tests.reports.gallery import MISTAKES
 
 ROOT = Path(__file__).parents[2]
 REPORTS = ROOT / "reports"

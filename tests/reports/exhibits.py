@@ -12,11 +12,11 @@ from parity.render.files import write_text
 from parity.render.texts import LANGUAGES
 from parity.report import write
 from parity.report.bilingual import one
-from parity.report.index import drawings, index
-from parity.report.mistakes import MISTAKES, Mistake
-from parity.report.names import names
 from parity.report.recorder import Recorder
 from parity.report.recording import Recording, load
+from tests.reports.gallery import MISTAKES, Mistake
+from tests.reports.index import drawings, index
+from tests.reports.names import names
 
 COMMAND = "python -m parity.report"
 XOR_231: dict[str, JsonValue] = {

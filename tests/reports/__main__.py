@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from parity.errors import QuestionError
-from parity.report.exhibits import EXHIBITS, record, render
+from tests.reports.exhibits import EXHIBITS, record, render
 
 
 def main(arguments: list[str]) -> int:
