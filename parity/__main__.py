@@ -16,7 +16,7 @@ def main() -> None:
 
 
 def _run(arguments: list[str]) -> int:
-    from parity.cli import app
+    from parity.cli.app import app
     from parity.errors import EnvironmentUnfit, QuestionError
     from parity.lockstep import openblas as kernel
 

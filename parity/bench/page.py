@@ -14,7 +14,7 @@ from rich.table import Table
 from parity.bench.measure import PRODUCTS, SIZES, Row, bench_case, contestant
 from parity.bench.others import absent
 from parity.bench.profile import Part, call_microseconds, reasons
-from parity.console import console
+from parity.cli.terminal import console
 from parity.lockstep.result import Fact
 
 MEASURED = ("engine", "torch", "lockstep", "certified")

@@ -13,7 +13,7 @@ from parity.check.cases import Call
 from parity.check.implementations import python_subject
 from parity.check.process import Limits
 from parity.check.run import Checked, UnusableSubjectError, check
-from parity.console import console
+from parity.cli.terminal import console
 from parity.errors import QuestionError
 from parity.render.files import write_text
 from parity.render.texts import catalogue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from parity.check.diagnosis.anatomy import kind
-from parity.console import console
+from parity.cli.terminal import console
 from parity.explain.byhand import Given, plain, written_at
 from parity.explain.number import Explanation
 from parity.render.texts import catalogue

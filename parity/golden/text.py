@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 
-from parity.console import console, divergence_lines, show_result
+from parity.cli.terminal import console, divergence_lines, show_result
 from parity.golden.record import Recorded
 from parity.golden.result import AgainstRow, Cause, Replay
 from parity.lockstep.result import EXIT_MATCH, FormulaRow

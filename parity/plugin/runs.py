@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from parity.cli.terminal import divergence_lines
 from parity.config.case import Case
 from parity.config.config import Config, read
-from parity.console import divergence_lines
 from parity.lockstep.lockstep import Observer
 from parity.lockstep.result import Result
 from parity.lockstep.run import run as run_case

@@ -1,10 +1,10 @@
-"""The command line: one file per command in `parity.commands`; what is heavy is imported when run."""
+"""The command line: one file per command in `parity.cli`; what is heavy is imported when run."""
 
 from __future__ import annotations
 
 import typer
 
-from parity.commands import bench, check, doctor, explain, graph, new, record, replay, run, schema
+from parity.cli import bench, check, doctor, explain, graph, new, record, replay, run, schema
 
 app = typer.Typer(
     name="parity",

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from parity.commands import options
+from parity.cli import options
 
 HELP = """Measure the engine against torch eager, and the lockstep against both steps alternated.
 
@@ -51,7 +51,7 @@ def bench(
     from parity.bench.profile import Part
     from parity.bench.profile import profile as taken_apart
     from parity.certify.filter.activations import SLOPES
-    from parity.console import console
+    from parity.cli.terminal import console
 
     for name in names:
         if name not in benchmark.SIZES:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from parity.commands import options
+from parity.cli import options
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -96,8 +96,8 @@ def run(
         "seed": seed,
         "accept": list(accept) if accept else None,
     }
+    from parity.cli.terminal import progress, show_result
     from parity.config.case import Case
-    from parity.console import progress, show_result
     from parity.lockstep.lockstep import Certify, Observer
     from parity.lockstep.run import run as run_case
     from parity.lockstep.tracefile import TraceRecorder

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from parity.commands import options
+from parity.cli import options
 
 
 def register(app: typer.Typer) -> None:
@@ -22,7 +22,7 @@ def doctor(
 ) -> int:
     import json as encoder
 
-    from parity.console import show_facts
+    from parity.cli.terminal import show_facts
     from parity.lockstep.environment import environment, unfit
     from parity.lockstep.threads import limited
     from parity.render.files import write_text

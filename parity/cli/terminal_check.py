@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.markup import escape
 
 from parity.check.run import Checked
-from parity.console import console
+from parity.cli.terminal import console
 from parity.render.texts import catalogue
 from parity.render.texts.said import said
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from parity.commands import options
+from parity.cli import options
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -101,7 +101,7 @@ def record(
         "seed": seed,
         "accept": list(accept) if accept else None,
     }
-    from parity.console import progress
+    from parity.cli.terminal import progress
     from parity.errors import QuestionError
     from parity.golden.folder import goldens
     from parity.golden.reader import read

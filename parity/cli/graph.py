@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from parity.commands import options
+from parity.cli import options
 
 FORMATS = ("text", "svg", "mermaid")
 

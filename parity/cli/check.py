@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from parity.commands import options
+from parity.cli import options
 
 HELP = """Check somebody's own backprop: the first wrong formula, and the mistake by name.
 
@@ -54,7 +54,7 @@ def check(
     from parity.check.process import Limits
     from parity.check.run import UnusableSubjectError
     from parity.check.run import check as check_one
-    from parity.consolecheck import show_checked, show_output
+    from parity.cli.terminal_check import show_checked, show_output
     from parity.errors import QuestionError
     from parity.render.files import writable, writable_folder, write_text
     from parity.render.texts import catalogue

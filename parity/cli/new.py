@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from parity.commands import options
+from parity.cli import options
 
 HELP = """Write a commented template for `parity check`, in the language asked for."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from parity.commands import options
+from parity.cli import options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
