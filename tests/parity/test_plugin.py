@@ -188,7 +188,7 @@ import sys
 
 def pytest_unconfigure():
     heavy = {"numpy", "torch", "flint", "pydantic", "rich", "typer"} & set(sys.modules)
-    print("imported:", *sorted(heavy), "plugin" * ("parity.pytest_plugin" in sys.modules))
+    print("imported:", *sorted(heavy), "plugin" * ("parity.pytest_plugin.hooks" in sys.modules))
 """
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from parity.errors import EnvironmentUnfit, QuestionError
-from parity.plugin.failure import ParityError
-from parity.plugin.place import Place
+from parity.pytest_plugin.context import Place
+from parity.pytest_plugin.failure import ParityError
 from parity.report.ci.facts import Compared
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from parity.golden import Replay
     from parity.lockstep.result import Result
-    from parity.plugin.answer import Answer
+    from parity.pytest_plugin.answer import Answer
 
     Batch: TypeAlias = NDArray[np.generic] | torch.Tensor
 
@@ -51,14 +51,14 @@ class Parity:
         whose `step(x, y)` keeps its own weights; it needs a config), or, as `parity check` takes it, the
         address "file.py:function"; that one runs in a process of its own, within `timeout` seconds.
         """
-        from parity.plugin.checks import CheckCase, check
+        from parity.pytest_plugin.checks import CheckCase, check
 
         case = CheckCase(config, activation, dtype, timeout)
         return self._judged("check", lambda number: check(self._place, number, subject, case))
 
     def run(self, config: ConfigLike = None) -> Result:
         """The lockstep of the deck's engine and PyTorch, as `parity run --config` walks it."""
-        from parity.plugin.runs import run
+        from parity.pytest_plugin.runs import run
 
         return self._judged("run", lambda number: run(self._place, number, config))
 
@@ -79,7 +79,7 @@ class Parity:
         x and y have a sample a row, as PyTorch has them. The model itself stays as it is. Loss and
         optimizer as in a config, or the loss as a module of `torch.nn`.
         """
-        from parity.plugin.models import model as mirrored
+        from parity.pytest_plugin.models import model as mirrored
 
         def ask(number: int) -> Answer[Result]:
             asked: dict[str, JsonValue] = {"optimizer": optimizer, "lr": lr, "steps": steps}
@@ -94,7 +94,7 @@ class Parity:
         its inputs. With a `step`, that one is judged on the golden's inputs too. `pytest --parity-update`
         records a golden that is missing, from `config`, and one that is outside its bounds.
         """
-        from parity.plugin import goldens
+        from parity.pytest_plugin import goldens
 
         found = self._judged("golden", lambda number: goldens.golden(self._place, number, name, config))
         if step is not None:

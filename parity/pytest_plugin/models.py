@@ -9,9 +9,9 @@ from pydantic import JsonValue
 from parity.lockstep.environment import require_torch
 from parity.lockstep.result import Result
 from parity.lockstep.run import run
-from parity.plugin.answer import Answer
-from parity.plugin.place import Place
-from parity.plugin.runs import judged, watched
+from parity.pytest_plugin.answer import Answer
+from parity.pytest_plugin.context import Place
+from parity.pytest_plugin.runs import judged, watched
 from parity.report import write as write_report
 from parity.report.recorder import Recorder
 

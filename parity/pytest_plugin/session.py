@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from parity.plugin.place import GOLDEN_SUFFIX, GOLDENS
+from parity.pytest_plugin.context import GOLDEN_SUFFIX, GOLDENS
 from parity.render.files import write_text
 from parity.render.texts import catalogue
 from parity.report.ci import github

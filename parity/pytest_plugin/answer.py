@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from parity.plugin.place import Place
+from parity.pytest_plugin.context import Place
 from parity.render.texts import catalogue
 from parity.report.ci.facts import Compared
 

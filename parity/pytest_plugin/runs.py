@@ -12,8 +12,8 @@ from parity.config.config import Config, read
 from parity.lockstep.lockstep import Observer
 from parity.lockstep.result import Result
 from parity.lockstep.run import run as run_case
-from parity.plugin.answer import Answer, failure_text
-from parity.plugin.place import Place
+from parity.pytest_plugin.answer import Answer, failure_text
+from parity.pytest_plugin.context import Place
 from parity.render.texts import catalogue
 from parity.report import write as write_report
 from parity.report.ci.compared import roots

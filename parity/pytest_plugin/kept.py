@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from parity.errors import QuestionError
-from parity.plugin.place import Place
+from parity.pytest_plugin.context import Place
 from parity.render.files import write_text
 
 

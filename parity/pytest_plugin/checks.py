@@ -18,9 +18,9 @@ from parity.config.case import build
 from parity.config.config import read
 from parity.errors import QuestionError
 from parity.lockstep.result import Result
-from parity.plugin.answer import Answer, failure_text
-from parity.plugin.kept import keep
-from parity.plugin.place import Place
+from parity.pytest_plugin.answer import Answer, failure_text
+from parity.pytest_plugin.context import Place
+from parity.pytest_plugin.kept import keep
 from parity.render.texts import catalogue
 from parity.report.ci.compared import roots
 from parity.report.ci.facts import Compared

@@ -17,11 +17,11 @@ from parity.golden.replay import chosen, replay_golden
 from parity.golden.text import divergence
 from parity.lockstep.environment import has_torch
 from parity.lockstep.result import Result
-from parity.plugin.answer import Answer, failure_text
-from parity.plugin.checks import on_calls
-from parity.plugin.kept import keep
-from parity.plugin.place import GOLDEN_SUFFIX, Place
-from parity.plugin.runs import walk_lines
+from parity.pytest_plugin.answer import Answer, failure_text
+from parity.pytest_plugin.checks import on_calls
+from parity.pytest_plugin.context import GOLDEN_SUFFIX, Place
+from parity.pytest_plugin.kept import keep
+from parity.pytest_plugin.runs import walk_lines
 from parity.render.texts import catalogue
 from parity.report.ci.compared import compared
 from reference.trace import Trace

@@ -1,7 +1,7 @@
 """pytest's hooks: the fixture `parity`, the marker, the options. Neither numpy nor torch is imported here.
 
 What a test compares travels in its user_properties, so JUnit's XML has it, and under xdist the
-controller; what is said at the end is in `parity.plugin.gathering`.
+controller; what is said at the end is in `parity.pytest_plugin.session`.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from parity.errors import QuestionError
-from parity.plugin.gathering import Gathering
-from parity.plugin.place import Place
+from parity.pytest_plugin.context import Place
+from parity.pytest_plugin.session import Gathering
 from parity.render.files import writable_folder
 from parity.render.texts import LANGUAGES, catalogue
 from parity.report.ci.facts import PROPERTY, Compared, from_properties
 
 if TYPE_CHECKING:
-    from parity.plugin.asker import Parity
+    from parity.pytest_plugin.fixture import Parity
 
 MARKER = "parity: this test compares numbers; it fails if it compared none."
 
@@ -56,7 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def parity(request: pytest.FixtureRequest) -> Parity:
     """Comparisons: `check` a step, `run` a config, mirror a torch `model`, replay a `golden`."""
-    from parity.plugin.asker import Parity
+    from parity.pytest_plugin.fixture import Parity
 
     return Parity(_place(request.node))
 

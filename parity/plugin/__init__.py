@@ -1,1 +1,0 @@
-"""What the pytest plugin does once a test asks for it; `parity.pytest_plugin` holds pytest's hooks."""
