@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reference.activations import ACTIVATIONS, Activation
 from reference.arrays import Array
 from reference.clipping import Clipping
 from reference.initialisers import Initialiser
-from reference.losses import LOSSES, Loss
+from reference.operations.activations import ACTIVATIONS, Activation
+from reference.operations.losses import LOSSES, Loss
 from reference.optimizers import SGD, Optimizer
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from reference.arrays import Array
-from reference.deck import Formula
+from reference.formula import Formula
 
 Constants: TypeAlias = Mapping[str, float]
 """`n`, what slide 3 divides by, `lr`, the learning rate η, and an optimizer's own: see `constants`."""

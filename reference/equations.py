@@ -13,11 +13,11 @@ from dataclasses import replace
 from functools import partial
 
 from reference import formulas
-from reference.activations import Activation, Form
 from reference.architecture import Architecture
 from reference.arrays import Array
-from reference.deck import FORMULAS, Formula
 from reference.equation import Constants, Equation
+from reference.formula import FORMULAS, Formula
+from reference.operations.activations import Activation, Form
 from reference.updates import clipping_equations, constant_name, parameter_equations
 
 __all__ = ["Constants", "Equation", "constants", "step_equations"]

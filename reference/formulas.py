@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from reference.activations import Activation
 from reference.arrays import Array, Scalar
-from reference.deck import formula
-from reference.losses import Loss
+from reference.formula import formula
+from reference.operations.activations import Activation
+from reference.operations.losses import Loss
 
 # --- Slide 2: the flow of learning, forward -------------------------------------------------------
 

@@ -3,7 +3,7 @@
 A node's parents must exist before it does, so a cycle cannot be built, and the order in which
 nodes were added is a topological order. The forward sweep follows it, the reverse sweep goes
 against it; where arrows fork (a shared weight, a residual connection), the errors that come back
-along them add up. Nothing in here knows of layers: see `reference.layered`.
+along them add up. Nothing in here knows of layers: see `reference.chain`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from types import MappingProxyType
 import numpy as np
 
 from reference.arrays import Array
-from reference.operations import Operation
+from reference.operation import Operation
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from reference.arrays import Array
-from reference.network import Network
+from reference.engine import Network
 from reference.trace import Trace
 
 

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 from reference.architecture import Architecture
 from reference.arrays import Array
-from reference.deck import FORMULAS, Formula
 from reference.equation import Equation
+from reference.formula import FORMULAS, Formula
 from reference.optimizers import Optimizer, Rule
 
 UPDATES = {"W": "weight_update", "b": "bias_update", "alpha": "slope_update"}

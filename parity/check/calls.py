@@ -11,8 +11,8 @@ from parity.check.cases import DEFAULT_ACTIVATIONS, Call, calls
 from parity.config import config as configs
 from parity.config.case import Case, build
 from parity.errors import QuestionError
-from reference.activations import ACTIVATIONS
-from reference.network import Network
+from reference.engine import Network
+from reference.operations.activations import ACTIVATIONS
 from reference.trace import Trace
 
 MOST_STEPS = 3

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from parity.errors import QuestionError
 from reference.architecture import Architecture, architecture
 from reference.arrays import Array
-from reference.network import Network
+from reference.engine import Network
 from reference.trace import Trace
 
 KINK_DISTANCE = 0.03

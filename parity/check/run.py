@@ -22,7 +22,7 @@ from parity.lockstep.result import Diagnosis, Divergence, Result, WrongFormula
 from parity.lockstep.run import contract
 from parity.lockstep.tally import Ledger
 from parity.lockstep.threads import limited
-from reference.deck import FORMULAS
+from reference.formula import FORMULAS
 
 SIDE = "subject"
 

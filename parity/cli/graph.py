@@ -38,7 +38,7 @@ def graph(
     from parity.render.files import writable, write_text
     from parity.render.graph import svg, text
     from parity.render.texts import catalogue
-    from reference.layered import layered
+    from reference.chain import layered
 
     say = catalogue(lang)
     if form not in FORMATS:

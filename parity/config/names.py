@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from parity.errors import QuestionError
-from reference.activations import ACTIVATIONS, Activation
 from reference.clipping import CLIPPINGS, Clipping
 from reference.initialisers import INITIALISERS, Initialiser
-from reference.losses import LOSSES, REDUCTIONS, Loss, Option
+from reference.operations.activations import ACTIVATIONS, Activation
+from reference.operations.losses import LOSSES, REDUCTIONS, Loss, Option
 from reference.optimizers import GROUPS, OPTIMIZERS, Optimizer
 
 Value: TypeAlias = str | bool | float | list[float | None] | None

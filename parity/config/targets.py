@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from parity.errors import QuestionError
 from reference.architecture import Architecture
-from reference.losses import Loss
+from reference.operations.losses import Loss
 
 Floats = npt.NDArray[np.float64]
 

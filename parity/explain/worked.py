@@ -20,7 +20,7 @@ from parity.render.latex_text import plain
 from reference.architecture import Architecture
 from reference.arrays import Array
 from reference.equations import Constants, Equation
-from reference.losses import Loss
+from reference.operations.losses import Loss
 from reference.trace import split
 
 Index = tuple[int, ...]

@@ -23,8 +23,8 @@ from parity.config.case import Case
 from parity.errors import QuestionError
 from parity.lockstep.tally import Ledger
 from reference.arrays import Array
+from reference.engine import Network
 from reference.equations import Constants, constants
-from reference.network import Network
 from reference.trace import Trace
 
 

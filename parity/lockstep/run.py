@@ -65,7 +65,7 @@ def run(
         facts = environment(with_torch=torch)
         reference = Reference(case)
         sides: list[Side] = [reference]
-        predictions: dict[str, Callable[[Array], Array]] = {"reference": reference.network.forward}
+        predictions: dict[str, Callable[[Array], Array]] = {"reference": reference.engine.forward}
         if torch:
             twin = peer.side(case) if peer else _twin(case)
             sides.append(twin)

@@ -10,8 +10,8 @@ from typing import cast
 import torch
 
 from parity.errors import QuestionError
-from reference.activations import Activation
 from reference.architecture import Architecture
+from reference.operations.activations import Activation
 from reference.optimizers import GROUPS, Optimizer
 
 

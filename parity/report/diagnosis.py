@@ -13,8 +13,8 @@ from parity.lockstep.result import Result
 from parity.render.texts import LANGUAGES
 from parity.report.recording import Recording, Told
 from reference.architecture import Architecture
-from reference.deck import FORMULAS
 from reference.equations import step_equations
+from reference.formula import FORMULAS
 from reference.trace import Trace, shapes
 
 

@@ -15,7 +15,7 @@ from parity.report.bilingual import one
 from parity.report.page import verdict
 from parity.report.recording import Recording
 from parity.report.steps import RowView, StepView, step_view
-from reference.layered import layered
+from reference.chain import layered
 
 GIVEN = ("x", "y")
 

@@ -33,7 +33,7 @@ from parity.report.conventions import facts
 from parity.report.quiz import questions
 from parity.report.recording import Curve, Recording
 from parity.report.steps import StepView, brief_view, step_view
-from reference.layered import layered
+from reference.chain import layered
 
 MAX_BYTES = 1_800_000
 """What a page may weigh; steps that would make it heavier are left to the trace file."""

@@ -13,7 +13,7 @@ from parity.explain.byhand import name_latex
 from parity.render.mathml import mathml
 from parity.render.numbers import code
 from parity.report.bilingual import say
-from reference.activations import Activation
+from reference.operations.activations import Activation
 from reference.trace import Trace
 
 

@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping
 from functools import cache, partial
 from importlib import resources
 
-from reference.activations import Activation
 from reference.architecture import Architecture
 from reference.equations import Equation
 from reference.formulas import backpropagated
+from reference.operations.activations import Activation
 
 
 @cache

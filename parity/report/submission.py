@@ -17,7 +17,7 @@ from parity.report.diagnosis import tell
 from parity.report.recorder import Recorder
 from parity.report.recording import Recording
 from reference.arrays import Array
-from reference.network import Network
+from reference.engine import Network
 from reference.trace import Trace
 
 SIDE = "subject"

@@ -21,7 +21,7 @@ from parity.config.config import Config
 from parity.golden import Recorded, update
 from parity.lockstep.run import run
 from parity.pytorch.deviations import FINDINGS
-from reference.activations import ACTIVATIONS
+from reference.operations.activations import ACTIVATIONS
 
 FOLDER = Path(__file__).parent
 DTYPES = ("float32", "float64")

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from parity.config.case import Case
-from reference.activations import ACTIVATIONS, Activation
-from reference.activations.classic import sigmoid
 from reference.architecture import Architecture
-from reference.losses import LOSSES, Loss
+from reference.operations.activations import ACTIVATIONS, Activation
+from reference.operations.activations.classic import sigmoid
+from reference.operations.losses import LOSSES, Loss
 from reference.optimizers import OPTIMIZERS, Optimizer, Rule
 from tests.mutants.terms import DERIVATIVES, GRADIENTS, JACOBIANS, RULES
 

@@ -5,7 +5,7 @@ import numpy as np
 from parity.bounds.formats import arithmetic
 from parity.certify.certificate import Certifier
 from reference.architecture import architecture
-from reference.network import Network
+from reference.engine import Network
 
 
 def test_a_number_that_numpy_hands_out_bare_can_be_lowered():

@@ -18,13 +18,13 @@ from parity.render.texts import LANGUAGES
 from parity.render.texts.formulas import formula_name
 from parity.report.page import html
 from parity.report.recorder import Recorder
-from reference.activations import ACTIVATIONS
 from reference.architecture import architecture
 from reference.clipping import CLIPPINGS
-from reference.deck import Formula
+from reference.engine import Network
 from reference.equations import constants, step_equations
-from reference.losses import LOSSES
-from reference.network import Network
+from reference.formula import Formula
+from reference.operations.activations import ACTIVATIONS
+from reference.operations.losses import LOSSES
 from reference.optimizers import OPTIMIZERS
 
 WRITES = {"·": "*", "−": "-", "²": "**2", "³": "**3", "^": "**"}

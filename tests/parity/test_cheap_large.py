@@ -19,9 +19,9 @@ from parity.certify.filter import updates as replay
 from parity.lockstep.lockstep import Reference, lockstep
 from parity.pytorch.twin import Twin
 from reference.architecture import architecture
+from reference.engine import Network
 from reference.equations import constants, step_equations
-from reference.losses import LOSSES
-from reference.network import Network
+from reference.operations.losses import LOSSES
 from reference.optimizers import OPTIMIZERS
 from tests.cases import ACTIVATIONS, REGIMES, random_case
 

@@ -8,11 +8,11 @@ import pytest
 
 from parity.render.graph import svg, text
 from parity.render.graph.layout import layout
-from reference.activations import ACTIVATIONS
 from reference.architecture import architecture
+from reference.chain import layered
 from reference.graph import Graph
-from reference.layered import layered
-from reference.operations import ADD, AFFINE, MEAN, SQUARE, SUBTRACT, activation
+from reference.operation import ADD, AFFINE, MEAN, SQUARE, SUBTRACT, activation
+from reference.operations.activations import ACTIVATIONS
 
 GIVEN = ("x", "y")
 

@@ -166,7 +166,7 @@ def test_a_wrong_question_is_told_too(ask, actions):  # noqa: F811
 def test_a_regression_is_told(ask, actions, monkeypatch):  # noqa: F811
     code, _, _ = ask("record", *FEW, "-o", "xor.safetensors", "--no-torch")
     assert code == 0
-    from reference.network import Network
+    from reference.engine import Network
 
     backward = Network.backward
 

@@ -9,7 +9,7 @@ import pytest
 from parity.golden import read, replay
 from parity.golden.format import sidecar
 from parity.golden.result import Replay
-from reference.activations import ACTIVATIONS
+from reference.operations.activations import ACTIVATIONS
 from tests.goldens.__main__ import DTYPES, golden
 from tests.parity.goldens import COMMITTED, parity
 

@@ -12,8 +12,8 @@ from parity.lockstep.run import run
 from parity.pytorch.imported.case import BatchPeer, training_of
 from parity.pytorch.imported.names import activation_of, known_activations, loss_of
 from parity.pytorch.modules import activation_module
-from reference.activations import ACTIVATIONS
-from reference.losses import LOSSES
+from reference.operations.activations import ACTIVATIONS
+from reference.operations.losses import LOSSES
 from tests.parity.test_mirror import Net, batch, walked
 
 

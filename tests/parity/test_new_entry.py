@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from parity.__main__ import _run
-from reference.activations import ACTIVATIONS, Activation
-from reference.activations.activation import into
+from reference.operations.activations import ACTIVATIONS, Activation
+from reference.operations.activations.activation import into
 
 
 class Square(torch.nn.Module):

@@ -103,7 +103,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def engine(monkeypatch):
-    from reference.network import Network
+    from reference.engine import Network
 
     backward = Network.backward
 

@@ -21,7 +21,7 @@ from parity.report.page import html as page
 from parity.report.recorder import Recorder, spread
 from parity.report.recording import load
 from parity.report.sources import MARKS, body, theirs
-from reference.deck import FORMULAS
+from reference.formula import FORMULAS
 from tests.reports.exhibits import EXHIBITS, recording_of, render
 from tests.reports.gallery import MISTAKES
 

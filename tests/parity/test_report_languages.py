@@ -18,7 +18,7 @@ from parity.render.texts.said import said, understood
 from parity.report.page import html as page
 from parity.report.recording import load
 from parity.report.submission import recording_of
-from reference.activations import ACTIVATIONS
+from reference.operations.activations import ACTIVATIONS
 from tests.parity.test_check_hostile import GOOD
 from tests.parity.test_report_check import WRONG, checked
 

@@ -10,7 +10,7 @@ import pytest
 from parity.certify.certificate import Certifier, Verdict
 from parity.lockstep.finite_difference import testify as ask_witness
 from parity.lockstep.lockstep import Reference
-from reference.activations import ACTIVATIONS
+from reference.operations.activations import ACTIVATIONS
 from tests.cases import random_case
 
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference.activations import ACTIVATIONS, Activation
 from reference.graph import Graph
-from reference.operations import ADD, AFFINE, MATMUL, MEAN, SQUARE, SUBTRACT, TOTAL, activation
+from reference.operation import ADD, AFFINE, MATMUL, MEAN, SQUARE, SUBTRACT, TOTAL, activation
+from reference.operations.activations import ACTIVATIONS, Activation
 
 
 class Dual:

@@ -10,13 +10,13 @@ from parity.bounds import SLACK, exact
 from parity.bounds.formats import arithmetic
 from parity.certify.certificate import Certifier, Verdict
 from reference import formulas
-from reference.activations import ACTIVATIONS
 from reference.architecture import architecture
+from reference.chain import layered, trace
+from reference.engine import Network
 from reference.equations import step_equations
 from reference.graph import Graph
-from reference.layered import layered, trace
-from reference.network import Network
-from reference.operations import ADD, AFFINE, MEAN, SQUARE, SUBTRACT, activation
+from reference.operation import ADD, AFFINE, MEAN, SQUARE, SUBTRACT, activation
+from reference.operations.activations import ACTIVATIONS
 
 SIZES = (3, 5, 2, 4, 3, 2)
 DTYPES = (np.float32, np.float64)

@@ -12,7 +12,7 @@ from parity.render.graph import svg, text
 from parity.render.texts import LANGUAGES, catalogue
 from parity.report.bilingual import one
 from parity.report.recording import Recording
-from reference.layered import layered
+from reference.chain import layered
 
 GIVEN = ("x", "y")
 NETWORK = "--data xor --layers 2-3-1 --activation tanh,sigmoid"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from reference.activations import ACTIVATIONS, Activation
 from reference.clipping import CLIPPINGS, Clipping
 from reference.initialisers import INITIALISERS
-from reference.losses import LOSSES, Loss
+from reference.operations.activations import ACTIVATIONS, Activation
+from reference.operations.losses import LOSSES, Loss
 from reference.optimizers import GROUPS, OPTIMIZERS
 
 HEAD = """# Everything that a config can name

@@ -9,10 +9,10 @@ import numpy as np
 
 from parity.config.case import Case
 from parity.pytorch.deviations import accepted
-from reference.activations import ACTIVATIONS, Activation
 from reference.architecture import Architecture
 from reference.arrays import Array
-from reference.losses import LOSSES, Loss
+from reference.operations.activations import ACTIVATIONS, Activation
+from reference.operations.losses import LOSSES, Loss
 from reference.optimizers import OPTIMIZERS
 from tests.cases import REGIMES, Random
 from tests.vocabulary.entries import FINDINGS, PROBABILITIES, WEIGHTS, Entry, Options

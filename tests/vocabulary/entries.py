@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from reference.activations import ACTIVATIONS
-from reference.losses import LOSSES
+from reference.operations.activations import ACTIVATIONS
+from reference.operations.losses import LOSSES
 from reference.optimizers import OPTIMIZERS
 
 Kind: TypeAlias = Literal["activation", "loss", "optimizer"]

@@ -15,10 +15,10 @@ from parity.certify.certificate import Certifier, Finding
 from parity.pytorch.deviations import accepted
 from parity.pytorch.modules import activation_module
 from reference import formulas
-from reference.activations import Activation
 from reference.architecture import Architecture
 from reference.arrays import Array
 from reference.equations import constants
+from reference.operations.activations import Activation
 from reference.trace import Trace
 
 PER_BINADE = 64

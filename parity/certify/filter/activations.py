@@ -1,7 +1,7 @@
 """The activations the cheap path knows: value, slope, and what each adds to a bound, at least.
 
 `U` is the unit of rounding. Lower bounds of what `parity.bounds` derives for the same formula in
-`reference.activations`; each line says which terms were left out (second order, underflow).
+`reference.operations.activations`; each line says which terms were left out (second order, underflow).
 `excess` bounds from above by how much the plain bound of a can be larger, which takes a B_z of no
 more than `steep_within`: it tells where the plain path might be unable to decide something.
 """

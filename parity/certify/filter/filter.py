@@ -16,10 +16,10 @@ from parity.certify.filter.gradients import TELLING, Parameters
 from parity.certify.filter.inputs import HARMLESS, Recorded
 from parity.certify.filter.layout import Floats, Layout
 from reference import formulas
-from reference.activations import ACTIVATIONS
 from reference.architecture import Architecture
 from reference.equations import Equation
-from reference.losses import LOSSES
+from reference.operations.activations import ACTIVATIONS
+from reference.operations.losses import LOSSES
 from reference.trace import Trace
 
 Bools = npt.NDArray[np.bool_]

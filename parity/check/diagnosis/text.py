@@ -15,7 +15,7 @@ from parity.check.diagnosis.pattern import pattern, wrong_numbers
 from parity.check.diagnosis.search import Blame
 from parity.render.texts import catalogue
 from parity.render.texts.said import said
-from reference.deck import FORMULAS
+from reference.formula import FORMULAS
 
 Say = Mapping[str, str]
 

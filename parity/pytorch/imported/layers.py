@@ -13,8 +13,8 @@ from pydantic import JsonValue
 from parity.errors import QuestionError
 from parity.pytorch.imported.names import DROPOUTS, INERT, activation_of, class_name, known_activations
 from parity.pytorch.imported.watch import Ran, Watched
-from reference.activations import ACTIVATIONS, Activation
 from reference.arrays import Array
+from reference.operations.activations import ACTIVATIONS, Activation
 
 DTYPES = {torch.float32: "float32", torch.float64: "float64"}
 

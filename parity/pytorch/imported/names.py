@@ -8,8 +8,8 @@ from typing import Protocol, TypeVar
 import torch
 from pydantic import JsonValue
 
-from reference.activations import ACTIVATIONS, Activation
-from reference.losses import LOSSES, Loss
+from reference.operations.activations import ACTIVATIONS, Activation
+from reference.operations.losses import LOSSES, Loss
 
 INERT = ("Identity", "Flatten")
 """Modules that change no number; whether a Flatten leaves a sample a row is seen at the next Linear."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reference.layered import GRADIENTS
+from reference.chain import GRADIENTS
 from reference.trace import split
 
 SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from parity.pytorch.twin import Twin
+from reference.engine import Network
 from reference.equations import constants, step_equations
-from reference.network import Network
 from reference.optimizers import OPTIMIZERS
 from reference.trace import shapes
 from tests.reference.compact.near import near

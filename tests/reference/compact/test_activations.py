@@ -12,9 +12,9 @@ import torch
 
 from parity.pytorch.modules import activation_module
 from reference import formulas
-from reference.activations import ACTIVATIONS, CLASSIC
-from reference.activations.activation import Activation, into, no_derivative
-from reference.losses import LOSSES
+from reference.operations.activations import ACTIVATIONS, CLASSIC
+from reference.operations.activations.activation import Activation, into, no_derivative
+from reference.operations.losses import LOSSES
 from tests.reference.compact.near import SINGLE, near
 
 OTHER = {

@@ -8,11 +8,11 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 
-from reference.activations import ACTIVATIONS
 from reference.architecture import Architecture, architecture
-from reference.deck import FORMULAS, Formula, formula
+from reference.formula import FORMULAS, Formula, formula
 from reference.initialisers import INITIALISERS
-from reference.losses import LOSSES
+from reference.operations.activations import ACTIVATIONS
+from reference.operations.losses import LOSSES
 from reference.optimizers import OPTIMIZERS
 from reference.trace import shapes
 from tests.reference.compact.near import near

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from reference import formulas
-from reference.activations import ACTIVATIONS
 from reference.architecture import architecture
 from reference.clipping import CLIPPINGS
-from reference.deck import FORMULAS
 from reference.equations import constants, step_equations
+from reference.formula import FORMULAS
+from reference.operations.activations import ACTIVATIONS
 from reference.optimizers import OPTIMIZERS
 from reference.updates import update_equations
 

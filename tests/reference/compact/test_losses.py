@@ -11,9 +11,9 @@ import torch
 from parity.pytorch.modules import loss_module
 from reference import formulas
 from reference.architecture import architecture
-from reference.losses import LOSSES, Loss
-from reference.losses.elementwise import _loss
-from reference.losses.loss import elementwise, into
+from reference.operations.losses import LOSSES, Loss
+from reference.operations.losses.loss import elementwise, into
+from reference.operations.losses.regression import _loss
 from tests.reference.compact.near import SINGLE, near
 
 OUTPUTS, BATCH = 4, 6

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from parity.pytorch.twin import Twin
-from reference.activations import ACTIVATIONS
 from reference.architecture import architecture
+from reference.chain import layered
+from reference.chain import trace as swept
 from reference.clipping import CLIPPINGS
+from reference.engine import Network
 from reference.equations import constants, step_equations
-from reference.layered import layered
-from reference.layered import trace as swept
-from reference.network import Network
+from reference.operations.activations import ACTIVATIONS
 from reference.optimizers import OPTIMIZERS, State
 from reference.trace import shapes
 from reference.training import train

@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from reference.activations import ACTIVATIONS
 from reference.architecture import architecture
 from reference.graph import Graph, _array
 from reference.initialisers import GAINS, INITIALISERS, Initialiser, gain
-from reference.operations import (
+from reference.operation import (
     ADD,
     AFFINE,
     MATMUL,
@@ -25,6 +24,7 @@ from reference.operations import (
     activation,
     loss,
 )
+from reference.operations.activations import ACTIVATIONS
 from reference.trace import Trace, split
 from reference.training import batches
 

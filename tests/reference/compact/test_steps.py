@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from reference.architecture import architecture
+from reference.engine import Network
 from reference.equations import constants, step_equations
-from reference.network import Network
 from reference.optimizers import OPTIMIZERS
 from tests.reference.compact.agreement import agree, offered, start, written
 from tests.reference.compact.near import near

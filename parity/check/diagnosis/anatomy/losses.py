@@ -20,7 +20,7 @@ from parity.check.diagnosis.anatomy.operand import (
 )
 from reference.arrays import Array
 from reference.equations import Equation
-from reference.losses import Loss
+from reference.operations.losses import Loss
 
 # --- the loss and its gradient --------------------------------------------------------------------
 

@@ -9,9 +9,9 @@ from typing import Protocol, TypeAlias, cast
 import numpy as np
 
 from parity.bounds import Bounded, constant
-from reference.activations import Activation
 from reference.architecture import Architecture
 from reference.equations import Equation
+from reference.operations.activations import Activation
 
 Index: TypeAlias = tuple[int, ...]
 

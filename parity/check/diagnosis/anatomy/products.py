@@ -23,8 +23,8 @@ from parity.check.diagnosis.anatomy.operand import (
     slope,
     sum_of,
 )
-from reference.activations import Activation
 from reference.equations import Equation
+from reference.operations.activations import Activation
 
 # --- left · right (+ bias): affine, backpropagated, weight_gradient --------------------------------
 

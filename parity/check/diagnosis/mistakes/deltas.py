@@ -24,7 +24,7 @@ from parity.check.diagnosis.mistake import (
     tensor,
 )
 from parity.check.diagnosis.mistakes.forward import first_term, last_term
-from reference.activations import CLASSIC, Activation
+from reference.operations.activations import CLASSIC, Activation
 
 Guess = Callable[[Bounded], Bounded]
 

@@ -21,7 +21,7 @@ from parity.check.diagnosis.mistake import (
     tensor,
     turn,
 )
-from reference.activations import CLASSIC, Activation
+from reference.operations.activations import CLASSIC, Activation
 
 
 def last_term(situation: Situation) -> Operands:

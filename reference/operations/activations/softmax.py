@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from reference.activations.activation import Activation, into, no_derivative
 from reference.arrays import Array
+from reference.operations.activations.activation import Activation, into, no_derivative
 
 
 @into

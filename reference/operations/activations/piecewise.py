@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from reference.activations.activation import REQUIRED, Activation, Learned, into
 from reference.arrays import Array, Scalar, full_like, select
+from reference.operations.activations.activation import REQUIRED, Activation, Learned, into
 
 
 @into

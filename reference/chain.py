@@ -1,10 +1,10 @@
-"""A layered network as a computational graph: `reference.network`'s mathematics, one node at a time."""
+"""A layered network as a computational graph: `reference.engine`'s mathematics, one node at a time."""
 
 from __future__ import annotations
 
 from reference.architecture import Architecture
 from reference.graph import Graph
-from reference.operations import AFFINE, MEAN, SQUARE, SUBTRACT, TOTAL, activation, loss
+from reference.operation import AFFINE, MEAN, SQUARE, SUBTRACT, TOTAL, activation, loss
 from reference.trace import Trace, split
 
 GRADIENTS = {"W": "dW", "b": "db", "alpha": "dalpha", "z": "delta", "a": "s"}

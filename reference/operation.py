@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from reference import formulas
-from reference.activations import Activation
 from reference.architecture import Architecture
 from reference.arrays import Array
+from reference.operations.activations import Activation
 
 
 @dataclass(frozen=True)

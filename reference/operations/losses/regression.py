@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from reference.activations.classic import sigmoid
-from reference.activations.smooth import logsigmoid
 from reference.arrays import Array, Scalar, column, full_like, select
-from reference.losses.loss import Loss, elementwise, into
+from reference.operations.activations.classic import sigmoid
+from reference.operations.activations.smooth import logsigmoid
+from reference.operations.losses.loss import Loss, elementwise, into
 
 
 def mse(y_hat: Array, y: Array, n: Scalar) -> Array:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from reference.activations.activation import Activation
 from reference.arrays import Array, Scalar
+from reference.operations.activations.activation import Activation
 
 
 def identity(z: Array, out: Array | None = None) -> Array:

@@ -6,8 +6,10 @@ import math
 
 import numpy as np
 
-from reference.activations.activation import Activation, into
-from reference.activations.backward import (
+from reference.arrays import Array, Scalar, erf, full_like, select
+from reference.operations.activations.activation import Activation, into
+from reference.operations.activations.classic import sigmoid
+from reference.operations.activations.torch_forms import (
     SELU_ALPHA,
     SELU_SCALE,
     celu_backward,
@@ -18,8 +20,6 @@ from reference.activations.backward import (
     softsign_backward,
     tanhshrink_backward,
 )
-from reference.activations.classic import sigmoid
-from reference.arrays import Array, Scalar, erf, full_like, select
 
 GELU_CUBIC = 0.044715
 

@@ -1,8 +1,8 @@
 """Loss functions: L and ∇_ŷ L, side by side. A new one is one row of a table."""
 
-from reference.losses.classes import CLASSES
-from reference.losses.elementwise import ELEMENTWISE
-from reference.losses.loss import REDUCTIONS, Loss, Option
+from reference.operations.losses.classification import CLASSES
+from reference.operations.losses.loss import REDUCTIONS, Loss, Option
+from reference.operations.losses.regression import ELEMENTWISE
 
 LOSSES: dict[str, Loss] = {entry.name: entry.configured() for entry in (*ELEMENTWISE, *CLASSES)}
 """Every loss of `torch.nn` that takes an output and a target, by PyTorch's names in snake case."""

@@ -3,11 +3,11 @@
 The rows stand in `classic` (the four of every course), `piecewise`, `smooth` and `mixing`.
 """
 
-from reference.activations.activation import Activation, Form, Learned
-from reference.activations.classic import CLASSIC
-from reference.activations.mixing import MIXING
-from reference.activations.piecewise import PIECEWISE
-from reference.activations.smooth import SMOOTH
+from reference.operations.activations.activation import Activation, Form, Learned
+from reference.operations.activations.classic import CLASSIC
+from reference.operations.activations.piecewise import PIECEWISE
+from reference.operations.activations.smooth import SMOOTH
+from reference.operations.activations.softmax import MIXING
 
 ACTIVATIONS: dict[str, Activation] = {
     entry.name: entry.with_defaults() for entry in (*CLASSIC, *PIECEWISE, *SMOOTH, *MIXING)

@@ -11,11 +11,11 @@ from typing import TypeAlias
 
 import numpy as np
 
-from reference.activations.classic import sigmoid
-from reference.activations.mixing import log_softmax, log_softmax_jacobian
-from reference.activations.smooth import logsigmoid
 from reference.arrays import Array, Scalar, column, full_like, labels, select
-from reference.losses.loss import Loss, into
+from reference.operations.activations.classic import sigmoid
+from reference.operations.activations.smooth import logsigmoid
+from reference.operations.activations.softmax import log_softmax, log_softmax_jacobian
+from reference.operations.losses.loss import Loss, into
 
 Weights = tuple[float, ...] | None
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from reference.activations.classic import sigmoid
 from reference.arrays import Array, select
+from reference.operations.activations.classic import sigmoid
 
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
