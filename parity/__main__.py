@@ -17,13 +17,13 @@ def main() -> None:
 
 def _run(arguments: list[str]) -> int:
     from parity.cli.app import app
-    from parity.errors import EnvironmentUnfit, QuestionError
+    from parity.errors import EnvironmentUnfit, UsageError
     from parity.lockstep import openblas as kernel
 
     kernel.choose()  # before anything imports numpy
     try:
         return int(app(arguments, prog_name="parity", standalone_mode=False) or 0)
-    except QuestionError as error:
+    except UsageError as error:
         return _say(str(error), 2)
     except EnvironmentUnfit as error:
         return _say(str(error), 3)

@@ -1,7 +1,7 @@
 """The two ways in which a question cannot be answered. Each is one line: what is wrong, and where."""
 
 
-class QuestionError(Exception):
+class UsageError(Exception):
     """The question is wrong: a bad option, config, data or file. Exit code 2."""
 
 

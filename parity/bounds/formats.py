@@ -29,7 +29,8 @@ ULP: dict[str, tuple[int, str]] = {
     "sinh": (4, "as exp; glibc manual: 2"),
     "erf": (
         6,
-        "absolute, of 1: oneDNN's, which torch's GELU asks; calibrated, 5.72 seen: tests/calibrate_erf.py",
+        "absolute, of 1: oneDNN's, which torch's GELU asks; calibrated, 5.72 seen: "
+        "tests/reports/calibrate_erf.py",
     ),
     "pow": (4, "glibc manual: 1; numpy as exp"),
     "sqrt": (1, "IEEE 754: correctly rounded; one ulp leaves room for a Newton step"),

@@ -10,7 +10,7 @@ import numpy as np
 from parity.check.cases import DEFAULT_ACTIVATIONS, Call, calls
 from parity.config import config as configs
 from parity.config.case import Case, build
-from parity.errors import QuestionError
+from parity.errors import UsageError
 from reference.engine import Network
 from reference.operations.activations import ACTIVATIONS
 from reference.trace import Trace
@@ -22,17 +22,15 @@ MOST_STEPS = 3
 def asked_calls(
     config: Path | Mapping[str, object] | None, activation: str | None, dtype: str | None
 ) -> list[Call]:
-    """The calls of a check. Raises QuestionError for names that there are not."""
+    """The calls of a check. Raises UsageError for names that there are not."""
     if dtype not in (None, "float32", "float64"):
-        raise QuestionError(f"--dtype {dtype}: known: float32, float64")
+        raise UsageError(f"--dtype {dtype}: known: float32, float64")
     names = tuple(name.strip() for name in activation.split(",")) if activation else ()
     for name in names:
         if name not in ACTIVATIONS:
-            raise QuestionError(f"--activation {name}: known: {', '.join(ACTIVATIONS)}")
+            raise UsageError(f"--activation {name}: known: {', '.join(ACTIVATIONS)}")
         if any(value != value for value in ACTIVATIONS[name].options.values()):
-            raise QuestionError(
-                f"--activation {name}: its options have no defaults; give them in a --config"
-            )
+            raise UsageError(f"--activation {name}: its options have no defaults; give them in a --config")
         if ACTIVATIONS[name].learned:
             raise _not_told(f"--activation {name}", f"what {name} learns")
     if config is None:
@@ -43,15 +41,15 @@ def asked_calls(
     return _calls(build(configs.read(config, overlay)), name)  # type: ignore[arg-type]
 
 
-def _not_told(where: str, what: str) -> QuestionError:
+def _not_told(where: str, what: str) -> UsageError:
     """For what a subject could only do if it were told more."""
-    return QuestionError(f"{where}: step(W, b, x, y, lr, activation) is not told {what}")
+    return UsageError(f"{where}: step(W, b, x, y, lr, activation) is not told {what}")
 
 
 def _calls(case: Case, name: str) -> list[Call]:
     """The first steps of a config's case, each from where the deck's engine stands.
 
-    Raises QuestionError for a case that asks for more than slide 6's update of W and b.
+    Raises UsageError for a case that asks for more than slide 6's update of W and b.
     """
     architecture = case.architecture
     for f in architecture.activations:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from parity.errors import QuestionError
+from parity.errors import UsageError
 from reference.architecture import Architecture, architecture
 from reference.arrays import Array
 from reference.engine import Network
@@ -81,7 +81,7 @@ def _calls(plan: Plan, activations: Sequence[str], dtype: npt.DTypeLike, number:
             for step, given in enumerate(drawn):
                 yield Call(name, step, shape, plan.lr, given)
             return
-    raise QuestionError(f"{name}: no network was found in which every unit and every sample counts")
+    raise UsageError(f"{name}: no network was found in which every unit and every sample counts")
 
 
 def _draw(plan: Plan, shape: Architecture, random: np.random.Generator, reach: float) -> list[Trace] | None:

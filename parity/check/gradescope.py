@@ -14,7 +14,7 @@ from parity.check.implementations import python_subject
 from parity.check.process import Limits
 from parity.check.run import Checked, UnusableSubjectError, check
 from parity.cli.terminal import console
-from parity.errors import QuestionError
+from parity.errors import UsageError
 from parity.render.files import write_text
 from parity.render.texts import catalogue
 from parity.render.texts.said import said
@@ -43,7 +43,7 @@ def check_folder(
 
     files = submissions(folder)
     if not files:
-        raise QuestionError(f"{folder}: there is no .py file in it")
+        raise UsageError(f"{folder}: there is no .py file in it")
     say, outcomes = catalogue(lang), dict[str, Outcome]()
     errors = console(stderr=True)
     with Progress(console=errors, transient=True, disable=not errors.is_terminal) as bar:

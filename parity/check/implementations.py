@@ -19,10 +19,10 @@ from safetensors.numpy import load_file, save_file
 
 from parity.check.cases import Call
 from parity.check.process import Limits, run
-from parity.errors import QuestionError
+from parity.errors import UsageError
 from reference.arrays import Array
 
-RUNNER = Path(__file__).with_name("runner.py")
+WORKER = Path(__file__).with_name("worker.py")
 
 
 @dataclass
@@ -66,7 +66,7 @@ class PythonSubject:
                 "function": self.function,
                 "calls": len(calls),
             }
-            command = [sys.executable, "-P", str(RUNNER), place, json.dumps(request)]
+            command = [sys.executable, "-P", str(WORKER), place, json.dumps(request)]
             ending = run(command, self.folder, limits)
             answers = Answers(output=ending.output)
             broken = self._sentence(Path(place, "failed.json"))
@@ -118,7 +118,7 @@ class ExecutableSubject:
                 try:
                     ending = run([*self.command, str(asked), str(answer)], Path.cwd(), limits)
                 except OSError as error:
-                    raise QuestionError(f"--exec {self.name}: {error.strerror}") from None
+                    raise UsageError(f"--exec {self.name}: {error.strerror}") from None
                 answers.output = answers.output or ending.output
                 if ending.failure:
                     answers.failures[number] = ending.failure
@@ -133,25 +133,25 @@ class ExecutableSubject:
 
 
 def python_subject(spec: str) -> PythonSubject:
-    """`file.py`, `file.py:function` or `package.module:function`. Raises QuestionError."""
+    """`file.py`, `file.py:function` or `package.module:function`. Raises UsageError."""
     where, _, function = spec.rpartition(":") if ":" in spec else (spec, "", "step")
     path = Path(where)
     if where.endswith(".py") or path.exists():
         if not path.is_file():
-            raise QuestionError(f"{where}: there is no such file")
+            raise UsageError(f"{where}: there is no such file")
         full = path.resolve()
         return PythonSubject(spec, full.parent, full, full.stem, function or "step")
     if not all(part.isidentifier() for part in where.split(".")):
-        raise QuestionError(f"{spec}: neither a file nor a module:function")
+        raise UsageError(f"{spec}: neither a file nor a module:function")
     return PythonSubject(spec, Path.cwd(), None, where, function or "step")
 
 
 def executable_subject(command: str) -> ExecutableSubject:
-    """A command line. Raises QuestionError where there is no such program."""
+    """A command line. Raises UsageError where there is no such program."""
     words = shlex.split(command)
     program = shutil.which(words[0]) if words else None
     if program is None:
-        raise QuestionError(f"--exec {command}: there is no such program")
+        raise UsageError(f"--exec {command}: there is no such program")
     return ExecutableSubject(command, (str(Path(program).resolve()), *words[1:]))
 
 

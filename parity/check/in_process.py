@@ -20,7 +20,7 @@ from parity.check.implementations import Answers
 from parity.check.process import Limits
 from parity.check.worker import UnusableError, call, layout_of, reason
 from parity.config.case import Case
-from parity.errors import QuestionError
+from parity.errors import UsageError
 from parity.lockstep.lockstep import Side
 from reference.arrays import Array
 from reference.trace import Trace
@@ -80,18 +80,18 @@ class Shown:
 
 
 def own_subject(asked: object) -> OwnSubject:
-    """A function, or the `step` of a module or an object. Raises QuestionError for anything else."""
+    """A function, or the `step` of a module or an object. Raises UsageError for anything else."""
     owner = asked
     function = getattr(asked, "step", None)
     if function is None:
         function = asked
         owner = sys.modules.get(getattr(asked, "__module__", None) or "")
     if not callable(function) or isinstance(function, type):
-        raise QuestionError(f"check: {_shown(asked)} is no step function, and has none")
+        raise UsageError(f"check: {_shown(asked)} is no step function, and has none")
     try:
         layout = layout_of(owner)
     except UnusableError as error:
-        raise QuestionError(f"check: {error}") from None
+        raise UsageError(f"check: {error}") from None
     plain = inspect.unwrap(function)
     code = getattr(plain, "__code__", None)
     file = Path(code.co_filename) if code else None
@@ -115,7 +115,7 @@ def is_side(asked: object) -> bool:
 def walked(side: Side, case: Case) -> tuple[list[Call], Shown]:
     """A side's first steps, as calls and the answers to them: each step is judged from where it stood.
 
-    Raises QuestionError where the side does not start from the case's weights, or a step not from where
+    Raises UsageError where the side does not start from the case's weights, or a step not from where
     the one before ended: then there is no one training to judge.
     """
     calls: list[Call] = []
@@ -126,7 +126,7 @@ def walked(side: Side, case: Case) -> tuple[list[Call], Shown]:
         for name, expected in stood.items():
             if name in trace and trace[name].tobytes() != expected.tobytes():
                 since = "the step before ended" if step else "the config says"
-                raise QuestionError(f"check: {name} of step {step} is not where {since}")
+                raise UsageError(f"check: {name} of step {step} is not where {since}")
         given = Trace({**stood, "x": np.array(x, order="C"), "y": np.array(y, order="C")})
         calls.append(Call("config", step, case.architecture, case.lr, given))
         traces.append(Trace({name: t for name, t in trace.items() if name not in given}))

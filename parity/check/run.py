@@ -16,7 +16,7 @@ from parity.check.diagnosis.search import Blame, blames
 from parity.check.diagnosis.text import Diagnosed, diagnosed
 from parity.check.implementations import Subject
 from parity.check.process import Limits
-from parity.errors import QuestionError
+from parity.errors import UsageError
 from parity.lockstep.environment import environment
 from parity.lockstep.result import Diagnosis, Divergence, Result, WrongFormula
 from parity.lockstep.run import contract
@@ -42,7 +42,7 @@ class Checked:
     blames: tuple[Blame, ...]
 
 
-class UnusableSubjectError(QuestionError):
+class UnusableSubjectError(UsageError):
     """The subject gave nothing that could be judged; `output` is what it printed."""
 
     def __init__(self, message: str, output: str) -> None:

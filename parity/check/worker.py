@@ -1,4 +1,4 @@
-"""Runs somebody's `step` in a process of its own: `runner.py FOLDER REQUEST`. Nothing here judges.
+"""Runs somebody's `step` in a process of its own: `worker.py FOLDER REQUEST`. Nothing here judges.
 
 Reads `call0.safetensors`, … from FOLDER, calls `step` once for each and writes what it returned as
 `answer0.safetensors`, …, or why not as `answer0.json`. It stands alone: the standard library and

@@ -36,7 +36,7 @@ def bench(
     ] = False,
     threads: options.Threads = 1,
 ) -> int:
-    from parity.errors import QuestionError
+    from parity.errors import UsageError
     from parity.render.files import writable, write_text
 
     names = [name.strip() for name in sizes.split(",")]
@@ -44,7 +44,7 @@ def bench(
         if path:
             writable(path)
     if dtype not in ("float32", "float64"):
-        raise QuestionError(f"--dtype {dtype}: known: float32, float64")
+        raise UsageError(f"--dtype {dtype}: known: float32, float64")
 
     from parity.bench import measure as benchmark
     from parity.bench.page import Report, peaks
@@ -55,9 +55,9 @@ def bench(
 
     for name in names:
         if name not in benchmark.SIZES:
-            raise QuestionError(f"--sizes {name}: known: {', '.join(benchmark.SIZES)}")
+            raise UsageError(f"--sizes {name}: known: {', '.join(benchmark.SIZES)}")
     if activation not in SLOPES:
-        raise QuestionError(f"--activation {activation}: known: {', '.join(SLOPES)}")
+        raise UsageError(f"--activation {activation}: known: {', '.join(SLOPES)}")
     from parity.lockstep.environment import environment
     from parity.lockstep.threads import limited
 

@@ -55,7 +55,7 @@ def check(
     from parity.check.run import UnusableSubjectError
     from parity.check.run import check as check_one
     from parity.cli.terminal_check import show_checked, show_output
-    from parity.errors import QuestionError
+    from parity.errors import UsageError
     from parity.render.files import writable, writable_folder, write_text
     from parity.render.texts import catalogue
     from parity.report.ci.compared import compared, tell
@@ -63,7 +63,7 @@ def check(
 
     catalogue(lang)
     if (subject is None) == (executable is None):
-        raise QuestionError("check: give a SUBJECT, or --exec COMMAND, and not both")
+        raise UsageError("check: give a SUBJECT, or --exec COMMAND, and not both")
     for path in (json, str(gradescope) if gradescope else None):
         if path:
             writable(path)

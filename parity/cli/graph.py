@@ -34,7 +34,7 @@ def graph(
     lang: options.Lang = "en",
 ) -> None:
     from parity.config.case import build
-    from parity.errors import QuestionError
+    from parity.errors import UsageError
     from parity.render.files import writable, write_text
     from parity.render.graph import svg, text
     from parity.render.texts import catalogue
@@ -42,7 +42,7 @@ def graph(
 
     say = catalogue(lang)
     if form not in FORMATS:
-        raise QuestionError(f"--format {form}: known: {', '.join(FORMATS)}")
+        raise UsageError(f"--format {form}: known: {', '.join(FORMATS)}")
     writable(output)
     given = {"data": data, "target": target, "layers": layers, "activation": activation, "loss": loss}
     network = layered(build(options.read_config(config, given)).architecture)

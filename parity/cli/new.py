@@ -22,15 +22,15 @@ def new(
     file: Annotated[Path, typer.Argument(metavar="FILE.py", help="Where to write it.")],
     lang: options.Lang = "en",
 ) -> int:
-    from parity.errors import QuestionError
+    from parity.errors import UsageError
     from parity.render.files import writable, write_text
     from parity.render.texts import catalogue
 
     catalogue(lang)
     if file.suffix != ".py":
-        raise QuestionError(f"{file}: the name of a Python file ends in .py")
+        raise UsageError(f"{file}: the name of a Python file ends in .py")
     if file.exists():
-        raise QuestionError(f"{file}: exists already; it is not overwritten")
+        raise UsageError(f"{file}: exists already; it is not overwritten")
     writable(str(file))
     template = resources.files("parity.render.texts").joinpath(f"template.{lang}.txt")
     write_text(str(file), template.read_text(encoding="utf-8"))

@@ -132,7 +132,7 @@ def read_config(path: Path | None, given: Mapping[str, JsonValue]) -> Config:
 
 
 def read_model(spec: str, config: Config) -> Peer:
-    """The torch model that `--model` names. Raises QuestionError, and EnvironmentUnfit without torch."""
+    """The torch model that `--model` names. Raises UsageError, and EnvironmentUnfit without torch."""
     from parity.lockstep.environment import require_torch
 
     require_torch()

@@ -102,7 +102,7 @@ def record(
         "accept": list(accept) if accept else None,
     }
     from parity.cli.terminal import progress
-    from parity.errors import QuestionError
+    from parity.errors import UsageError
     from parity.golden.folder import goldens
     from parity.golden.reader import read
     from parity.golden.record import place, with_steps
@@ -114,13 +114,11 @@ def record(
     catalogue(lang)
     asked_for = config is not None or any(value is not None for value in given.values())
     if output is None and not update:
-        raise QuestionError("record: give -o FILE.safetensors, or --update and existing goldens")
+        raise UsageError("record: give -o FILE.safetensors, or --update and existing goldens")
     if files and (output is not None or not update or asked_for):
-        raise QuestionError(
-            "record: FILE… goes with --update alone; a golden's own config says what is run"
-        )
+        raise UsageError("record: FILE… goes with --update alone; a golden's own config says what is run")
     if output is None and not files:
-        raise QuestionError("record: --update: give FILE…, or -o FILE.safetensors")
+        raise UsageError("record: --update: give FILE…, or -o FILE.safetensors")
     if output is None:
         found = goldens(files or [])
         for path in found:

@@ -21,11 +21,11 @@ def schema(
 
     from pydantic import BaseModel
 
-    from parity.errors import QuestionError
+    from parity.errors import UsageError
     from parity.golden.result import Replay
     from parity.lockstep.result import Result
 
     models: dict[str, type[BaseModel]] = {"result": Result, "replay": Replay}
     if what not in models:
-        raise QuestionError(f"schema: unknown {what!r}; known: {', '.join(models)}")
+        raise UsageError(f"schema: unknown {what!r}; known: {', '.join(models)}")
     typer.echo(json.dumps(models[what].model_json_schema(by_alias=True), indent=2))

@@ -12,7 +12,7 @@ from parity.config import datasets
 from parity.config import names as vocabulary
 from parity.config.config import Config
 from parity.config.targets import fitting, is_indices, target
-from parity.errors import QuestionError
+from parity.errors import UsageError
 from parity.pytorch.deviations import Finding, accepted
 from reference.architecture import Architecture
 from reference.arrays import Array
@@ -69,7 +69,7 @@ class Case:
 def build(config: Config, given: datasets.Dataset | None = None) -> Case:
     """The case that a config describes, on its own data or on `given`.
 
-    Raises QuestionError where its parts do not fit each other.
+    Raises UsageError where its parts do not fit each other.
     """
     dtype = np.dtype(config.network.dtype)
     name, training, held = (given.name, given, None) if given else data_of(config)
@@ -82,9 +82,7 @@ def build(config: Config, given: datasets.Dataset | None = None) -> Case:
     for what, where, expected in (("features", 0, inputs), ("outputs", -1, outputs)):
         if layers[where] != expected and not (indices and where == -1 and outputs == 1):
             shown = "-".join(map(str, layers))
-            raise QuestionError(
-                f"layers {shown}: {name} has {expected} {what}, the network {layers[where]}"
-            )
+            raise UsageError(f"layers {shown}: {name} has {expected} {what}, the network {layers[where]}")
     architecture = _architecture(config, layers, indices=indices)
     every_sigmoid = all(f.name == "sigmoid" for f in architecture.activations)
     deck = every_sigmoid and loss.name == "mse"
@@ -127,7 +125,7 @@ def _architecture(config: Config, layers: tuple[int, ...], *, indices: bool) -> 
             )
         )
     except ValueError as error:
-        raise QuestionError(str(error)) from None
+        raise UsageError(str(error)) from None
 
 
 @dataclass(frozen=True)
@@ -142,7 +140,7 @@ class Described:
 def described(facts: Mapping[str, JsonValue], targets: int) -> Described:
     """The network and η that a result's or trace file's config is about; y had `targets` numbers a sample.
 
-    Raises QuestionError where it says too little, or names something that there is not.
+    Raises UsageError where it says too little, or names something that there is not.
     """
     try:
         tables = {key: facts[key] for key in ("network", "training") if key in facts}
@@ -154,7 +152,7 @@ def described(facts: Mapping[str, JsonValue], targets: int) -> Described:
         indices = is_indices(vocabulary.loss(config.training.loss)[0], layers[-1], targets)
         architecture = _architecture(config, layers, indices=indices)
     except (KeyError, TypeError, ValueError):  # pydantic's ValidationError is a ValueError
-        raise QuestionError("the config does not say which network it is about") from None
+        raise UsageError("the config does not say which network it is about") from None
     return Described(architecture, float(lr), accepted(config.training.accept))
 
 
@@ -164,7 +162,7 @@ def data_of(config: Config) -> tuple[str, datasets.Dataset, datasets.Dataset | N
     if table.x is not None and table.y is not None:
         x, y = _rectangle(table.x, "data.x"), _rectangle(table.y, "data.y")
         if len(x) != len(y):
-            raise QuestionError(f"data: x has {len(x)} samples, y has {len(y)}")
+            raise UsageError(f"data: x has {len(x)} samples, y has {len(y)}")
         features = tuple(f"x{i}" for i in range(x.shape[1]))
         return "given", datasets.Dataset("given", x, y, None, features, "the config"), None
     dataset = datasets.load(table.path or table.name or "digits", table.target)
@@ -176,7 +174,7 @@ def _rectangle(rows: list[list[float]], key: str) -> np.ndarray[tuple[int, int],
     widths = {len(row) for row in rows}
     if len(widths) > 1:
         odd = next(i for i, row in enumerate(rows) if len(row) != len(rows[0]))
-        raise QuestionError(f"{key}[{odd}]: {len(rows[odd])} numbers, where {key}[0] has {len(rows[0])}")
+        raise UsageError(f"{key}[{odd}]: {len(rows[odd])} numbers, where {key}[0] has {len(rows[0])}")
     return np.array(rows, dtype=np.float64)
 
 
@@ -188,7 +186,7 @@ def _columns(
         converted = np.ascontiguousarray(rows.astype(dtype))
     if not np.isfinite(converted).all():
         sample = int(np.argwhere(~np.isfinite(converted))[0][0])
-        raise QuestionError(f"data: {key}[{sample}] does not fit {dtype}")
+        raise UsageError(f"data: {key}[{sample}] does not fit {dtype}")
     columns: Array = converted.T
     return columns
 
@@ -201,15 +199,15 @@ def _parameters(config: Config, architecture: Architecture) -> dict[str, Array]:
         biases = vocabulary.initialiser("bias_initialiser", network.bias_initialiser)
         return architecture.initial_parameters(config.training.seed, weights, biases)
     if network.initialiser or network.bias_initialiser:
-        raise QuestionError("network: parameters are given: there is nothing for an initialiser to draw")
+        raise UsageError("network: parameters are given: there is nothing for an initialiser to draw")
     shapes = architecture.parameter_shapes()
     for name in given:
         if name not in shapes:
-            raise QuestionError(f"network.parameters.{name}: no parameter of this network")
+            raise UsageError(f"network.parameters.{name}: no parameter of this network")
     parameters: dict[str, Array] = {}
     for name, shape in shapes.items():
         if name not in given:
-            raise QuestionError(f"network.parameters.{name}: missing; give all of them or none")
+            raise UsageError(f"network.parameters.{name}: missing; give all of them or none")
         parameters[name] = _parameter(name, given[name], shape, architecture)
     return parameters
 
@@ -223,11 +221,11 @@ def _parameter(
     widths = {len(row) if isinstance(row, list) else 0 for row in table}
     if len(table) != shape[0] or widths != {shape[1]}:
         found = f"({len(table)}, {'/'.join(map(str, sorted(widths)))})"
-        raise QuestionError(f"network.parameters.{name}: expected shape {shape} (out, in), found {found}")
+        raise UsageError(f"network.parameters.{name}: expected shape {shape} (out, in), found {found}")
     with np.errstate(over="ignore"):
         array: Array = np.array(table, dtype=np.float64).astype(architecture.dtype)
     if not np.isfinite(array).all():
-        raise QuestionError(f"network.parameters.{name}: a number does not fit {array.dtype}")
+        raise UsageError(f"network.parameters.{name}: a number does not fit {array.dtype}")
     return array
 
 
@@ -237,8 +235,8 @@ def sizes(layers: tuple[int, ...]) -> str:
 
 
 def parse_layers(text: str) -> list[int]:
-    """`64-32-10` as numbers. Raises QuestionError for anything else."""
+    """`64-32-10` as numbers. Raises UsageError for anything else."""
     try:
         return [int(part) for part in text.split("-")]
     except ValueError:
-        raise QuestionError(f"--layers {text}: expected sizes like 64-32-10") from None
+        raise UsageError(f"--layers {text}: expected sizes like 64-32-10") from None

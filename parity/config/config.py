@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from parity.config.names import Named
-from parity.errors import QuestionError
+from parity.errors import UsageError
 
 MAX_UNITS, MAX_DEPTH, MAX_PARAMETERS, MAX_STEPS = 100_000, 1_000, 50_000_000, 10**9
 """Bounds on what a config may ask for: beyond them a typing error would eat the machine."""
@@ -94,7 +94,7 @@ class Config(_Table):
 def read(source: Path | Mapping[str, object] | None, options: Mapping[str, JsonValue]) -> Config:
     """The config of a file, or its tables, overlaid with options: {"training.lr": 0.5, …}; None: not given.
 
-    Raises QuestionError, in one line that names the file or the option, the key and the reason.
+    Raises UsageError, in one line that names the file or the option, the key and the reason.
     """
     path = source if isinstance(source, Path) else None
     tables: dict[str, dict[str, JsonValue]] = _toml(path) if path else _tables(source)
@@ -104,12 +104,12 @@ def read(source: Path | Mapping[str, object] | None, options: Mapping[str, JsonV
     for key, value in given.items():
         table, _, name = key.partition(".")
         if not isinstance(tables.setdefault(table, {}), dict):
-            raise QuestionError(f"{path}: {table}: expected a table")
+            raise UsageError(f"{path}: {table}: expected a table")
         tables[table][name] = value
     try:
         return Config.model_validate(tables)
     except ValidationError as error:
-        raise QuestionError(_one_line(error, path, given)) from None
+        raise UsageError(_one_line(error, path, given)) from None
 
 
 def _tables(source: object) -> dict[str, dict[str, JsonValue]]:
@@ -123,9 +123,9 @@ def _toml(path: Path) -> dict[str, dict[str, JsonValue]]:
         with path.open("rb") as file:
             return tomllib.load(file)
     except OSError as error:
-        raise QuestionError(f"{path}: {error.strerror}") from None
+        raise UsageError(f"{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise QuestionError(f"{path}: not valid TOML: {error}") from None
+        raise UsageError(f"{path}: not valid TOML: {error}") from None
 
 
 def _one_line(error: ValidationError, path: Path | None, given: Mapping[str, JsonValue]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from parity.errors import QuestionError
+from parity.errors import UsageError
 from reference.architecture import Architecture
 from reference.operations.losses import Loss
 
@@ -15,11 +15,11 @@ Floats = npt.NDArray[np.float64]
 def target(loss: Loss, outputs: int, y: Floats) -> Floats:
     """y as a loss wants it: class indices in one column, made of a one-hot y where that was given.
 
-    Raises QuestionError for numbers that are no indices, or outside what the loss is defined for.
+    Raises UsageError for numbers that are no indices, or outside what the loss is defined for.
     """
     if loss.target == "class" and y.shape[1] == outputs > 1:
         if not (np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all()):
-            raise QuestionError(f"loss: {loss.name} wants one class a sample, and y is not one-hot")
+            raise UsageError(f"loss: {loss.name} wants one class a sample, and y is not one-hot")
         y = y.argmax(axis=1)[:, np.newaxis].astype(np.float64)
     if loss.target == "labels" or is_indices(loss, outputs, y.shape[1]):
         lowest = -1 if loss.target == "labels" else 0
@@ -27,9 +27,9 @@ def target(loss: Loss, outputs: int, y: Floats) -> Floats:
         fits = (y == np.floor(y)) & (y >= lowest) & (y < outputs)
         if not (fits | ignored).all():
             sample = int(np.argwhere(~(fits | ignored))[0][0])
-            raise QuestionError(f"data: y[{sample}]: {loss.name} wants class indices below {outputs}")
+            raise UsageError(f"data: y[{sample}]: {loss.name} wants class indices below {outputs}")
     elif loss.name == "bce" and not ((y >= 0) & (y <= 1)).all():
-        raise QuestionError("data: y: bce wants probabilities, within 0 and 1")
+        raise UsageError("data: y: bce wants probabilities, within 0 and 1")
     return y
 
 
@@ -46,15 +46,13 @@ def fitting(architecture: Architecture) -> Architecture:
     """Refuse what PyTorch would refuse in the middle of a run."""
     loss, last = architecture.loss, architecture.activations[-1]
     if loss.name == "bce" and last.name not in UNIT:
-        raise QuestionError(
+        raise UsageError(
             f"loss: bce wants outputs within 0 and 1: end with {' or '.join(sorted(UNIT))}, "
             f"not {last.name}; or bce_with_logits"
         )
     for option, value in loss.options.items():
         if isinstance(value, tuple) and len(value) != architecture.layers[-1]:
-            raise QuestionError(
-                f"loss: {option}: {len(value)} numbers for {architecture.layers[-1]} outputs"
-            )
+            raise UsageError(f"loss: {option}: {len(value)} numbers for {architecture.layers[-1]} outputs")
     if loss.name == "multi_margin" and loss.options["p"] not in (1.0, 2.0):
-        raise QuestionError("loss: multi_margin: p is 1 or 2")
+        raise UsageError("loss: multi_margin: p is 1 or 2")
     return architecture

@@ -15,10 +15,10 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from parity.config.case import Case, described
-from parity.errors import QuestionError
+from parity.errors import UsageError
 from parity.explain import Examiner, Row
-from parity.explain import worked as work
 from parity.explain.byhand import Work, written_at
+from parity.explain.worked import work
 from parity.lockstep.lockstep import Reference, Side
 from parity.pytorch.deviations import Finding
 from reference.architecture import Architecture
@@ -74,16 +74,16 @@ class Explanation:
 
 
 def parse(text: str) -> Question:
-    """Raises QuestionError for what is no tensor with an index."""
+    """Raises UsageError for what is no tensor with an index."""
     match = _ASKED.fullmatch(text)
     if not match:
-        raise QuestionError(f"explain {text}: expected a tensor and an index, like delta2[1,0]")
+        raise UsageError(f"explain {text}: expected a tensor and an index, like delta2[1,0]")
     name, row, column = match.groups()
     return Question(name, (int(row), int(column)) if row is not None else None)
 
 
 def explain(recorded: Recorded, question: Question) -> Explanation:
-    """A number of a step. Raises QuestionError where there is no such tensor or index."""
+    """A number of a step. Raises UsageError where there is no such tensor or index."""
     name, of = question.name, recorded.architecture
     traces = {side: trace for side, trace in recorded.traces.items() if name in trace}
     first = next(iter(recorded.traces.values()))
@@ -91,7 +91,7 @@ def explain(recorded: Recorded, question: Question) -> Explanation:
         known = ", ".join(
             n for n in shapes(of, first["x"].shape[1]) if any(n in t for t in recorded.traces.values())
         )
-        raise QuestionError(f"explain {name}: there is no such tensor here; known: {known}")
+        raise UsageError(f"explain {name}: there is no such tensor here; known: {known}")
     shown = next(iter(traces.values()))[name]
     index = _index(shown.shape, question, int(np.argmax(np.abs(shown))))
     examiner = Examiner(of, recorded.lr, recorded.findings)
@@ -123,17 +123,17 @@ def _index(shape: tuple[int, ...], question: Question, largest: int) -> tuple[in
     index = question.index
     if index is None or not shape:
         if index is not None:
-            raise QuestionError(f"explain {question.name}: is one number; it has no index")
+            raise UsageError(f"explain {question.name}: is one number; it has no index")
         return tuple(int(i) for i in np.unravel_index(largest, shape))
     if any(i >= n for i, n in zip(index, shape, strict=True)):
-        raise QuestionError(f"explain {question.name}{list(index)}: its shape is {shape}, from 0")
+        raise UsageError(f"explain {question.name}{list(index)}: its shape is {shape}, from 0")
     return index
 
 
 def walked(case: Case, step: int, *, with_torch: bool = False) -> Recorded:
     """The deck's engine, and PyTorch's if asked for, at one step of a case.
 
-    Raises QuestionError for a step that there is not.
+    Raises UsageError for a step that there is not.
     """
     sides: list[Side] = [Reference(case)]
     if with_torch:
@@ -145,11 +145,11 @@ def walked(case: Case, step: int, *, with_torch: bool = False) -> Recorded:
             traces = {side.name: side.step(x, y) for side in sides}
             if number == step:
                 return Recorded(case.architecture, case.lr, step, traces, case.findings)
-    raise QuestionError(f"--step {step}: the run ends before it")
+    raise UsageError(f"--step {step}: the run ends before it")
 
 
 def recorded(path: Path, step: int, side: str | None = None) -> Recorded:
-    """A step of all sides, or of one, from a trace file. Raises QuestionError for a file that is none."""
+    """A step of all sides, or of one, from a trace file. Raises UsageError for a file that is none."""
     try:
         with safe_open(path, framework="numpy") as file:
             facts = json.loads((file.metadata() or {})["parity"])
@@ -161,16 +161,16 @@ def recorded(path: Path, step: int, side: str | None = None) -> Recorded:
                     traces.setdefault(whose, Trace())[name] = file.get_tensor(f"{number}/{whose}/{name}")
         config = facts["config"]
     except OSError as error:
-        raise QuestionError(f"{path}: {error.strerror or error}") from None
+        raise UsageError(f"{path}: {error.strerror or error}") from None
     except (SafetensorError, KeyError, ValueError, TypeError, AttributeError):
-        raise QuestionError(f"{path}: is no trace file") from None
+        raise UsageError(f"{path}: is no trace file") from None
     if not traces:
         there = f"steps {held[0]} to {held[-1]}" if held else "nothing"
-        raise QuestionError(f"{path}: holds {there} of side {side or 'any'}, not step {step}")
+        raise UsageError(f"{path}: holds {there} of side {side or 'any'}, not step {step}")
     try:
         known = described(config, next(iter(traces.values()))["y"].shape[0])
-    except (QuestionError, KeyError, AttributeError):
-        raise QuestionError(f"{path}: does not say which network it is a trace of") from None
+    except (UsageError, KeyError, AttributeError):
+        raise UsageError(f"{path}: does not say which network it is a trace of") from None
     order = ["subject", "reference", "torch"]
     names = sorted(traces, key=lambda name: order.index(name) if name in order else 0)
     return Recorded(

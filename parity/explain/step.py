@@ -1,6 +1,6 @@
 """One step under the glass: for every tensor each side's numbers, the truth, the bound and a mark.
 
-The verdicts are the certificate's own (`parity.certify.certificate`), asked again about one step; nothing here
+The verdicts are the certificate's own (`certify.certificate`), asked again about one step; nothing here
 decides anything. A side that hides tensors is judged as `parity check` judges it: what is hidden
 is recomputed, in bounded arithmetic, from what is shown (`parity.certify.observation`).
 """
@@ -160,7 +160,7 @@ class Values(Mapping[str, Array]):
 
 
 def _truths(certifier: Certifier, traces: Mapping[str, Trace], constants: Constants) -> dict[str, Bounded]:
-    """The whole step in bounded arithmetic, from where all sides stand: `parity.certify.cross_check`'s gate.
+    """The whole step in bounded arithmetic, from where all sides stand: `cross_check`'s gate.
 
     Nothing where a side does not show where it starts.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from parity.errors import QuestionError
+from parity.errors import UsageError
 from parity.golden.format import SUFFIX
 from parity.golden.result import Replay
 from parity.lockstep.result import EXIT_MATCH, EXIT_MISMATCH, EXIT_NOTHING
@@ -14,19 +14,19 @@ from parity.lockstep.result import EXIT_MATCH, EXIT_MISMATCH, EXIT_NOTHING
 def goldens(places: Sequence[Path]) -> list[Path]:
     """The files named, and those directly in the folders named, sorted; none of them twice.
 
-    Raises QuestionError for what does not exist and for a folder without any.
+    Raises UsageError for what does not exist and for a folder without any.
     """
     found: dict[Path, None] = {}
     for place in places:
         if place.is_dir():
             inside = sorted(place.glob(f"*{SUFFIX}"))
             if not inside:
-                raise QuestionError(f"{place}: there is no golden (*{SUFFIX}) in it")
+                raise UsageError(f"{place}: there is no golden (*{SUFFIX}) in it")
             found |= dict.fromkeys(inside)
         elif place.exists():
             found[place] = None
         else:
-            raise QuestionError(f"{place}: there is no such file")
+            raise UsageError(f"{place}: there is no such file")
     return list(found)
 
 

@@ -107,7 +107,7 @@ def sidecar(path: Path) -> Path:
 def write(path: Path, facts: Facts, steps: list[dict[str, Trace]]) -> str:
     """Write a golden and its sidecar, both whole or not at all; returns its digest.
 
-    Raises QuestionError where the folder cannot be written to.
+    Raises UsageError where the folder cannot be written to.
     """
     arrays = tensors(steps)
     complete: Facts = {**facts, "digest": digest(facts, arrays)}

@@ -11,7 +11,7 @@ import numpy as np
 
 from parity.config.case import Case
 from parity.config.config import Config
-from parity.errors import QuestionError
+from parity.errors import UsageError
 from parity.golden import environment as causes
 from parity.golden.format import MAX_BYTES, MAX_HEADER, SCHEMA, SUFFIX, Facts, sidecar, write
 from parity.golden.reader import read
@@ -65,14 +65,12 @@ def record(
     """Freeze the run of a config into a new golden, if every formula of it holds.
 
     Without `torch` only the reference's side is recorded, and PyTorch is not imported. Steps default
-    to `STEPS`. Raises QuestionError where a golden stands already, or would be too large.
+    to `STEPS`. Raises UsageError where a golden stands already, or would be too large.
     """
     path = Path(path)
     place(path)
     if path.exists():
-        raise QuestionError(
-            f"{path}: exists; a golden is never overwritten (--update changes one if it must)"
-        )
+        raise UsageError(f"{path}: exists; a golden is never overwritten (--update changes one if it must)")
     return _freeze(config, path, torch=torch, threads=threads, observers=observers, reproduce=reproduce)
 
 
@@ -88,13 +86,13 @@ def update(
     nothing.
 
     Where there is none yet, record it. An update records the sides that the golden had. Raises
-    QuestionError for a file that is no golden, and where its PyTorch's side is to be left out.
+    UsageError for a file that is no golden, and where its PyTorch's side is to be left out.
     """
     path = Path(path)
     place(path)
     if not path.exists():
         if config is None:
-            raise QuestionError(f"{path}: there is no golden to update")
+            raise UsageError(f"{path}: there is no golden to update")
         return _freeze(config, path, torch=torch, threads=threads, observers=observers)
     golden = read(path)
     changed = () if config is None else changed_keys(with_steps(config), golden.config)
@@ -106,7 +104,7 @@ def update(
             return Recorded(path, "unchanged", golden.digest, replay=replayed)
     has_torch = "torch" in golden.sides
     if has_torch and not torch:
-        raise QuestionError(
+        raise UsageError(
             f"{path}: needs to be recorded anew, and holds PyTorch's side: leave out --no-torch"
         )
     asked = config if config is not None and changed else golden.config
@@ -116,9 +114,9 @@ def update(
 
 
 def place(path: Path) -> None:
-    """Complain about a golden's path before the work. Raises QuestionError."""
+    """Complain about a golden's path before the work. Raises UsageError."""
     if path.suffix != SUFFIX:
-        raise QuestionError(f"{path}: a golden's name ends in {SUFFIX} (its sidecar's in .json)")
+        raise UsageError(f"{path}: a golden's name ends in {SUFFIX} (its sidecar's in .json)")
     for file in (path, sidecar(path)):
         writable(str(file))
 
@@ -153,7 +151,7 @@ class _Keeper:
     """An observer of the lockstep that keeps every step of every side."""
 
     def __init__(self, case: Case, sides: int) -> None:
-        """Raises QuestionError where the golden would be larger than one may be."""
+        """Raises UsageError where the golden would be larger than one may be."""
         self.case = case
         self.steps: list[dict[str, Trace]] = []
         samples = case.x.shape[1]
@@ -163,7 +161,7 @@ class _Keeper:
         fit = min(MAX_BYTES // size, MAX_HEADER // (NAMED * len(expected) * sides))
         if case.steps > fit:
             hint = f"give --steps {fit} or fewer" if fit else "take a smaller network or batch"
-            raise QuestionError(f"a golden keeps every step, and these are too many or too large: {hint}")
+            raise UsageError(f"a golden keeps every step, and these are too many or too large: {hint}")
 
     def __call__(self, moment: Moment) -> None:
         self.steps.append({side: trace.kept() for side, trace in moment.traces.items()})

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from parity.bounds.formats import arithmetic
-from parity.errors import EnvironmentUnfit, QuestionError
+from parity.errors import EnvironmentUnfit, UsageError
 from parity.golden import environment as causes
 from parity.golden.format import Golden
 from parity.golden.reader import read
@@ -43,7 +43,7 @@ def replay(
 
     `bitwise` makes differing bits a mismatch: for the machine it was recorded on. `sides` replays
     other implementations instead, by name: callables that make a side which stands where a case says.
-    Raises QuestionError for a file that is no golden, EnvironmentUnfit where torch is wanted and
+    Raises UsageError for a file that is no golden, EnvironmentUnfit where torch is wanted and
     missing or set to a lower precision. Without `torch`, PyTorch is not imported.
     """
     golden = read(Path(path))
@@ -52,12 +52,10 @@ def replay(
 
 
 def chosen(*, reference: bool, torch: bool) -> dict[str, MakeSide]:
-    """Today's sides by name. Raises QuestionError when none is left."""
+    """Today's sides by name. Raises UsageError when none is left."""
     wanted = {"reference": reference, "torch": torch}
     if not any(wanted.values()):
-        raise QuestionError(
-            "replay: with neither side of today there is nothing to hold the golden against"
-        )
+        raise UsageError("replay: with neither side of today there is nothing to hold the golden against")
     return {name: TODAY[name] for name, is_wanted in wanted.items() if is_wanted}
 
 
@@ -73,7 +71,7 @@ def replay_golden(
     """A golden that was read already, against these sides; otherwise as `replay`."""
     strangers = [side for side in sides if side not in golden.sides]
     if bitwise and strangers:
-        raise QuestionError(f"{name}: --bitwise: it holds no bits of {', '.join(strangers)}")
+        raise UsageError(f"{name}: --bitwise: it holds no bits of {', '.join(strangers)}")
     with_torch = "torch" in sides
     facts = environment(with_torch=with_torch)  # brings torch in, with its pools, before they are limited
     problems = unfit(facts) if with_torch else []

@@ -20,7 +20,7 @@ from parity.certify.continuity import Links
 from parity.certify.cross_check import side_by_side
 from parity.certify.filter import CheapExaminer, Shares, knows
 from parity.config.case import Case
-from parity.errors import QuestionError
+from parity.errors import UsageError
 from parity.lockstep.tally import Ledger
 from reference.arrays import Array
 from reference.engine import Network
@@ -81,12 +81,12 @@ class Certify:
 
     @classmethod
     def parse(cls, text: str) -> Certify:
-        """`every`, `last`, or K. Raises QuestionError for anything else."""
+        """`every`, `last`, or K. Raises UsageError for anything else."""
         named = {"every": 1, "last": 0}
         if text in named:
             return cls(named[text])
         if not text.isdecimal() or int(text) == 0:
-            raise QuestionError(f"--certify {text}: expected every, last or a number from 1")
+            raise UsageError(f"--certify {text}: expected every, last or a number from 1")
         return cls(int(text))
 
     def __str__(self) -> str:
@@ -109,7 +109,7 @@ def lockstep(
 ) -> Walk:
     """Walk all sides through the case's steps; stop at the first mismatch unless told to keep going.
 
-    `cheaply` False asks the plain path about every step; verdicts are the same (see `parity.certify.filter`).
+    `cheaply` False asks the plain path about every step; verdicts are the same (see `certify.filter`).
     """
     gates = Gates(case, [side.name for side in sides], cheaply=cheaply)
     certify = certify or Certify()

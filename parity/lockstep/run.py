@@ -55,7 +55,7 @@ def run(
 
     With a `peer` the model is not built like the engine: it is somebody's own, and the engine mirrors it.
     `observers(case)` makes the observers of the walk, once the case is known. Without `torch` the engine
-    walks alone, and PyTorch is not imported. Raises QuestionError for a config that does not fit its
+    walks alone, and PyTorch is not imported. Raises UsageError for a config that does not fit its
     data, EnvironmentUnfit where torch is missing or set to lower precision.
     """
     config, case = peer.resolve(config) if peer else (config, build(config))
@@ -65,7 +65,7 @@ def run(
         facts = environment(with_torch=torch)
         reference = Reference(case)
         sides: list[Side] = [reference]
-        predictions: dict[str, Callable[[Array], Array]] = {"reference": reference.engine.forward}
+        predictions: dict[str, Callable[[Array], Array]] = {"reference": reference.network.forward}
         if torch:
             twin = peer.side(case) if peer else _twin(case)
             sides.append(twin)

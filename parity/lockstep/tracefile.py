@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from safetensors.numpy import save_file
 
 from parity.config.case import Case
-from parity.errors import QuestionError
+from parity.errors import UsageError
 from parity.lockstep.lockstep import Moment
 from parity.render.files import written_whole
 from reference.arrays import Array
@@ -25,7 +25,7 @@ class TraceRecorder:
     """An observer of the lockstep that keeps every K-th step of every side, and writes them at the end."""
 
     def __init__(self, path: Path, case: Case, sides: int, every: int = 1) -> None:
-        """Raises QuestionError if the trace of all steps would not fit; better now than hours later."""
+        """Raises UsageError if the trace of all steps would not fit; better now than hours later."""
         self.path, self.every = path, every
         self._tensors: dict[str, Array] = {}
         batch = min(case.batch or case.x.shape[1], case.x.shape[1])
@@ -33,7 +33,7 @@ class TraceRecorder:
         size = numbers * np.dtype(case.architecture.dtype).itemsize * sides * -(-case.steps // every)
         if size > MAX_BYTES:
             fewer = -(-case.steps // max(1, MAX_BYTES * every // size * (case.steps // every) or 1))
-            raise QuestionError(
+            raise UsageError(
                 f"--trace: {size / 2**30:.1f} GiB of tensors; keep fewer with --trace-every {fewer} or more"
             )
 

@@ -1,1 +1,1 @@
-"""What the pytest plugin does once a test asks for it; `parity.pytest_plugin.hooks` holds pytest's hooks."""
+"""What the pytest plugin does once a test asks for it; pytest's own hooks are in `hooks`."""

@@ -16,7 +16,7 @@ from parity.check.run import Checked, UnusableSubjectError
 from parity.check.run import check as check_subject
 from parity.config.case import build
 from parity.config.config import read
-from parity.errors import QuestionError
+from parity.errors import UsageError
 from parity.lockstep.result import Result
 from parity.pytest_plugin.answer import Answer, failure_text
 from parity.pytest_plugin.context import Place
@@ -60,7 +60,7 @@ class CheckCase:
 
 
 def check(place: Place, number: int, asked: object, case: CheckCase) -> Answer[Result]:
-    """Judge a subject. Raises QuestionError for one that is none, or a case that there is not."""
+    """Judge a subject. Raises UsageError for one that is none, or a case that there is not."""
     subject, calls = _subject(asked, case)
     address = _address(place, subject)
     command = case.command(place, address) if address else None
@@ -68,7 +68,7 @@ def check(place: Place, number: int, asked: object, case: CheckCase) -> Answer[R
 
 
 def on_calls(place: Place, number: int, asked: object, calls: Sequence[Call]) -> Answer[Result]:
-    """Judge a `step` on calls that somebody else chose. Raises QuestionError for a subject that is none."""
+    """Judge a `step` on calls that somebody else chose. Raises UsageError for a subject that is none."""
     subject = python_subject(str(asked)) if isinstance(asked, str | Path) else own_subject(asked)
     return judged(place, number, subject, calls, None, CheckCase.timeout)
 
@@ -113,7 +113,7 @@ def _subject(asked: object, case: CheckCase) -> tuple[Subject, Sequence[Call]]:
         return python_subject(str(asked)), asked_calls(case.source, case.names, case.dtype)
     if is_side(asked):
         if case.config is None:
-            raise QuestionError("check: a side keeps its own weights; say from which it starts: config=…")
+            raise UsageError("check: a side keeps its own weights; say from which it starts: config=…")
         overlay = {"network.activation": case.names, "network.dtype": case.dtype}
         calls, shown = walked(asked, build(read(case.source, overlay)))  # type: ignore[arg-type]
         return shown, calls

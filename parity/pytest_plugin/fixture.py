@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from parity.errors import EnvironmentUnfit, QuestionError
+from parity.errors import EnvironmentUnfit, UsageError
 from parity.pytest_plugin.context import Place
 from parity.pytest_plugin.failure import ParityError
 from parity.report.ci.facts import Compared
@@ -106,7 +106,7 @@ class Parity:
         self._asked += 1
         try:
             answer = ask(self._asked)
-        except (QuestionError, EnvironmentUnfit) as error:
+        except (UsageError, EnvironmentUnfit) as error:
             said = str(error)
             self._place.note(Compared(kind, said.partition(":")[0], "error", reason=said))
             raise ParityError(said) from None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from parity.check.cases import Call
 from parity.config.config import Config, read
-from parity.errors import QuestionError
+from parity.errors import UsageError
 from parity.golden import Golden, Recorded, Replay
 from parity.golden import read as read_golden
 from parity.golden.record import changed_keys, update
@@ -32,7 +32,7 @@ def golden(
 ) -> Answer[Replay]:
     """Replay a golden; with --parity-update first record it, where it is missing or outside its bounds.
 
-    Raises QuestionError for a name that is none, a golden that is missing or was made from another config.
+    Raises UsageError for a name that is none, a golden that is missing or was made from another config.
     """
     path = _path(place, name)
     source = Path(config) if isinstance(config, str) else config
@@ -79,34 +79,34 @@ def on_golden(place: Place, number: int, name: str, step: object) -> Answer[Resu
 
 
 def _path(place: Place, name: str) -> Path:
-    """The golden's file. Raises QuestionError for a name that leads elsewhere."""
+    """The golden's file. Raises UsageError for a name that leads elsewhere."""
     if not name or Path(name).name != name or name.startswith("."):
-        raise QuestionError(f"golden: {name!r} is no plain name")
+        raise UsageError(f"golden: {name!r} is no plain name")
     return place.goldens / (name.removesuffix(GOLDEN_SUFFIX) + GOLDEN_SUFFIX)
 
 
 def _update(place: Place, path: Path, asked: Config | None) -> Recorded:
     if asked is None and not path.exists():
-        raise QuestionError(
+        raise UsageError(
             f"{place.relative(path)}: there is no such golden, and no config to record one from"
         )
     try:
         path.parent.mkdir(exist_ok=True)
     except OSError as error:
-        raise QuestionError(f"{path.parent}: cannot be made: {error.strerror}") from None
+        raise UsageError(f"{path.parent}: cannot be made: {error.strerror}") from None
     return update(path, asked, torch=has_torch())
 
 
 def _existing(place: Place, path: Path, asked: Config | None) -> Golden:
-    """The golden, if it stands and is what was asked for. Raises QuestionError."""
+    """The golden, if it stands and is what was asked for. Raises UsageError."""
     again = f"{place.command} --parity-update"
     if not path.exists():
-        raise QuestionError(f"{place.relative(path)}: there is no such golden; record it with: {again}")
+        raise UsageError(f"{place.relative(path)}: there is no such golden; record it with: {again}")
     held = read_golden(path)
     keys = changed_keys(asked, held.config) if asked else ()
     if keys:
         said = ", ".join(keys)
-        raise QuestionError(
+        raise UsageError(
             f"{place.relative(path)}: recorded with another {said}; record it anew with: {again}"
         )
     return held

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from parity.errors import QuestionError
+from parity.errors import UsageError
 from parity.pytest_plugin.context import Place
 from parity.pytest_plugin.session import Gathering
 from parity.render.files import writable_folder
@@ -47,8 +47,8 @@ def pytest_configure(config: pytest.Config) -> None:
         if report:
             writable_folder(report)
         if lang not in LANGUAGES:
-            raise QuestionError(f"parity_lang {lang}: known: {', '.join(LANGUAGES)}")
-    except QuestionError as error:
+            raise UsageError(f"parity_lang {lang}: known: {', '.join(LANGUAGES)}")
+    except UsageError as error:
         raise pytest.UsageError(f"parity: {error}") from None
     config.pluginmanager.register(Gathering(config, report, lang), "parity-gathering")
 

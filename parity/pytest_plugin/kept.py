@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from parity.errors import QuestionError
+from parity.errors import UsageError
 from parity.pytest_plugin.context import Place
 from parity.render.files import write_text
 
@@ -23,6 +23,6 @@ def keep(place: Place, kind: str, number: int, found: Found) -> Path | None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise QuestionError(f"--parity-report {folder}: {error.strerror}") from None
+            raise UsageError(f"--parity-report {folder}: {error.strerror}") from None
         write_text(str(folder / "result.json"), found.to_json())
     return folder

@@ -29,7 +29,7 @@ def model(
     loss: Loss,
     **training: JsonValue,
 ) -> Answer[Result]:
-    """Raises QuestionError for a model without a mirror, EnvironmentUnfit without torch."""
+    """Raises UsageError for a model without a mirror, EnvironmentUnfit without torch."""
     require_torch()
     from parity.pytorch.imported.case import BatchPeer, training_of
 

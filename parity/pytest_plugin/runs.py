@@ -1,4 +1,4 @@
-"""`parity.lockstep.run` in a test: the lockstep, its findings as one failure, its page where one was asked for."""
+"""`parity.run` in a test: the lockstep, its findings as one failure, its page where one was asked for."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from parity.report.recorder import Recorder
 def run(
     place: Place, number: int, asked: Config | Mapping[str, object] | str | Path | None
 ) -> Answer[Result]:
-    """Walk a config's case. Raises QuestionError for a bad one, EnvironmentUnfit without torch."""
+    """Walk a config's case. Raises UsageError for a bad one, EnvironmentUnfit without torch."""
     path = Path(asked) if isinstance(asked, str | Path) else None
     tables = asked if isinstance(asked, Mapping) else None
     config = asked if isinstance(asked, Config) else read(path or tables, {})

@@ -9,7 +9,7 @@ from typing import cast
 
 import torch
 
-from parity.errors import QuestionError
+from parity.errors import UsageError
 from reference.architecture import Architecture
 from reference.operations.activations import Activation
 from reference.optimizers import GROUPS, Optimizer
@@ -22,13 +22,13 @@ def _refusals(what: str) -> Iterator[None]:
         yield
     except (ValueError, RuntimeError, AssertionError) as error:
         reason = str(error).partition("\n")[0]
-        raise QuestionError(f"{what}: PyTorch refuses it: {reason}") from None
+        raise UsageError(f"{what}: PyTorch refuses it: {reason}") from None
 
 
 def activation_module(f: Activation, dtype: torch.dtype) -> torch.nn.Module:
     """The module of `torch.nn` that an activation's source names, with its options.
 
-    Raises QuestionError for options that PyTorch refuses, as all in this module do.
+    Raises UsageError for options that PyTorch refuses, as all in this module do.
     """
     options: dict[str, object] = {**f.options, **f.torch_options}
     if f.learned:

@@ -9,19 +9,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from parity.errors import QuestionError
+from parity.errors import UsageError
 
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`, moved onto it when the block ends well and removed when not.
 
-    Raises QuestionError if the folder cannot be written to.
+    Raises UsageError if the folder cannot be written to.
     """
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:
-        raise QuestionError(f"{path}: cannot be written: {error.strerror}") from None
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
     os.close(handle)
     temporary = Path(name)
     try:
@@ -31,31 +31,31 @@ def written_whole(path: Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~umask)  # mkstemp's files are private; results are not
         os.replace(temporary, path)
     except OSError as error:
-        raise QuestionError(f"{path}: cannot be written: {error.strerror}") from None
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def writable(path: str) -> None:
-    """Complain before the work rather than after it. Raises QuestionError. `-` is stdout."""
+    """Complain before the work rather than after it. Raises UsageError. `-` is stdout."""
     if path == "-":
         return
     target = Path(path)
     if target.is_dir():
-        raise QuestionError(f"{path}: is a folder")
+        raise UsageError(f"{path}: is a folder")
     if not target.parent.is_dir():
-        raise QuestionError(f"{path}: there is no folder {target.parent}")
+        raise UsageError(f"{path}: there is no folder {target.parent}")
     if not os.access(target.parent, os.W_OK):
-        raise QuestionError(f"{path}: the folder cannot be written to")
+        raise UsageError(f"{path}: the folder cannot be written to")
 
 
 def writable_folder(path: Path) -> None:
-    """Complain about a folder to be made or written into. Raises QuestionError; makes nothing."""
+    """Complain about a folder to be made or written into. Raises UsageError; makes nothing."""
     existing = next((place for place in (path, *path.absolute().parents) if place.exists()), path)
     if not existing.is_dir():
-        raise QuestionError(f"{path}: {existing} is not a folder")
+        raise UsageError(f"{path}: {existing} is not a folder")
     if not os.access(existing, os.W_OK):
-        raise QuestionError(f"{path}: the folder {existing} cannot be written to")
+        raise UsageError(f"{path}: the folder {existing} cannot be written to")
 
 
 def write_text(path: str, text: str) -> None:

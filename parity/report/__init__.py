@@ -24,10 +24,10 @@ def write(
     The entry point of every `--report`: a `parity.report.recorder.Recorder` observes the steps of any
     sides that are traces, and its recording, with the result, is all that a page needs. `titles` has the
     page's title by language, where it has one of its own.
-    Raises QuestionError for an unknown language or a folder that cannot be written to; nothing is
+    Raises UsageError for an unknown language or a folder that cannot be written to; nothing is
     written then.
     """
-    from parity.errors import QuestionError
+    from parity.errors import UsageError
     from parity.render.files import write_text
     from parity.report.diagnosis import told_of
     from parity.report.markdown import markdown
@@ -43,7 +43,7 @@ def write(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise QuestionError(f"{folder}: cannot be made: {error.strerror}") from None
+        raise UsageError(f"{folder}: cannot be made: {error.strerror}") from None
     for name, text in texts.items():
         write_text(str(folder / name), text)
     return [folder / name for name in texts]

@@ -55,7 +55,7 @@ class Watched:
         self.recorders[name](Moment(step, traces, worst))
 
     def write(self, replay: Replay, folder: Path, lang: str) -> None:
-        """A page for each of today's sides, in a folder of its name. Raises QuestionError."""
+        """A page for each of today's sides, in a folder of its name. Raises UsageError."""
         for name, recorder in self.recorders.items():
             names = (f"golden/{self.counterpart(name)}", name)
             write(_result_of(replay, self.golden.case, names), recorder.recording(), folder / name, lang)

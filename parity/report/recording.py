@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from parity.config.case import described
-from parity.errors import QuestionError
+from parity.errors import UsageError
 from parity.explain.brief import Brief
 from parity.lockstep.result import Result
 from parity.pytorch.deviations import Finding
@@ -112,7 +112,7 @@ _EXTRAS = TypeAdapter(Extras)
 
 
 def load(path: Path) -> tuple[Result, Recording]:
-    """A saved recording and its result. Raises QuestionError for a file that is none."""
+    """A saved recording and its result. Raises UsageError for a file that is none."""
     try:
         with safe_open(path, framework="numpy") as file:
             facts = json.loads((file.metadata() or {})["parity"])
@@ -126,8 +126,8 @@ def load(path: Path) -> tuple[Result, Recording]:
         of_case = "cases" in result.config  # a subject's result is about several networks
         targets = next((t["y"].shape[0] for traces in steps.values() for t in traces.values()), 1)
         known = described(facts["network"] if of_case else result.config, targets)
-    except (OSError, SafetensorError, KeyError, ValueError, ValidationError, QuestionError) as error:
-        raise QuestionError(f"{path}: not a recording: {error}") from None
+    except (OSError, SafetensorError, KeyError, ValueError, ValidationError, UsageError) as error:
+        raise UsageError(f"{path}: not a recording: {error}") from None
     for step, traces in steps.items():
         names = sorted(traces, key=lambda side: SIDES.index(side) if side in SIDES else -1)
         steps[step] = {side: traces[side] for side in names}

@@ -76,7 +76,7 @@ def _name(function: Callable[..., object]) -> str:
 @cache
 def _twin_lines() -> tuple[str, ...]:
     """The lines of the twin's forward pass and of its step, as they stand."""
-    text = resources.files("parity").joinpath("twin.py").read_text(encoding="utf-8")
+    text = resources.files("parity.pytorch").joinpath("twin.py").read_text(encoding="utf-8")
     lines: list[str] = []
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef) and node.name in ("_forward", "step"):

@@ -10,10 +10,10 @@ from markupsafe import Markup, escape
 
 from parity.check.diagnosis.anatomy import kind
 from parity.explain import Examiner, Row, Side
-from parity.explain import worked as work
 from parity.explain.brief import Brief, briefly
 from parity.explain.byhand import Work, layer_latex, name_latex, plain, written_at
 from parity.explain.text import given_text, meaning
+from parity.explain.worked import work
 from parity.render.mathml import breakable, mathml
 from parity.render.numbers import code, shown
 from parity.render.texts import LANGUAGES, catalogue

@@ -27,7 +27,7 @@ Step = Callable[[Array, Array], Trace]
 
 
 def write_page(checked: Checked, subject: Subject, folder: Path, lang: str) -> None:
-    """The page of a check. Raises QuestionError for a folder that cannot be written to."""
+    """The page of a check. Raises UsageError for a folder that cannot be written to."""
     source = subject.file if isinstance(subject, PythonSubject) else None
     write(checked.result, recording_of(checked, source), folder, lang)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.parity.test_check_hostile import GOOD
+from tests.check.test_hostile import GOOD
 
 LOOPS = """
 import math

@@ -1,4 +1,4 @@
-"""`python -m parity.report`: make the committed reports again.
+"""`python -m tests.reports`: make the committed reports again.
 
 Pages are made from the recordings in `reports/recordings`, so they are the same bytes on every
 machine. `--fresh` makes the recordings again first, by training with PyTorch.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from parity.errors import QuestionError
+from parity.errors import UsageError
 from tests.reports.exhibits import EXHIBITS, record, render
 
 
@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
     folders = [argument for argument in arguments if not argument.startswith("-")]
     unknown = [argument for argument in arguments if argument.startswith("-") and argument != "--fresh"]
     if unknown or len(folders) > 1:
-        sys.stderr.write("parity.report: usage: python -m parity.report [--fresh] [reports]\n")
+        sys.stderr.write("tests.reports: usage: python -m tests.reports [--fresh] [reports]\n")
         return 2
     folder = Path(folders[0] if folders else "reports")
     try:
@@ -26,8 +26,8 @@ def main(arguments: list[str]) -> int:
             for exhibit in EXHIBITS:
                 record(exhibit, folder)
         render(folder)
-    except QuestionError as error:
-        sys.stderr.write(f"parity.report: {error}\n")
+    except UsageError as error:
+        sys.stderr.write(f"tests.reports: {error}\n")
         return 2
     return 0
 

@@ -1,4 +1,4 @@
-"""`python -m parity.pytorch.deviations`: run every finding's script and write reports/findings.md."""
+"""`python -m tests.reports.deviations`: run every finding's script and write reports/findings.md."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Where PyTorch's numbers do not satisfy its own formula, beyond what rounding exp
 over random networks and over special values (±0, subnormals, thresholds and their neighbours, the largest
 numbers, ±∞). None is hidden by a wider bound: a run that meets one says `mismatch` on the torch side, and
 `parity run --accept NAME` admits what PyTorch computes instead, and says so in its result. Written by
-`python -m parity.pytorch.deviations`, which runs each script (torch {version}, CPU).
+`python -m tests.reports.deviations`, which runs each script (torch {version}, CPU).
 """
 
 

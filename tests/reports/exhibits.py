@@ -18,7 +18,7 @@ from tests.reports.gallery import MISTAKES, Mistake
 from tests.reports.index import drawings, index
 from tests.reports.names import names
 
-COMMAND = "python -m parity.report"
+COMMAND = "python -m tests.reports"
 XOR_231: dict[str, JsonValue] = {
     "network": {"layers": [2, 3, 1], "activation": ["tanh", "sigmoid"], "dtype": "float64"},
     "data": {"name": "xor"},
@@ -79,7 +79,7 @@ EXHIBITS = (
         8,
     ),
     Exhibit("digits", DIGITS, "reports.digits", "parity run --steps 100 --report DIR", steps=3),
-    Exhibit("mazur", MAZUR, "reports.mazur", "parity run --config tests/parity/mazur.toml --report DIR"),
+    Exhibit("mazur", MAZUR, "reports.mazur", "parity run --config tests/lockstep/mazur.toml --report DIR"),
     Exhibit(
         "check",
         {},
@@ -152,7 +152,7 @@ def recording_of(exhibit: Exhibit, folder: Path) -> Path:
 
 
 def render(folder: Path) -> None:
-    """Every page, and the index that says what each shows. Raises QuestionError for a missing recording."""
+    """Every page, and the index that says what each shows. Raises UsageError for a missing recording."""
     for exhibit in EXHIBITS:
         result, recording = load(recording_of(exhibit, folder))
         titles = {lang: one(exhibit.text, lang) for lang in LANGUAGES} if exhibit.mistake else None

@@ -26,12 +26,12 @@ OTHERS = (
         "reports.explain",
         f'parity explain "{NUMBERS[4]}" {NETWORK} --dtype float64 --lr 0.5 --seed 1',
     ),
-    ("names.md", "reports.names", "python -m parity.report"),
-    ("vocabulary.md", "reports.vocabulary", "python -m tests.vocabulary"),
+    ("names.md", "reports.names", "python -m tests.reports"),
+    ("vocabulary.md", "reports.vocabulary", "python -m tests.reports.vocabulary"),
     ("benchmark.md", "reports.benchmark", "parity bench --profile --markdown reports/benchmark.md"),
-    ("kill-matrix.md", "reports.kill_matrix", "python -m tests.kill_matrix"),
-    ("findings.md", "reports.findings", "python -m parity.pytorch.deviations"),
-    ("mutation.md", "reports.mutation", "python -m tests.mutation"),
+    ("kill-matrix.md", "reports.kill_matrix", "python -m tests.reports.kill_matrix"),
+    ("findings.md", "reports.findings", "python -m tests.reports.deviations"),
+    ("mutation.md", "reports.mutation", "python -m tests.reports.mutation"),
 )
 """Files that are no pages: what each shows, and the command that makes it."""
 

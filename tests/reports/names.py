@@ -12,7 +12,7 @@ from reference.optimizers import GROUPS, OPTIMIZERS
 
 HEAD = """# Everything that a config can name
 
-Made of the code by `python -m parity.report`. Names and options are PyTorch's, options with their
+Made of the code by `python -m tests.reports`. Names and options are PyTorch's, options with their
 defaults; how each was held against PyTorch is in [vocabulary.md](vocabulary.md), and where PyTorch's
 numbers are not its own formula's in [findings.md](findings.md).
 """

@@ -7,7 +7,7 @@ difference D = |W_ours − W_theirs| as the parameters' bound. Lower bounds of t
         ≥ |W| B_a + D |a_ours| + D_b + γ(|W||a_ours| + |b|)
 
 since |a_ours| ≤ |a| + B_a once layer l − 1 is accepted; the last term is the first gate's. So for s.
-The samples' shares also bound those of gradients and updated parameters: see `parity.certify.filter.gradients`.
+The samples' shares also bound those of gradients and updated parameters: see `filter.gradients`.
 
 `ceiling` bounds from above by how much the plain path's B_z can be larger. With it this path knows
 where the plain one could not tell a ReLU's sign or would run into overflow, and leaves these to it.

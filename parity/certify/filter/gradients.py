@@ -5,7 +5,7 @@ bound of dW over γ, that of W_next over u,
 
     dW: Σ|δ||a| + 2mη/γ ≥ P + 2⁻¹²⁶        W_next: |T| + κ|g| + 2η/u ≥ |W_next| + κ|g| − e + 2⁻¹²⁵
 
-with P ≤ Σ|δ||a| (1 + γ) + mη as in `parity.certify.filter.certificates`, κ = |lr| + (the rounding of lr)/u, and the
+with P ≤ Σ|δ||a| (1 + γ) + mη as in `filter.certificates`, κ = |lr| + (the rounding of lr)/u, and the
 error e itself at most u times as much as it is divided by; so no bound is zero and a NaN stays a NaN.
 Large networks' updates are first taken again in the sides' own format (`parity.certify.filter.updates`).
 

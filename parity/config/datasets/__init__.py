@@ -15,7 +15,7 @@ import numpy as np
 from parity.config.datasets.dataset import Dataset, accuracy, split
 from parity.config.datasets.encoding import encode, one_hot, scaled
 from parity.config.datasets.table import read_table, shown
-from parity.errors import QuestionError
+from parity.errors import UsageError
 
 __all__ = ["Dataset", "accuracy", "load", "split"]
 
@@ -23,14 +23,14 @@ __all__ = ["Dataset", "accuracy", "load", "split"]
 def load(name: str, target: str | None = None) -> Dataset:
     """Data by name (digits, iris, xor), or from a CSV file whose `target` column is to be learnt.
 
-    Raises QuestionError, one line, for an unknown name and for a file that cannot be used.
+    Raises UsageError, one line, for an unknown name and for a file that cannot be used.
     """
     if name in SHIPPED:
         if target is not None:
-            raise QuestionError(f"target {target!r}: {name} has its own, only a CSV file takes one")
+            raise UsageError(f"target {target!r}: {name} has its own, only a CSV file takes one")
         return SHIPPED[name]()
     if not name.lower().endswith(".csv"):
-        raise QuestionError(f"data {name!r}: neither {', '.join(SHIPPED)} nor a file ending in .csv")
+        raise UsageError(f"data {name!r}: neither {', '.join(SHIPPED)} nor a file ending in .csv")
     return from_csv(Path(name), target)
 
 
@@ -39,8 +39,8 @@ def from_csv(path: Path, target: str | None = None) -> Dataset:
     table = read_table(path, target)
     try:
         y, classes = encode(table.texts, table.numbers, table.target)
-    except QuestionError as error:
-        raise QuestionError(f"{shown(path)}: {error}") from None
+    except UsageError as error:
+        raise UsageError(f"{shown(path)}: {error}") from None
     return Dataset(path.name, scaled(table.x), y, classes, table.features, str(path))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from parity.config.datasets.dataset import Floats
-from parity.errors import QuestionError
+from parity.errors import UsageError
 
 FEW = 20
 """Up to this many distinct whole numbers are classes, where they are also fewer than half of the rows."""
@@ -39,18 +39,18 @@ def encode(
 
     `numbers` are the column's values where all of it is numbers. Text makes classes, and so do few
     whole numbers; anything else is a regression, scaled to [0, 1].
-    Raises QuestionError for a target with one value only, and for text that is different nearly everywhere.
+    Raises UsageError for a target with one value only, and for text that is different nearly everywhere.
     """
     values = set(texts) if numbers is None else set(numbers.tolist())
     if len(values) == 1:
-        raise QuestionError(f"target {target!r} is the same in every row: there is nothing to learn")
+        raise UsageError(f"target {target!r} is the same in every row: there is nothing to learn")
     rows, few, rare = len(texts), len(values) <= FEW, 2 * len(values) >= len(texts)
     if numbers is not None:
         if not few or rare or np.any(numbers != np.floor(numbers)):
             return scaled(numbers[:, np.newaxis]), None
         texts = [str(int(number)) for number in numbers]
     elif len(values) > MOST_CLASSES or len(values) * rows > LARGEST_ONE_HOT or (rare and not few):
-        raise QuestionError(
+        raise UsageError(
             f"target {target!r} is text with {len(values)} different values in {rows} rows: "
             "too many for classes"
         )

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from parity.config.datasets.dataset import Floats
-from parity.errors import QuestionError
+from parity.errors import UsageError
 
 MOST_ROWS = 1_000_000
 MOST_COLUMNS = 10_000
@@ -42,17 +42,17 @@ def read_table(path: Path, target: str | None = None) -> Table:
     """Read a CSV file with a header row; `target` is the last column unless named.
 
     Delimited by comma, semicolon or tab, whichever the header has most of; UTF-8, with or without a
-    byte order mark; blank lines are skipped. Raises QuestionError for anything else.
+    byte order mark; blank lines are skipped. Raises UsageError for anything else.
     """
     try:
         _refuse_by_stat(path)
         return _read(path, target)
-    except QuestionError as error:
-        raise QuestionError(f"{shown(path)}: {error}") from None
+    except UsageError as error:
+        raise UsageError(f"{shown(path)}: {error}") from None
     except UnicodeDecodeError:
-        raise QuestionError(f"{shown(path)}: is not UTF-8 text") from None
+        raise UsageError(f"{shown(path)}: is not UTF-8 text") from None
     except OSError as error:
-        raise QuestionError(f"{shown(path)}: {error.strerror or error}") from None
+        raise UsageError(f"{shown(path)}: {error.strerror or error}") from None
 
 
 def shown(path: Path) -> str:
@@ -64,17 +64,17 @@ def _refuse_by_stat(path: Path) -> None:
     try:
         status = path.stat()
     except ValueError as error:  # a NUL in the path
-        raise QuestionError(str(error)) from None
+        raise UsageError(str(error)) from None
     if stat.S_ISDIR(status.st_mode):
-        raise QuestionError("is a directory")
+        raise UsageError("is a directory")
     if not stat.S_ISREG(status.st_mode):
-        raise QuestionError("is not a regular file")
+        raise UsageError("is not a regular file")
     if status.st_size > MOST_BYTES:
-        raise QuestionError(f"has {status.st_size} bytes, at most {MOST_BYTES} are read")
+        raise UsageError(f"has {status.st_size} bytes, at most {MOST_BYTES} are read")
 
 
 def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Every record but blank lines, with the line it starts on. Raises QuestionError for bad quoting."""
+    """Every record but blank lines, with the line it starts on. Raises UsageError for bad quoting."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, delimiter=delimiter, strict=True)
         line = 1
@@ -85,37 +85,37 @@ def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
                 line = reader.line_num + 1
         except csv.Error as error:
             reason = str(error).replace("\t", "\\t")  # it quotes the delimiter as it is
-            raise QuestionError(f"line {line}: {reason}") from None
+            raise UsageError(f"line {line}: {reason}") from None
 
 
 def _header(path: Path) -> tuple[str, tuple[str, ...]]:
     """The delimiter, and the names of the columns."""
     found: dict[str, list[str]] = {}
-    complaint: QuestionError | None = None
+    complaint: UsageError | None = None
     for delimiter in DELIMITERS:
         try:
             found[delimiter] = next(_records(path, delimiter), (0, list[str]()))[1]
-        except QuestionError as error:  # quotes that only make sense with another delimiter
+        except UsageError as error:  # quotes that only make sense with another delimiter
             complaint = complaint or error
     if not found:
-        raise complaint or QuestionError("has no header row")
+        raise complaint or UsageError("has no header row")
     delimiter = max(found, key=lambda delimiter: len(found[delimiter]))  # the first, among equals
     names = tuple(" ".join(name.split()) for name in found[delimiter])
     if not names:
-        raise QuestionError("is empty, a header row is needed")
+        raise UsageError("is empty, a header row is needed")
     if not all(name.isprintable() for name in names):
-        raise QuestionError("is not text: its first line holds unprintable characters")
+        raise UsageError("is not text: its first line holds unprintable characters")
     if len(names) == 1:
-        raise QuestionError(f"has one column, {_quoted(names[0])}: a feature and a target are needed")
+        raise UsageError(f"has one column, {_quoted(names[0])}: a feature and a target are needed")
     if len(names) > MOST_COLUMNS:
-        raise QuestionError(f"has {len(names)} columns, at most {MOST_COLUMNS} are read")
+        raise UsageError(f"has {len(names)} columns, at most {MOST_COLUMNS} are read")
     if "" in names:
-        raise QuestionError(f"column {names.index('') + 1} has no name in the header row")
+        raise UsageError(f"column {names.index('') + 1} has no name in the header row")
     if _is_data(names):
-        raise QuestionError(f"its first row holds numbers ({_quoted(names[0])}, …), a header row is needed")
+        raise UsageError(f"its first row holds numbers ({_quoted(names[0])}, …), a header row is needed")
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise QuestionError(f"has two columns named {_quoted(twice)}")
+        raise UsageError(f"has two columns named {_quoted(twice)}")
     return delimiter, names
 
 
@@ -131,7 +131,7 @@ def _read(path: Path, target: str | None) -> Table:
     delimiter, names = _header(path)
     if target is not None and target not in names:
         columns = ", ".join(_quoted(name) for name in names[:20]) + (", …" if len(names) > 20 else "")
-        raise QuestionError(f"has no column {_quoted(target)}; its columns: {columns}")
+        raise UsageError(f"has no column {_quoted(target)}; its columns: {columns}")
     place = names.index(target) if target is not None else len(names) - 1
     features = names[:place] + names[place + 1 :]
     numbers, lines, texts = array("d"), array("q"), list[str]()
@@ -140,13 +140,13 @@ def _read(path: Path, target: str | None) -> Table:
     next(records)
     for line, cells in records:
         if len(cells) != len(names):
-            raise QuestionError(f"line {line}: {len(cells)} cells, the header has {len(names)}")
+            raise UsageError(f"line {line}: {len(cells)} cells, the header has {len(names)}")
         row = len(texts) + 1
         if row > MOST_ROWS:
-            raise QuestionError(f"has more than {MOST_ROWS} rows")
+            raise UsageError(f"has more than {MOST_ROWS} rows")
         text = cells.pop(place).strip()
         if not text:
-            raise QuestionError(f"{_where(row, line, names[place])}: the cell is empty")
+            raise UsageError(f"{_where(row, line, names[place])}: the cell is empty")
         texts.append(known.setdefault(text, text))
         lines.append(line)
         try:
@@ -156,12 +156,12 @@ def _read(path: Path, target: str | None) -> Table:
         if any("_" in cell for cell in cells):  # Python would read 1_000 as a number
             raise _not_a_number(row, line, features, cells)
     if len(texts) < 2:
-        raise QuestionError(f"has {'one data row' if texts else 'no data row'}, needs at least 2 samples")
+        raise UsageError(f"has {'one data row' if texts else 'no data row'}, needs at least 2 samples")
     x = np.frombuffer(numbers, dtype=np.float64).reshape(len(texts), len(features))
     finite = np.isfinite(x)
     if not finite.all():
         row, column = (int(index) for index in np.argwhere(~finite)[0])
-        raise QuestionError(
+        raise UsageError(
             f"{_where(row + 1, lines[row], features[column])}: {x[row, column]} is not a finite number"
         )
     return Table(features, x, names[place], texts, _target_numbers(texts, lines, names[place]))
@@ -173,7 +173,7 @@ def _target_numbers(texts: list[str], lines: array[int], target: str) -> Floats 
     for row, text in enumerate(texts):
         number = known[text]
         if number is not None and not np.isfinite(number):
-            raise QuestionError(
+            raise UsageError(
                 f"{_where(row + 1, lines[row], target)}: {_quoted(text)} is not a finite number"
             )
     numbers = [known[text] for text in texts]
@@ -182,13 +182,13 @@ def _target_numbers(texts: list[str], lines: array[int], target: str) -> Floats 
     return np.array(numbers, dtype=np.float64)
 
 
-def _not_a_number(row: int, line: int, features: tuple[str, ...], cells: list[str]) -> QuestionError:
+def _not_a_number(row: int, line: int, features: tuple[str, ...], cells: list[str]) -> UsageError:
     column, text = next((k, cell.strip()) for k, cell in enumerate(cells) if _number(cell) is None)
     where = _where(row, line, features[column])
     if not text:
-        return QuestionError(f"{where}: the cell is empty")
+        return UsageError(f"{where}: the cell is empty")
     hint = ", write it with a decimal point" if _number(text.replace(",", ".")) is not None else ""
-    return QuestionError(f"{where}: {_quoted(text)} is not a number{hint}")
+    return UsageError(f"{where}: {_quoted(text)} is not a number{hint}")
 
 
 def _number(text: str) -> float | None:

@@ -1,10 +1,10 @@
-"""Findings: listed, reproducible, accepted by name alone. `python -m parity.pytorch.deviations` writes the page."""
+"""Findings: listed, reproducible, accepted by name alone; `tests.reports.deviations` writes the page."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from parity.errors import QuestionError
+from parity.errors import UsageError
 from parity.pytorch.deviations.deviation import Finding
 from parity.pytorch.deviations.documentation import DOCUMENTATION
 from parity.pytorch.deviations.numbers import NUMBERS
@@ -13,11 +13,11 @@ FINDINGS: dict[str, Finding] = {finding.name: finding for finding in (*NUMBERS, 
 
 
 def accepted(names: Sequence[str]) -> tuple[Finding, ...]:
-    """Findings by name. Raises QuestionError for one that is not listed, or cannot be accepted."""
+    """Findings by name. Raises UsageError for one that is not listed, or cannot be accepted."""
     known = [finding.name for finding in NUMBERS]
     for name in names:
         if name not in known:
-            raise QuestionError(f"accept: {name!r} is no finding in numbers; known: {', '.join(known)}")
+            raise UsageError(f"accept: {name!r} is no finding in numbers; known: {', '.join(known)}")
     return tuple(FINDINGS[name] for name in dict.fromkeys(names))
 
 

@@ -15,7 +15,7 @@ from parity.config import names as vocabulary
 from parity.config.case import Case, build, data_of
 from parity.config.config import Config, read
 from parity.config.datasets.dataset import Dataset
-from parity.errors import QuestionError
+from parity.errors import UsageError
 from parity.lockstep.run import TorchSide
 from parity.pytorch.imported.layers import DTYPES, Mirror, mirror
 from parity.pytorch.imported.names import known_losses, loss_of
@@ -55,11 +55,11 @@ class ModelPeer(_Peer):
     def resolve(self, config: Config) -> tuple[Config, Case]:
         """The config with the model's layers in it, and its case with the model's weights.
 
-        Raises QuestionError where the config asks for a network of its own, or the model has no mirror.
+        Raises UsageError where the config asks for a network of its own, or the model has no mirror.
         """
         for key in ("layers", "activation", "dtype", "parameters"):
             if key in config.network.model_fields_set:
-                raise QuestionError(f"model: its network is its own; leave out {key}")
+                raise UsageError(f"model: its network is its own; leave out {key}")
         asked = config.model_dump(exclude_unset=True)
         samples = data_of(config)[1].x[:SAMPLES].astype(dtype(self.model))
         self.mirror = mirror(self.model, torch.from_numpy(samples))
@@ -77,14 +77,14 @@ class BatchPeer(_Peer):
     y: Batch
 
     def resolve(self, config: Config) -> tuple[Config, Case]:
-        """The model's network and the config's training, on this batch. Raises QuestionError."""
+        """The model's network and the config's training, on this batch. Raises UsageError."""
         x, y = _tensor("x", self.x), _tensor("y", self.y)
         if len(x) == 0 or len(x) != len(y):
-            raise QuestionError(f"model: x has {len(x)} samples, y has {len(y)}")
+            raise UsageError(f"model: x has {len(x)} samples, y has {len(y)}")
         own = dtype(self.model)
         if x.dtype not in DTYPES or DTYPES[x.dtype] != own:
             kind = str(x.dtype).removeprefix("torch.")
-            raise QuestionError(f"model: x is {kind}, the model {own}")
+            raise UsageError(f"model: x is {kind}, the model {own}")
         self.mirror = mirror(self.model, x)
         asked = config.training.model_dump(exclude_unset=True)
         resolved = read({"network": network(self.mirror), "training": asked}, {})
@@ -93,7 +93,7 @@ class BatchPeer(_Peer):
         if indices and y.ndim == 1 and not y.is_floating_point():
             y = y[:, None]  # the class of each sample, as PyTorch has it
         elif tuple(y.shape) != (len(x), outputs):
-            raise QuestionError(f"model: y has shape {tuple(y.shape)}, where {len(x), outputs} belongs")
+            raise UsageError(f"model: y has shape {tuple(y.shape)}, where {len(x), outputs} belongs")
         rows_x, rows_y = (_rows(tensor).astype(np.float64) for tensor in (x, y))
         features = tuple(f"x{i}" for i in range(rows_x.shape[1]))
         given = Dataset("given", rows_x, rows_y, None, features, "the test")
@@ -101,13 +101,13 @@ class BatchPeer(_Peer):
 
 
 def training_of(loss: Loss, **rest: JsonValue) -> Config:
-    """The training of a batch, as a config; a loss may be `torch.nn`'s own module. Raises QuestionError."""
+    """The training of a batch, as a config; a loss may be `torch.nn`'s own module. Raises UsageError."""
     table: object = loss
     if isinstance(loss, torch.nn.Module):
         table = loss_of(loss)
         if table is None:
             kind = type(loss).__name__
-            raise QuestionError(f"loss: {kind} cannot be mirrored; known: {', '.join(known_losses())}")
+            raise UsageError(f"loss: {kind} cannot be mirrored; known: {', '.join(known_losses())}")
     return read({"training": {"loss": table, "batch": 0, **rest}}, {})
 
 
@@ -126,28 +126,28 @@ def with_weights(case: Case, mirrored: Mirror) -> Case:
 
 
 def dtype(model: torch.nn.Module) -> str:
-    """The model's number format, by its first parameter. Raises QuestionError where there is no such."""
+    """The model's number format, by its first parameter. Raises UsageError where there is no such."""
     parameters = model.parameters() if isinstance(model, torch.nn.Module) else iter(())
     first = next(iter(parameters), None)
     if first is None:
-        raise QuestionError("model: it has no parameters, so there is nothing to mirror")
+        raise UsageError("model: it has no parameters, so there is nothing to mirror")
     if isinstance(first, torch.nn.UninitializedParameter):
-        raise QuestionError("model: its parameters are not there yet; call it once first")
+        raise UsageError("model: its parameters are not there yet; call it once first")
     if first.dtype not in DTYPES:
         kind = str(first.dtype).removeprefix("torch.")
-        raise QuestionError(f"model: its parameters are {kind}; known: float32, float64")
+        raise UsageError(f"model: its parameters are {kind}; known: float32, float64")
     return DTYPES[first.dtype]
 
 
 def _tensor(name: str, given: Batch) -> torch.Tensor:
-    """A batch as a tensor that owes nothing to anybody's graph. Raises QuestionError for what is none."""
+    """A batch as a tensor that owes nothing to anybody's graph. Raises UsageError for what is none."""
     tensor = given if isinstance(given, torch.Tensor) else None
     if isinstance(given, np.ndarray) and given.dtype.kind in "fiub":
         tensor = torch.from_numpy(np.array(given))
     if tensor is None or tensor.ndim < 1:
-        raise QuestionError(f"model: {name} is no tensor or array of samples")
+        raise UsageError(f"model: {name} is no tensor or array of samples")
     if tensor.device.type != "cpu":
-        raise QuestionError(f"model: {name} is on {tensor.device}; move it to the CPU")
+        raise UsageError(f"model: {name} is on {tensor.device}; move it to the CPU")
     return tensor.detach().clone()
 
 

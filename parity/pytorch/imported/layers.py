@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from pydantic import JsonValue
 
-from parity.errors import QuestionError
+from parity.errors import UsageError
 from parity.pytorch.imported.names import DROPOUTS, INERT, activation_of, class_name, known_activations
 from parity.pytorch.imported.watch import Ran, Watched
 from reference.arrays import Array
@@ -82,17 +82,17 @@ class Mirror:
 def mirror(model: torch.nn.Module, x: torch.Tensor) -> Mirror:
     """Watch a copy of the model answer x (a sample a row), and find its layers.
 
-    Raises QuestionError for anything that the deck's chain of layers has no formula for.
+    Raises UsageError for anything that the deck's chain of layers has no formula for.
     """
     if not isinstance(model, torch.nn.Module):
-        raise QuestionError(f"model: {type(model).__name__} is no torch.nn.Module")
+        raise UsageError(f"model: {type(model).__name__} is no torch.nn.Module")
     for name, tensor in model.state_dict(keep_vars=True).items():
         if isinstance(tensor, torch.Tensor) and tensor.device.type != "cpu":
-            raise QuestionError(f"model: {name} is on {tensor.device}; move the model to the CPU")
+            raise UsageError(f"model: {name} is on {tensor.device}; move the model to the CPU")
     try:
         own = copy.deepcopy(model)
     except Exception as error:
-        raise QuestionError(f"model: cannot be copied: {type(error).__name__}: {error}") from None
+        raise UsageError(f"model: cannot be copied: {type(error).__name__}: {error}") from None
     for module in own.modules():
         if getattr(module, "inplace", False):
             module.inplace = False  # type: ignore[assignment] # the same numbers, and z stays to be seen
@@ -101,19 +101,19 @@ def mirror(model: torch.nn.Module, x: torch.Tensor) -> Mirror:
 
 
 def watched(model: Watched, x: torch.Tensor) -> tuple[list[Ran], torch.Tensor]:
-    """A forward pass. What the model itself raises becomes a QuestionError in one line."""
+    """A forward pass. What the model itself raises becomes a UsageError in one line."""
     try:
         return model.forward(x)
-    except QuestionError:
+    except UsageError:
         raise
     except Exception as error:
         said = " ".join(str(error).split())[:300]
         shape = tuple(x.shape)
-        raise QuestionError(f"model: raised {type(error).__name__} on x {shape}: {said}") from None
+        raise UsageError(f"model: raised {type(error).__name__} on x {shape}: {said}") from None
 
 
 def layers(ran: Sequence[Ran], batch: int) -> list[Layer]:
-    """Group what ran into layers. Raises QuestionError, naming the module that fits none."""
+    """Group what ran into layers. Raises UsageError, naming the module that fits none."""
     found: list[Layer] = []
     for one in ran:
         kind = class_name(one.module)
@@ -124,7 +124,7 @@ def layers(ran: Sequence[Ran], batch: int) -> list[Layer]:
         else:
             _activate(one, found)
     if not found:
-        raise QuestionError("model: no Linear layer ran, so there is nothing to mirror")
+        raise UsageError("model: no Linear layer ran, so there is nothing to mirror")
     return found
 
 
@@ -133,11 +133,11 @@ def _linear(one: Ran, batch: int, before: Sequence[Layer]) -> Layer:
     assert isinstance(linear, torch.nn.Linear)
     shape = tuple(one.given.shape)
     if len(shape) != 2 or shape[0] != batch:
-        raise QuestionError(f"model: {one.path} is given shape {shape}; a layer takes (batch, features)")
+        raise UsageError(f"model: {one.path} is given shape {shape}; a layer takes (batch, features)")
     if linear.bias is None:
-        raise QuestionError(f"model: {one.path} (Linear) has no bias; every layer of the deck has one")
+        raise UsageError(f"model: {one.path} (Linear) has no bias; every layer of the deck has one")
     if any(layer.linear is linear or layer.linear.weight is linear.weight for layer in before):
-        raise QuestionError(f"model: {one.path} (Linear) is used twice; the deck's layers share no weights")
+        raise UsageError(f"model: {one.path} (Linear) is used twice; the deck's layers share no weights")
     _fit(one.path, [linear.weight, linear.bias], before)
     return Layer(one.path, linear, one.made, one.made)
 
@@ -148,34 +148,34 @@ def _fit(path: str, parameters: Sequence[torch.Tensor], before: Sequence[Layer])
     for parameter in parameters:
         if parameter.dtype not in DTYPES or parameter.dtype != dtype:
             kind = str(parameter.dtype).removeprefix("torch.")
-            raise QuestionError(f"model: {path} is {kind}; known: float32 or float64 throughout")
+            raise UsageError(f"model: {path} is {kind}; known: float32 or float64 throughout")
         if not parameter.requires_grad:
-            raise QuestionError(f"model: {path} is frozen (requires_grad is False); the deck trains it")
+            raise UsageError(f"model: {path} is frozen (requires_grad is False); the deck trains it")
 
 
 def _silent(one: Ran) -> bool:
-    """Whether a Dropout drops nothing. Raises QuestionError for one that does."""
+    """Whether a Dropout drops nothing. Raises UsageError for one that does."""
     if one.module.training and getattr(one.module, "p", 0) > 0:
         kind = type(one.module).__name__
-        raise QuestionError(f"model: {one.path} ({kind}) is in training mode; call model.eval() first")
+        raise UsageError(f"model: {one.path} ({kind}) is in training mode; call model.eval() first")
     return True
 
 
 def _activate(one: Ran, found: Sequence[Layer]) -> None:
-    """Give the last layer its activation. Raises QuestionError for what is none, or one too many."""
+    """Give the last layer its activation. Raises UsageError for what is none, or one too many."""
     known = activation_of(one.module)
     kind = type(one.module).__name__
     if known is None:
         names = ", ".join(["Linear", "Flatten", "Dropout in eval", *known_activations()])
-        raise QuestionError(f"model: {one.path} ({kind}) cannot be mirrored; known: {names}")
+        raise UsageError(f"model: {one.path} ({kind}) cannot be mirrored; known: {names}")
     if not found:
-        raise QuestionError(f"model: {one.path} ({kind}) comes before the first Linear")
+        raise UsageError(f"model: {one.path} ({kind}) comes before the first Linear")
     layer = found[-1]
     if layer.module is not None:
-        raise QuestionError(f"model: {one.path} ({kind}) is a second activation after {layer.path}")
+        raise UsageError(f"model: {one.path} ({kind}) is a second activation after {layer.path}")
     others = [other for other in found if other.module is one.module]
     learned: list[torch.Tensor] = [*one.module.parameters()]
     if others and learned:
-        raise QuestionError(f"model: {one.path} ({kind}) learns, and is used twice")
+        raise UsageError(f"model: {one.path} ({kind}) learns, and is used twice")
     _fit(one.path, learned, found)
     layer.module, layer.a, (layer.activation, layer.table) = one.module, one.made, known

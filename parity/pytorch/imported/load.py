@@ -10,29 +10,29 @@ from types import ModuleType
 
 import torch
 
-from parity.errors import QuestionError
+from parity.errors import UsageError
 
 
 def load(spec: str, seed: int) -> torch.nn.Module:
     """The model that `package.module:factory` or `file.py:factory` names, drawn with the seed.
 
     The factory is a function or class that needs no arguments, or a model that stands ready. Raises
-    QuestionError, in one line, for whatever goes wrong on the way.
+    UsageError, in one line, for whatever goes wrong on the way.
     """
     where, _, name = spec.rpartition(":")
     if not where or not name.isidentifier():
-        raise QuestionError(f"--model {spec}: expected module:factory or file.py:factory")
+        raise UsageError(f"--model {spec}: expected module:factory or file.py:factory")
     torch.manual_seed(seed)
     try:
         found = getattr(_module(spec, where), name)
         model = found if isinstance(found, torch.nn.Module) else found()
-    except QuestionError:
+    except UsageError:
         raise
     except (Exception, SystemExit) as error:
         said = " ".join(str(error).split())[:300]
-        raise QuestionError(f"--model {spec}: {type(error).__name__}: {said}") from None
+        raise UsageError(f"--model {spec}: {type(error).__name__}: {said}") from None
     if not isinstance(model, torch.nn.Module):
-        raise QuestionError(f"--model {spec}: gave {type(model).__name__}, no torch.nn.Module")
+        raise UsageError(f"--model {spec}: gave {type(model).__name__}, no torch.nn.Module")
     return model
 
 
@@ -43,7 +43,7 @@ def _module(spec: str, where: str) -> ModuleType:
         return importlib.import_module(where)
     file = Path(where).resolve()
     if not file.is_file():
-        raise QuestionError(f"--model {spec}: there is no file {where}")
+        raise UsageError(f"--model {spec}: there is no file {where}")
     sys.path.insert(0, str(file.parent))
     found = importlib.util.spec_from_file_location(file.stem, file)
     assert found is not None

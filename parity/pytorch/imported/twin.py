@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from parity.config.case import Case
-from parity.errors import QuestionError
+from parity.errors import UsageError
 from parity.pytorch.imported.layers import Mirror, layers, watched
 from parity.pytorch.imported.watch import Watched
 from parity.pytorch.twin import Twin
@@ -31,7 +31,7 @@ class MirroredTwin(Twin):
         rows = x.reshape(len(x), *self._mirror.sample)
         found = layers(watched(self._watched, rows)[0], len(rows))
         if [layer.modules for layer in found] != [layer.modules for layer in self._mirror.layers]:
-            raise QuestionError("model: its layers are not the same for every batch")
+            raise UsageError("model: its layers are not the same for every batch")
         return [layer.z for layer in found], [layer.a for layer in found]
 
     def predict(self, x: Array) -> Array:

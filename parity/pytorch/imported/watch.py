@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from parity.errors import QuestionError
+from parity.errors import UsageError
 
 HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
 
@@ -37,19 +37,19 @@ class Watch:
         self._made(x, "the input")
 
     def enter(self, path: str, module: torch.nn.Module, given: tuple[object, ...], made: object) -> None:
-        """A module ran. Raises QuestionError where its input is not the tensor that was made last."""
+        """A module ran. Raises UsageError where its input is not the tensor that was made last."""
         tensors = [value for value in given if isinstance(value, torch.Tensor)]
         if len(given) != 1 or len(tensors) != 1 or not isinstance(made, torch.Tensor):
             kind = type(module).__name__
-            raise QuestionError(f"model: {path} ({kind}) does not turn one tensor into one tensor")
+            raise UsageError(f"model: {path} ({kind}) does not turn one tensor into one tensor")
         self._continues(tensors[0], path)
         self.ran.append(Ran(path, module, tensors[0], made))
         self._made(made, path)
 
     def end(self, output: object) -> torch.Tensor:
-        """The model answered. Raises QuestionError where that is not what its last module made."""
+        """The model answered. Raises UsageError where that is not what its last module made."""
         if not isinstance(output, torch.Tensor):
-            raise QuestionError(f"model: its output is {type(output).__name__}, not one tensor")
+            raise UsageError(f"model: its output is {type(output).__name__}, not one tensor")
         self._continues(output, "the output")
         return output
 
@@ -68,7 +68,7 @@ class Watch:
             and tensor.requires_grad == before.requires_grad
         )
         if not same or before._version != self._version:
-            raise QuestionError(
+            raise UsageError(
                 f"model: between {self._where} and {where} something is computed that is no module"
             )
 
@@ -77,15 +77,15 @@ class Watched:
     """A model whose modules report to a watch while it runs."""
 
     def __init__(self, model: torch.nn.Module) -> None:
-        """Raises QuestionError for a module with hooks of its own: what they do is not known."""
+        """Raises UsageError for a module with hooks of its own: what they do is not known."""
         self.model, self._watch = model, Watch()
         self._names = {id(module): name or "model" for name, module in model.named_modules()}
         for module in model.modules():
             if any(getattr(module, hooks) for hooks in HOOKS):
-                raise QuestionError(f"model: {self._names[id(module)]} has hooks of its own")
+                raise UsageError(f"model: {self._names[id(module)]} has hooks of its own")
 
     def forward(self, x: torch.Tensor) -> tuple[list[Ran], torch.Tensor]:
-        """What ran, and the output. Raises QuestionError for what the deck's chain of layers is not."""
+        """What ran, and the output. Raises UsageError for what the deck's chain of layers is not."""
         self._watch.begin(x)
         handles = [
             module.register_forward_hook(self._hook(self._names[id(module)]))

@@ -1,1 +1,0 @@
-"""Mutation testing of `reference/`: see `python -m tests.mutation --help`."""

@@ -1,0 +1,300 @@
+"""Existing torch models, mirrored: what holds, what is caught, and what is named since it has no mirror."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from parity.errors import UsageError
+from parity.lockstep.run import run
+from parity.pytorch.imported.case import BatchPeer, training_of
+from parity.pytorch.imported.layers import mirror
+from tests.cli.test_cli import ask  # noqa: F401 - a fixture
+
+
+class Net(nn.Module):
+    """Children in another order than they run, and an activation that serves twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.out = nn.Linear(3, 2)
+        self.act = nn.Tanh()
+        self.hidden = nn.Linear(4, 3)
+        self.first = nn.Linear(4, 4)
+
+    def forward(self, x):
+        return self.out(self.act(self.hidden(self.act(self.first(x)))))
+
+
+def nested():
+    block = nn.Sequential(nn.Linear(6, 5), nn.ReLU(inplace=True), nn.Dropout(0.5), nn.Identity())
+    return nn.Sequential(nn.Flatten(), block, nn.Sequential(nn.Linear(5, 2)), nn.Sigmoid()).eval()
+
+
+def batch(*shape, outputs=2, dtype=torch.float32, samples=5):
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(samples, *shape, generator=generator, dtype=torch.float64)
+    y = torch.rand(samples, outputs, generator=generator, dtype=torch.float64)
+    return x.to(dtype), y.to(dtype)
+
+
+def walked(model, x, y, loss="mse", lr=0.5, steps=3):
+    return run(training_of(loss, lr=lr, steps=steps), peer=BatchPeer("model", model, x, y))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize(("model", "shape"), [(Net, (4,)), (nested, (2, 3)), (nested, (6,))])
+def test_models_match_their_mirrors(model, shape, dtype):
+    result = walked(model().to(dtype), *batch(*shape, dtype=dtype))
+    assert result.verdict == "match"
+    assert result.steps == 3
+    assert {row.side for row in result.formulas} == {"reference", "torch"}
+    assert result.environment["torch"]
+
+
+def test_the_loss_may_be_torchs_own():
+    result = walked(Net(), *batch(4), loss=nn.MSELoss(reduction="sum"))
+    assert result.verdict == "match"
+    assert result.config["training"]["loss"] == {"name": "mse", "reduction": "sum"}
+
+
+def test_weights_are_copied_the_other_way_and_the_model_stays_as_it_is():
+    model = Net()
+    before = copy.deepcopy(model.state_dict())
+    x, y = batch(4)
+    found = mirror(model, x)
+    assert [layer.path for layer in found.layers] == ["first", "hidden", "out"]
+    assert found.sizes == (4, 4, 3, 2)
+    assert [f.name for f in found.activations] == ["tanh", "tanh", "identity"]
+    assert walked(model, x, y).verdict == "match"
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, before[name])
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_the_trained_copy_is_the_model_itself():
+    """Its loss after three steps is the one that plain PyTorch reaches."""
+    model, (x, y) = Net(), batch(4)
+    result = walked(model, x, y, steps=3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    for _ in range(3):
+        loss = nn.functional.mse_loss(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert result.loss["torch"][1] == loss.item()
+
+
+class Sub(Net):
+    """Calls what it is given between the hidden layer and the output."""
+
+    def __init__(self, between, where="z"):
+        super().__init__()
+        self.between, self.where = between, where
+
+    def forward(self, x):
+        a = self.act(self.first(x))
+        z = self.hidden(a)
+        return self.out(self.act(self.between(z)))
+
+
+SCALED_BACKWARD = type(
+    "Scaled",
+    (torch.autograd.Function,),
+    {
+        "forward": staticmethod(lambda ctx, z: z.view_as(z)),
+        "backward": staticmethod(lambda ctx, g: 1.001 * g),
+    },
+)
+
+
+def hooked(z):
+    z.register_hook(lambda gradient: 1.001 * gradient)
+    return z
+
+
+@pytest.mark.parametrize("between", [SCALED_BACKWARD.apply, hooked], ids=["function", "hook"])
+def test_a_backward_that_lies_is_caught_by_the_certificates(between):
+    result = walked(Sub(between), *batch(4))
+    assert result.verdict == "mismatch"
+    assert result.first_divergence.side == "torch"
+    path = {1: "first", 2: "hidden"}[result.first_divergence.layer]
+    assert result.reason.endswith(f"of the model is {path}")
+
+
+SOMETHING = "between hidden and act something is computed that is no module"
+NO_MIRROR = {
+    "a function": (lambda: Sub(torch.tanh), SOMETHING),
+    "in place": (lambda: Sub(lambda z: z.mul_(2)), SOMETHING),
+    "detached": (lambda: Sub(lambda z: z.detach()), SOMETHING),
+    "a residual": (lambda: Sub(lambda z: z + 1), SOMETHING),
+    "transposed": (lambda: Sub(lambda z: z.flip(0)), SOMETHING),
+    "at the end": (
+        lambda: type("End", (Net,), {"forward": lambda self, x: 2 * Net.forward(self, x)})(),
+        "between out and the output something is computed",
+    ),
+    "at the beginning": (
+        lambda: type("Begin", (Net,), {"forward": lambda self, x: Net.forward(self, 2 * x)})(),
+        "between the input and first something is computed",
+    ),
+    "batch norm": (
+        lambda: nn.Sequential(nn.Linear(4, 3), nn.Sequential(nn.BatchNorm1d(3), nn.ReLU())),
+        "1.0 (BatchNorm1d) cannot be mirrored; known: Linear, Flatten, Dropout in eval, ",
+    ),
+    "convolution": (lambda: nn.Sequential(nn.Unflatten(1, (1, 4)), nn.Conv1d(1, 1, 2)), "0 (Unflatten)"),
+    "own leaf": (
+        lambda: nn.Sequential(nn.Linear(4, 2), type("Mine", (nn.ReLU,), {})()),
+        "1 (Mine) cannot be mirrored",
+    ),
+    "dropout at work": (
+        lambda: nn.Sequential(nn.Linear(4, 2), nn.Dropout(0.1)).train(),
+        "1 (Dropout) is in training mode; call model.eval() first",
+    ),
+    "no bias": (lambda: nn.Sequential(nn.Linear(4, 2, bias=False)), "0 (Linear) has no bias"),
+    "shared": (
+        lambda: (lambda layer: nn.Sequential(layer, nn.Tanh(), layer, nn.Linear(4, 2)))(nn.Linear(4, 4)),
+        "0 (Linear) is used twice",
+    ),
+    "two activations": (
+        lambda: nn.Sequential(nn.Linear(4, 2), nn.Tanh(), nn.ReLU()),
+        "2 (ReLU) is a second activation after 0",
+    ),
+    "activation first": (lambda: nn.Sequential(nn.Tanh(), nn.Linear(4, 2)), "0 (Tanh) comes before"),
+    "no layer": (lambda: type("Idle", (Net,), {"forward": lambda self, x: x})(), "no Linear layer ran"),
+    "no parameters": (lambda: nn.Sequential(nn.Flatten()), "it has no parameters"),
+    "no module": (lambda: 3, "it has no parameters"),
+    "half": (lambda: nn.Sequential(nn.Linear(4, 2)).half(), "its parameters are float16"),
+    "two formats": (
+        lambda: nn.Sequential(
+            nn.Linear(4, 3), type("To", (nn.Module,), {"forward": lambda s, x: x.double()})()
+        ),
+        "1 (To) cannot be mirrored",
+    ),
+    "frozen": (lambda: nn.Sequential(nn.Linear(4, 2).requires_grad_(False)), "0 is frozen"),
+    "hooks": (lambda: hook_first(nn.Sequential(nn.Linear(4, 2))), "0 has hooks of its own"),
+    "not there yet": (lambda: nn.Sequential(nn.LazyLinear(2)), "not there yet"),
+    "other features": (lambda: nn.Sequential(nn.Linear(3, 2)), "raised RuntimeError on x (5, 4)"),
+    "other outputs": (lambda: nn.Sequential(nn.Linear(4, 3)), "y has shape (5, 2), where (5, 3) belongs"),
+    "tuple": (
+        lambda: type("Two", (Net,), {"forward": lambda self, x: (Net.forward(self, x), x)})(),
+        "its output is tuple, not one tensor",
+    ),
+    "on another device": (lambda: nn.Sequential(nn.Linear(4, 2, device="meta")), "0.weight is on meta"),
+}
+
+
+def hook_first(model):
+    model[0].register_forward_hook(lambda *_: None)
+    return model
+
+
+@pytest.mark.parametrize("what", NO_MIRROR)
+@pytest.mark.filterwarnings("ignore:Lazy modules")
+def test_what_has_no_mirror_is_named_with_its_path(what):
+    model, said = NO_MIRROR[what]
+    with pytest.raises(UsageError) as error:
+        walked(model(), *batch(4))
+    assert str(error.value).startswith("model: ")
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+class Fickle(Net):
+    """Takes another path the second time."""
+
+    calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        return Net.forward(self, x) if self.calls < 3 else self.out(self.hidden(self.act(self.first(x))))
+
+
+def test_a_model_that_changes_its_mind_is_found_out():
+    with pytest.raises(UsageError, match="not the same for every batch"):
+        walked(Fickle(), *batch(4))
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "said"),
+    [
+        (np.ones((5, 4)), np.ones((5, 2)), "x is float64, the model float32"),
+        (np.ones((5, 4), np.float32), np.ones((5,)), r"y has shape \(5,\), where \(5, 2\) belongs"),
+        (np.ones((5, 4), np.float32), np.ones((4, 2)), "x has 5 samples, y has 4"),
+        (np.ones((0, 4), np.float32), np.ones((0, 2)), "x has 0 samples"),
+        (
+            np.full((5, 4), np.nan, np.float32),
+            np.ones((5, 2)),
+            r"x\[0\] does not fit float32",
+        ),
+        ([[1.0]], np.ones((5, 2)), "x is no tensor or array"),
+    ],
+)
+def test_batches_that_do_not_fit(x, y, said):
+    with pytest.raises(UsageError, match=said):
+        walked(Net(), x, y)
+
+
+MODELS = """
+from torch import nn
+
+def digits():
+    return nn.Sequential(nn.Linear(64, 8), nn.Tanh(), nn.Linear(8, 10))
+
+ready = digits()
+
+def wrong():
+    raise RuntimeError("not today")
+
+def number():
+    return 3
+
+def iris():
+    return nn.Sequential(nn.Linear(4, 3), nn.LayerNorm(3))
+"""
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    (tmp_path / "zoo.py").write_text(MODELS, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+
+@pytest.mark.parametrize("spec", ["zoo:digits", "zoo.py:digits", "zoo:ready"])
+@pytest.mark.usefixtures("here")
+def test_from_the_command_line(ask, spec):  # noqa: F811
+    code, out, err = ask("run", "--model", spec, "--steps", "2", "--json", "-")
+    assert code == 0, err
+    result = json.loads(out)
+    assert result["config"]["model"] == spec
+    assert result["config"]["layers"] == "64-8-10"
+    assert result["config"]["network"]["activation"] == ["tanh", "identity"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["zoo"], "expected module:factory"),
+        (["zoo:"], "expected module:factory"),
+        (["nowhere:digits"], "ModuleNotFoundError"),
+        (["nowhere.py:digits"], "there is no file nowhere.py"),
+        (["zoo:nobody"], "AttributeError"),
+        (["zoo:wrong"], "RuntimeError: not today"),
+        (["zoo:number"], "gave int, no torch.nn.Module"),
+        (["zoo:iris", "--data", "iris"], "1 (LayerNorm) cannot be mirrored"),
+        (["zoo:digits", "--data", "iris"], "raised RuntimeError"),
+        (["zoo:digits", "--layers", "64-8-10"], "its network is its own; leave out layers"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+@pytest.mark.usefixtures("here")
+def test_wrong_models_are_one_line_and_code_2(ask, words, said):  # noqa: F811
+    code, out, err = ask("run", "--steps", "1", "--model", *words)
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert said in err

@@ -1,0 +1,198 @@
+"""The page as text: complete, escaped, small, in both languages, and the same bytes when made again."""
+
+from __future__ import annotations
+
+import html
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from parity.config.config import Config
+from parity.errors import UsageError
+from parity.lockstep.result import Divergence
+from parity.lockstep.run import run
+from parity.report import write
+from parity.report.page import MAX_BYTES
+from parity.report.page import html as page
+from parity.report.recorder import Recorder, spread
+from parity.report.recording import load
+from parity.report.sources import MARKS, body, theirs
+from reference.formula import FORMULAS
+from tests.reports.exhibits import EXHIBITS, recording_of, render
+from tests.reports.gallery import MISTAKES
+
+ROOT = Path(__file__).parents[2]
+REPORTS = ROOT / "reports"
+NASTY = "<script>alert(1)</script>.py"
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    return load(REPORTS / "recordings" / "lesson.safetensors")
+
+
+def test_the_committed_reports_are_what_one_command_makes(tmp_path):
+    (tmp_path / "recordings").mkdir()
+    for exhibit in EXHIBITS:
+        recording_of(exhibit, tmp_path).write_bytes(recording_of(exhibit, REPORTS).read_bytes())
+    render(tmp_path)
+    made = {file.relative_to(tmp_path) for file in tmp_path.rglob("*") if file.is_file()}
+    committed = {file.relative_to(REPORTS) for file in REPORTS.rglob("*") if file.is_file()}
+    assert made <= committed
+    changed = [
+        str(file) for file in made if (tmp_path / file).read_bytes() != (REPORTS / file).read_bytes()
+    ]
+    assert changed == []
+
+
+def test_a_page_needs_no_torch():
+    program = (
+        "import sys; from pathlib import Path; from parity.report.recording import load; "
+        "from parity.report.page import html; html(*load(Path(sys.argv[1])), 'en'); "
+        "sys.exit('torch' in sys.modules)"
+    )
+    recording = REPORTS / "recordings" / "mazur.safetensors"
+    assert subprocess.run([sys.executable, "-c", program, recording], cwd=ROOT, check=False).returncode == 0
+
+
+def test_every_formula_of_the_deck_stands_there_with_slide_source_and_numbers(lesson):
+    text = page(*lesson, "en")
+    shown = {re.sub(r"<[^>]+>", "", match) for match in re.findall(r"<pre.*?</pre>", text, re.S)}
+    code = html.unescape("\n".join(shown))
+    for formula in FORMULAS.values():
+        if formula.name == "hidden_delta":
+            continue  # two rows: `backpropagated`, and the product
+        for line in body(formula.function):
+            assert line.strip() in code
+    rows = re.findall(
+        r'<div class="row.*?</div>\n</article>|<div class="row.*?(?=<div class="row)', text, re.S
+    )
+    assert rows
+    for row in rows:
+        assert "<math" in row
+        assert re.search(r"slide [2-6]", row)
+        assert 'class="numbers"' in row
+
+
+def test_pytorchs_lines_are_lines_of_the_twin():
+    source = (ROOT / "parity" / "pytorch" / "twin.py").read_text(encoding="utf-8")
+    for quantity in MARKS:
+        assert theirs(quantity)
+        assert theirs(quantity) in source
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
+def test_a_mistake_is_marked_where_it_was_born_in_row_and_graph(mistake):
+    result, recording = load(REPORTS / "recordings" / f"gallery-{mistake.name}.safetensors")
+    assert result.verdict == "mismatch"
+    assert result.wrong_formulas[0].formula == mistake.formula
+    assert {wrong.formula for wrong in result.wrong_formulas} <= {mistake.formula, "bias_update"}
+    text = page(result, recording, "en")
+    born = set(re.findall(r'<div class="row born" id="t0-(\w+)"', text))
+    inherited = set(re.findall(r'<div class="row inherited" id="t0-(\w+)"', text))
+    first = result.first_divergence
+    assert first is not None
+    assert f"{first.quantity}{first.layer}".replace(f"_next{first.layer}", "") in " ".join(born)
+    assert born
+    assert not born & inherited
+    if mistake.method != "update":
+        assert inherited  # whatever was computed from it
+    drawn = set(re.findall(r'<g class="error (\w+)" data-tensor="(\w+)"', text))
+    nodes = set(re.findall(r'<g class="node \w+ (\w+)" data-tensor="(\w+)"', text))
+    assert any(mark == "born" for mark, _ in drawn | nodes)
+
+
+def test_what_a_user_wrote_stays_a_text(lesson):
+    result, recording = lesson
+    trap = '</pre></section><img src=x onerror="alert(2)"><!-- ' + NASTY
+    hostile = result.model_copy(
+        update={
+            "verdict": "mismatch",
+            "reproduce": f"parity check {NASTY}",
+            "first_divergence": Divergence(
+                step=0, side=NASTY, formula=NASTY, slide=5, layer=1, quantity=NASTY, complaint=trap
+            ),
+        }
+    )
+    text = page(hostile, recording, "en", {"en": NASTY, "es": NASTY})
+    assert "<script>alert" not in text
+    assert "<img" not in text
+    assert text.count("<script>") == 1
+    assert html.escape(NASTY, quote=False) in text
+    assert "<script>alert" not in hostile._repr_html_()
+
+
+def test_formulas_are_mathml_core(lesson):
+    core = {
+        "math",
+        "mrow",
+        "mi",
+        "mn",
+        "mo",
+        "mtext",
+        "mfrac",
+        "msup",
+        "msub",
+        "msubsup",
+        "mover",
+        "munder",
+    }
+    core |= {"munderover", "mspace", "mstyle", "msqrt", "mtable", "mtr", "mtd"}
+    for formula in set(re.findall(r"<math.*?</math>", page(*lesson, "en"), re.S)):
+        used = {
+            element.tag.rpartition("}")[2]
+            for element in ET.fromstring(
+                html.unescape(formula) if "&lt;" not in formula else formula
+            ).iter()
+        }
+        assert used <= core, used - core
+
+
+def test_large_networks_stay_small_and_whole_in_statistics(tmp_path):
+    config = Config.model_validate(
+        {"network": {"layers": [64, 300, 200, 10]}, "training": {"steps": 12, "batch": 64}}
+    )
+    recorders = []
+
+    def observers(case):
+        recorders.append(Recorder.of(case))
+        return recorders
+
+    result = run(config, observers)
+    write(result, recorders[0].recording(), tmp_path / "new", "es")
+    assert (tmp_path / "new" / "index.html").stat().st_size < 2_000_000
+    assert MAX_BYTES < 2_000_000
+    assert "300 × 64" in (tmp_path / "new" / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("planned", "most"), [(1, 8), (8, 8), (9, 8), (100, 3), (10**6, 8), (5, 3)])
+def test_the_steps_that_are_kept(planned, most):
+    kept = spread(planned, most)
+    assert {0, planned - 1} <= kept
+    assert len(kept) <= most
+    assert max(kept) < planned
+
+
+def test_a_recording_comes_back_as_it_was(tmp_path, lesson):
+    result, recording = lesson
+    recording.save(tmp_path / "again", result)
+    again, same = load(tmp_path / "again")
+    assert again == result
+    assert same.extras == recording.extras
+    for step, traces in recording.steps.items():
+        for side, trace in traces.items():
+            assert {n: t.tobytes() for n, t in trace.items()} == {
+                n: t.tobytes() for n, t in same.steps[step][side].items()
+            }
+
+
+def test_a_wrong_file_or_folder_is_said_in_one_line(tmp_path, lesson):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(UsageError, match="not a recording"):
+        load(tmp_path / "file")
+    with pytest.raises(UsageError, match="file"):
+        write(*lesson, tmp_path / "file" / "folder")

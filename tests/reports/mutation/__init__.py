@@ -1,0 +1,1 @@
+"""Mutation testing of `reference/`: see `python -m tests.reports.mutation --help`."""

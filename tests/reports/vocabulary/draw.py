@@ -1,0 +1,150 @@
+"""Random networks for an entry of the vocabulary: what it needs around it, and targets that it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from parity.config.case import Case
+from parity.pytorch.deviations import accepted
+from reference.architecture import Architecture
+from reference.arrays import Array
+from reference.operations.activations import ACTIVATIONS, Activation
+from reference.operations.losses import LOSSES, Loss
+from reference.optimizers import OPTIMIZERS
+from tests.reports.vocabulary.entries import FINDINGS, PROBABILITIES, WEIGHTS, Entry, Options
+from tests.strategies import REGIMES, Random
+
+REDUCTIONS = ("mean", "sum", "none")
+LAST = {"bce": "sigmoid", "kl_div": "log_softmax", "nll": "log_softmax"}
+"""What a loss wants its network to end with; all others take any numbers."""
+
+SMOOTH = ("tanh", "sigmoid", "identity", "relu")
+STEPS = {"activation": 2, "loss": 2, "optimizer": 4}
+MORE_STEPS = {"radam": 8, "asgd": 6}
+"""RAdam's rectification begins at the sixth step, and ASGD's average after t₀ and one more."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """Of a network and its batch, and a factor on all its numbers."""
+
+    layers: tuple[int, ...]
+    batch: int
+    scale: float = 1.0
+
+    @classmethod
+    def drawn(cls, random: Random) -> Size:
+        """Up to three layers of up to seven units."""
+        depth = int(random.integers(1, 4))
+        layers = tuple(int(n) for n in random.integers(1, 8, size=depth + 1))
+        return cls(layers, int(random.integers(1, 7)))
+
+
+def case(entry: Entry, number: int, dtype: str, regime: str, seed: int, size: Size | None = None) -> Case:
+    """A random network around `entry`, with its variant `number`; losses take turns with reductions."""
+    random = np.random.default_rng(seed)
+    size = size or Size.drawn(random)
+    kind, options = np.dtype(dtype), dict(entry.variants[number % len(entry.variants)])
+    probabilities = bool(options.pop(PROBABILITIES, False))
+    if entry.name == "cross_entropy" and not probabilities and size.layers[-1] == 1:
+        size = Size((*size.layers[:-1], 3), size.batch, size.scale)  # of one class there is no index
+    outputs, depth = size.layers[-1], len(size.layers) - 1
+    loss, reduction, optimizer = LOSSES["mse"], "mean", OPTIMIZERS["sgd"].configured()
+    functions = tuple(ACTIVATIONS[str(random.choice(SMOOTH))] for _ in range(depth))
+    if entry.kind == "activation":
+        functions = tuple(_activation(entry.name, options, units) for units in size.layers[1:])
+    elif entry.kind == "loss":
+        loss = LOSSES[entry.name].configured(**_filled(options, outputs, random))
+        known = (*REDUCTIONS, "batchmean") if entry.name == "kl_div" else REDUCTIONS
+        reduction = known[number // len(entry.variants) % len(known)]
+        functions = (*functions[:-1], _last(loss))
+    else:
+        optimizer = OPTIMIZERS[entry.name].configured(**options)
+    architecture = Architecture(
+        size.layers,
+        functions,
+        loss,
+        reduction,
+        kind,
+        optimizer,
+        class_indices=entry.name == "cross_entropy" and not probabilities,
+    )
+
+    def draw(shape: tuple[int, int]) -> Array:
+        with np.errstate(over="ignore"):
+            return (size.scale * REGIMES[regime](random, shape, kind)).astype(kind)
+
+    parameters = {name: draw(shape) for name, shape in architecture.parameter_shapes().items()}
+    x = _rows(draw((size.layers[0], size.batch)))
+    y = _rows(_target(architecture, random, size.batch, draw).astype(kind))
+    steps = MORE_STEPS.get(entry.name, STEPS[entry.kind])
+    return Case(
+        architecture,
+        parameters,
+        x,
+        y,
+        lr=float(10 ** random.uniform(-3, 0)),
+        steps=steps,
+        seed=seed,
+        findings=accepted(FINDINGS.get((entry.name, dtype), ())),
+    )
+
+
+def _rows(columns: Array) -> Array:
+    """The same numbers; in memory a sample is a row."""
+    return np.ascontiguousarray(columns.T).T
+
+
+def _activation(name: str, options: Options, units: int) -> Activation:
+    chosen = {key: units if value == WEIGHTS else value for key, value in options.items()}
+    return ACTIVATIONS[name].configured(**chosen)
+
+
+def _filled(options: Options, outputs: int, random: Random) -> Mapping[str, object]:
+    weights = tuple(float(w) for w in random.uniform(0.2, 2, outputs))
+    return {name: weights if value == WEIGHTS else value for name, value in options.items()}
+
+
+def _last(loss: Loss) -> Activation:
+    if loss.name == "poisson_nll" and not loss.options["log_input"]:
+        return ACTIVATIONS["softplus"]  # a rate, which is not negative
+    return ACTIVATIONS[LAST.get(loss.name, "identity")]
+
+
+def _target(architecture: Architecture, random: Random, batch: int, draw) -> Array:
+    """y, from what the loss is defined for; its corners too: 0 and 1, equal and empty labels."""
+    loss, outputs = architecture.loss, architecture.layers[-1]
+    shape = (outputs, batch)
+    if architecture.class_indices:
+        return random.integers(0, outputs, (1, batch)).astype(np.float64)
+    if loss.target == "labels":
+        return _labels(random, outputs, batch)
+    if loss.name in ("soft_margin", "hinge_embedding"):
+        return random.choice([-1.0, 1.0], shape)
+    if loss.name in ("bce", "bce_with_logits", "multilabel_soft_margin"):
+        return random.choice([random.uniform(0, 1, shape), random.integers(0, 2, shape).astype(float)])
+    if loss.name in ("kl_div", "cross_entropy"):
+        shares = random.dirichlet(np.ones(outputs), batch).T
+        if loss.name == "cross_entropy":
+            return shares
+        return (
+            np.log(shares)
+            if loss.options["log_target"]
+            else np.where(random.random(shape) < 0.2, 0, shares)
+        )
+    if loss.name == "poisson_nll":
+        return random.poisson(2, shape).astype(np.float64)
+    return draw(shape)
+
+
+def _labels(random: Random, outputs: int, batch: int) -> Array:
+    """Each column lists labels, perhaps twice, and closes the list with −1; behind it stands anything."""
+    y = np.full((outputs, batch), -1.0)
+    for sample in range(batch):
+        number = int(random.integers(0, outputs + 1))
+        y[:number, sample] = random.choice(outputs, number, replace=bool(random.integers(2)))
+        y[number + 1 :, sample] = random.integers(0, outputs, max(0, outputs - number - 1))
+    return y
