@@ -1,4 +1,4 @@
-"""`parity.check.run` in a test: the same court as `parity check`'s, and its findings as one failure."""
+"""`parity.check` in a test: the same court as `parity check`'s, and its findings as one failure."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import pytest
 from tests.check.test_hostile import AFTER, GOOD, parity
 from tests.mutants.styles import ROWS, STYLES
 
-MAZUR = Path(__file__).with_name("mazur.toml")
+MAZUR = Path(__file__).parents[1] / "mazur.toml"
 
 MIXED = GOOD.replace(
     "    for l in range(L - 2, -1, -1):\n        d[l] = (W[l + 1].T",

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from parity.config.config import Config
-from parity.explain import worked as work
+from parity.explain.worked import work
 from parity.explain.byhand import plain
 from parity.explain.number import Recorded, explain, parse
 from parity.lockstep.run import run

@@ -21,17 +21,17 @@ import bad, good
 
 @pytest.mark.parity
 def test_right(parity):
-    result = parity.check.run(good)
+    result = parity.check(good)
     assert result.verdict == "match"
 
 def test_wrong(parity):
-    parity.check.run(bad.step, activation=["tanh", "sigmoid"])
+    parity.check(bad.step, activation=["tanh", "sigmoid"])
 
 def test_wrong_again(parity):
-    parity.check.run("bad.py")
+    parity.check("bad.py")
 
 def test_raises(parity):
-    parity.check.run(broken)
+    parity.check(broken)
 
 def broken(W, b, x, y, lr, activation):
     return W[len(W)]
@@ -51,11 +51,11 @@ def test_skipped():
 
 def test_expected(parity):
     with pytest.raises(AssertionError, match="sign-flipped"):
-        parity.check.run(bad)
+        parity.check(bad)
 
 @pytest.mark.xfail(strict=True)
 def test_known(parity):
-    parity.check.run(bad)
+    parity.check(bad)
 """
 
 NO_TORCH = """
@@ -171,7 +171,7 @@ def test_the_same_under_xdist(project, monkeypatch):
 def test_without_torch_a_step_is_checked_and_a_run_says_what_is_missing(project):
     tests = TESTS.partition("def test_wrong(")[0] + (
         "def test_run(parity):\n"
-        "    parity.lockstep.run({'data': {'name': 'xor'}, 'training': {'steps': 2}})\n"
+        "    parity.run({'data': {'name': 'xor'}, 'training': {'steps': 2}})\n"
         "def test_model(parity):\n"
         "    parity.model(None, None, None)\n"
         "def test_no_torch():\n"
@@ -194,7 +194,7 @@ def pytest_unconfigure():
 
 def test_collecting_imports_nothing_heavy(project):
     outcome = project(
-        "--collect-only", "-s", conftest=LISTING, test_net="def test_it(parity): parity.check.run(1)"
+        "--collect-only", "-s", conftest=LISTING, test_net="def test_it(parity): parity.check(1)"
     )
     assert "imported: plugin" in outcome.stdout.str()
 
@@ -221,7 +221,7 @@ def test_wrong_options_are_said_before_any_test(project, words, said):
 
 def test_failures_in_spanish(project):
     outcome = project(
-        "-o", "parity_lang=es", test_net="import bad\ndef test_it(parity): parity.check.run(bad)"
+        "-o", "parity_lang=es", test_net="import bad\ndef test_it(parity): parity.check(bad)"
     )
     assert "Otra vez: pytest test_net.py::test_it" in outcome.stdout.str()
 
@@ -247,16 +247,16 @@ CASES = {
 def test_questions(parity, name):
     subject, case, said = CASES[name]
     with pytest.raises(AssertionError, match=said):
-        parity.check.run(subject, **case)
+        parity.check(subject, **case)
 
 @pytest.mark.parity
 def test_what_could_not_be_asked_is_no_comparison(parity):
     with pytest.raises(AssertionError):
-        parity.check.run(3)
+        parity.check(3)
 
 def test_a_config_that_is_wrong(parity):
     with pytest.raises(AssertionError, match="layers 3-1: xor has 2 features, the network 3"):
-        parity.lockstep.run({"data": {"name": "xor"}, "network": {"layers": [3, 1]}})
+        parity.run({"data": {"name": "xor"}, "network": {"layers": [3, 1]}})
 """
 
 
@@ -273,7 +273,7 @@ def test_runs_fail_where_torch_computes_something_else(project):
     def test_right(parity, tmp_path):
         config = tmp_path / "case.toml"
         config.write_text('[data]\\nname = "xor"\\n[training]\\nsteps = 2\\n')
-        assert parity.lockstep.run(config).steps == 2
+        assert parity.run(config).steps == 2
 
     def test_wrong(parity, monkeypatch):
         step = torch.optim.SGD.step
@@ -283,7 +283,7 @@ def test_runs_fail_where_torch_computes_something_else(project):
                     parameter.grad = -parameter.grad
             step(self)
         monkeypatch.setattr(torch.optim.SGD, "step", uphill)
-        parity.lockstep.run({"data": {"name": "xor"}, "training": {"steps": 2}})
+        parity.run({"data": {"name": "xor"}, "training": {"steps": 2}})
     """
     outcome = project("--parity-report", "report", test_net=tests)
     outcome.assert_outcomes(passed=1, failed=1)
