@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from reference.arrays import Array
+from reference.chain import layered
 from reference.clipping import Clipping
+from reference.graph import Graph
 from reference.initialisers import Initialiser
+from reference.model import Model, Shape
+from reference.operations import rows
 from reference.operations.activations import ACTIVATIONS, Activation
 from reference.operations.losses import LOSSES, Loss
 from reference.optimizers import SGD, Optimizer
+from reference.trace import split
+
+G = TypeVar("G", bound=Graph)
 
 
 @dataclass(frozen=True)
-class Architecture:
+class Architecture(Model):
     """Layer sizes (input first), one activation a layer, the loss and its reduction, dtype, optimizer."""
 
     layers: tuple[int, ...]
@@ -28,6 +35,7 @@ class Architecture:
     dtype: npt.DTypeLike = np.float32
     optimizer: Optimizer = SGD
     clipping: Clipping | None = None
+    order = "F"  # a sample is a row in memory, as in PyTorch, and a column to the formulas
     class_indices: bool = False  # y is one row of indices, where the loss takes either
 
     def __post_init__(self) -> None:
@@ -61,12 +69,12 @@ class Architecture:
         """The shape of y: as many numbers a sample as outputs, or one, the index of a class."""
         return (1 if self.class_indices else self.layers[-1]), batch
 
-    def parameter_shapes(self) -> dict[str, tuple[int, int]]:
+    def parameter_shapes(self) -> dict[str, Shape]:
         """{"W1": (out, in), "b1": (out, 1), …}, in the order in which they are stored.
 
         Where an activation learns a parameter of its own, "alpha1" (1, 1) or (out, 1) follows.
         """
-        shapes: dict[str, tuple[int, int]] = {}
+        shapes: dict[str, Shape] = {}
         for layer in range(1, self.depth + 1):
             fan_out, fan_in = self.layers[layer], self.layers[layer - 1]
             shapes[f"W{layer}"] = (fan_out, fan_in)
@@ -77,30 +85,33 @@ class Architecture:
                 shapes[f"{learned.symbol}{layer}"] = (number, 1)
         return shapes
 
-    def learned(self, layer: int) -> tuple[str, ...]:
-        """The names of what layer `layer`'s activation learns: none, or ("alpha1",)."""
-        learned = self.activations[layer - 1].learned
-        return (f"{learned.symbol}{layer}",) if learned else ()
+    def input_shapes(self, batch: int) -> dict[str, Shape]:
+        """x, and y."""
+        return {"x": (self.layers[0], batch), "y": self.target_shape(batch)}
 
-    def gradient(self, parameter: str) -> str:
-        """The name of the gradient that the update takes: "dW1", or "clipped_W1" where it was clipped."""
-        return f"clipped_{parameter}" if self.clipping else f"d{parameter}"
+    @property
+    def output(self) -> str:
+        """a^(L)."""
+        return f"a{self.depth}"
 
-    def state_shapes(self) -> dict[str, tuple[int, int]]:
-        """{"m_W1": (out, in), …}: what the optimizer keeps for each parameter, state by state."""
-        return {
-            f"{state}_{name}": entry.shape(*shape)
-            for name, shape in self.parameter_shapes().items()
-            for state, entry in self.optimizer.of(name).states.items()
-        }
+    def samples(self, x: Array) -> int:
+        """The columns of x."""
+        return x.shape[1]
 
-    def initial_state(self, parameters: Mapping[str, Array], lr: float) -> dict[str, Array]:
-        """What the optimizer starts with, in the order of `state_shapes`."""
-        return {
-            f"{state}_{name}": entry.start(parameters[name], lr)
-            for name in self.parameter_shapes()
-            for state, entry in self.optimizer.of(name).states.items()
-        }
+    @cached_property
+    def graph(self) -> Graph:
+        """z1, a1, z2, …, loss: see `reference.chain`."""
+        return layered(self.activations, rows.loss(self.reduced_loss), Graph())
+
+    def unfolded(self, graph: G) -> G:
+        """The same graph, added to an empty one, with slide 3's loss taken apart where it is the loss."""
+        if self.loss.name == "mse":
+            return layered(self.activations, self.reduction, graph)
+        return layered(self.activations, rows.loss(self.reduced_loss), graph)
+
+    def optimizer_of(self, parameter: str) -> Optimizer:
+        """By the parameter's kind: here b is a matrix of one column, and a vector to PyTorch."""
+        return self.optimizer.of(matrix=split(parameter)[0] == "W")
 
     def initial_parameters(
         self, seed: int, weights: Initialiser | None = None, biases: Initialiser | None = None
@@ -112,17 +123,20 @@ class Architecture:
         """
         random = np.random.default_rng(seed)
         parameters: dict[str, Array] = {}
+        drawers = {"W": weights, "b": biases}
         for name, shape in self.parameter_shapes().items():
-            if name[0] not in "Wb":  # an activation's own: it says what it starts with
-                f = self.activations[int(re.sub(r"\D", "", name)) - 1]
+            kind, layer = split(name)
+            assert layer is not None
+            if kind not in drawers:  # an activation's own: it says what it starts with
+                f = self.activations[layer - 1]
                 assert f.learned is not None
                 parameters[name] = np.full(shape, f.options[f.learned.initial], self.dtype)
                 continue
-            drawn_by = weights if name[0] == "W" else biases
-            if drawn_by:
-                parameters[name] = drawn_by(random, shape).astype(self.dtype)
+            draw = drawers[kind]
+            if draw:
+                parameters[name] = draw(random, shape).astype(self.dtype)
                 continue
-            bound = 1 / np.sqrt(self.layers[int(name[1:]) - 1])
+            bound = 1 / np.sqrt(self.layers[layer - 1])
             parameters[name] = random.uniform(-bound, bound, shape).astype(self.dtype)
         return parameters
 

@@ -1,145 +1,172 @@
 """One training step, written out as the list of its equations in the order of execution.
 
-The network in `network.py` runs the same formulas in the same order, for speed into buffers. This
-list is for everybody who needs to look at a step one equation at a time: it says which formula
-makes which tensor out of which others, and evaluates it on any arithmetic that answers to numpy's
-functions. Certificates, the side-by-side bound, the witness and explanations all read it.
+Forward, loss, backward, gradients: the walk over the model's graph. Then what stands between the
+gradients and the new parameters: clipping, and the optimizer's rules. The engine runs this list into
+buffers; certificates, the cross-check, the third witness and explanations evaluate it one equation at
+a time, on any arithmetic that answers to numpy's functions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from types import SimpleNamespace
 
-from reference import formulas
-from reference.architecture import Architecture
+import numpy as np
+
+from reference import walk
 from reference.arrays import Array
-from reference.equation import Constants, Equation
-from reference.formula import FORMULAS, Formula
-from reference.operations.activations import Activation, Form
-from reference.updates import clipping_equations, constant_name, parameter_equations
+from reference.formula import FORMULAS, Constants, Equation, Formula
+from reference.model import LOSS, Model, Shape
+from reference.optimizers import Optimizer, Rule
+from reference.trace import split
 
-__all__ = ["Constants", "Equation", "constants", "step_equations"]
+__all__ = [
+    "Constants",
+    "Equation",
+    "constants",
+    "shapes",
+    "step_equations",
+    "sweep_equations",
+    "update_equations",
+]
+
+UPDATES = {"W": "weight_update", "b": "bias_update", "alpha": "slope_update"}
+"""The formula that makes a parameter's new value, by the parameter; `NAME_update` of any other."""
 
 
-def constants(architecture: Architecture, batch: int, lr: float, t: int = 1) -> dict[str, float]:
-    """Every constant of the equations of step t, counted from 1, on a batch of so many samples."""
-    found: dict[str, float] = {"n": architecture.n(batch), "lr": lr, "t": t}
-    if architecture.clipping:
-        found |= {f"clipping.{name}": value for name, value in architecture.clipping.options.items()}
-    for optimizer in filter(None, (architecture.optimizer, architecture.optimizer.others)):
-        numbers = {**optimizer.numbers, **optimizer.derive(lr, t)}
-        found |= {constant_name(architecture.optimizer, optimizer, name): n for name, n in numbers.items()}
-    return found
-
-
-def step_equations(architecture: Architecture) -> tuple[Equation, ...]:
-    """Every equation of one step: forward, loss, backward, gradients, update."""
-    depth = architecture.depth
-    equations: list[Equation] = []
-    for layer in range(1, depth + 1):
-        equations += _forward(architecture, layer)
-    equations += _loss(architecture)
-    equations += [_delta("output_delta", architecture, depth)]
-    for layer in range(depth - 1, 0, -1):
-        equations += _hidden_delta(architecture, layer)
-    for layer in range(1, depth + 1):
-        equations += _gradients(architecture, layer)
-    equations += clipping_equations(architecture)
-    for name in architecture.parameter_shapes():
-        equations += parameter_equations(architecture, name)
+def step_equations(model: Model) -> tuple[Equation, ...]:
+    """Every equation of one step: forward, loss, backward, gradients, clipping, update."""
+    equations = [*sweep_equations(model), *_clipping(model)]
+    for name in model.parameter_shapes():
+        equations += _parameter_equations(model, name)
     return tuple(equations)
 
 
-def _below(layer: int) -> str:
-    """The name of a^(l-1): the input x is a^(0)."""
-    return f"a{layer - 1}" if layer > 1 else "x"
+def sweep_equations(model: Model) -> list[Equation]:
+    """The part of a step before its update: forward, loss, backward, gradients."""
+    return [*walk.forward(model.graph), *walk.backward(model.graph, LOSS)]
 
 
-def _equation(
-    name: str,
-    layer: int,
-    inputs: tuple[str, ...],
-    evaluate: Callable[..., Array],
-    constants: tuple[str, ...] = (),
-    other_forms: tuple[Callable[..., Array], ...] = (),
-) -> Equation:
-    formula = FORMULAS[name]
-    quantity = formula.quantity
-    base, after, _ = quantity.partition("_next")
-    makes = "loss" if quantity == "loss" else f"{base}{layer}{after}"
-    return Equation(formula, layer, quantity, makes, inputs, constants, evaluate, other_forms)
+def constants(model: Model, batch: int, lr: float, t: int = 1) -> dict[str, float]:
+    """Every constant of the equations of step t, counted from 1, on a batch of so many samples."""
+    found: dict[str, float] = {"n": model.n(batch), "lr": lr, "t": t}
+    if model.clipping:
+        found |= {f"clipping.{name}": value for name, value in model.clipping.options.items()}
+    for optimizer in filter(None, (model.optimizer, model.optimizer.others)):
+        numbers = {**optimizer.numbers, **optimizer.derive(lr, t)}
+        found |= {_constant(model.optimizer, optimizer, name): n for name, n in numbers.items()}
+    return found
 
 
-def _forward(architecture: Architecture, layer: int) -> list[Equation]:
-    f = architecture.activations[layer - 1]
-    return [
-        _equation("affine", layer, (f"W{layer}", _below(layer), f"b{layer}"), formulas.affine),
-        _equation(
-            "activation",
-            layer,
-            (f"z{layer}", *architecture.learned(layer)),
-            partial(formulas.activation, f),
-            other_forms=f.other_functions,
-        ),
-    ]
+def shapes(model: Model, batch: int) -> dict[str, Shape]:
+    """The shape of every tensor of a complete trace, in the order in which a step makes them.
+
+    Those of both sweeps are found by running them once, on zeros.
+    """
+    parameters, states = model.parameter_shapes(), model.state_shapes()
+    given = model.input_shapes(batch) | parameters | states
+    values = {name: np.zeros(shape, model.dtype) for name, shape in given.items()}
+    known = {"n": model.n(batch)}
+    with np.errstate(all="ignore"):
+        for equation in sweep_equations(model):
+            values[equation.makes] = np.asarray(equation.of(values, known))
+    found = {name: value.shape for name, value in values.items()}
+    if model.clipping:
+        found |= {"norm": ()} if model.clipping.measure else {}
+        found |= {model.gradient(name): shape for name, shape in parameters.items()}
+    return found | {f"{name}_next": shape for name, shape in (parameters | states).items()}
 
 
-def _loss(architecture: Architecture) -> list[Equation]:
-    depth, inputs = architecture.depth, (f"a{architecture.depth}", "y")
-    L = architecture.reduced_loss
+# --- Between the gradients and the new parameters -------------------------------------------------
+
+
+def _clipping(model: Model) -> list[Equation]:
+    """Clipped gradients, where gradients are clipped."""
+    clipping = model.clipping
+    if clipping is None:
+        return []
+    names, options = list(model.parameter_shapes()), tuple(clipping.options)
+    own = tuple(f"clipping.{option}" for option in options)
+
+    def named(function: Callable[..., Array], tensors: int) -> Callable[..., Array]:
+        return lambda *values: function(
+            *values[:tensors], **dict(zip(options, values[tensors:], strict=True))
+        )
+
     found = []
-    for name, function, latex in (
-        ("loss", formulas.loss, L.latex),
-        ("loss_gradient", formulas.loss_gradient, L.latex_gradient),
-    ):
-        equation = _equation(name, depth, inputs, partial(function, L), ("n",))
-        if L.name != "mse":  # the deck's has its LaTeX on the slide
-            equation = replace(equation, formula=replace(equation.formula, latex=latex))
-        found.append(equation)
+    if clipping.measure:
+        formula = Formula(
+            "gradient_norm", clipping.latex_measure, clipping.measure, quantity="norm", slide=6
+        )
+        gradients = tuple(f"d{name}" for name in names)
+        last = max(split(name)[1] or 0 for name in names)
+        evaluate = named(clipping.measure, len(names))
+        found.append(Equation(formula, last, "norm", "norm", gradients, own, evaluate))
+    norm = ("norm",) if clipping.measure else ()
+    for name in names:
+        kind, layer = split(name)
+        formula = Formula(
+            _update(kind).replace("update", "clipping"), clipping.latex, clipping.clip, slide=6
+        )
+        inputs, evaluate = (f"d{name}", *norm), named(clipping.clip, 1 + len(norm))
+        made = model.gradient(name)
+        found.append(Equation(formula, layer or 0, f"clipped_{kind}", made, inputs, own, evaluate))
     return found
 
 
-def _hidden_delta(architecture: Architecture, layer: int) -> list[Equation]:
-    """Slide 5 in two equations, since sides record its first factor s too."""
-    formula = FORMULAS["hidden_delta"]
-    inputs = (f"W{layer + 1}", f"delta{layer + 1}")
-    s = Equation(formula, layer, "s", f"s{layer}", inputs, (), formulas.backpropagated)
-    return [s, _delta("hidden_delta", architecture, layer)]
+def _update(kind: str) -> str:
+    return UPDATES.get(kind, f"{kind}_update")
 
 
-def _delta(name: str, architecture: Architecture, layer: int) -> Equation:
-    """δ = s ⊙ f′(z), with every admitted form of f′."""
-    f = architecture.activations[layer - 1]
-    inputs = (f"s{layer}", f"z{layer}", f"a{layer}", *architecture.learned(layer))
-    also = (f.torch_form,) if f.torch_form else ()
-    others = (*(partial(_with_form, form) for form in f.other_forms), *also)
-    equation = _equation(name, layer, inputs, partial(formulas.through, f), other_forms=others)
-    return replace(equation, also=also)
+def _parameter_equations(model: Model, name: str) -> list[Equation]:
+    """The optimizer's rules for one parameter: slide 6, or what stands in its place."""
+    optimizer = model.optimizer_of(name)
+    if not optimizer.plain:
+        return update_equations(model, name, optimizer.rules)
+    kind, layer = split(name)
+    update = _update(kind)
+    formula = FORMULAS.get(update) or replace(
+        FORMULAS["weight_update"], name=update, quantity=f"{kind}_next"
+    )
+    made, inputs = f"{name}_next", (name, model.gradient(name))
+    return [Equation(formula, layer or 0, f"{kind}_next", made, inputs, ("lr",), formula.function)]
 
 
-def _with_form(form: Form, s: Array, z: Array, a: Array) -> Array:
-    return s * form(z, a)
+def update_equations(model: Model, name: str, rules: Sequence[Rule]) -> list[Equation]:
+    """Rules as equations of one parameter's tensors, with the hyperparameters of its optimizer."""
+    optimizer = model.optimizer_of(name)
+    numbers = (*optimizer.numbers, *optimizer.derive(1.0, 1))
+    own = {"lr": "lr", "t": "t"}
+    own |= {key: _constant(model.optimizer, optimizer, key) for key in numbers}
+    return [_rule(rule, name, model.gradient(name), own) for rule in rules]
 
 
-def _gradients(architecture: Architecture, layer: int) -> list[Equation]:
-    delta = f"delta{layer}"
-    found = [
-        _equation("weight_gradient", layer, (delta, _below(layer)), formulas.weight_gradient),
-        _equation("bias_gradient", layer, (delta,), formulas.bias_gradient),
-    ]
-    for name in architecture.learned(layer):
-        f = architecture.activations[layer - 1]
-        inputs = (f"s{layer}", f"z{layer}", name)
-        found.append(_slope_gradient(f, layer, name, inputs))
-    return found
+def _rule(rule: Rule, parameter: str, gradient: str, own: Mapping[str, str]) -> Equation:
+    """One rule as an equation of one parameter's tensors; `own` maps its hyperparameters to constants."""
+    kind, layer = split(parameter)
+
+    def tensor(name: str) -> str:
+        base, after, _ = name.partition("_next")
+        known = {"p": parameter, "g": gradient}
+        return known.get(base, f"{base}_{parameter}") + after
+
+    def evaluate(*values: Array) -> Array:
+        tensors, numbers = values[: len(rule.inputs)], values[len(rule.inputs) :]
+        return rule.function(*tensors, SimpleNamespace(**dict(zip(own, numbers, strict=True))))
+
+    quantity = f"{kind}_next" if rule.makes == "p" else f"{rule.makes}_{kind}_next"
+    name = _update(kind)
+    if rule.makes != "p":
+        name = f"{name.removesuffix('update')}{rule.formula}"  # weight_first_moment
+    formula = Formula(name, rule.latex, rule.function, quantity=quantity, slide=6)
+    inputs = tuple(tensor(name) for name in rule.inputs)
+    constants = tuple(own.values())
+    return Equation(
+        formula, layer or 0, quantity, f"{tensor(rule.makes)}_next", inputs, constants, evaluate
+    )
 
 
-def _slope_gradient(f: Activation, layer: int, name: str, inputs: tuple[str, ...]) -> Equation:
-    """Not a formula of the deck's: the gradient of what an activation learns."""
-    assert f.learned is not None
-    quantity, function = f"d{f.learned.symbol}", partial(formulas.slope_gradient, f)
-    latex = rf"\frac{{\partial L}}{{\partial \alpha^{{(l)}}}} = {f.learned.latex_gradient}"
-    formula = Formula("slope_gradient", quantity, 6, latex, formulas.slope_gradient)
-    return Equation(formula, layer, quantity, f"d{name}", inputs, (), function)
+def _constant(main: Optimizer, optimizer: Optimizer, name: str) -> str:
+    """What a hyperparameter is called among a step's constants: two optimizers keep theirs apart."""
+    return name if optimizer is main else f"{optimizer.name}.{name}"

@@ -9,12 +9,16 @@ keeps, without it the same line makes a new array.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from reference.arrays import Array, Scalar
 from reference.formula import formula
-from reference.operations.activations import Activation
-from reference.operations.losses import Loss
+
+if TYPE_CHECKING:
+    from reference.operations.activations import Activation
+    from reference.operations.losses import Loss
 
 # --- Slide 2: the flow of learning, forward -------------------------------------------------------
 

@@ -54,7 +54,7 @@ class Initialiser:
             raise ValueError(f"{self.name}: nonlinearity is one of {', '.join(known)}")
         return replace(self, options=chosen)
 
-    def __call__(self, random: np.random.Generator, shape: tuple[int, int]) -> Floats:
+    def __call__(self, random: np.random.Generator, shape: tuple[int, ...]) -> Floats:
         """Numbers for a parameter of this shape, (out, in)."""
         draw: Floats = np.zeros(shape)
         if self.draws != "none":

@@ -1,156 +1,150 @@
-"""The operations of a computational graph: forward, and right below it the way back.
+"""An operation: what a node of a computational graph does, forward and back, written once.
 
-A backward is the operation's local derivative, applied: it takes the gradient ∂L/∂value of the
-operation's own value and gives ∂L/∂operand for each operand (a vector-Jacobian product). Wherever
-the deck has the formula, the deck's formula does it. Matrices are as in the deck: a column is a
-sample.
+Everything that handles operations reads this record: the engine, the list of equations, certificates,
+drawings, explanations, PyTorch's side, the import of a model, traces and tests.
+
+`forward` has one formula for each tensor that the operation makes, in the order in which they are
+computed; a later one may take an earlier one's tensor. `vjps` has one vector-Jacobian product for
+each operand that is differentiated: it takes `g`, the gradient of the operation's value, operands and
+results by name, and gives ∂L/∂operand in the operand's shape. Arrays have PyTorch's axes, samples
+first, except in the deck's own operations (`affine`, activations and losses of a chain), where a
+column is a sample.
+
+Options are keyword arguments of the functions, under PyTorch's names. A formula is only given the
+options that it reads; an argument of PyTorch's that no formula reads is refused, not ignored.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
+from typing import TypeAlias
 
-import numpy as np
-
-from reference import formulas
-from reference.architecture import Architecture
 from reference.arrays import Array
-from reference.operations.activations import Activation
+from reference.formula import Formula
+
+Option: TypeAlias = "float | int | bool | str | tuple[Option, ...] | None"
+"""What an option may be: a number, a switch, a name, or several of them."""
+
+REQUIRED: Option = "required"
+"""The default of an option that must be given."""
+
+Options: TypeAlias = Mapping[str, Option]
+
+VALUE = "y"
+"""The name of the tensor that an operation is about, among those that it makes."""
+
+
+class UnreadArgumentError(ValueError):
+    """An argument that an operation's formulas do not read: the operation is unsupported with it."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Operands and options on which an operation is tried: arrays by operand, options by name."""
+
+    operands: Mapping[str, Array | None]
+    options: Options = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One kind of node: what to draw in it, how many operands it takes, and its two directions.
+    """One kind of node; see the module.
 
-    forward(*operands) -> value; backward(gradient, value, *operands) -> a gradient for each operand,
-    None for one that is data and not differentiated, as a loss's target: only a leaf may stand in
-    such a place (`data`, counted from 0). Forward raises ValueError for shapes that do not fit.
+    `operands` name the tensors it takes: "b?" is one that may be left out (the functions get None),
+    "*parts" any number of them. An operand without a vector-Jacobian product is data. `value` is the
+    tensor it is about; what else it makes are its by-products: statistics, choices, states.
+    `given` are by-products that nobody computes, since they are drawn at random, and `choices` those of
+    which several may be right: a check(*taken, chosen) -> chosen, with −1 where it is not a best one.
+    `learned` are the operands that a layer owns and trains, with PyTorch's name of the parameter.
+    `fits(*operands)` says whether their shapes do, where numpy would broadcast or not say it well.
+    `torch` is PyTorch's function, and `aten` what PyTorch dispatches it as: the name of the call, and
+    our name of each of its arguments by their order ("-": changes no number), then "->" and of its results.
     """
 
-    label: str
-    arity: int
-    forward: Callable[..., Array]
-    backward: Callable[..., tuple[Array | None, ...]]
-    data: tuple[int, ...] = ()
+    name: str
+    operands: tuple[str, ...]
+    forward: Mapping[str, Formula]
+    vjps: Mapping[str, Formula] = field(default_factory=dict)
+    options: Options = field(default_factory=dict)
+    value: str = VALUE
+    given: tuple[str, ...] = ()
+    choices: Mapping[str, Callable[..., Array]] = field(default_factory=dict)
+    label: str = ""
+    torch: str = ""
+    aten: Mapping[str, str] = field(default_factory=dict)
+    learned: Mapping[str, str] = field(default_factory=dict)
+    samples: Callable[[], Iterator[Sample]] | None = None
+    fits: Callable[..., bool] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.label:
+            object.__setattr__(self, "label", self.name)
+
+    def settled(self, options: Options) -> Options:
+        """These options, and the defaults of all others.
+
+        Raises ValueError for an option that it has not, and for one that must be given and is not.
+        """
+        for name in options:
+            if name not in self.options:
+                raise ValueError(f"{self.name} takes no {name!r}")
+        chosen = {**self.options, **options}
+        for name, value in chosen.items():
+            if value is REQUIRED:
+                raise ValueError(f"{self.name}: {name} must be given")
+        return chosen
 
 
-# --- A layer: z = W a + b, a = f(z) ---------------------------------------------------------------
+def bound(function: Callable[..., Array], options: Options) -> Callable[..., Array]:
+    """A formula's function with those of the options that it reads."""
+    read = {name: value for name, value in options.items() if name in _keywords(function)}
+    return partial(function, **read) if read else function
 
 
-def _affine(W: Array, a: Array, b: Array) -> Array:
-    _fit("affine", (W, a, b), len(W.shape) == len(a.shape) == 2 and b.shape == (W.shape[0], 1))
-    return formulas.affine(W, a, b)
+@cache
+def _keywords(function: Callable[..., Array]) -> frozenset[str]:
+    """The keyword-only parameters of a function: its options."""
+    parameters = inspect.signature(function).parameters.values()
+    return frozenset(p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY)
 
 
-def _affine_backward(g: Array, z: Array, W: Array, a: Array, b: Array) -> tuple[Array, Array, Array]:
-    return formulas.weight_gradient(g, a), formulas.backpropagated(W, g), formulas.bias_gradient(g)
+Written: TypeAlias = tuple[Callable[..., Array], str]
+"""A function and its LaTeX."""
+
+GRADIENT_NAMES = {"W": "weight", "b": "bias", "x": "input"}
+"""What a gradient is called in a formula's name: `conv2d_weight_gradient`."""
 
 
-def _matmul(W: Array, a: Array) -> Array:
-    _fit("matmul", (W, a), len(W.shape) == len(a.shape) == 2)
-    z: Array = np.matmul(W, a)
-    return z
+def define(
+    name: str,
+    forward: Written | Mapping[str, Written],
+    vjps: Mapping[str, Written],
+    operands: Sequence[str] = (),
+    **rest: object,
+) -> Operation:
+    """An operation from functions with their LaTeX; formulas get the names that messages cite.
+
+    The value's formula has the operation's name, a by-product's `NAME_OUTPUT`, and a gradient's
+    `NAME_OPERAND_gradient`, with weight, bias and input for W, b and x. Without `operands`, they are
+    what the value's formula takes.
+    """
+    made = dict(forward) if isinstance(forward, Mapping) else {VALUE: forward}
+    formulas = {}
+    for output, (function, latex) in made.items():
+        by_product = "" if output == VALUE else f"_{output.removesuffix('_next')}"
+        formulas[output] = Formula(name + by_product, latex, function)
+    gradients = {}
+    for operand, (function, latex) in vjps.items():
+        plain = operand.strip("*")
+        gradient = f"{name}_{GRADIENT_NAMES.get(plain, plain)}_gradient"
+        gradients[operand] = Formula(gradient, latex, function)
+    taken = tuple(operands) or formulas[VALUE].takes
+    return Operation(name, taken, formulas, gradients, **rest)  # type: ignore[arg-type]
 
 
-def _matmul_backward(g: Array, z: Array, W: Array, a: Array) -> tuple[Array, Array]:
-    return formulas.weight_gradient(g, a), formulas.backpropagated(W, g)
-
-
-def activation(f: Activation) -> Operation:
-    """What a layer answers: a = f(z), and back: ∂L/∂z = ∂L/∂a ⊙ f′(z)."""
-
-    def forward(z: Array, *learned: Array) -> Array:
-        return formulas.activation(f, z, *learned)
-
-    def backward(g: Array, a: Array, z: Array, *learned: Array) -> tuple[Array, ...]:
-        own = (formulas.slope_gradient(f, g, z, *learned),) if learned else ()
-        return formulas.through(f, g, z, a, *learned), *own
-
-    return Operation(f.name, 2 if f.learned else 1, forward, backward)
-
-
-# --- Elementwise ----------------------------------------------------------------------------------
-
-
-def _add(p: Array, q: Array) -> Array:
-    _fit("add", (p, q), p.shape == q.shape)
-    return np.add(p, q)
-
-
-def _add_backward(g: Array, value: Array, p: Array, q: Array) -> tuple[Array, Array]:
-    return g, g
-
-
-def _subtract(p: Array, q: Array) -> Array:
-    _fit("subtract", (p, q), p.shape == q.shape)
-    return np.subtract(p, q)
-
-
-def _subtract_backward(g: Array, value: Array, p: Array, q: Array) -> tuple[Array, Array]:
-    return g, np.negative(g)
-
-
-def _square(r: Array) -> Array:
-    return np.square(r)
-
-
-def _square_backward(g: Array, value: Array, r: Array) -> tuple[Array]:
-    return (np.multiply(np.multiply(2, g), r),)
-
-
-# --- To one number --------------------------------------------------------------------------------
-
-
-def _total(terms: Array) -> Array:
-    total: Array = np.add.reduce(terms, axis=None)
-    return total
-
-
-def _total_backward(g: Array, value: Array, terms: Array) -> tuple[Array]:
-    return (_spread(g, terms),)
-
-
-def _mean(terms: Array) -> Array:
-    _fit("mean", (terms,), 0 not in terms.shape)
-    return np.divide(_total(terms), math.prod(terms.shape))
-
-
-def _mean_backward(g: Array, value: Array, terms: Array) -> tuple[Array]:
-    return (_spread(np.divide(g, math.prod(terms.shape)), terms),)
-
-
-def loss(architecture: Architecture) -> Operation:
-    """Any loss whole, with its reduction: L(ŷ, y), and back: ∂L/∂ŷ = g ∇_ŷ L. y is given, not learnt."""
-
-    def forward(y_hat: Array, y: Array) -> Array:
-        fits = len(y.shape) == 2 and architecture.target_shape(y_hat.shape[1]) == y.shape
-        _fit(architecture.loss.name, (y_hat, y), fits)
-        return formulas.loss(architecture.reduced_loss, y_hat, y, architecture.n(y.shape[1]))
-
-    def backward(g: Array, value: Array, y_hat: Array, y: Array) -> tuple[Array, None]:
-        s = formulas.loss_gradient(architecture.reduced_loss, y_hat, y, architecture.n(y.shape[1]))
-        return np.multiply(g, s), None
-
-    return Operation(architecture.loss.name, 2, forward, backward, data=(1,))
-
-
-AFFINE = Operation("W a + b", 3, _affine, _affine_backward)
-MATMUL = Operation("W a", 2, _matmul, _matmul_backward)
-ADD = Operation("+", 2, _add, _add_backward)
-SUBTRACT = Operation("−", 2, _subtract, _subtract_backward)
-SQUARE = Operation("( )²", 1, _square, _square_backward)
-TOTAL = Operation("Σ", 1, _total, _total_backward)
-MEAN = Operation("(1/n) Σ", 1, _mean, _mean_backward)
-
-
-def _fit(name: str, operands: tuple[Array, ...], fits: object) -> None:
-    if not fits:
-        shapes = " and ".join(str(operand.shape) for operand in operands)
-        raise ValueError(f"{name}: shapes {shapes} do not fit")
-
-
-def _spread(g: Array, terms: Array) -> Array:
-    """One number for all terms, without a copy; other kinds of number than arrays broadcast later."""
-    return np.broadcast_to(g, terms.shape) if isinstance(terms, np.ndarray) else g
+def taking(formula: Formula, *takes: str, **changes: object) -> Formula:
+    """A formula of the deck's as an operation's: its arguments by the operation's names."""
+    return replace(formula, takes=takes, **changes)  # type: ignore[arg-type]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-from reference.architecture import Architecture
 from reference.arrays import Array
 
-_NAME = re.compile(r"((?:[A-Za-z]+_)?[A-Za-z]+)(\d*)(_next)?")
+_NAME = re.compile(r"((?:[A-Za-z]+\d*_)*?[A-Za-z]+)(\d*)(_next)?")
 
 
 class Trace(dict[str, Array]):
@@ -36,21 +35,13 @@ def split(name: str) -> tuple[str, int | None]:
     return letters + (after or ""), int(layer) if layer else None
 
 
-def shapes(architecture: Architecture, batch: int) -> dict[str, tuple[int, ...]]:
-    """The shape of every tensor of a complete trace, in the order in which a step makes them."""
-    layers, depth = architecture.layers, architecture.depth
-    parameters = architecture.parameter_shapes()
-    expected: dict[str, tuple[int, ...]] = {"x": (layers[0], batch), "y": architecture.target_shape(batch)}
-    states = architecture.state_shapes()
-    expected |= parameters | states
-    for layer in range(1, depth + 1):
-        expected |= {f"{name}{layer}": (layers[layer], batch) for name in ("z", "a")}
-    expected["loss"] = ()
-    for layer in range(depth, 0, -1):
-        expected |= {f"{name}{layer}": (layers[layer], batch) for name in ("s", "delta")}
-    expected |= {f"d{name}": shape for name, shape in parameters.items()}
-    if architecture.clipping:
-        expected |= {"norm": ()} if architecture.clipping.measure else {}
-        expected |= {architecture.gradient(name): shape for name, shape in parameters.items()}
-    expected |= {f"{name}_next": shape for name, shape in (parameters | states).items()}
-    return expected
+def tensor_name(quantity: str, layer: int | None) -> str:
+    """The name of a tensor, of which `split` gives the parts: `W2_next`, and `loss`, which has no layer."""
+    if quantity in WHOLE or not layer:
+        return quantity
+    base, after, _ = quantity.partition("_next")
+    return f"{base}{layer}{after}"
+
+
+WHOLE = ("x", "y", "loss", "norm")
+"""Quantities that belong to no layer, although a formula that makes them may be cited with one."""

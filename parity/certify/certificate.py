@@ -23,9 +23,9 @@ from parity.bounds.formats import Arithmetic, arithmetic
 from parity.pytorch.deviations import Finding as PyTorchFinding
 from reference.architecture import Architecture
 from reference.arrays import Array
-from reference.equations import Constants, Equation, step_equations
+from reference.equations import Constants, Equation, shapes, step_equations
 from reference.optimizers import Derived
-from reference.trace import Trace, shapes
+from reference.trace import Trace
 
 
 class Verdict(StrEnum):

@@ -10,7 +10,8 @@ from parity.certify.observation import Observation
 from parity.check.cases import Call
 from parity.check.implementations import Answers
 from reference.arrays import Array
-from reference.trace import Trace, shapes, split
+from reference.equations import shapes
+from reference.trace import Trace, split
 
 JUDGED = ("delta", "dW", "db", "W_next", "b_next")
 """At least one of these must be there: without them there is nothing of backpropagation to judge."""

@@ -88,7 +88,7 @@ def _draw(plan: Plan, shape: Architecture, random: np.random.Generator, reach: f
     """The inputs of every step, or None if the network has a dead unit or a z near a kink."""
     dtype = np.dtype(shape.dtype)
 
-    def draw(size: tuple[int, int], low: float, high: float) -> Array:
+    def draw(size: tuple[int, ...], low: float, high: float) -> Array:
         signs = random.choice([-1.0, 1.0], size)
         return (signs * random.uniform(low, high, size)).astype(dtype)
 

@@ -38,19 +38,18 @@ def graph(
     from parity.render.files import writable, write_text
     from parity.render.graph import svg, text
     from parity.render.texts import catalogue
-    from reference.chain import layered
+    from reference.graph import Graph
 
     say = catalogue(lang)
     if form not in FORMATS:
         raise UsageError(f"--format {form}: known: {', '.join(FORMATS)}")
     writable(output)
     given = {"data": data, "target": target, "layers": layers, "activation": activation, "loss": loss}
-    network = layered(build(options.read_config(config, given)).architecture)
-    given_leaves = ("x", "y")
+    network = build(options.read_config(config, given)).architecture.unfolded(Graph())
     if form == "svg":
-        drawn = svg.standalone(network, given_leaves)
+        drawn = svg.standalone(network)
     elif form == "mermaid":
-        drawn = text.mermaid(network, given_leaves)
+        drawn = text.mermaid(network)
     else:
-        drawn = text.text(network, given_leaves, say["graph.forward"], say["graph.backward"])
+        drawn = text.text(network, say["graph.forward"], say["graph.backward"])
     write_text(output, drawn)

@@ -213,7 +213,7 @@ def _parameters(config: Config, architecture: Architecture) -> dict[str, Array]:
 
 
 def _parameter(
-    name: str, rows: list[list[float]] | list[float], shape: tuple[int, int], architecture: Architecture
+    name: str, rows: list[list[float]] | list[float], shape: tuple[int, ...], architecture: Architecture
 ) -> Array:
     """One parameter as given: W as rows (out, in), b as a plain list or as (out, 1)."""
     flat_bias = name.startswith("b") and not isinstance(rows[0], list)

@@ -40,7 +40,7 @@ def _decayed(latex: str, equation: Equation, of: Architecture) -> str:
     """
     if "_next" not in equation.makes:
         return latex
-    chosen = of.optimizer.of(re.sub(r"_next$|^.*_(?=[a-zA-Z]+\d+_next)", "", equation.makes))
+    chosen = of.optimizer_of(re.sub(r"_next$|^.*_(?=[a-zA-Z]+\d+_next)", "", equation.makes))
     if chosen.plain:
         return latex
     left, arrow, right = latex.partition(r"\leftarrow")

@@ -22,7 +22,8 @@ from parity.explain.worked import work
 from parity.lockstep.lockstep import Reference, Side
 from parity.pytorch.deviations import Finding
 from reference.architecture import Architecture
-from reference.trace import Trace, shapes
+from reference.equations import shapes
+from reference.trace import Trace
 
 _ASKED = re.compile(r"\s*([A-Za-z_]+\d*(?:_next)?)\s*(?:\[\s*(\d+)\s*,\s*(\d+)\s*\])?\s*")
 

@@ -18,8 +18,8 @@ from parity.explain.row import Row, Side
 from parity.pytorch.deviations import Finding as PyTorchFinding
 from reference.architecture import Architecture
 from reference.arrays import Array
-from reference.equations import Constants, Equation, constants, step_equations
-from reference.trace import Trace, shapes
+from reference.equations import Constants, Equation, constants, shapes, step_equations
+from reference.trace import Trace
 
 BALLS_UP_TO = 2_000
 """Numbers of a float64 step up to which ball arithmetic is the judge: the same digits on every machine."""

@@ -21,7 +21,8 @@ from parity.lockstep.lockstep import Moment, Observer
 from parity.lockstep.result import Result
 from parity.lockstep.run import run
 from parity.render.files import writable
-from reference.trace import Trace, shapes
+from reference.equations import shapes
+from reference.trace import Trace
 
 STEPS = 5
 """Steps of a golden when nobody says how many: it shows every formula at work, and stays reviewable."""

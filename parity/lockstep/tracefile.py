@@ -14,7 +14,7 @@ from parity.errors import UsageError
 from parity.lockstep.lockstep import Moment
 from parity.render.files import written_whole
 from reference.arrays import Array
-from reference.trace import shapes
+from reference.equations import shapes
 
 SCHEMA = "parity-trace/1"
 MAX_BYTES = 4 * 2**30

@@ -147,7 +147,7 @@ class Twin:
         shapes, found = self.architecture.parameter_shapes(), {}
         kept = self.optimizer.state
         for (name, shape), parameter in zip(shapes.items(), self._parameters, strict=True):
-            for state, entry in self.architecture.optimizer.of(name).states.items():
+            for state, entry in self.architecture.optimizer_of(name).states.items():
                 tensor = kept[parameter][entry.key].detach().numpy()
                 found[f"{state}_{name}"] = tensor.reshape(entry.shape(*shape)).copy()
         return found

@@ -13,9 +13,9 @@ from parity.lockstep.result import Result
 from parity.render.texts import LANGUAGES
 from parity.report.recording import Recording, Told
 from reference.architecture import Architecture
-from reference.equations import step_equations
+from reference.equations import shapes, step_equations
 from reference.formula import FORMULAS
-from reference.trace import Trace, shapes
+from reference.trace import Trace
 
 
 def tell(court: Court, found: Sequence[Blame]) -> dict[str, list[Told]]:

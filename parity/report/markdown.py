@@ -15,9 +15,7 @@ from parity.report.bilingual import one
 from parity.report.page import verdict
 from parity.report.recording import Recording
 from parity.report.steps import RowView, StepView, step_view
-from reference.chain import layered
-
-GIVEN = ("x", "y")
+from reference.graph import Graph
 
 
 def markdown(
@@ -53,7 +51,7 @@ def _lines(result: Result, recording: Recording, lang: str, title: str | None) -
     if examiner.architecture.depth <= 10:
         yield ""
         yield "```mermaid"
-        yield text.mermaid(layered(examiner.architecture), GIVEN)
+        yield text.mermaid(examiner.architecture.unfolded(Graph()))
         yield "```"
     steps = sorted(recording.steps)
     if steps:

@@ -33,13 +33,12 @@ from parity.report.conventions import facts
 from parity.report.quiz import questions
 from parity.report.recording import Curve, Recording
 from parity.report.steps import StepView, brief_view, step_view
-from reference.chain import layered
+from reference.graph import Graph
 
 MAX_BYTES = 1_800_000
 """What a page may weigh; steps that would make it heavier are left to the trace file."""
 MAX_DRAWN = 10
 """Layers up to which the graph is drawn; beyond that a picture explains nothing."""
-GIVEN = ("x", "y")
 
 
 @cache
@@ -184,12 +183,12 @@ def _graph(examiner: Examiner, marks: dict[str, str]) -> dict[str, object] | Non
     """The picture in both orientations, and its text equivalents; None where it would be too deep."""
     if examiner.architecture.depth > MAX_DRAWN:
         return None
-    graph = layered(examiner.architecture)
+    graph = examiner.architecture.unfolded(Graph())
     return {
-        "wide": Markup(svg.svg(graph, GIVEN, marks, prefix="w", labelled_by="graph-title")),
-        "tall": Markup(svg.svg(graph, GIVEN, marks, upright=True, prefix="t", labelled_by="graph-title")),
+        "wide": Markup(svg.svg(graph, marks, prefix="w", labelled_by="graph-title")),
+        "tall": Markup(svg.svg(graph, marks, upright=True, prefix="t", labelled_by="graph-title")),
         "forward": "\n".join(line.strip() for line in text.forward_lines(graph)),
-        "backward": "\n".join(line.strip() for line in text.backward_lines(graph, GIVEN)),
+        "backward": "\n".join(line.strip() for line in text.backward_lines(graph)),
     }
 
 

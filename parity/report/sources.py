@@ -15,8 +15,10 @@ from importlib import resources
 
 from reference.architecture import Architecture
 from reference.equations import Equation
+from reference.formula import FORMULAS
 from reference.formulas import backpropagated
 from reference.operations.activations import Activation
+from reference.trace import tensor_name
 
 
 @cache
@@ -43,7 +45,7 @@ def ours(equation: Equation, architecture: Architecture) -> tuple[tuple[str, tup
     """(function's name, its lines) for an equation: the formula first, then what it calls of f or L."""
     formula, of = equation.formula, architecture
     f, L = of.activations[equation.layer - 1], of.loss
-    functions: list[Callable[..., object]] = [formula.function]
+    functions = [_bare(FORMULAS.get(formula.name, formula).function)]
     if equation.quantity == "s" and formula.name == "hidden_delta":
         functions = [backpropagated]
     elif formula.name == "loss":
@@ -60,13 +62,19 @@ def ours(equation: Equation, architecture: Architecture) -> tuple[tuple[str, tup
 
 
 def _called(function: Callable[..., object]) -> list[Callable[..., object]]:
-    """A function without the options it was given, and the functions that it was made of."""
-    while isinstance(function, partial):
-        function = function.func
+    """A function, and the functions that it was made of."""
+    function = _bare(function)
     parts = [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
     inner = [part for part in parts if inspect.isfunction(part)]
     wrapped = getattr(function, "__wrapped__", None)
     return [function] if wrapped else [function, *inner]
+
+
+def _bare(function: Callable[..., object]) -> Callable[..., object]:
+    """A function without the options that it was given."""
+    while isinstance(function, partial):
+        function = function.func
+    return function
 
 
 def _name(function: Callable[..., object]) -> str:
@@ -125,7 +133,7 @@ def module(equation: Equation, architecture: Architecture) -> str:
         return f"loss = {architecture.loss.source}({', '.join(filter(None, (own, reduction)))})"
     if quantity.endswith("_next"):
         parameter = quantity.removesuffix("_next").rpartition("_")[2]
-        chosen = architecture.optimizer.of(parameter)
+        chosen = architecture.optimizer_of(tensor_name(parameter, l))
         own = _arguments({**chosen.options} if not chosen.plain else {})
         return f"optimizer = {chosen.source}({', '.join(filter(None, ('lr=η', own)))})"
     if architecture.clipping and (quantity == "norm" or quantity.startswith("clipped_")):

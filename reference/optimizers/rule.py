@@ -52,7 +52,7 @@ class State:
 
     key: str
     begins: Callable[[Array, float], Array] = field(default=lambda p, lr: np.zeros_like(p))
-    shape: Callable[[int, int], tuple[int, int]] = field(default=lambda rows, columns: (rows, columns))
+    shape: Callable[..., tuple[int, ...]] = field(default=lambda *shape: shape)
 
     def start(self, p: Array, lr: float) -> Array:
         """The state before the first step, for a parameter p (or for all of them in one row)."""
@@ -90,9 +90,9 @@ class Optimizer:
     others: Optimizer | None = None
     derived: Callable[[Hyper], Mapping[str, Derived]] | None = None
 
-    def of(self, parameter: str) -> Optimizer:
-        """The optimizer that a parameter is given to, by its name."""
-        return self if self.others is None or parameter[0] == "W" else self.others
+    def of(self, *, matrix: bool) -> Optimizer:
+        """The optimizer that a parameter is given to, as it is a matrix or not."""
+        return self if self.others is None or matrix else self.others
 
     @property
     def numbers(self) -> dict[str, float]:

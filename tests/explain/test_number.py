@@ -13,7 +13,8 @@ from parity.certify.observation import Observation, Scenario
 from parity.check.diagnosis.anatomy import anatomy
 from parity.errors import UsageError
 from parity.explain.number import explain, parse, recorded, walked
-from reference.trace import Trace, shapes
+from reference.equations import shapes
+from reference.trace import Trace
 from tests.check.test_hostile import parity
 from tests.strategies import random_case
 

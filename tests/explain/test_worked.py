@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from parity.config.config import Config
-from parity.explain.worked import work
 from parity.explain.byhand import plain
 from parity.explain.number import Recorded, explain, parse
+from parity.explain.worked import work
 from parity.lockstep.run import run
 from parity.render.texts import LANGUAGES
 from parity.render.texts.formulas import formula_name
@@ -157,7 +157,14 @@ def test_a_formula_that_nobody_knows_is_still_shown():
     shape = architecture((2, 3, 1), ("tanh", "sigmoid"), "float64")
     recorded = stepped(shape, steps=1)
     equation = next(e for e in step_equations(shape) if e.makes == "W1_next")
-    formula = Formula("teleport", "W_next", 6, r"W \leftarrow \operatorname{warp}_\kappa(W, g)", np.add)
+    formula = Formula(
+        "teleport",
+        r"W \leftarrow \operatorname{warp}_\kappa(W, g)",
+        np.add,
+        ("W", "g"),
+        quantity="W_next",
+        slide=6,
+    )
     unknown = replace(equation, formula=formula, inputs=("W1", "dW1", "z1"))
     known = constants(shape, 4, 0.1)
     told = work(unknown, recorded.traces["reference"], (0, 1), known, shape)

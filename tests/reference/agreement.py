@@ -8,9 +8,8 @@ import torch
 
 from parity.pytorch.twin import Twin
 from reference.engine import Network
-from reference.equations import constants, step_equations
+from reference.equations import constants, shapes, step_equations
 from reference.optimizers import OPTIMIZERS
-from reference.trace import shapes
 from tests.reference.near import near
 
 SINGLE_STATES = ("asgd", "nadam")

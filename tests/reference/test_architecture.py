@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from reference.architecture import Architecture, architecture
+from reference.equations import shapes
 from reference.formula import FORMULAS, Formula, formula
 from reference.initialisers import INITIALISERS
 from reference.operations.activations import ACTIVATIONS
 from reference.operations.losses import LOSSES
 from reference.optimizers import OPTIMIZERS
-from reference.trace import shapes
 from tests.reference.near import near
 
 # --- The deck -------------------------------------------------------------------------------------
@@ -41,7 +41,7 @@ def test_the_register():
 
     try:
         assert formula("q", 9, "x")(cited) is cited
-        assert FORMULAS["cited"] == Formula("cited", "q", 9, "x", cited)
+        assert FORMULAS["cited"] == Formula("cited", "x", cited, quantity="q", slide=9)
     finally:
         FORMULAS.pop("cited", None)
 
@@ -61,7 +61,6 @@ def test_shapes_and_names():
         "b2": (2, 1),
     }
     assert list(made.parameter_shapes()) == ["W1", "b1", "alpha1", "W2", "b2"]
-    assert (made.learned(1), made.learned(2)) == (("alpha1",), ())
     assert list(made.state_shapes()) == [
         f"{s}_{p}" for p in ("W1", "b1", "alpha1", "W2", "b2") for s in ("m", "v")
     ]

@@ -11,12 +11,15 @@ from parity.bounds.formats import arithmetic
 from parity.certify.certificate import Certifier, Verdict
 from reference import formulas
 from reference.architecture import architecture
-from reference.chain import layered, trace
 from reference.engine import Network
 from reference.equations import step_equations
 from reference.graph import Graph
-from reference.operation import ADD, AFFINE, MEAN, SQUARE, SUBTRACT, activation
 from reference.operations.activations import ACTIVATIONS
+from reference.operations.arithmetic import ADD, SQUARE, SUBTRACT
+from reference.operations.linear import AFFINE
+from reference.operations.reductions import MEAN
+from reference.operations.rows import activation
+from reference.sweeps import Sweeps
 
 SIZES = (3, 5, 2, 4, 3, 2)
 DTYPES = (np.float32, np.float64)
@@ -35,10 +38,19 @@ def asked(name):
 
 
 def swept(made_of, parameters, x, y):
-    graph = layered(made_of)
+    graph = made_of.unfolded(Sweeps({"n": made_of.n(x.shape[1])}))
     graph.forward({**parameters, "x": x, "y": y})
     graph.backward("loss")
     return graph
+
+
+def trace(graph):
+    """What both sweeps left, under a trace's names."""
+    given = ("x", "y", "r", "squares", "loss")
+    found = {name: graph.value(name) for name in graph.values if name not in ("r", "squares")}
+    return found | {
+        node.gradient: graph.gradient(node.name) for node in graph.nodes if node.name not in given
+    }
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -96,7 +108,7 @@ def test_where_arithmetic_is_exact_the_graph_and_the_network_have_the_same_numbe
 
 
 def test_names_and_columns_are_the_networks():
-    graph = layered(architecture((2, 3, 1), ("tanh", "sigmoid")))
+    graph = architecture((2, 3, 1), ("tanh", "sigmoid")).unfolded(Graph())
     assert [node.name for node in graph.nodes if not node.operation] == ["x", "W1", "b1", "W2", "b2", "y"]
     operations = {node.name: node.label for node in graph.nodes if node.operation}
     assert operations == {
@@ -117,13 +129,13 @@ def test_names_and_columns_are_the_networks():
 
 def test_a_trace_needs_both_sweeps():
     made_of = architecture((2, 2), "tanh")
-    graph = layered(made_of)
+    graph = made_of.unfolded(Sweeps())
     with pytest.raises(ValueError, match="x has no value: run forward first"):
-        trace(graph)
+        graph.value("x")
     x, y = data(made_of, 3)
     graph.forward({**made_of.initial_parameters(0), "x": x, "y": y})
     with pytest.raises(ValueError, match="W1 has no gradient: run backward first"):
-        trace(graph)
+        graph.gradient("W1")
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
@@ -158,7 +170,7 @@ def test_a_loss_in_one_node_gives_what_the_loss_taken_apart_gives(reduction):
 
 def test_a_loss_in_one_node_wants_its_target_as_data():
     made_of = architecture((3, 2), "tanh")
-    graph = layered(replace(made_of, loss=replace(made_of.loss, name="other")))
+    graph = replace(made_of, loss=replace(made_of.loss, name="other")).graph
     loss = graph.nodes[-1].operation
     assert loss is not None
     with pytest.raises(ValueError, match="'z1' is computed, 'other' wants data"):
@@ -170,9 +182,9 @@ def test_a_loss_in_one_node_wants_its_target_as_data():
 PARAMETERS = {"W": (3, 3), "b1": (3, 1), "b2": (3, 1), "V": (2, 3), "c": (2, 1)}
 
 
-def residual() -> Graph:
+def residual() -> Sweeps:
     """Two layers of one shared weight with a residual connection over the second, and an output."""
-    graph = Graph()
+    graph = Sweeps()
     for leaf in ("x", "y", *PARAMETERS):
         graph.leaf(leaf)
     graph.add("z1", AFFINE, "W", "x", "b1")

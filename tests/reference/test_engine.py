@@ -11,17 +11,16 @@ import torch
 
 from parity.pytorch.twin import Twin
 from reference.architecture import architecture
-from reference.chain import layered
-from reference.chain import trace as swept
 from reference.clipping import CLIPPINGS
 from reference.engine import Network
-from reference.equations import constants, step_equations
+from reference.equations import constants, shapes, step_equations
 from reference.operations.activations import ACTIVATIONS
 from reference.optimizers import OPTIMIZERS, State
-from reference.trace import shapes
+from reference.sweeps import Sweeps
 from reference.training import train
 from tests.reference.agreement import agree, rows, start
 from tests.reference.near import near
+from tests.reference.test_chain import trace as swept
 
 ARCHITECTURES = [
     architecture((3, 5, 4, 2), ("tanh", "relu", "sigmoid"), np.float64),
@@ -68,7 +67,7 @@ def test_every_kind_of_network(made):
         theirs = Twin(made, parameters, 0.1).step(rows(x), rows(y))
         for name in theirs:
             near(step[name], theirs[name], name, 1e-9)
-        graph = layered(made)
+        graph = made.unfolded(Sweeps({"n": made.n(x.shape[1])}))
         graph.forward({**parameters, "x": x, "y": y})
         graph.backward("loss")
         found = swept(graph)
@@ -93,7 +92,7 @@ def test_losses_of_classes_in_a_network_and_in_a_graph(loss, indices):
         y = np.array([[0.0, 3, 1, -1], [1, -1, 2, 0], [-1, 0, 3, 0], [2, 1, -1, 0]])
     step = Network(made, parameters).step(x, y, 0.1)
     theirs = Twin(made, parameters, 0.1).step(rows(x), rows(y))
-    graph = layered(made)
+    graph = made.unfolded(Sweeps({"n": made.n(x.shape[1])}))
     graph.forward({**parameters, "x": x, "y": y})
     graph.backward("loss")
     found = swept(graph)
@@ -154,19 +153,17 @@ def test_a_step_of_another_batch_and_views_that_last():
     made = ARCHITECTURES[0]
     parameters, x, y = start(made)
     network = Network(made, parameters)
-    assert network.architecture is made
+    assert network.model is made
     first = network.step(x, y, 0.1).kept()
     network.step(x[:, :2], y[:, :2], 0.1)
     again = network.step(x, y, 0.1)
     assert not np.array_equal(first["W1"], again["W1"])
     assert np.array_equal(first["W1"], parameters["W1"])
     for l in (1, 2, 3):
-        assert np.array_equal(network.W[l], again[f"W{l}_next"])
-        assert np.array_equal(network.b[l], again[f"b{l}_next"])
-        assert np.array_equal(network.dW[l], again[f"dW{l}"])
-        assert np.array_equal(network.db[l], again[f"db{l}"])
+        assert np.array_equal(network.gradients.views[f"W{l}"], again[f"dW{l}"])
+        assert np.array_equal(network.gradients.views[f"b{l}"], again[f"db{l}"])
         assert np.array_equal(network.parameters[f"W{l}"], again[f"W{l}_next"])
-    assert [w.size for w in (network.W[0], network.b[0], network.dW[0], network.db[0])] == [0] * 4
+        assert np.array_equal(network.parameters[f"b{l}"], again[f"b{l}_next"])
     assert network.forward(x).shape == (2, 4)
     near(network.backward(y), ((network.forward(x) - y) ** 2).mean())
 

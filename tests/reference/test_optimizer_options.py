@@ -75,10 +75,10 @@ def test_what_configured_makes():
     assert integer.numbers == {"momentum": 1.0, "dampening": 0.0, "weight_decay": 0.0}
     assert all(type(value) is float for value in integer.numbers.values())
     muon = OPTIMIZERS["muon"].configured()
-    assert muon.of("W1") is muon
-    assert muon.of("b1") is muon.others
-    assert muon.of("b1").name == "adamw"
-    assert SGD.of("b1") is SGD
+    assert muon.of(matrix=True) is muon
+    assert muon.of(matrix=False) is muon.others
+    assert muon.of(matrix=False).name == "adamw"
+    assert SGD.of(matrix=False) is SGD
     factor = OPTIMIZERS["adafactor"].configured(d=2.0).others
     assert (factor.name, factor.source, factor.lr) == ("adafactor", "torch.optim.Adafactor", 1e-2)
     assert factor.options["d"] == 2.0

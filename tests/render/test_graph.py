@@ -9,10 +9,12 @@ import pytest
 from parity.render.graph import svg, text
 from parity.render.graph.layout import layout
 from reference.architecture import architecture
-from reference.chain import layered
 from reference.graph import Graph
-from reference.operation import ADD, AFFINE, MEAN, SQUARE, SUBTRACT, activation
 from reference.operations.activations import ACTIVATIONS
+from reference.operations.arithmetic import ADD, SQUARE, SUBTRACT
+from reference.operations.linear import AFFINE
+from reference.operations.reductions import MEAN
+from reference.operations.rows import activation
 
 GIVEN = ("x", "y")
 
@@ -20,14 +22,15 @@ GIVEN = ("x", "y")
 def residual() -> Graph:
     """W and b are used twice, and a1 goes around a layer."""
     graph = Graph()
-    for leaf in ("x", "W", "b"):
-        graph.leaf(leaf)
+    graph.leaf("x", given=True)
+    graph.leaf("W")
+    graph.leaf("b")
     graph.add("z1", AFFINE, "W", "x", "b")
     graph.add("a1", activation(ACTIVATIONS["tanh"]), "z1")
     graph.add("z2", AFFINE, "W", "a1", "b")
     graph.add("a2", activation(ACTIVATIONS["tanh"]), "z2")
     graph.add("sum", ADD, "a2", "a1")
-    graph.leaf("y")
+    graph.leaf("y", given=True)
     graph.add("r", SUBTRACT, "y", "sum")
     graph.add("squares", SQUARE, "r")
     graph.add("loss", MEAN, "squares")
@@ -35,12 +38,12 @@ def residual() -> Graph:
 
 
 def deep() -> Graph:
-    return layered(architecture((3, 4, 5, 2), ("relu", "tanh", "sigmoid")))
+    return architecture((3, 4, 5, 2), ("relu", "tanh", "sigmoid")).unfolded(Graph())
 
 
 @pytest.mark.parametrize("graph", [residual(), deep()], ids=["residual", "deep"])
 def test_no_two_nodes_share_a_place_and_data_goes_right(graph):
-    plan = layout(graph, GIVEN)
+    plan = layout(graph)
     assert len(set(plan.places.values())) == len(graph.nodes)
     assert all(plan.places[e.parent.name].column < plan.places[e.child.name].column for e in plan.edges)
 
@@ -48,28 +51,28 @@ def test_no_two_nodes_share_a_place_and_data_goes_right(graph):
 @pytest.mark.parametrize("graph", [residual(), deep()], ids=["residual", "deep"])
 def test_every_operand_has_an_arrow_and_every_learnt_one_its_error(graph):
     operands = [(p.name, node.name) for node in graph.nodes for p in node.parents]
-    plan = layout(graph, GIVEN)
+    plan = layout(graph)
     assert [(e.parent.name, e.child.name) for e in plan.edges] == operands
     assert [e.learns for e in plan.edges] == [parent not in GIVEN for parent, _ in operands]
-    drawn = text.mermaid(graph, GIVEN)
+    drawn = text.mermaid(graph)
     assert drawn.count("-->|") == len(operands)
     assert drawn.count("-.->|") == sum(e.learns for e in plan.edges)
 
 
 def test_an_arrow_around_a_layer_steps_aside_and_others_do_not():
-    bent = {(e.parent.name, e.child.name) for e in layout(residual(), GIVEN).edges if e.bend}
+    bent = {(e.parent.name, e.child.name) for e in layout(residual()).edges if e.bend}
     assert bent == {("W", "z2"), ("b", "z2"), ("a1", "sum")}
-    assert not any(edge.bend for edge in layout(deep(), GIVEN).edges)
+    assert not any(edge.bend for edge in layout(deep()).edges)
 
 
 def test_a_tie_bends_to_the_side_its_parent_stands_on():
-    bend = {(e.parent.name, e.child.name): e.bend for e in layout(residual(), GIVEN).edges}
+    bend = {(e.parent.name, e.child.name): e.bend for e in layout(residual()).edges}
     assert bend["W", "z2"] < 0 < bend["b", "z2"]
 
 
 @pytest.mark.parametrize("upright", [False, True])
 def test_svg_is_wellformed_and_inside_its_frame(upright):
-    root = ET.fromstring(svg.svg(residual(), GIVEN, upright=upright))
+    root = ET.fromstring(svg.svg(residual(), upright=upright))
     left, top, width, height = (float(part) for part in root.get("viewBox").split())
     for rect in root.iter("{http://www.w3.org/2000/svg}rect"):
         x, y, w, h = (float(rect.get(key)) for key in ("x", "y", "width", "height"))
@@ -90,13 +93,13 @@ def test_names_from_outside_are_text():
 
 
 def test_marks_are_on_the_arrow_of_the_error_and_carry_a_sign():
-    picture = svg.svg(deep(), GIVEN, {"delta2": "born", "dW1": "inherited"})
+    picture = svg.svg(deep(), {"delta2": "born", "dW1": "inherited"})
     assert '<g class="error born" data-tensor="delta2">' in picture
     assert '<g class="error inherited" data-tensor="dW1">' in picture
     assert picture.count("✗") == picture.count("↳") == 1
 
 
 def test_words_name_the_decks_errors():
-    back = text.backward_lines(deep(), GIVEN)
+    back = text.backward_lines(deep())
     assert "  δ⁽³⁾ ╌╌▶ dW⁽³⁾, s⁽²⁾, db⁽³⁾   [W a + b]" in back
     assert back[-1] == "  δ⁽¹⁾ ╌╌▶ dW⁽¹⁾, db⁽¹⁾   [W a + b]"

@@ -9,10 +9,10 @@ import numpy as np
 from parity.pytorch.deviations.deviation import Finding, Form
 from reference.architecture import Architecture
 from reference.arrays import Array, Scalar, bfloat16, full_like, select
-from reference.equation import Constants, Equation
+from reference.equations import update_equations
+from reference.formula import Constants, Equation
 from reference.optimizers import Derived
 from reference.optimizers.matrix import muon
-from reference.updates import update_equations
 
 DOUBLE_IN_SINGLE = 2**29
 """One rounding to float32, counted in roundings to float64."""

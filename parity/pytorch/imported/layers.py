@@ -71,7 +71,7 @@ class Mirror:
         """In the order of the deck's parameters."""
         return [parameter for layer in self.layers for parameter in layer.parameters]
 
-    def arrays(self, shapes: dict[str, tuple[int, int]]) -> dict[str, Array]:
+    def arrays(self, shapes: dict[str, tuple[int, ...]]) -> dict[str, Array]:
         """The model's parameters, copied the other way: by the deck's names, in the deck's shapes."""
         found: dict[str, Array] = {}
         for (name, shape), parameter in zip(shapes.items(), self.parameters, strict=True):

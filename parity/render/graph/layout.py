@@ -40,8 +40,8 @@ class Layout:
     lanes: int
 
 
-def layout(graph: Graph, data: tuple[str, ...] = ()) -> Layout:
-    """Place a graph. No error is drawn on its way to the leaves named in `data`: nobody learns them."""
+def layout(graph: Graph) -> Layout:
+    """Place a graph. No error is drawn on its way to given leaves: nobody learns them."""
     columns = graph.columns()
     taken: dict[tuple[int, int], str] = {}
     lanes: dict[str, int] = {}
@@ -53,10 +53,10 @@ def layout(graph: Graph, data: tuple[str, ...] = ()) -> Layout:
 
     for node in graph.nodes:
         if node.operation:
-            computed = [lanes[parent.name] for parent in node.parents if parent.name in lanes]
+            computed = [lanes[parent.name] for parent in node.parents if parent and parent.name in lanes]
             settle(node, computed[0] if computed else 0)
     for node in graph.nodes:
-        for leaf in (parent for parent in node.parents if parent.name not in lanes):
+        for leaf in (parent for parent in node.parents if parent and parent.name not in lanes):
             settle(leaf, lanes[node.name] + _offset(node, leaf))
     for node in graph.nodes:
         if node.name not in lanes:  # a leaf that nothing uses
@@ -64,9 +64,10 @@ def layout(graph: Graph, data: tuple[str, ...] = ()) -> Layout:
     top = min(lanes.values(), default=0)
     places = {name: Place(columns[name], lane - top) for name, lane in lanes.items()}
     edges = tuple(
-        Edge(parent, node, _learns(node, index, data), _bend(parent, node, places))
+        Edge(parent, node, _learns(node, parent), _bend(parent, node, places))
         for node in graph.nodes
-        for index, parent in enumerate(node.parents)
+        for parent in node.parents
+        if parent
     )
     width = 1 + max((place.column for place in places.values()), default=0)
     height = 1 + max((place.lane for place in places.values()), default=0)
@@ -80,15 +81,13 @@ def _around(wanted: int) -> list[int]:
 
 def _offset(node: Node, leaf: Node) -> int:
     """Lanes between a leaf and its user: the computed operand, else the middle one, goes straight on."""
-    operands = list(node.parents)
+    operands = [parent for parent in node.parents if parent]
     straight = next((i for i, parent in enumerate(operands) if parent.operation), len(operands) // 2)
     return operands.index(leaf) - straight
 
 
-def _learns(node: Node, index: int, data: tuple[str, ...]) -> bool:
-    parent = node.parents[index]
-    given = node.operation.data if node.operation else ()
-    return index not in given and parent.name not in data
+def _learns(node: Node, parent: Node) -> bool:
+    return not parent.given and any(parent is operand for _, _, operand in node.differentiated)
 
 
 def _bend(parent: Node, child: Node, places: dict[str, Place]) -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from reference.chain import GRADIENTS
+from reference.graph import Node
 from reference.trace import split
 
 SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+DECK = {"W", "b", "alpha", "z", "a", "dW", "db", "dalpha", "delta", "s"}
+"""Quantities that the deck writes with a layer above."""
+
 LETTERS = {"delta": "δ", "loss": "L", "squares": "r²"}
 
 
@@ -24,22 +27,13 @@ def written(name: str) -> str:
     except ValueError:
         return name
     base, after, _ = quantity.partition("_next")
-    if layer is None or base not in {*GRADIENTS, *GRADIENTS.values()}:
+    if layer is None or base not in DECK:
         return name
     superscript = f"⁽{layer}⁾".translate(SUPERSCRIPT)
     return LETTERS.get(base, base) + superscript + (" ←" if after else "")
 
 
-def gradient_name(name: str) -> str:
-    """The trace's name of ∂L/∂(node `name`): `delta1` for `z1`; "" where a trace has none."""
-    try:
-        quantity, layer = split(name)
-    except ValueError:
-        return ""
-    return f"{GRADIENTS[quantity]}{layer}" if quantity in GRADIENTS and layer is not None else ""
-
-
-def gradient_written(name: str) -> str:
-    """∂L/∂(node `name`) as the deck writes it, or spelt out: ∂L/∂r."""
-    known = gradient_name(name)
-    return written(known) if known else f"∂L/∂{written(name)}"
+def gradient_written(node: Node) -> str:
+    """∂L/∂(a node's value) as the deck writes it, or spelt out: ∂L/∂r."""
+    known = split(node.gradient)[0] in DECK if node.layer else False
+    return written(node.gradient) if known else f"∂L/∂{written(node.name)}"

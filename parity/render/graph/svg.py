@@ -12,7 +12,7 @@ from html import escape
 from math import hypot
 
 from parity.render.graph.layout import Edge, Layout, Place, layout
-from parity.render.graph.names import gradient_name, gradient_written, written
+from parity.render.graph.names import gradient_written, written
 from reference.graph import Graph, Node
 
 Point = tuple[float, float]
@@ -62,7 +62,6 @@ GRIDS = {False: Grid(upright=False, column=150, lane=92), True: Grid(upright=Tru
 
 def svg(
     graph: Graph,
-    data: tuple[str, ...] = (),
     marks: Mapping[str, str] | None = None,
     *,
     upright: bool = False,
@@ -74,7 +73,7 @@ def svg(
     `marks` gives tensors a class of their own (`{"delta1": "born"}`); `prefix` keeps the ids of several
     pictures in one page apart; `labelled_by` is the id of the element that names the picture.
     """
-    plan, grid = layout(graph, data), GRIDS[upright]
+    plan, grid = layout(graph), GRIDS[upright]
     left, top, width, height = grid.frame(plan)
     marks = marks or {}
     named = f' role="img" aria-labelledby="{escape(labelled_by)}"' if labelled_by else ""
@@ -142,12 +141,12 @@ def _arrows(edge: Edge, plan: Layout, grid: Grid, marks: Mapping[str, str], pref
     )
     yield "</g>"
     if edge.learns:
-        back = gradient_name(name)
+        back = edge.parent.gradient
         mark = marks.get(back, "")
         names = " ".join(filter(None, ("error", mark)))
         yield f'<g class="{escape(names)}" data-tensor="{escape(back)}">'
         yield from _arrow(
-            end, start, aside, grid, f"{prefix}-error", gradient_written(name), side=1, mark=mark
+            end, start, aside, grid, f"{prefix}-error", gradient_written(edge.parent), side=1, mark=mark
         )
         yield "</g>"
 
@@ -212,8 +211,8 @@ g.data text { fill: #005a8c } g.error text { fill: #a84a00 }
 """
 
 
-def standalone(graph: Graph, data: tuple[str, ...] = ()) -> str:
+def standalone(graph: Graph) -> str:
     """The picture as a file of its own."""
-    picture = svg(graph, data)
+    picture = svg(graph)
     opening, rest = picture.split("\n", 1)
     return f"{opening}\n<style>{STYLE}</style>\n{rest}\n"

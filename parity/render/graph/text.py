@@ -9,55 +9,53 @@ from parity.render.graph.names import gradient_written, written
 from reference.graph import Graph, Node
 
 
-def text(
-    graph: Graph, data: tuple[str, ...] = (), forward: str = "forward", backward: str = "backward"
-) -> str:
+def text(graph: Graph, forward: str = "forward", backward: str = "backward") -> str:
     """Both sweeps, a line an operation: what flows in and out forward, and what comes back."""
-    return "\n".join([f"{forward}:", *forward_lines(graph), f"{backward}:", *backward_lines(graph, data)])
+    return "\n".join([f"{forward}:", *forward_lines(graph), f"{backward}:", *backward_lines(graph)])
 
 
 def forward_lines(graph: Graph) -> list[str]:
     """`x, W⁽¹⁾, b⁽¹⁾ ──▶ z⁽¹⁾   [W a + b]`, in the order of execution."""
     return [
-        f"  {', '.join(written(parent.name) for parent in node.parents)} ──▶ {written(node.name)}"
+        f"  {', '.join(written(parent.name) for parent in node.parents if parent)} ──▶ {written(node.name)}"
         f"   [{node.label}]"
         for node in graph.nodes
         if node.operation
     ]
 
 
-def backward_lines(graph: Graph, data: tuple[str, ...] = ()) -> list[str]:
+def backward_lines(graph: Graph) -> list[str]:
     """`δ⁽¹⁾ ╌╌▶ dW⁽¹⁾, db⁽¹⁾   [W a + b]`, against the order of execution."""
     lines = []
-    learns = {(edge.child.name, edge.parent.name) for edge in layout(graph, data).edges if edge.learns}
+    learns = {(edge.child.name, edge.parent.name) for edge in layout(graph).edges if edge.learns}
     for node in reversed(graph.nodes):
         back = [
-            gradient_written(parent.name)
-            for parent in dict.fromkeys(node.parents)
+            gradient_written(parent)
+            for parent in dict.fromkeys(filter(None, node.parents))
             if (node.name, parent.name) in learns
         ]
         if back:
-            source = gradient_written(node.name) if node.name != "loss" else "1"
+            source = gradient_written(node) if node.name != "loss" else "1"
             lines.append(f"  {source} ╌╌▶ {', '.join(back)}   [{node.label}]")
     return lines
 
 
-def mermaid(graph: Graph, data: tuple[str, ...] = ()) -> str:
+def mermaid(graph: Graph) -> str:
     """A Mermaid flowchart, as GitHub renders it: solid links carry data, dotted ones errors."""
-    return "\n".join(["flowchart LR", *_mermaid_lines(graph, data)])
+    return "\n".join(["flowchart LR", *_mermaid_lines(graph)])
 
 
-def _mermaid_lines(graph: Graph, data: tuple[str, ...]) -> Iterator[str]:
+def _mermaid_lines(graph: Graph) -> Iterator[str]:
     number = {node.name: f"n{i}" for i, node in enumerate(graph.nodes)}
     for node in graph.nodes:
         yield f"  {number[node.name]}{_shape(node)}"
-    edges = layout(graph, data).edges
+    edges = layout(graph).edges
     for edge in edges:
         label = _quoted(written(edge.parent.name))
         yield f"  {number[edge.parent.name]} -->|{label}| {number[edge.child.name]}"
     for edge in reversed(edges):
         if edge.learns:
-            label = _quoted(gradient_written(edge.parent.name))
+            label = _quoted(gradient_written(edge.parent))
             yield f"  {number[edge.child.name]} -.->|{label}| {number[edge.parent.name]}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -200,7 +201,7 @@ def test_what_the_cheap_path_does_not_know_it_leaves_alone():
         return knows(made_of, step_equations(made_of))
 
     def changed(**what):
-        return type(plain)(**{**vars(plain), **what})
+        return replace(plain, **what)
 
     plain = architecture((3, 4, 2), "tanh")
     assert known(plain)

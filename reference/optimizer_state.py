@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from reference.arrays import Array
+from reference.model import Model
 from reference.optimizers.rule import Optimizer
 
 Views = Mapping[str, Array]
@@ -21,16 +22,16 @@ class OptimizerState:
 
     def __init__(
         self,
-        optimizer: Optimizer,
+        model: Model,
         flat: Sequence[Array],
         views: Sequence[Views],
         gradients: Array,
         lr: float,
     ) -> None:
         """`flat` and `views`: both parameter buffers whole, and cut into parameters; the first holds p."""
-        self.optimizer, self.t = optimizer, 0
+        self._model, self.optimizer, self.t = model, model.optimizer, 0
         self._flat, self._views, self._gradients = flat, views, gradients
-        self._together = optimizer.elementwise and optimizer.others is None
+        self._together = self.optimizer.elementwise and self.optimizer.others is None
         self._states: list[dict[str, Array]] = [{}, {}]  # views, by the name in a trace
         self._whole: list[dict[str, Array]] = [{}, {}]  # flat, by the name in a rule
         for now in (0, 1):
@@ -49,7 +50,7 @@ class OptimizerState:
                     start += parameter.size
         else:
             for name, parameter in parameters.items():
-                for state, entry in self.optimizer.of(name).states.items():
+                for state, entry in self._model.optimizer_of(name).states.items():
                     states[f"{state}_{name}"] = np.array(entry.start(parameter, lr))
 
     def step(self, now: int, gradients: Views, lr: float) -> None:
@@ -62,7 +63,7 @@ class OptimizerState:
             self._run(self.optimizer, known, into, lr)
             return
         for name in self._views[0]:
-            optimizer = self.optimizer.of(name)
+            optimizer = self._model.optimizer_of(name)
             known = {"p": self._views[now][name], "g": gradients[name]}
             into = {"p": self._views[after][name]}
             for state in optimizer.states:
