@@ -49,9 +49,10 @@ class Format:
     """A number format: how numbers are stored, and the format in which they are computed.
 
     `u` is half a unit in the last place of 1, `eta` half the smallest subnormal, `largest` the largest
-    finite number. `numpy` is the dtype that holds its numbers; it has bits to spare where numpy does
-    not know the format. Sums and products are accumulated in the format `inside`, whose results are
-    rounded out once. `truth` judges; `digits` significant digits tell each number from its neighbours.
+    finite number. `numpy` is the dtype that holds its numbers, with bits to spare where numpy does not
+    know the format; `torch` is its name in `torch`. Sums and products are accumulated in the format
+    `inside`, whose results are rounded out once. `truth` judges; `digits` significant digits tell each
+    number from its neighbours.
     """
 
     name: str
@@ -76,9 +77,7 @@ def _row(
     eta = max(least * 2.0**-bits, 2.0**-1074)
     largest = (2 - 2.0 ** (1 - bits)) * 2.0**exponent
     truth = "longdouble" if bits == 53 else "float64"
-    return Format(
-        name, np.dtype(dtype), f"torch.{name}", code, 2.0**-bits, eta, least, largest, inside, truth, digits
-    )
+    return Format(name, np.dtype(dtype), name, code, 2.0**-bits, eta, least, largest, inside, truth, digits)
 
 
 FORMATS: dict[str, Format] = {
