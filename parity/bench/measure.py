@@ -16,6 +16,7 @@ import torch
 from threadpoolctl import threadpool_info
 
 from parity.bench.others import peers
+from parity.bounds.formats import format_of
 from parity.config.case import Case
 from parity.lockstep.lockstep import Gates, Reference, Side
 from parity.pytorch.modules import activation_module
@@ -142,7 +143,7 @@ def contestant(name: str, case: Case) -> Callable[[], object]:
 def _eager(case: Case) -> Callable[[], None]:
     """PyTorch as everybody writes it: Sequential, MSELoss, zero_grad, backward, step."""
     shape = case.architecture
-    dtype = torch.float64 if shape.dtype == np.float64 else torch.float32
+    dtype: torch.dtype = getattr(torch, format_of(shape.dtype).torch)
     modules: list[torch.nn.Module] = []
     for fan_in, fan_out, f in zip(shape.layers, shape.layers[1:], shape.activations, strict=False):
         modules += [torch.nn.Linear(fan_in, fan_out, dtype=dtype), activation_module(f, dtype)]

@@ -1,11 +1,18 @@
-"""Rounding bounds of elementary functions: K ulp each, from the one table `parity.bounds.formats.ULP`."""
+"""Rounding bounds of elementary functions: K ulp each, from the one table `parity.bounds.formats.ULP`.
+
+An ulp is at most 2u of the result, so K of them are 2Ku; near zero, where that is less than the
+distance of two subnormals, 4η.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
+from parity.bounds import balls
 from parity.bounds.formats import ULP
-from parity.bounds.number import EXACT, Bounded, Float64s, Rounding, Truths, rule
+from parity.bounds.number import EXACT, Bounded, Truths, rule
+from parity.bounds.overflow import Float64s
+from parity.bounds.rounding import Rounding
 
 UNDERFLOWS = 4
 """η's granted near zero, where K ulp of the result is less than one subnormal."""
@@ -60,18 +67,39 @@ def _carried_by_exp(x: Bounded, magnitude: Float64s) -> Float64s:
 
 @rule("exp")
 def exp(x: Bounded) -> Bounded:
-    """Carries e^x (e^B − 1)."""
+    """2Ku e^x + 4η, and e^x (e^B − 1) carried, or e^(x + B) where that is less; of an exact −∞, 0.
+
+    e^x̂ − e^x = e^x (e^(x̂ − x) − 1). Near the format's end it may come out as ∞: then the least that it
+    can be is kept, so that 1/(1 + e^x) is known to be small. Of an x that may have overflowed to −∞ and
+    is at most c, it is between 0 and e^c.
+
+    Source: the table of ulps; IEEE 754-2019, §9.2.1, for −∞.
+    """
     value = np.exp(_within_reach(x))
     magnitude = x.arithmetic.lower(value)
     if x.is_exact:
-        return _growing("exp", x, value, EXACT, magnitude)
-    least = np.exp(x.arithmetic.lower(x.value) - x.carried)
-    return _growing("exp", x, value, _carried_by_exp(x, magnitude), least)
+        result = _growing("exp", x, value, EXACT, magnitude)
+    else:
+        least = np.exp(x.arithmetic.lower(x.value) - x.carried)
+        result = _growing("exp", x, value, _carried_by_exp(x, magnitude), least)
+    if x.ceiling is not None:
+        masked = ~np.isnan(x.ceiling)
+        most = (
+            np.exp(x.ceiling) * (1 + 2 * ULP["exp"][0] * x.arithmetic.unit) + UNDERFLOWS * x.arithmetic.eta
+        )
+        result.bound = np.where(masked & (most <= x.arithmetic.largest), most, result.bound)
+        result.floor = None if result.floor is None else np.where(masked, np.nan, result.floor)
+    if not magnitude.all():
+        result.bound = np.where(np.isneginf(x.lowered()) & (x.bound == 0), 0.0, result.bound)
+    return result
 
 
 @rule("cosh")
 def cosh(x: Bounded) -> Bounded:
-    """Carries B sinh(|x| + B)."""
+    """2Ku cosh x + 4η, and B sinh(|x| + B) carried: the steepest slope within reach.
+
+    Source: the table of ulps; the mean value theorem.
+    """
     value = np.cosh(_within_reach(x))
     if x.is_exact:
         return _growing("cosh", x, value, EXACT, x.arithmetic.lower(value))
@@ -82,7 +110,10 @@ def cosh(x: Bounded) -> Bounded:
 
 @rule("tanh")
 def tanh(x: Bounded) -> Bounded:
-    """Carries B times the steepest slope within reach, which is the one nearest to zero."""
+    """2Ku|tanh x| + 4η, and B/cosh²(|x| − B) carried: the slope within reach that is nearest to zero.
+
+    Source: the table of ulps; the mean value theorem.
+    """
     if x.is_exact:
         return _rounded("tanh", x, np.tanh(x.value), EXACT)
     nearest = np.maximum(x.magnitude() - x.bound, 0)
@@ -92,16 +123,42 @@ def tanh(x: Bounded) -> Bounded:
     return _rounded("tanh", x, np.tanh(x.value), carried)
 
 
+@rule("sin")
+def sin(x: Bounded) -> Bounded:
+    """2Ku|sin x| + 4η, and min(B, 2) carried: no slope is steeper than 1, no two values further apart.
+
+    Source: the table of ulps; the mean value theorem.
+    """
+    return _rounded("sin", x, np.sin(x.value), EXACT if x.is_exact else np.minimum(x.carried, 2.0))
+
+
+@rule("cos")
+def cos(x: Bounded) -> Bounded:
+    """2Ku|cos x| + 4η, and min(B, 2) carried.
+
+    Source: as sin.
+    """
+    return _rounded("cos", x, np.cos(x.value), EXACT if x.is_exact else np.minimum(x.carried, 2.0))
+
+
 @rule("expm1")
 def expm1(x: Bounded) -> Bounded:
-    """Carries e^x (e^B − 1)."""
+    """2Ku|e^x − 1| + 4η, and e^x (e^B − 1) carried.
+
+    Source: the table of ulps; as exp.
+    """
     carried = EXACT if x.is_exact else _carried_by_exp(x, np.exp(x.lowered()))
     return _rounded("expm1", x, np.expm1(_within_reach(x)), carried)
 
 
 @rule("log")
 def log(x: Bounded) -> Bounded:
-    """Carries B/(x − B). log 0 = −∞ is nobody's rounding."""
+    """2Ku|log x| + 4η, and B/(x − B) carried. log 0 = −∞ is nobody's rounding.
+
+    The slope 1/x is steepest at the least that x can be; where that is not positive, nothing is known.
+
+    Source: the table of ulps; the mean value theorem.
+    """
     value = np.log(x.value)
     if x.is_exact:
         result = _rounded("log", x, value, EXACT)
@@ -113,7 +170,10 @@ def log(x: Bounded) -> Bounded:
 
 @rule("log1p")
 def log1p(x: Bounded) -> Bounded:
-    """Carries B/(1 + x − B)."""
+    """2Ku|log(1 + x)| + 4η, and B/(1 + x − B) carried.
+
+    Source: the table of ulps; as log.
+    """
     value = np.log1p(x.value)
     if x.is_exact:
         return _rounded("log1p", x, value, EXACT)
@@ -127,7 +187,12 @@ def log1p(x: Bounded) -> Bounded:
 
 @rule("sqrt")
 def sqrt(x: Bounded) -> Bounded:
-    """Carries B/(√x + √(x − B)), and √B where x is smaller than its bound. x is not negative."""
+    """2u√x + 4η, and B/(√x + √(x − B)) carried, or √B where x is smaller than its bound; x ≥ 0.
+
+    |√x̂ − √x| = |x̂ − x|/(√x̂ + √x), and |√x̂ − √x| ≤ √|x̂ − x|.
+
+    Source: the table of ulps; Higham (2002), §2.2.
+    """
     value = np.sqrt(x.value)
     carried = EXACT
     if not x.is_exact:
@@ -139,7 +204,10 @@ def sqrt(x: Bounded) -> Bounded:
 
 @rule("root (vectorized)")
 def root(x: Bounded) -> Bounded:
-    """As √x where the sign of x is sure; elsewhere it may have come out as NaN or not: nobody can tell."""
+    """As √x where the sign of x is sure; elsewhere it may have come out as NaN or not: nobody can tell.
+
+    Source: as sqrt.
+    """
     result = sqrt(x)
     unsure = np.abs(x.lowered()) < x.carried
     if unsure.any():
@@ -150,22 +218,36 @@ def root(x: Bounded) -> Bounded:
 
 @rule("power")
 def power(x: Bounded, y: Bounded) -> Bounded:
-    """x^y for x > 0. Carries the steepest slope within reach times B, of the base and of the exponent."""
-    value = x.value**y.value
+    """2Ku|x^y| + 4η, and |y| s B_x + |x^y| (e^(|log|x|| B_y) − 1) carried, s the steepest |x|^(y − 1).
+
+    An exponent that is no number of the format is rounded to it, as PyTorch does: B_y = u|y|. Where x
+    may be zero or of either sign, whole exponents from 1 on have their steepest slope at |x| + B_x;
+    of others nothing is known.
+
+    Source: the table of ulps; the mean value theorem; `at::pow`, which casts a Python number.
+    """
+    value = balls.power(x.value, y.value) if x.arithmetic.truth == "ball" else x.value**y.value
     if x.is_exact and y.is_exact:
         return _rounded("pow", x, value, EXACT)
-    base, exponent = x.lowered(), y.lowered()
+    base, exponent = x.magnitude(), y.lowered()
     low, high = base - x.carried, base + x.carried
-    reach = np.maximum(np.abs(low ** (exponent - 1)), np.abs(high ** (exponent - 1)))
-    of_base = np.abs(exponent) * reach * x.carried
-    of_exponent = x.arithmetic.lower(np.abs(value)) * np.expm1(np.abs(np.log(base)) * y.carried)
-    carried = np.where(low > 0, of_base + of_exponent * (1 + of_base), np.inf)
-    return _rounded("pow", x, value, carried)
+    positive = (low > 0) & ((x.lowered() > 0) | y.is_exact)
+    reach = np.maximum(np.where(positive, low, high) ** (exponent - 1), high ** (exponent - 1))
+    of_base = np.where(x.carried == 0, 0.0, np.abs(exponent) * reach * x.carried)
+    far = np.where(y.carried == 0, 0.0, np.abs(np.log(base)) * y.carried)
+    magnitude = x.arithmetic.lower(np.abs(value))
+    of_exponent = np.where(magnitude == 0, 0.0, magnitude * np.expm1(far))
+    whole = (exponent >= 1) & (exponent == np.rint(exponent)) & (y.carried == 0)
+    known = positive | whole | ((base == 0) & (x.carried == 0) & (exponent - y.carried > 0))
+    return _rounded("pow", x, value, np.where(known, of_base + of_exponent * (1 + of_base), np.inf))
 
 
 @rule("erf (vectorized)")
 def erf(x: Bounded) -> Bounded:
-    """Carries B times the steepest slope within reach, 2/√π e^−m². Its own error is absolute: see `ULP`."""
+    """2Ku, absolute, and B 2/√π e^−(|x| − B)² carried: the steepest slope within reach.
+
+    Source: calibrated here, tests/reports/calibrate_erf.py; the mean value theorem.
+    """
     arithmetic, value = x.arithmetic, x.arithmetic.special("erf", x.value)
     carried = EXACT
     if not x.is_exact:

@@ -8,14 +8,13 @@ elementary functions good to K units in the last place.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 
-import flint
 import numpy as np
 import numpy.typing as npt
 
+from parity.bounds import balls
 from reference.arrays import Array
 
 ULP: dict[str, tuple[int, str]] = {
@@ -27,6 +26,11 @@ ULP: dict[str, tuple[int, str]] = {
     "tanh": (4, "numpy 1.37, torch 0.6 ulp in float32, observed; glibc manual: 2"),
     "cosh": (4, "as exp; glibc manual: 2"),
     "sinh": (4, "as exp; glibc manual: 2"),
+    "sin": (
+        4,
+        "SLEEF's u10, which torch runs on: 1; glibc manual: 1; numpy 1.6 in float32, its release notes",
+    ),
+    "cos": (4, "as sin"),
     "erf": (
         6,
         "absolute, of 1: oneDNN's, which torch's GELU asks; calibrated, 5.72 seen: "
@@ -39,8 +43,68 @@ ULP: dict[str, tuple[int, str]] = {
 
 An input of the contract, never a tolerance on a result."""
 
-BALL_BITS = 128
-"""Precision of ball arithmetic, in bits."""
+
+@dataclass(frozen=True)
+class Format:
+    """A number format: how numbers are stored, and the format in which they are computed.
+
+    `u` is half a unit in the last place of 1, `eta` half the smallest subnormal, `largest` the largest
+    finite number. `numpy` is the dtype that holds its numbers, with bits to spare where numpy does not
+    know the format; `torch` is its name in `torch`. Sums and products are accumulated in the format
+    `inside`, whose results are rounded out once. `truth` judges; `digits` significant digits tell each
+    number from its neighbours.
+    """
+
+    name: str
+    numpy: np.dtype[np.generic]
+    torch: str
+    safetensors: str
+    u: float
+    eta: float
+    least_normal: float
+    largest: float
+    inside: str
+    truth: str
+    digits: int
+
+
+def _row(
+    name: str, dtype: npt.DTypeLike, code: str, bits: int, exponent: int, inside: str, digits: int
+) -> Format:
+    """A format of `bits` significant bits and largest exponent `exponent`, as IEEE 754 makes them."""
+    least = 2.0 ** (1 - exponent)
+    # Half of float64's smallest subnormal is no float64 itself, so there it is the whole.
+    eta = max(least * 2.0**-bits, 2.0**-1074)
+    largest = (2 - 2.0 ** (1 - bits)) * 2.0**exponent
+    truth = "longdouble" if bits == 53 else "float64"
+    return Format(name, np.dtype(dtype), name, code, 2.0**-bits, eta, least, largest, inside, truth, digits)
+
+
+FORMATS: dict[str, Format] = {
+    row.name: row
+    for row in (
+        _row("float32", np.float32, "F32", 24, 127, "float32", 9),
+        _row("float64", np.float64, "F64", 53, 1023, "float64", 17),
+        _row("bfloat16", np.float32, "BF16", 8, 127, "float32", 4),
+        _row("float16", np.float16, "F16", 11, 15, "float32", 5),
+    )
+}
+"""Every format that a certificate can be about, by name."""
+
+COMPUTED = tuple(name for name, row in FORMATS.items() if row.inside == name)
+"""The formats that both sides compute in: float32 and float64."""
+
+
+def format_of(dtype: npt.DTypeLike) -> Format:
+    """A row of the table, by its name or by numpy's dtype. Raises ValueError for another."""
+    name = dtype if isinstance(dtype, str) else np.dtype(dtype).name
+    if name not in FORMATS:
+        raise ValueError(f"dtype: {', '.join(FORMATS)}, not {name}")
+    return FORMATS[name]
+
+
+UNITS = {"float64": 2.0**-53, "longdouble": 2.0**-64, "ball": 2.0**-120}
+"""The unit of each arithmetic that evaluates a truth."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +112,8 @@ class Arithmetic:
     """A side's number format, and the arithmetic that judges it.
 
     `u` is half a unit in the last place of 1, `eta` what one underflow can lose, `largest` the
-    largest finite number; `u_truth` is the unit of the truth's own evaluation, always added.
+    largest finite number; `u_truth` is the unit of the truth's own evaluation, always added. What has
+    been computed is rounded out to `storage`, once, where that is a coarser format than the one inside.
     """
 
     dtype: np.dtype[np.generic]
@@ -58,6 +123,7 @@ class Arithmetic:
     truth: str
     u_truth: float
     flushes: bool
+    storage: Format
 
     @property
     def unit(self) -> float:
@@ -72,11 +138,21 @@ class Arithmetic:
         ku = roundings * self.unit
         return ku / (1 - ku) if ku < 1 else float("inf")
 
+    def gammas(self, roundings: npt.NDArray[np.int_]) -> npt.NDArray[np.float64]:
+        """γ_k for each k of an array."""
+        ku = roundings * self.unit
+        return np.where(ku < 1, ku / np.where(ku < 1, 1 - ku, 1), np.inf)
+
+    @property
+    def overflow(self) -> float:
+        """Results up to here are rounded to finite numbers: the largest and half a unit, nearly."""
+        return self.largest * (1 + self.u / 2)
+
     def lift(self, exact: npt.ArrayLike) -> npt.NDArray[np.generic]:
         """Floats of the side, as numbers of the truth's arithmetic; exact."""
         array = np.asarray(exact)
         if self.truth == "ball":
-            return np.asarray(_to_ball(array.astype(np.float64)), dtype=object)
+            return balls.from_floats(array.astype(np.float64))
         return array.astype(np.longdouble if self.truth == "longdouble" else np.float64)
 
     def lower(self, truth: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
@@ -84,44 +160,18 @@ class Arithmetic:
         return np.asarray(truth).astype(np.float64)  # operations on 0-d object arrays return bare balls
 
     def special(self, name: str, values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-        """A function that numpy lacks, by ball arithmetic; into longdouble as two doubles, high and low."""
+        """A function that numpy lacks, by ball arithmetic."""
         with self.precision():
-            balls = np.asarray(_BALL[name](values if self.truth == "ball" else _wide_to_ball(values)))
+            found = balls.special(
+                name, values.astype(object) if self.truth == "ball" else balls.from_floats(values)
+            )
             if self.truth == "ball":
-                return balls
-            high: npt.NDArray[np.float64] = balls.astype(np.float64)
-            if self.truth == "float64":
-                return high
-            low = np.asarray(balls - np.asarray(_to_ball(high))).astype(np.float64)
-            return high.astype(np.longdouble) + low
+                return found
+            return found.astype(np.float64) if self.truth == "float64" else balls.to_longdouble(found)
 
-    @contextmanager
-    def precision(self) -> Iterator[None]:
-        """Ball arithmetic's precision is a global of its library: set here, restored on leaving."""
-        before, flint.ctx.prec = flint.ctx.prec, BALL_BITS
-        try:
-            yield
-        finally:
-            flint.ctx.prec = before
-
-
-_to_ball = np.frompyfunc(lambda value: flint.arb(float(value)), 1, 1)
-
-
-def _erf(ball: flint.arb) -> flint.arb:
-    """erf; of ±∞, which a ball's own erf does not know, ±1."""
-    return ball.erf() if ball.is_finite() or ball.is_nan() else flint.arb(1 if ball > 0 else -1)
-
-
-_BALL = {"erf": np.frompyfunc(_erf, 1, 1)}
-
-
-def _wide_to_ball(values: npt.NDArray[np.generic]) -> npt.NDArray[np.object_]:
-    """Floats of up to 106 bits, as balls: their high and low halves are doubles."""
-    high = values.astype(np.float64)
-    rest = np.subtract(values, high, dtype=values.dtype).astype(np.float64)
-    low = np.where(np.isfinite(high), rest, 0.0)
-    return np.asarray(_to_ball(high) + _to_ball(low), dtype=object)
+    def precision(self) -> AbstractContextManager[None]:
+        """The precision that ball arithmetic is to have, where that is the truth's."""
+        return balls.precision()
 
 
 def wide_longdouble() -> bool:
@@ -130,29 +180,30 @@ def wide_longdouble() -> bool:
 
 
 def arithmetic(dtype: npt.DTypeLike, truth: str | None = None) -> Arithmetic:
-    """The arithmetic that judges a side computing in `dtype`.
+    """The arithmetic that judges a side computing in `dtype`, a name of `FORMATS` or numpy's dtype.
 
-    float32 is judged in float64. float64 is judged in longdouble where that is wide enough and in
-    128-bit ball arithmetic elsewhere; whatever longdouble would reject, balls decide. `truth`
-    ("float64", "longdouble", "ball") asks for one by name.
+    float32 and what is shorter are judged in float64. float64 is judged in longdouble where that is
+    wide enough and in 128-bit ball arithmetic elsewhere; whatever longdouble would reject, balls
+    decide. `truth` ("float64", "longdouble", "ball") asks for one by name.
 
-    Raises ValueError for a dtype that is neither, or a truth not better than it.
+    Raises ValueError for a dtype that is none of these, or a truth not better than it.
     """
-    kind = np.dtype(dtype)
-    if kind not in (np.dtype(np.float32), np.dtype(np.float64)):
-        raise ValueError(f"dtype: float32 or float64, not {kind}")
-    units = {"float64": 2.0**-53, "longdouble": 2.0**-64, "ball": 2.0**-120}
-    single = kind == np.dtype(np.float32)
+    storage = format_of(dtype)
+    return replace(rounding_each(FORMATS[storage.inside], truth), storage=storage)
+
+
+def rounding_each(row: Format, truth: str | None = None) -> Arithmetic:
+    """The arithmetic that rounds every result to this format, as a program without a wider one does.
+
+    Raises ValueError for a truth not better than the format.
+    """
     if truth is None:
-        truth = "float64" if single else "longdouble" if wide_longdouble() else "ball"
-    if truth not in units or (truth == "float64" and not single):
-        raise ValueError(f"truth: {truth!r} cannot judge {kind}")
-    info = np.finfo(np.float32 if single else np.float64)
-    flushes = flushes_subnormals(kind)
-    # Half the smallest subnormal; for float64 that half is no float64 itself, so the whole.
-    subnormal = float(info.smallest_subnormal) / (2 if single else 1)
-    eta = float(info.smallest_normal) if flushes else subnormal
-    return Arithmetic(kind, float(info.eps) / 2, eta, float(info.max), truth, units[truth], flushes)
+        truth = "ball" if row.truth == "longdouble" and not wide_longdouble() else row.truth
+    if truth not in UNITS or UNITS[truth] >= row.u:
+        raise ValueError(f"truth: {truth!r} cannot judge {row.name}")
+    flushes = flushes_subnormals(row.numpy)
+    eta = row.least_normal if flushes else row.eta
+    return Arithmetic(row.numpy, row.u, eta, row.largest, truth, UNITS[truth], flushes, row)
 
 
 def flushes_subnormals(dtype: npt.DTypeLike) -> bool:

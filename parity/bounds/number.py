@@ -15,8 +15,7 @@ Reference: Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., 2002
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
@@ -26,8 +25,9 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from parity.bounds.formats import Arithmetic
 from parity.bounds.formats import arithmetic as arithmetic_of
+from parity.bounds.overflow import Float64s, guarded
+from reference.arrays import Array
 
-Float64s: TypeAlias = npt.NDArray[np.float64]
 Truths: TypeAlias = npt.NDArray[Any]
 
 SLACK = 1 + 2.0**-32
@@ -38,9 +38,12 @@ EXACT: Float64s = np.zeros(())
 
 
 class OpenSum(NamedTuple):
-    """A sum that may still be accumulated in any order, together with terms yet to be added."""
+    """A sum that may still be accumulated in any order, together with terms yet to be added.
 
-    roundings: int
+    `roundings` is a count, or one for each number of the sum.
+    """
+
+    roundings: int | npt.NDArray[np.int_]
     magnitude: Float64s  # Σ |term|, operands' bounds included
     carried: Float64s  # Σ of what the operands' bounds carry
 
@@ -50,11 +53,13 @@ class Bounded(NDArrayOperatorsMixin):
 
     `bound` broadcasts against `value`. Where a positive number may have overflowed to infinity,
     `floor` holds the least it can be (NaN elsewhere): a reciprocal brings it back to below 1/floor.
+    Where a negative number may have overflowed, as a mask of the lowest number does, `bound` is
+    infinite and `ceiling` holds the most it can be (NaN elsewhere): of that, e^x is nearly 0.
     `kink` marks products with a slope (as ReLU's) that the bounds cannot decide: the bound holds, and
     says little.
     """
 
-    __slots__ = ("arithmetic", "bound", "floor", "kink", "open_sum", "value")
+    __slots__ = ("arithmetic", "bound", "ceiling", "floor", "kink", "open_sum", "value")
 
     def __init__(
         self,
@@ -64,25 +69,62 @@ class Bounded(NDArrayOperatorsMixin):
         open_sum: OpenSum | None = None,
         floor: Float64s | None = None,
         kink: npt.NDArray[np.bool_] | None = None,
+        ceiling: Float64s | None = None,
     ) -> None:
         self.arithmetic = arithmetic
         self.value = np.asarray(value)
         self.bound = bound
-        self.open_sum, self.floor, self.kink = open_sum, floor, kink
+        self.open_sum, self.floor, self.kink, self.ceiling = open_sum, floor, kink, ceiling
 
     @property
     def shape(self) -> tuple[int, ...]:
         return self.value.shape
 
     @property
+    def ndim(self) -> int:
+        return self.value.ndim
+
+    @property
+    def size(self) -> int:
+        return self.value.size
+
+    @property
     def T(self) -> Bounded:
         """The transpose, as of an array."""
-        return Bounded(self.arithmetic, self.value.T, self.bound.T)
+        return self.moved(np.transpose)
 
-    def __getitem__(self, index: slice | tuple[slice, slice]) -> Bounded:
-        """A part of it, as of an array."""
-        bound = EXACT if self.is_exact else np.broadcast_to(self.carried, self.shape)[index]
-        return Bounded(self.arithmetic, self.value[index], bound)
+    def transpose(self, *axes: Any) -> Bounded:
+        """Its axes in another order, as of an array."""
+        return self.moved(lambda part: part.transpose(*axes))
+
+    def swapaxes(self, one: int, other: int) -> Bounded:
+        """Two of its axes exchanged, as of an array."""
+        return self.moved(lambda part: part.swapaxes(one, other))
+
+    def reshape(self, *shape: Any) -> Bounded:
+        """The same numbers in another shape, as of an array."""
+        return self.moved(lambda part: part.reshape(*shape))
+
+    def __getitem__(self, index: Any) -> Bounded:
+        """A part of it, as of an array: whatever indexes an array."""
+        return self.moved(lambda part: part[index])
+
+    def moved(self, move: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]) -> Bounded:
+        """The same numbers in other places: a movement rounds nothing, and takes all they carry along."""
+
+        def along(part: Any) -> Any:  # what is one for all numbers stays as it is
+            return part if part is None or np.ndim(part) == 0 else move(np.broadcast_to(part, self.shape))
+
+        open_sum = self.open_sum and OpenSum(*map(along, self.open_sum))
+        return Bounded(
+            self.arithmetic,
+            move(self.value),
+            along(self.bound),
+            open_sum,
+            along(self.floor),
+            along(self.kink),
+            along(self.ceiling),
+        )
 
     @property
     def is_exact(self) -> bool:
@@ -107,28 +149,47 @@ class Bounded(NDArrayOperatorsMixin):
         raise TypeError("a number that carries a bound cannot decide an `if`")
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Bounded:
-        rule = RULES.get((ufunc.__name__, method))
-        if rule is None:
+        """Answer a ufunc of numpy's, or a primitive of `reference.arrays`."""
+        found = RULES.get((ufunc.__name__, method))
+        if found is None:
             raise TypeError(f"no rounding bound is known for numpy.{ufunc.__name__} ({method})")
         options.pop("out", None)  # always (None,): buffers are the engine's affair
-        found = [value.arithmetic for value in inputs if isinstance(value, Bounded)]
-        coarsest = max(
-            found, key=lambda arithmetic: arithmetic.u
-        )  # a double among floats is rounded to them
-        return rule(*(_in(coarsest, value) for value in inputs), **options)
+        judge = coarsest(inputs)
+        if not found.data:
+            return found.function(*(in_format(judge, value) for value in inputs), **options)
+        operands = (
+            value if place in found.data else in_format(judge, value) for place, value in enumerate(inputs)
+        )
+        return found.function(*operands, **options)
+
+    def __array_function__(
+        self, function: Callable[..., Any], types: Any, inputs: tuple[Any, ...], options: dict[str, Any]
+    ) -> Any:
+        """Answer a function of numpy's that is no ufunc: most of them only move numbers."""
+        found = RULES.get((function.__name__, "__array_function__"))
+        if found is None:
+            raise TypeError(f"no rounding bound is known for numpy.{function.__name__}")
+        return found.function(*inputs, **options)
 
 
-Rule: TypeAlias = Callable[..., Bounded]
+class Rule(NamedTuple):
+    """What bounds one function: a function of `Bounded` operands, save those that are `data`, by place."""
+
+    function: Callable[..., Bounded]
+    data: tuple[int, ...]
+
 
 RULES: dict[tuple[str, str], Rule] = {}
 """The rounding bound of each of numpy's functions that formulas use, by (name, method)."""
 
 
-def rule(name: str, method: str = "__call__") -> Callable[[Rule], Rule]:
-    """Enter a rule for a numpy function."""
+def rule(
+    name: str, method: str = "__call__", data: tuple[int, ...] = ()
+) -> Callable[[Callable[..., Bounded]], Callable[..., Bounded]]:
+    """Enter a rule for a numpy function; operands whose places are `data` reach it as they are."""
 
-    def enter(function: Rule) -> Rule:
-        RULES[name, method] = function
+    def enter(function: Callable[..., Bounded]) -> Callable[..., Bounded]:
+        RULES[name, method] = Rule(function, data)
         return function
 
     return enter
@@ -147,7 +208,7 @@ def bounded(arithmetic: Arithmetic, floats: npt.ArrayLike, bound: Float64s) -> B
 def constant(arithmetic: Arithmetic, number: float) -> Bounded:
     """A constant of a formula: rounded to the side's format, unless it is one of its floats."""
     rounded = float(arithmetic.dtype.type(number))
-    bound = EXACT if rounded == number else np.asarray(arithmetic.u * abs(number))
+    bound = EXACT if rounded == number else np.asarray(arithmetic.u * abs(number) + arithmetic.eta)
     return Bounded(arithmetic, arithmetic.lift(np.float64(number)), bound)
 
 
@@ -172,36 +233,42 @@ def hold_both(x: Bounded, other: Bounded) -> Bounded:
     return Bounded(x.arithmetic, x.value, np.maximum(x.carried, apart + other.carried), kink=x.kink)
 
 
-def _in(arithmetic: Arithmetic, number: Bounded | float | tuple[float, ...]) -> Bounded:
-    """An operand in the format of an operation, which rounds what has a finer one."""
-    if isinstance(number, tuple):  # constants, each the nearest number of the format
+def coarsest(operands: Iterable[Any]) -> Arithmetic:
+    """The format in which an operation is done: a double among floats is rounded to them."""
+    found = [operand.arithmetic for operand in operands if isinstance(operand, Bounded)]
+    return found[0] if len(found) == 1 else max(found, key=lambda arithmetic: arithmetic.u)
+
+
+def in_format(arithmetic: Arithmetic, number: Bounded | Array | float | tuple[float, ...]) -> Bounded:
+    """An operand in the format of an operation, which rounds what has a finer one.
+
+    An array of floats or integers is data, exact unless the format rounds it. A tuple is constants,
+    each the nearest number of the format.
+    """
+    if isinstance(number, Bounded):
+        if number.arithmetic is arithmetic or number.arithmetic.u == arithmetic.u:
+            return number
+        if not (number.is_exact and number.size == 1):
+            return cast_to(arithmetic, number)
+        number = float(number.lowered())
+    if isinstance(number, tuple):
         return Bounded(arithmetic, arithmetic.lift(np.array(number, arithmetic.dtype)), EXACT)
-    if not isinstance(number, Bounded):
-        return constant(arithmetic, number)
-    if number.arithmetic is arithmetic or number.arithmetic.u == arithmetic.u:
-        return number
-    value = number.lowered()
-    if number.is_exact and value.size == 1:
-        return constant(arithmetic, float(value))
-    return Bounded(arithmetic, arithmetic.lift(value), number.carried + arithmetic.unit * np.abs(value))
+    if isinstance(number, np.ndarray):
+        data = exact(arithmetic, number)
+        return data if number.dtype in (arithmetic.dtype, np.bool_) else cast_to(arithmetic, data)
+    return constant(arithmetic, number)
 
 
-def guarded(arithmetic: Arithmetic, magnitude: Float64s, bound: Float64s) -> Float64s:
-    """`bound`, infinite where an evaluation of this `magnitude` may overflow the side's format."""
-    if magnitude.size and not np.max(magnitude) <= arithmetic.largest:
-        return np.where(magnitude <= arithmetic.largest, bound, np.inf)
-    return bound
-
-
-@dataclass(frozen=True)
-class Rounding:
-    """What one operation adds: `relative` to the result, and `absolute` for underflow."""
-
-    relative: float
-    absolute: float
-
-    def close(self, arithmetic: Arithmetic, value: Truths, carried: Float64s) -> Bounded:
-        """The result of an operation: its value, what it carried, and this rounding on top."""
-        magnitude = arithmetic.lower(np.abs(value)) + carried
-        bound = carried + (self.relative * magnitude + self.absolute)
-        return Bounded(arithmetic, value, guarded(arithmetic, magnitude, bound))
+def cast_to(arithmetic: Arithmetic, x: Bounded) -> Bounded:
+    """u|x|, of exact numbers that the format has 0; possible overflow where it has none so large."""
+    value = x.lowered()
+    lifted = arithmetic.lift(value) if x.arithmetic.truth != arithmetic.truth else x.value
+    if x.is_exact:
+        kept = value.astype(arithmetic.dtype) == x.value
+        if np.all(kept | np.isnan(value)):
+            return Bounded(arithmetic, lifted, EXACT)
+        bound = np.where(kept, 0.0, arithmetic.unit * np.abs(value) + arithmetic.eta)
+    else:
+        magnitude = np.abs(value) + x.carried
+        bound = x.carried + arithmetic.unit * magnitude + arithmetic.eta
+    return Bounded(arithmetic, lifted, guarded(np.abs(value) + x.carried, arithmetic.overflow, bound))

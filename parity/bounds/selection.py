@@ -8,18 +8,23 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from parity.bounds.number import EXACT, Bounded, Float64s, rule
+from parity.bounds.number import EXACT, SLACK, Bounded, rule
 from parity.bounds.operations import negative
+from parity.bounds.overflow import Float64s
+from parity.bounds.sums import Axes
 from reference import arrays
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
 
-BFLOAT16_LARGEST = (2 - 2.0**-7) * 2.0**127
-
 
 @rule("maximum")
 def maximum(x: Bounded, y: Bounded) -> Bounded:
-    """The result is one of the two; which, the bounds decide where they can."""
+    """The bound of the larger; of the two bounds the larger, where they cannot tell which that is.
+
+    |max(x̂, ŷ) − max(x, y)| ≤ max(B_x, B_y); one of the two is copied and nothing is rounded.
+
+    Source: IEEE 754-2019, §9.6, maximum.
+    """
     value = np.maximum(x.value, y.value)
     if x.is_exact and y.is_exact:
         return Bounded(x.arithmetic, value, EXACT)
@@ -31,7 +36,10 @@ def maximum(x: Bounded, y: Bounded) -> Bounded:
 
 @rule("fmax")
 def fmax(x: Bounded, y: Bounded) -> Bounded:
-    """The larger; of a NaN and a number, the number."""
+    """As maximum; of a NaN and a number, the number.
+
+    Source: IEEE 754-2019, §9.6, maximumNumber.
+    """
     larger, nan_x, nan_y = maximum(x, y), np.isnan(x.lowered()), np.isnan(y.lowered())
     if not (nan_x | nan_y).any():
         return larger
@@ -42,42 +50,108 @@ def fmax(x: Bounded, y: Bounded) -> Bounded:
 
 @rule("minimum")
 def minimum(x: Bounded, y: Bounded) -> Bounded:
+    """As −max(−x, −y).
+
+    Source: as maximum.
+    """
     return negative(maximum(negative(x), negative(y)))
 
 
 @rule("maximum", "reduce")
-def maximum_reduce(x: Bounded, axis: int | None = 0, keepdims: bool = False) -> Bounded:  # noqa: FBT001, FBT002 - numpy's signature
-    """The largest of several, off by no more than the largest of their bounds."""
-    value = np.asarray(np.max(x.value, axis=axis, keepdims=keepdims))
+def maximum_reduce(x: Bounded, axis: Axes = 0, keepdims: bool = False) -> Bounded:  # noqa: FBT001, FBT002 - numpy's signature
+    """max (B_i − (max x − x_i)): each may have become the largest, as far as its bound carries it.
+
+    max x̂ ≤ max (x_i + B_i), and max x̂ ≥ x_j − B_j of the largest x_j. What may have overflowed to −∞ is at
+    most its ceiling, and says nothing of the least that the largest can be.
+
+    Source: IEEE 754-2019, §9.6.
+    """
+    value = np.asarray(np.max(x.value, axis=axis, keepdims=True))
+    shaped = value if keepdims else np.squeeze(value, axis)
     if x.is_exact:
-        return Bounded(x.arithmetic, value, EXACT)
+        return Bounded(x.arithmetic, shaped, EXACT)
+    behind = x.arithmetic.lower(value - x.value)
+    behind = np.where(np.isnan(behind), 0.0, behind)
     bound = np.broadcast_to(x.carried, x.shape)
-    return Bounded(x.arithmetic, value, np.asarray(np.max(bound, axis=axis, keepdims=keepdims)))
+    ahead = bound * SLACK - behind
+    ahead, least = np.where(np.isnan(ahead), bound, ahead), bound + behind
+    if x.ceiling is not None:
+        ahead = np.where(np.isnan(x.ceiling), ahead, x.ceiling - x.arithmetic.lower(value))
+    most = np.maximum(np.max(ahead, axis=axis, keepdims=True), np.min(least, axis=axis, keepdims=True))
+    return Bounded(x.arithmetic, shaped, most if keepdims else np.squeeze(most, axis))
+
+
+@rule("minimum", "reduce")
+def minimum_reduce(x: Bounded, axis: Axes = 0, keepdims: bool = False) -> Bounded:  # noqa: FBT001, FBT002 - numpy's signature
+    """As −max(−x).
+
+    Source: as maximum.
+    """
+    return negative(maximum_reduce(negative(x), axis, keepdims))
+
+
+@rule("max", "__array_function__")
+def largest_of(x: Bounded, axis: Axes = None, keepdims: bool = False) -> Bounded:  # noqa: FBT001, FBT002 - numpy's signature
+    """As maximum.reduce, over all axes unless some are named.
+
+    Source: as maximum.
+    """
+    return maximum_reduce(x, axis, keepdims)
+
+
+@rule("min", "__array_function__")
+def smallest_of(x: Bounded, axis: Axes = None, keepdims: bool = False) -> Bounded:  # noqa: FBT001, FBT002 - numpy's signature
+    """As minimum.reduce, over all axes unless some are named.
+
+    Source: as maximum.
+    """
+    return minimum_reduce(x, axis, keepdims)
 
 
 @rule("greater")
 def greater(x: Bounded, y: Bounded) -> Bounded:
-    """1 or 0; off by 1 where the bounds cannot tell the sign. An exact 0 is known not to be greater."""
+    """0, and 1 where the bounds cannot tell the sign of x − y: |x − y| ≤ B_x + B_y and not both exact.
+
+    A comparison rounds nothing, and x̂ − ŷ has the sign of x − y where that is further from 0.
+
+    Source: IEEE 754, comparison predicates.
+    """
     return _truth_value(x, y, lambda gap: gap > 0)
 
 
 @rule("greater_equal")
 def greater_equal(x: Bounded, y: Bounded) -> Bounded:
+    """As greater.
+
+    Source: as greater.
+    """
     return _truth_value(x, y, lambda gap: gap >= 0)
 
 
 @rule("less")
 def less(x: Bounded, y: Bounded) -> Bounded:
+    """As greater.
+
+    Source: as greater.
+    """
     return greater(y, x)
 
 
 @rule("less_equal")
 def less_equal(x: Bounded, y: Bounded) -> Bounded:
+    """As greater.
+
+    Source: as greater.
+    """
     return greater_equal(y, x)
 
 
 @rule("equal")
 def equal(x: Bounded, y: Bounded) -> Bounded:
+    """As greater.
+
+    Source: as greater.
+    """
     return _truth_value(x, y, lambda gap: gap == 0)
 
 
@@ -95,7 +169,10 @@ def _truth_value(x: Bounded, y: Bounded, holds: Callable[[Float64s], Bools]) -> 
 
 @rule("logical_and")
 def logical_and(p: Bounded, q: Bounded) -> Bounded:
-    """Of two truth values; unsure where one is unsure and the other not surely false."""
+    """0, and 1 where one of two truth values is unsure and the other is not surely false.
+
+    Source: the truth table.
+    """
     value = p.arithmetic.lift(np.where((p.lowered() > 0) & (q.lowered() > 0), 1.0, 0.0))
     if p.is_exact and q.is_exact:
         return Bounded(p.arithmetic, value, EXACT)
@@ -107,7 +184,10 @@ def logical_and(p: Bounded, q: Bounded) -> Bounded:
 
 @rule("sign")
 def sign(x: Bounded) -> Bounded:
-    """−1, 0 or 1; where the bound reaches across zero, off by as much as 2, and of what may be NaN, NaN."""
+    """0, and 1 + |sign x| where the bound of x reaches across zero; nothing is known of what may be NaN.
+
+    Source: IEEE 754, comparison predicates.
+    """
     value = np.sign(x.lowered())
     truth = x.arithmetic.lift(value)
     if x.is_exact:
@@ -120,10 +200,13 @@ def sign(x: Bounded) -> Bounded:
 
 @rule("select (vectorized)")
 def select(condition: Bounded, yes: Bounded, no: Bounded) -> Bounded:
-    """One of the two, with its own bound; where nobody can tell which, a bound that holds both.
+    """The bound of the one chosen; where nobody can tell which, one that holds both.
 
-    That is a kink only where the two say different things: at the joint of a continuous function
-    they agree, as far as their bounds can tell.
+    One of the two is copied and nothing is rounded. Where it may be the other, the bound is at least
+    |yes − no| and the other's. That is a kink only where the two say different things: at the joint of a
+    continuous function they agree, as far as their bounds can tell.
+
+    Source: IEEE 754, copy.
     """
     arithmetic = condition.arithmetic
     shape = np.broadcast_shapes(condition.shape, yes.shape, no.shape)
@@ -147,43 +230,54 @@ def select(condition: Bounded, yes: Bounded, no: Bounded) -> Bounded:
 
 @rule("larger (vectorized)")
 def larger(x: Bounded, y: Bounded) -> Bounded:
+    """As maximum.
+
+    Source: as maximum.
+    """
     return maximum(x, y)
 
 
 @rule("smaller (vectorized)")
 def smaller(x: Bounded, y: Bounded) -> Bounded:
+    """As minimum.
+
+    Source: as maximum.
+    """
     return minimum(x, y)
 
 
 @rule("epsilon (vectorized)")
 def epsilon(x: Bounded) -> Bounded:
-    """A property of the format."""
-    return Bounded(x.arithmetic, x.arithmetic.lift(2 * x.arithmetic.u), EXACT)
+    """0: a property of the format, 2u.
 
-
-@rule("bfloat16 (vectorized)")
-def bfloat16(x: Bounded) -> Bounded:
-    """2^-8 |x| + 2^-134: half a unit in the last place of eight significant bits, with room for a rounding
-    to float32 on the way, and half the smallest subnormal. The exponents are float32's.
+    Source: IEEE 754, table 3.5.
     """
-    magnitude = x.magnitude() + x.carried
-    bound = x.carried + 2.0**-8 * magnitude + 2.0**-134
-    return Bounded(x.arithmetic, x.value, np.where(magnitude <= BFLOAT16_LARGEST, bound, np.inf))
+    return Bounded(x.arithmetic, x.arithmetic.lift(2 * x.arithmetic.u), EXACT)
 
 
 @rule("column (vectorized)")
 def column(z: Bounded, numbers: Bounded) -> Bounded:
-    """Constants in the format of z."""
+    """0: constants, each the nearest number of the format.
+
+    Source: IEEE 754, conversion.
+    """
     return Bounded(z.arithmetic, numbers.value[:, None], numbers.bound)
 
 
 @rule("labels (vectorized)")
 def labels(y: Bounded) -> Bounded:
-    """Indices are data, and exact."""
+    """0: indices are data, and exact.
+
+    Source: what is counted is no number of a format.
+    """
     return Bounded(y.arithmetic, y.arithmetic.lift(arrays.labels(y.lowered())), EXACT)
 
 
 @rule("full_like (vectorized)")
 def full_like(z: Bounded, number: Bounded) -> Bounded:
+    """u|number| for a constant that is no number of the format, else 0; or the bound that it has.
+
+    Source: IEEE 754, conversion.
+    """
     value = np.broadcast_to(number.value, z.shape)
     return Bounded(z.arithmetic, value, number.bound)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from parity.bounds.formats import COMPUTED
 from parity.check.cases import DEFAULT_ACTIVATIONS, Call, calls
 from parity.config import config as configs
 from parity.config.case import Case, build
@@ -23,8 +24,8 @@ def asked_calls(
     config: Path | Mapping[str, object] | None, activation: str | None, dtype: str | None
 ) -> list[Call]:
     """The calls of a check. Raises UsageError for names that there are not."""
-    if dtype not in (None, "float32", "float64"):
-        raise UsageError(f"--dtype {dtype}: known: float32, float64")
+    if dtype not in (None, *COMPUTED):
+        raise UsageError(f"--dtype {dtype}: known: {', '.join(COMPUTED)}")
     names = tuple(name.strip() for name in activation.split(",")) if activation else ()
     for name in names:
         if name not in ACTIVATIONS:

@@ -43,8 +43,11 @@ def bench(
     for path in (json, markdown):
         if path:
             writable(path)
-    if dtype not in ("float32", "float64"):
-        raise UsageError(f"--dtype {dtype}: known: float32, float64")
+
+    from parity.bounds.formats import COMPUTED
+
+    if dtype not in COMPUTED:
+        raise UsageError(f"--dtype {dtype}: known: {', '.join(COMPUTED)}")
 
     from parity.bench import measure as benchmark
     from parity.bench.page import Report, peaks

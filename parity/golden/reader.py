@@ -23,6 +23,7 @@ from pydantic import JsonValue, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from parity.bounds.formats import COMPUTED, FORMATS
 from parity.certify.certificate import Certifier
 from parity.config.case import Case, build
 from parity.config.config import Config, DataTable
@@ -41,7 +42,7 @@ from reference.arrays import Array
 from reference.trace import Trace
 
 _NAME = re.compile(rf"(0|[1-9]\d{{0,8}})/({'|'.join(SIDES)})/(\w{{1,64}})")
-_BYTES = {"F32": 4, "F64": 8}
+_BYTES = {FORMATS[name].safetensors: FORMATS[name].numpy.itemsize for name in COMPUTED}
 _ANEW = "record it anew with parity record"
 
 

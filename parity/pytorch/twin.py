@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
+from parity.bounds.formats import format_of
 from parity.pytorch.modules import activation_module, loss_module, optimizer
 from reference.architecture import Architecture
 from reference.arrays import Array
@@ -29,7 +30,7 @@ class Twin:
     def __init__(self, architecture: Architecture, parameters: Mapping[str, Array], lr: float) -> None:
         """Copy `parameters` into the twin, bit for bit. Raises ValueError if a bit did not arrive."""
         self.architecture = architecture
-        dtype = torch.float64 if architecture.dtype == np.float64 else torch.float32
+        dtype: torch.dtype = getattr(torch, format_of(architecture.dtype).torch)
         self.model, self._parameters = self._build(dtype)
         self.loss = loss_module(architecture, dtype)
         size = sum(parameter.numel() for parameter in self._parameters)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
+from parity.bounds.formats import format_of
 from parity.config.case import Case
 from parity.explain import Examiner
 from parity.explain.brief import Brief, briefly
@@ -75,7 +74,7 @@ class Recorder:
         of = self._examiner.architecture
         batch = next(trace["x"].shape[1] for trace in moment.traces.values() if "x" in trace)
         weights = sum(rows * columns for rows, columns in of.parameter_shapes().values())
-        wider = 1 if np.dtype(of.dtype) == np.float32 else 30  # longdouble and balls know no BLAS
+        wider = 1 if format_of(of.dtype).truth == "float64" else 30  # longdouble and balls know no BLAS
         work = 3 * weights * batch * wider * len(moment.traces)
         return int(min(MAX_BRIEF, max(3, MAX_WORK // work)))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup, escape
 
+from parity.bounds.formats import format_of
 from parity.check.diagnosis.anatomy import kind
 from parity.explain import Examiner, Row, Side
 from parity.explain.brief import Brief, briefly
@@ -201,7 +202,7 @@ def _voice(name: str, side: Side | None, at: tuple[int, ...], said: str) -> Voic
         verdict = "different-formula" if said else "not-shown"
         return Voice(name, side_name(name), Markup("–"), None, 0, verdict, 0.0, complaint=told)
     own = side.ratio(at)
-    digits = 9 if side.observed.dtype == np.float32 else 17
+    digits = format_of(side.observed.dtype).digits
     if told is None and side.finding.complaint:
         told = say_again(side.finding.complaint)
     return Voice(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from parity.bounds.formats import format_of
 from parity.explain.number import Recorded, explain, parse
-from parity.explain.text import DIGITS, lines
+from parity.explain.text import lines
 from parity.lockstep.result import Result
 from parity.render.graph import svg, text
 from parity.render.texts import LANGUAGES, catalogue
@@ -75,7 +76,7 @@ def drawings(result: Result, recording: Recording) -> dict[str, str]:
 
 def _explained(recording: Recording) -> Iterator[str]:
     found = Recorded(recording.architecture, recording.lr, 0, recording.steps[0], recording.findings)
-    digits = DIGITS[str(recording.architecture.dtype)]
+    digits = format_of(recording.architecture.dtype).digits
     for lang in LANGUAGES:
         yield f"# {_text('reports.explain', lang)}"
         for number in NUMBERS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.bounds.formats import Arithmetic, arithmetic
+from parity.bounds.formats import FORMATS, Arithmetic, arithmetic, rounding_each
 from reference.arrays import Array
 
 
@@ -12,16 +12,7 @@ def cheaper(declared: Arithmetic) -> Arithmetic:
     """float32 for float64; IEEE half precision for float32, truths in float64 both times."""
     if declared.dtype == np.dtype(np.float64):
         return arithmetic(np.float32)
-    half = np.finfo(np.float16)
-    return Arithmetic(
-        np.dtype(np.float16),
-        float(half.eps) / 2,
-        float(half.smallest_subnormal) / 2,
-        float(half.max),
-        "float64",
-        2.0**-53,
-        flushes=False,
-    )
+    return rounding_each(FORMATS["float16"])
 
 
 def representable(observed: Array, judge: Arithmetic) -> bool:

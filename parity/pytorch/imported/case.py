@@ -135,7 +135,7 @@ def dtype(model: torch.nn.Module) -> str:
         raise UsageError("model: its parameters are not there yet; call it once first")
     if first.dtype not in DTYPES:
         kind = str(first.dtype).removeprefix("torch.")
-        raise UsageError(f"model: its parameters are {kind}; known: float32, float64")
+        raise UsageError(f"model: its parameters are {kind}; known: {', '.join(DTYPES.values())}")
     return DTYPES[first.dtype]
 
 

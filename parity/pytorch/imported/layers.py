@@ -10,13 +10,14 @@ import numpy as np
 import torch
 from pydantic import JsonValue
 
+from parity.bounds.formats import COMPUTED, FORMATS
 from parity.errors import UsageError
 from parity.pytorch.imported.names import DROPOUTS, INERT, activation_of, class_name, known_activations
 from parity.pytorch.imported.watch import Ran, Watched
 from reference.arrays import Array
 from reference.operations.activations import ACTIVATIONS, Activation
 
-DTYPES = {torch.float32: "float32", torch.float64: "float64"}
+DTYPES: dict[torch.dtype, str] = {getattr(torch, FORMATS[name].torch): name for name in COMPUTED}
 
 
 @dataclass
@@ -148,7 +149,7 @@ def _fit(path: str, parameters: Sequence[torch.Tensor], before: Sequence[Layer])
     for parameter in parameters:
         if parameter.dtype not in DTYPES or parameter.dtype != dtype:
             kind = str(parameter.dtype).removeprefix("torch.")
-            raise UsageError(f"model: {path} is {kind}; known: float32 or float64 throughout")
+            raise UsageError(f"model: {path} is {kind}; known: {' or '.join(COMPUTED)} throughout")
         if not parameter.requires_grad:
             raise UsageError(f"model: {path} is frozen (requires_grad is False); the deck trains it")
 

@@ -1,0 +1,88 @@
+"""Ball arithmetic, python-flint's: numbers that enclose the truth, for what floats cannot judge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
+
+import flint
+import numpy as np
+import numpy.typing as npt
+
+Balls: TypeAlias = npt.NDArray[np.object_]
+
+BITS = 128
+"""Precision of ball arithmetic, in bits."""
+
+
+@contextmanager
+def precision() -> Iterator[None]:
+    """Ball arithmetic's precision is a global of its library: set here, restored on leaving."""
+    before, flint.ctx.prec = flint.ctx.prec, BITS
+    try:
+        yield
+    finally:
+        flint.ctx.prec = before
+
+
+_to_ball = np.frompyfunc(lambda value: flint.arb(float(value)), 1, 1)
+
+
+def from_floats(values: npt.NDArray[np.generic]) -> Balls:
+    """Floats of up to 106 bits, as balls: their high and low halves are doubles."""
+    high = values.astype(np.float64)
+    balls = np.asarray(_to_ball(high), dtype=object)
+    if values.dtype.itemsize <= high.dtype.itemsize:
+        return balls
+    rest = np.subtract(values, high, dtype=values.dtype).astype(np.float64)
+    return np.asarray(balls + _to_ball(np.where(np.isfinite(high), rest, 0.0)), dtype=object)
+
+
+def to_longdouble(balls: Balls) -> npt.NDArray[np.longdouble]:
+    """The nearest longdoubles, as two doubles each, high and low."""
+    high = balls.astype(np.float64)
+    low = np.asarray(balls - from_floats(high)).astype(np.float64)
+    return high.astype(np.longdouble) + low
+
+
+def special(name: str, balls: Balls) -> Balls:
+    """A function that numpy lacks."""
+    return np.asarray(_SPECIAL[name](balls), dtype=object)
+
+
+def _erf(ball: flint.arb) -> flint.arb:
+    """erf; of ±∞, which a ball's own erf does not know, ±1."""
+    return ball.erf() if ball.is_finite() or ball.is_nan() else flint.arb(1 if ball > 0 else -1)
+
+
+_SPECIAL = {"erf": np.frompyfunc(_erf, 1, 1)}
+
+
+def power(x: Balls, y: Balls) -> Balls:
+    """x ** y; also of bases that are not positive, which a ball's own power by a ball does not know."""
+    return np.asarray(_power(x, y), dtype=object)
+
+
+def _power_of(x: flint.arb, y: flint.arb) -> flint.arb:
+    whole = y.unique_fmpz()
+    if whole is not None:
+        return x**whole
+    return flint.arb(0) if x == 0 and y > 0 else x**y
+
+
+_power = np.frompyfunc(_power_of, 2, 1)
+
+
+def product(x: Balls, y: Balls) -> Balls:
+    """x @ y of arrays with two axes or more; the leading ones broadcast."""
+    if x.ndim == y.ndim == 2:
+        matrix = flint.arb_mat(x.tolist()) * flint.arb_mat(y.tolist())
+        return np.array(matrix.entries(), dtype=object).reshape(x.shape[0], y.shape[1])
+    batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+    x = np.broadcast_to(x, batch + x.shape[-2:])
+    y = np.broadcast_to(y, batch + y.shape[-2:])
+    result = np.empty((*batch, x.shape[-2], y.shape[-1]), dtype=object)
+    for place in np.ndindex(batch):
+        result[place] = product(x[place], y[place])
+    return result

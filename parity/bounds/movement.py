@@ -1,0 +1,169 @@
+"""numpy's functions that only move numbers: nothing is rounded, and what numbers carry goes along.
+
+Where several arrays come together, bounded or not, plain ones are data: floats are exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
+
+from parity.bounds.number import EXACT, Bounded, coarsest, in_format, rule
+from parity.bounds.selection import select
+
+Operand: TypeAlias = Bounded | npt.NDArray[Any] | float
+
+MOVEMENTS: tuple[Callable[..., Any], ...] = (
+    np.reshape,
+    np.ravel,
+    np.transpose,
+    np.swapaxes,
+    np.moveaxis,
+    np.expand_dims,
+    np.squeeze,
+    np.broadcast_to,
+    np.flip,
+    np.roll,
+    np.take,
+    np.take_along_axis,
+    np.repeat,
+    np.tile,
+    np.diagonal,
+    np.tril,
+    np.triu,
+    sliding_window_view,
+)
+"""Functions whose first operand is moved, and whose others are data."""
+
+
+def _enter(function: Callable[..., Any]) -> None:
+    def moved(x: Bounded, *places: Any, **options: Any) -> Bounded:
+        """The bound of each number, in its new place: copies round nothing.
+
+        Source: IEEE 754, copy.
+        """
+        return x.moved(lambda part: function(part, *places, **options))
+
+    rule(function.__name__, "__array_function__")(moved)
+
+
+for _function in MOVEMENTS:
+    _enter(_function)
+
+
+@rule("concatenate", "__array_function__")
+def concatenate(parts: Sequence[Operand], axis: int | None = 0) -> Bounded:
+    """The bound of each number, in its new place.
+
+    Source: IEEE 754, copy.
+    """
+    return _together(lambda *arrays: np.concatenate(arrays, axis), *parts)
+
+
+@rule("stack", "__array_function__")
+def stack(parts: Sequence[Operand], axis: int = 0) -> Bounded:
+    """The bound of each number, in its new place.
+
+    Source: IEEE 754, copy.
+    """
+    return _together(lambda *arrays: np.stack(arrays, axis), *parts)
+
+
+@rule("where", "__array_function__")
+def where(condition: Bounded | npt.NDArray[np.bool_], yes: Operand, no: Operand) -> Bounded:
+    """The bound of the one chosen, where the condition is data; of a bounded condition, as select.
+
+    Source: IEEE 754, copy.
+    """
+    if isinstance(condition, Bounded):
+        judge = coarsest((condition, yes, no))
+        return select(condition, in_format(judge, yes), in_format(judge, no))
+    shape = np.broadcast_shapes(np.shape(condition), np.shape(yes), np.shape(no))
+    judge = coarsest((yes, no))
+    parts = (in_format(judge, part).moved(lambda a: np.broadcast_to(a, shape)) for part in (yes, no))
+    return _together(lambda one, other: np.asarray(np.where(condition, one, other)), *parts)
+
+
+@rule("pad", "__array_function__")
+def pad(x: Bounded, width: Any, mode: str = "constant", constant_values: float = 0.0) -> Bounded:
+    """The bound of each number, in its new place; of the constant around it, that of a constant.
+
+    Source: IEEE 754, copy.
+    """
+    if mode != "constant":
+        return x.moved(lambda part: np.pad(part, width, mode))  # type: ignore[call-overload]
+    around = in_format(x.arithmetic, constant_values)
+    return _together(lambda part, c: np.pad(part, width, constant_values=c), x, around)
+
+
+@rule("zeros_like", "__array_function__")
+def zeros_like(x: Bounded) -> Bounded:
+    """0: zeros are exact.
+
+    Source: IEEE 754.
+    """
+    return _filled(x, 0.0)
+
+
+@rule("ones_like", "__array_function__")
+def ones_like(x: Bounded) -> Bounded:
+    """0: ones are exact.
+
+    Source: IEEE 754.
+    """
+    return _filled(x, 1.0)
+
+
+@rule("full_like", "__array_function__")
+def full_like(x: Bounded, number: Operand) -> Bounded:
+    """u|number| for a constant that is no number of the format, else 0; or the bound that it has.
+
+    Source: IEEE 754, conversion.
+    """
+    return _filled(x, number)
+
+
+def _filled(x: Bounded, number: Operand) -> Bounded:
+    return in_format(x.arithmetic, number).moved(lambda part: np.broadcast_to(part, x.shape))
+
+
+def _fact(function: Callable[..., Any]) -> None:
+    def fact(x: Bounded, *axis: int) -> Any:
+        """A fact of the array, which is no number of a format.
+
+        Source: numpy.
+        """
+        return function(x.value, *axis)
+
+    rule(function.__name__, "__array_function__")(fact)
+
+
+for _function in (np.shape, np.ndim, np.size):
+    _fact(_function)
+
+
+def _together(move: Callable[..., npt.NDArray[Any]], *parts: Operand) -> Bounded:
+    """Several arrays, moved into one."""
+    judge = coarsest(parts)
+    operands = [in_format(judge, part) for part in parts]
+
+    def along(name: str, absent: Any) -> npt.NDArray[Any] | None:
+        found = [getattr(operand, name) for operand in operands]
+        if all(part is None for part in found):
+            return None
+        spread = (
+            np.broadcast_to(absent if part is None else part, operand.shape)
+            for part, operand in zip(found, operands, strict=True)
+        )
+        return move(*spread)
+
+    exact = all(operand.is_exact for operand in operands)
+    bound = EXACT if exact else along("bound", 0.0)
+    assert bound is not None
+    value = move(*(operand.value for operand in operands))
+    floor, ceiling = along("floor", np.nan), along("ceiling", np.nan)
+    return Bounded(judge, value, bound, floor=floor, kink=along("kink", np.False_), ceiling=ceiling)

@@ -1,0 +1,34 @@
+"""What one operation adds to the bounds of its operands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from parity.bounds.formats import Arithmetic
+from parity.bounds.number import Bounded, Truths
+from parity.bounds.overflow import Float64s, guarded
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """What one operation adds: `relative` to the result, and `absolute` for underflow."""
+
+    relative: float
+    absolute: float
+
+    def close(self, arithmetic: Arithmetic, value: Truths, carried: Float64s) -> Bounded:
+        """The result of an operation: its value, what it carried, and this rounding on top."""
+        magnitude = arithmetic.lower(np.abs(value)) + carried
+        bound = carried + (self.relative * magnitude + self.absolute)
+        limit = arithmetic.overflow / (1 + max(self.relative - arithmetic.unit, 0.0))
+        return Bounded(arithmetic, value, guarded(magnitude, limit, bound))
+
+
+def either(
+    p: npt.NDArray[np.bool_] | None, q: npt.NDArray[np.bool_] | None
+) -> npt.NDArray[np.bool_] | None:
+    """Where at least one operand stands at a kink."""
+    return q if p is None else p if q is None else p | q
