@@ -20,7 +20,7 @@ import numpy as np
 
 from parity.bounds import SLACK, Bounded, constant, doubles, exact, rounded
 from parity.bounds.formats import Arithmetic, arithmetic
-from parity.pytorch.deviations import Finding as PyTorchFinding
+from parity.pytorch.deviations import Deviation
 from reference.architecture import Architecture
 from reference.arrays import Array
 from reference.equations import Constants, Equation, step_equations
@@ -77,7 +77,7 @@ class Certifier:
     """Checks traces of one architecture in one number format."""
 
     def __init__(
-        self, architecture: Architecture, truth: str | None = None, findings: Sequence[PyTorchFinding] = ()
+        self, architecture: Architecture, truth: str | None = None, findings: Sequence[Deviation] = ()
     ) -> None:
         """`findings` are accepted deviations of PyTorch's: what they admit is one more form."""
         self.architecture, self.findings = architecture, findings

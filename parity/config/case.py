@@ -13,7 +13,7 @@ from parity.config import names as vocabulary
 from parity.config.config import Config
 from parity.config.targets import fitting, is_indices, target
 from parity.errors import UsageError
-from parity.pytorch.deviations import Finding, accepted
+from parity.pytorch.deviations import Deviation, accepted
 from reference.architecture import Architecture
 from reference.arrays import Array
 from reference.training import batches
@@ -55,13 +55,13 @@ class Case:
     held_y: Array | None = None
     data: str = "given"
     measures_accuracy: bool = False
-    findings: tuple[Finding, ...] = ()  # deviations of PyTorch's that do not count
+    findings: tuple[Deviation, ...] = ()  # deviations of PyTorch's that do not count
 
     def batches(self) -> Iterator[tuple[Array, Array]]:
         """Endless batches, the same for every call."""
         return batches(self.x, self.y, self.batch, self.seed)
 
-    def findings_of(self, side: str) -> tuple[Finding, ...]:
+    def findings_of(self, side: str) -> tuple[Deviation, ...]:
         """What is accepted of a side: of the reference nothing, it is to keep to the formulas."""
         return () if side == "reference" else self.findings
 
@@ -134,7 +134,7 @@ class Described:
 
     architecture: Architecture
     lr: float
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[Deviation, ...] = ()
 
 
 def described(facts: Mapping[str, JsonValue], targets: int) -> Described:

@@ -15,7 +15,7 @@ from parity.lockstep.environment import environment, require_torch
 from parity.lockstep.lockstep import Certify, Observer, Reference, Side, Walk, lockstep
 from parity.lockstep.result import Fact, Result, Witness
 from parity.lockstep.threads import limited
-from parity.pytorch.deviations import FINDINGS
+from parity.pytorch.deviations import DEVIATIONS
 from reference.arrays import Array
 
 
@@ -102,7 +102,7 @@ def _with_findings(result: Result, case: Case) -> Result:
     """The result, with what was accepted, and with a hint where PyTorch's mismatch may be a known one."""
     taken = [finding.name for finding in case.findings]
     reason, first = result.reason, result.first_divergence
-    known = [f.name for f in FINDINGS.values() if f.applies(case.architecture) and f.name not in taken]
+    known = [f.name for f in DEVIATIONS.values() if f.applies(case.architecture) and f.name not in taken]
     if first and first.side == "torch" and known:
         hint = f"it may be the finding {known[0]} (reports/findings.md): --accept {known[0]} leaves it out"
         reason = f"{reason}; {hint}" if reason else hint

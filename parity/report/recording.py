@@ -19,7 +19,7 @@ from parity.config.case import described
 from parity.errors import UsageError
 from parity.explain.brief import Brief
 from parity.lockstep.result import Result
-from parity.pytorch.deviations import Finding
+from parity.pytorch.deviations import Deviation
 from parity.render.files import written_whole
 from reference.architecture import Architecture
 from reference.arrays import Array
@@ -71,7 +71,7 @@ class Recording:
 
     architecture: Architecture
     lr: float
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[Deviation, ...] = ()
     steps: dict[int, dict[str, Trace]] = field(default_factory=dict)
     extras: Extras = field(default_factory=Extras)
 

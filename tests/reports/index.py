@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from parity.explain.number import Recorded, explain, parse
+from parity.explain.number import RecordedStep, explain, parse
 from parity.explain.text import DIGITS, lines
 from parity.lockstep.result import Result
 from parity.render.graph import svg, text
@@ -76,7 +76,7 @@ def drawings(result: Result, recording: Recording) -> dict[str, str]:
 
 
 def _explained(recording: Recording) -> Iterator[str]:
-    found = Recorded(recording.architecture, recording.lr, 0, recording.steps[0], recording.findings)
+    found = RecordedStep(recording.architecture, recording.lr, 0, recording.steps[0], recording.findings)
     digits = DIGITS[str(recording.architecture.dtype)]
     for lang in LANGUAGES:
         yield f"# {_text('reports.explain', lang)}"
