@@ -220,9 +220,7 @@ def test_wrong_options_are_said_before_any_test(project, words, said):
 
 
 def test_failures_in_spanish(project):
-    outcome = project(
-        "-o", "parity_lang=es", test_net="import bad\ndef test_it(parity): parity.check(bad)"
-    )
+    outcome = project("-o", "parity_lang=es", test_net="import bad\ndef test_it(parity): parity.check(bad)")
     assert "Otra vez: pytest test_net.py::test_it" in outcome.stdout.str()
 
 
