@@ -16,12 +16,12 @@ from unittest.mock import patch
 
 import numpy as np
 
-from parity.bench.measure import PRODUCTS, SIZES, Row, bench_case, contestant
+from parity.bench.measure import PRODUCTS, SIZES, Measured, bench_case, contestant
 from parity.certify.continuity import Links
 from parity.certify.filter.certificates import Local
 from parity.certify.filter.cross_check import Together
 from parity.certify.filter.gradients import Parameters
-from parity.certify.filter.inputs import Recorded
+from parity.certify.filter.inputs import StepInputs
 from parity.lockstep.lockstep import Reference
 from parity.pytorch.twin import Twin
 
@@ -36,7 +36,7 @@ PARTS: dict[tuple[type, str], str] = {
     (Reference, "step"): "the engine's step",
     (Links, "broken"): "links",
     (Links, "advance"): "links",
-    (Recorded, "gather"): "checks: taking both traces in",
+    (StepInputs, "gather"): "checks: taking both traces in",
     (Local, "evaluate"): "checks: first gate, z a s δ",
     (Local, "shares"): "checks: held against the bounds, z a s δ",
     (Together, "evaluate"): "checks: second gate, z a s δ",
@@ -138,7 +138,7 @@ def call_microseconds() -> float:
     return median(times) * 1e6
 
 
-def reasons(rows: Sequence[Row], parts: Sequence[Part]) -> list[str]:
+def reasons(rows: Sequence[Measured], parts: Sequence[Part]) -> list[str]:
     """For each ratio above what it is to reach: what the time went to."""
     found = []
     for row in rows:

@@ -20,7 +20,8 @@ import numpy as np
 
 from parity.bounds import SLACK, Bounded, constant, doubles, exact, rounded
 from parity.bounds.formats import Arithmetic, arithmetic
-from parity.pytorch.deviations import Finding as PyTorchFinding
+from parity.pytorch.deviations import Deviation
+from parity.render.texts.message import Message
 from reference.architecture import Architecture
 from reference.arrays import Array
 from reference.equations import Constants, Equation, shapes, step_equations
@@ -59,7 +60,7 @@ class Finding:
     undecided: int
     vacuous: bool
     worst: Worst | None = None
-    complaint: str | None = None
+    complaint: Message | None = None
 
     @property
     def ratio(self) -> float:
@@ -77,7 +78,7 @@ class Certifier:
     """Checks traces of one architecture in one number format."""
 
     def __init__(
-        self, architecture: Architecture, truth: str | None = None, findings: Sequence[PyTorchFinding] = ()
+        self, architecture: Architecture, truth: str | None = None, findings: Sequence[Deviation] = ()
     ) -> None:
         """`findings` are accepted deviations of PyTorch's: what they admit is one more form."""
         self.architecture, self.findings = architecture, findings
@@ -120,26 +121,26 @@ class Certifier:
                 else:
                     yield self.check(equation, trace, constants)
 
-    def complaints(self, trace: Trace) -> dict[str, str]:
+    def complaints(self, trace: Trace) -> dict[str, Message]:
         """What is wrong with the tensors before any number is looked at: missing, shape, dtype."""
         x = trace.get("x")
         batch = x.shape[1] if x is not None and x.ndim == 2 else 0
         if batch not in self._shapes:
             self._shapes[batch] = shapes(self.architecture, batch)
         expected, dtype = self._shapes[batch], self.arithmetic.dtype
-        found: dict[str, str] = {}
+        found: dict[str, Message] = {}
         for name, shape in expected.items():
             tensor = trace.get(name)
             if tensor is None:
-                found[name] = f"{name} is missing"
+                found[name] = Message("missing", name=name)
             elif tensor.shape != shape:
-                found[name] = f"{name} has shape {tensor.shape}, not {shape}"
+                found[name] = Message("shape", name=name, found=tensor.shape, expected=shape)
             elif tensor.dtype != dtype:
-                found[name] = f"{name} is {tensor.dtype}, not {dtype}"
+                found[name] = Message("dtype", name=name, found=tensor.dtype, expected=dtype)
             elif 0 in shape:
-                found[name] = f"{name} is empty"
+                found[name] = Message("empty", name=name)
         for name in trace.keys() - expected.keys():
-            found[name] = f"{name} is no tensor of this network"
+            found[name] = Message("foreign", name=name)
         return found
 
     def check(self, equation: Equation, trace: Trace, constants: Constants) -> Finding:

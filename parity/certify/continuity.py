@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from parity.render.texts.message import Message
 from reference.arrays import Array
 from reference.trace import Trace
 
@@ -21,7 +22,7 @@ class Links:
         self._large = {n: array.copy() for n, array in parameters.items() if n not in self._small}
         self._after = {name: f"{name}_next" for name in parameters}
 
-    def broken(self, trace: Trace) -> dict[str, str]:
+    def broken(self, trace: Trace) -> dict[str, Message]:
         """The parameters from which a step starts although the step before did not end there."""
         found = []
         for name, bits in self._small.items():
@@ -32,10 +33,7 @@ class Links:
             tensor = trace.get(name)
             if tensor is not None and not _same(tensor, ended):
                 found.append(name)
-        return {
-            name: f"the step does not start from the {name} that the step before ended with"
-            for name in found
-        }
+        return {name: Message("unlinked", name=name) for name in found}
 
     def advance(self, trace: Trace) -> None:
         """Remember where this step ended, as far as the side shows it."""

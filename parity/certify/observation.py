@@ -18,6 +18,7 @@ from parity.bounds import Bounded, bounded, exact
 from parity.bounds.formats import Arithmetic
 from parity.certify.certificate import bounded_constants, evaluate
 from parity.check.diagnosis.anatomy import Operands, Values, anatomy, kind
+from parity.render.texts.message import Message
 from reference.architecture import Architecture
 from reference.equations import Equation, constants, step_equations
 from reference.trace import Trace
@@ -36,7 +37,7 @@ class Observation:
     given: Trace
     shown: Trace
     misshapen: Trace = field(default_factory=Trace)
-    complaints: Mapping[str, str] = field(default_factory=dict)
+    complaints: Mapping[str, Message] = field(default_factory=dict)
     case: str = ""
     step: int = 0
     before: Observation | None = None  # the same subject's call one step earlier

@@ -9,6 +9,7 @@ import numpy as np
 from parity.certify.observation import Observation
 from parity.check.cases import Call
 from parity.check.implementations import Answers
+from parity.render.texts.message import Message
 from reference.arrays import Array
 from reference.equations import shapes
 from reference.trace import Trace, split
@@ -43,32 +44,32 @@ def _observation(call: Call, tensors: dict[str, Array], before: Observation | No
         cast = tensor.astype(dtype)
         if tensor.shape != expected[name]:
             misshapen[name] = cast
-            complaints[name] = f"{name} has shape {tensor.shape}, not {expected[name]}"
+            complaints[name] = Message("shape", name=name, found=tensor.shape, expected=expected[name])
         else:
             shown[name] = cast
             # A loss may be a plain Python float, which is a float64 whatever the network's format.
             if tensor.dtype != dtype and not (name == "loss" and tensor.dtype == np.float64):
-                complaints[name] = f"{name} is {tensor.dtype}, not {dtype}"
+                complaints[name] = Message("dtype", name=name, found=tensor.dtype, expected=dtype)
     return Observation(
         call.architecture, call.lr, call.given, shown, misshapen, complaints, call.case, call.step, before
     )
 
 
-def _unusable(tensors: dict[str, Array], call: Call) -> str | None:
+def _unusable(tensors: dict[str, Array], call: Call) -> Message | None:
     """Why an answer cannot be judged at all."""
     expected = shapes(call.architecture, call.given["x"].shape[1])
     for name, tensor in tensors.items():
         if name not in expected:
-            return f"{name!r} is the name of no tensor of a network of {call.architecture.depth} layers"
+            return Message("no_name", name=repr(name), depth=call.architecture.depth)
         if name in call.given and tensor.tobytes() != call.given[name].tobytes():
-            return f"{name} is not what it was given; the updated one is called {name}_next"
+            return Message("changed", name=name)
     quantities = {split(name)[0] for name in tensors}
     if not quantities & set(JUDGED):
-        return "it shows none of delta, dW, db, W, b"
+        return Message("nothing_judged")
     for quantity in sorted(quantities - {"loss", "x", "y"}):
         layers = {split(name)[1] for name in tensors if split(name)[0] == quantity}
         if len(layers) < call.architecture.depth and quantity not in ("s", "W", "b"):
-            return f"{quantity} is there for {len(layers)} of {call.architecture.depth} layers"
+            return Message("some_layers", name=quantity, shown=len(layers), depth=call.architecture.depth)
     return None
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from parity.bounds.formats import COMPUTED
 from parity.check.cases import DEFAULT_ACTIVATIONS, Call, calls
-from parity.config import config as configs
 from parity.config.case import Case, build
+from parity.config.options import parse_names, read_config
 from parity.errors import UsageError
 from reference.engine import Network
 from reference.operations.activations import ACTIVATIONS
@@ -26,7 +26,8 @@ def asked_calls(
     """The calls of a check. Raises UsageError for names that there are not."""
     if dtype not in (None, *COMPUTED):
         raise UsageError(f"--dtype {dtype}: known: {', '.join(COMPUTED)}")
-    names = tuple(name.strip() for name in activation.split(",")) if activation else ()
+    asked = parse_names(activation) if activation else ()
+    names = (asked,) if isinstance(asked, str) else tuple(asked)
     for name in names:
         if name not in ACTIVATIONS:
             raise UsageError(f"--activation {name}: known: {', '.join(ACTIVATIONS)}")
@@ -36,10 +37,8 @@ def asked_calls(
             raise _not_told(f"--activation {name}", f"what {name} learns")
     if config is None:
         return calls(names or DEFAULT_ACTIVATIONS, np.dtype(dtype or "float64"))
-    asked: list[str] | str | None = list(names) if len(names) > 1 else names[0] if names else None
-    overlay = {"network.activation": asked, "network.dtype": dtype}
     name = str(config) if isinstance(config, Path) else "config"
-    return _calls(build(configs.read(config, overlay)), name)  # type: ignore[arg-type]
+    return _calls(build(read_config(config, {"activation": activation, "dtype": dtype})), name)
 
 
 def _not_told(where: str, what: str) -> UsageError:

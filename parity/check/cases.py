@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parity.errors import UsageError
+from parity.render.texts.message import Message
 from reference.architecture import Architecture, architecture
 from reference.arrays import Array
 from reference.engine import Network
@@ -69,11 +70,16 @@ def calls(
     return [call for number, plan in enumerate(plans) for call in _calls(plan, activations, dtype, number)]
 
 
+def case_name(of: Architecture, batch: int) -> Message:
+    """`2-3-2, tanh-sigmoid, 4 samples`."""
+    network = f"{'-'.join(map(str, of.layers))}, {'-'.join(f.name for f in of.activations)}"
+    return Message("sample" if batch == 1 else "samples", network=network, count=batch)
+
+
 def _calls(plan: Plan, activations: Sequence[str], dtype: npt.DTypeLike, number: int) -> Iterator[Call]:
     names = tuple(activations[i % len(activations)] for i in plan.activations)
     shape = architecture(plan.layers, names, np.dtype(dtype))
-    samples = "1 sample" if plan.batch == 1 else f"{plan.batch} samples"
-    name = f"{'-'.join(map(str, plan.layers))}, {'-'.join(names)}, {samples}"
+    name = case_name(shape, plan.batch)
     for attempt in range(10_000):
         reach = REACH if attempt < 2_000 else 4 * REACH
         drawn = _draw(plan, shape, np.random.default_rng([number, attempt]), reach)

@@ -17,7 +17,7 @@ from parity.cli.terminal import console
 from parity.errors import UsageError
 from parity.render.files import write_text
 from parity.render.texts import catalogue
-from parity.render.texts.said import said
+from parity.render.texts.message import said
 from parity.report.ci.compared import compared, tell
 from parity.report.ci.facts import Compared
 

@@ -8,7 +8,7 @@ import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +20,7 @@ from safetensors.numpy import load_file, save_file
 from parity.check.cases import Call
 from parity.check.process import Limits, run
 from parity.errors import UsageError
+from parity.render.texts.message import Message
 from reference.arrays import Array
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -30,7 +31,7 @@ class Answers:
     """What a subject gave back: raw tensors by call, why there are none, and what it printed."""
 
     tensors: dict[int, dict[str, Array]] = field(default_factory=dict)
-    failures: dict[int, str] = field(default_factory=dict)
+    failures: dict[int, Message] = field(default_factory=dict)
     layout: str = "columns"
     output: str = ""
 
@@ -77,9 +78,7 @@ class PythonSubject:
                 if answer.exists():
                     _read(answer, number, answers, limits)
                 else:
-                    answers.failures[number] = (
-                        broken or said or ending.failure or "it ended without an answer"
-                    )
+                    answers.failures[number] = broken or said or ending.failure or Message("no_answer")
             return answers
 
     @property
@@ -92,13 +91,16 @@ class PythonSubject:
         body = tree.body if tree else []
         return next((d.lineno for d in body if getattr(d, "name", None) == self.function), 0)
 
-    def _sentence(self, path: Path) -> str | None:
+    def _sentence(self, path: Path) -> Message | None:
         """What the runner says went wrong, with the line."""
         facts = _json(path)
-        if "error" not in facts:
-            return None
-        line = facts.get("line")
-        return f"line {line}: {facts['error']}" if line else str(facts["error"])
+        return raised(facts) if "error" in facts else None
+
+
+def raised(facts: Mapping[str, object]) -> Message:
+    """What the runner says went wrong, with the line."""
+    words, line = Message("own_words", failure=facts["error"]), facts.get("line")
+    return Message("at_line", number=line, failure=words) if line else words
 
 
 @dataclass(frozen=True)
@@ -122,11 +124,11 @@ class ExecutableSubject:
                 answers.output = answers.output or ending.output
                 if ending.failure:
                     answers.failures[number] = ending.failure
-                    if "come back" in ending.failure:  # it would hang as long every time
+                    if ending.failure.key == "no_return":  # it would hang as long every time
                         answers.failures |= dict.fromkeys(range(number, len(calls)), ending.failure)
                         break
                 elif not answer.exists():
-                    answers.failures[number] = "it wrote no file"
+                    answers.failures[number] = Message("no_file")
                 else:
                     _read(answer, number, answers, limits)
         return answers
@@ -165,12 +167,12 @@ def _write(path: Path, call: Call) -> None:
 def _read(path: Path, number: int, answers: Answers, limits: Limits) -> None:
     """An answer's tensors, or why they cannot be read."""
     if path.is_symlink() or not path.is_file() or path.stat().st_size > limits.file:
-        answers.failures[number] = "its answer is no plain file of a sensible size"
+        answers.failures[number] = Message("answer_size")
         return
     try:
         answers.tensors[number] = load_file(path)
     except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
-        answers.failures[number] = f"its answer is no safetensors file: {error}"
+        answers.failures[number] = Message("answer_format", failure=error)
 
 
 def _json(path: Path) -> dict[str, object]:

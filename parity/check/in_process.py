@@ -16,7 +16,7 @@ import numpy as np
 
 from parity.check.calls import MOST_STEPS
 from parity.check.cases import Call
-from parity.check.implementations import Answers
+from parity.check.implementations import Answers, raised
 from parity.check.process import Limits
 from parity.check.worker import UnusableError, call, layout_of, reason
 from parity.config.case import Case
@@ -49,7 +49,7 @@ class OwnSubject:
                     shown = call(self.function, self.layout, given, names)  # type: ignore[arg-type]
             except (Exception, SystemExit) as error:
                 self.errors[number] = error.with_traceback(_from(error.__traceback__, self.file))
-                answers.failures[number] = _sentence(error, self.file)
+                answers.failures[number] = raised(reason(error, str(self.file)))
             else:  # copies: a step may show buffers that the next call overwrites
                 answers.tensors[number] = {name: np.array(tensor) for name, tensor in shown.items()}
         return answers
@@ -143,11 +143,6 @@ def _from(trace: TracebackType | None, file: Path | None) -> TracebackType | Non
     while begins is not None and begins.tb_frame.f_code.co_filename != str(file):
         begins = begins.tb_next
     return begins or trace
-
-
-def _sentence(error: BaseException, file: Path | None) -> str:
-    facts = reason(error, str(file))
-    return f"line {facts['line']}: {facts['error']}" if facts["line"] else str(facts["error"])
 
 
 def _shown(asked: object) -> str:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from parity.render.texts.message import Message
+
 OUTPUT_KEPT = 16 * 2**10
 """Bytes of what it prints that are kept; the rest is read and dropped."""
 
@@ -34,7 +36,7 @@ class Ending:
 
     output: str
     code: int
-    failure: str | None = None
+    failure: Message | None = None
 
 
 def run(command: Sequence[str], folder: Path, limits: Limits) -> Ending:
@@ -67,7 +69,7 @@ def run(command: Sequence[str], folder: Path, limits: Limits) -> Ending:
     try:
         process.wait(limits.seconds)
     except subprocess.TimeoutExpired:
-        failure = f"it did not come back within {limits.seconds:g} s"
+        failure = Message("no_return", seconds=f"{limits.seconds:g}")
     finally:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)  # whatever it started goes with it
@@ -77,7 +79,7 @@ def run(command: Sequence[str], folder: Path, limits: Limits) -> Ending:
             process.stdout.close()
     code = process.returncode
     if failure is None and code != 0:
-        failure = _ended_by(-code, limits) if code < 0 else f"its process ended with exit code {code}"
+        failure = _ended_by(-code, limits) if code < 0 else Message("exit_code", code=code)
     return Ending(bytes(kept).decode(errors="replace"), code, failure)
 
 
@@ -88,13 +90,13 @@ def _drain(stream: IO[bytes], kept: bytearray) -> None:
             kept += chunk[: OUTPUT_KEPT - len(kept)]
 
 
-def _ended_by(number: int, limits: Limits) -> str:
+def _ended_by(number: int, limits: Limits) -> Message:
     """A signal, in words."""
     if number == signal.SIGXCPU:
-        return f"it used more than {limits.seconds:g} s of processor time"
+        return Message("processor_time", seconds=f"{limits.seconds:g}")
     if number == signal.SIGXFSZ:
-        return f"it wrote a file larger than {limits.file // 2**20} MiB"
+        return Message("file_size", size=limits.file // 2**20)
     try:
-        return f"its process was ended by {signal.Signals(number).name}"
+        return Message("signal", name=signal.Signals(number).name)
     except ValueError:
-        return f"its process was ended by signal {number}"
+        return Message("signal_number", number=number)

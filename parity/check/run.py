@@ -22,6 +22,7 @@ from parity.lockstep.result import Diagnosis, Divergence, Result, WrongFormula
 from parity.lockstep.run import contract
 from parity.lockstep.tally import Ledger
 from parity.lockstep.threads import limited
+from parity.render.texts.message import Message
 from reference.formula import FORMULAS
 
 SIDE = "subject"
@@ -36,7 +37,7 @@ class Checked:
 
     result: Result
     wrong: tuple[Diagnosed, ...]
-    failures: tuple[str, ...]
+    failures: tuple[Message, ...]
     output: str
     court: Court
     blames: tuple[Blame, ...]
@@ -65,7 +66,10 @@ def check(
     """
     answers = subject.answer(calls, limits or Limits())
     seen = observations(calls, answers)
-    failures = tuple(f"{answers.failures[n]} ({calls[n].case})" for n in sorted(answers.failures))
+    failures = tuple(
+        Message("failure_of", failure=answers.failures[n], case=calls[n].case)
+        for n in sorted(answers.failures)
+    )
     with limited(1):
         court = Court(seen)
         ledger = Ledger()
@@ -86,7 +90,7 @@ def check(
         formulas=ledger.formula_rows(),
         side_by_side=[],
         wrong_formulas=[_wrong_formula(blame, words) for blame, words in zip(found, wrong, strict=True)],
-        reason=f"not every case was answered: {failures[0]}" if failures else None,
+        reason=Message("not_every", failure=failures[0]) if failures else None,
         not_shown=_not_shown(court),
         reproduce=reproduce if found else None,
         contract=contract(arithmetic(calls[0].architecture.dtype)),

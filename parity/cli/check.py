@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
     app.command("check", help=HELP)(check)
 
 
+@options.takes_case("activation", "dtype", dtype="Number format (default: float64).")
 def check(
     subject: Annotated[str | None, typer.Argument(metavar="SUBJECT", help="What to check.")] = None,
     executable: Annotated[
@@ -29,11 +30,8 @@ def check(
             "--exec", metavar="COMMAND", help="Check a program that reads and writes safetensors."
         ),
     ] = None,
-    config: options.ConfigFile = None,
-    activation: options.Activation = None,
-    dtype: Annotated[
-        str | None, typer.Option(metavar="float32|float64", help="Number format (default: float64).")
-    ] = None,
+    *,
+    case: options.AskedCase,
     timeout: Annotated[
         float, typer.Option(metavar="SECONDS", min=0.1, max=86400, help="Time for one submission.")
     ] = 20.0,
@@ -69,15 +67,14 @@ def check(
             writable(path)
     if report:
         writable_folder(report)
-    calls = asked_calls(config, activation, dtype)
+    calls = asked_calls(case.file, case.text("activation"), case.text("dtype"))
     limits = Limits(timeout, int(memory * 2**30))
     if subject is not None and Path(subject).is_dir():
         return check_folder(
             Path(subject), calls, limits, lang=lang, json=json, gradescope=gradescope, report=report
         )
     one = python_subject(subject) if subject is not None else executable_subject(str(executable))
-    given = {"config": str(config) if config else None, "activation": activation, "dtype": dtype}
-    command = options.reproduction("check", None, given)
+    command = case.reproduction("check")
     target = f" --exec {executable!r}" if executable else f" {subject}"
     try:
         checked = check_one(one, calls, limits, lang=lang, reproduce=command + target)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from parity.cli import options
-
-if TYPE_CHECKING:
-    from pydantic import JsonValue
+from parity.config.options import CASE_OPTIONS
 
 HELP = """Work out one number by hand: parity explain "delta2[1,0]" --step 3
 
@@ -25,6 +23,7 @@ def register(app: typer.Typer) -> None:
     app.command("explain", help=HELP)(explain)
 
 
+@options.takes_case(*(name for name in CASE_OPTIONS if name != "steps"))
 def explain(
     number: Annotated[str, typer.Argument(metavar="NUMBER", help="Like delta2[1,0].")],
     step: Annotated[int, typer.Option(metavar="N", min=0, max=10**7, help="Which step, from 0.")] = 0,
@@ -34,18 +33,8 @@ def explain(
     side: Annotated[
         str | None, typer.Option(metavar="NAME", help="Whose, in a trace file (default: everybody's).")
     ] = None,
-    config: options.ConfigFile = None,
-    data: options.Data = None,
-    target: options.Target = None,
-    layers: options.Layers = None,
-    activation: options.Activation = None,
-    dtype: options.Dtype = None,
-    loss: options.Loss = None,
-    optimizer: options.Optimizer = None,
-    lr: options.Lr = None,
-    batch: options.Batch = None,
-    seed: options.Seed = None,
-    accept: options.Accept = None,
+    *,
+    case: options.AskedCase,
     lang: options.Lang = "en",
 ) -> int:
     from importlib.util import find_spec
@@ -63,11 +52,8 @@ def explain(
     if trace:
         found = recorded(trace, step, side)
     else:
-        given: dict[str, JsonValue] = {"data": data, "target": target, "layers": layers}
-        given |= {"activation": activation, "dtype": dtype, "lr": lr, "batch": batch, "seed": seed}
-        given |= {"loss": loss, "optimizer": optimizer, "accept": list(accept) if accept else None}
         torch = find_spec("torch") is not None
-        found = walked(build(options.read_config(config, given)), step, with_torch=torch)
+        found = walked(build(case.config()), step, with_torch=torch)
     explanation = explain_number(found, question)
     show_explanation(explanation, step, str(np.dtype(found.architecture.dtype)), lang)
     return 0 if explanation.holds else 1

@@ -18,13 +18,9 @@ def register(app: typer.Typer) -> None:
     )(graph)
 
 
+@options.takes_case("data", "target", "layers", "activation", "loss")
 def graph(
-    config: options.ConfigFile = None,
-    data: options.Data = None,
-    target: options.Target = None,
-    layers: options.Layers = None,
-    activation: options.Activation = None,
-    loss: options.Loss = None,
+    case: options.AskedCase,
     form: Annotated[
         str, typer.Option("--format", metavar="|".join(FORMATS), help="What to draw it as.")
     ] = "text",
@@ -44,8 +40,7 @@ def graph(
     if form not in FORMATS:
         raise UsageError(f"--format {form}: known: {', '.join(FORMATS)}")
     writable(output)
-    given = {"data": data, "target": target, "layers": layers, "activation": activation, "loss": loss}
-    network = build(options.read_config(config, given)).architecture.unfolded(Graph())
+    network = build(case.config()).architecture.unfolded(Graph())
     if form == "svg":
         drawn = svg.standalone(network)
     elif form == "mermaid":

@@ -1,92 +1,28 @@
-"""Options that several commands share. Names, precedence and meaning: one place."""
+"""Options that several commands share, as typer wants them."""
 
 from __future__ import annotations
 
+import inspect
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from parity.config.options import CASE_OPTIONS, NETWORK, TRAINING, CaseOption, read_config
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from pydantic import JsonValue
-
     from parity.config.config import Config
     from parity.lockstep.run import Peer
 
-NETWORK, TRAINING, OUTPUT = "Network and data", "Training", "Output"
+OUTPUT = "Output"
 
 ConfigFile = Annotated[
     Path | None,
     typer.Option(
         "--config", metavar="FILE.toml", help="Read the case from a TOML file.", rich_help_panel=NETWORK
-    ),
-]
-Data = Annotated[
-    str | None,
-    typer.Option(
-        metavar="digits|iris|xor|FILE.csv",
-        help="Data to train on (default: digits).",
-        rich_help_panel=NETWORK,
-    ),
-]
-Target = Annotated[
-    str | None,
-    typer.Option(
-        metavar="COLUMN", help="Target column of a CSV (default: the last).", rich_help_panel=NETWORK
-    ),
-]
-Layers = Annotated[
-    str | None,
-    typer.Option(metavar="64-32-10", help="Layer sizes, input first.", rich_help_panel=NETWORK),
-]
-Activation = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME[,NAME…]",
-        help="One activation for all layers, or one a layer (default: sigmoid).",
-        rich_help_panel=NETWORK,
-    ),
-]
-Dtype = Annotated[
-    str | None,
-    typer.Option(
-        metavar="float32|float64", help="Number format (default: float32).", rich_help_panel=NETWORK
-    ),
-]
-Loss = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Loss (default: mse).", rich_help_panel=TRAINING)
-]
-Optimizer = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Optimizer (default: sgd).", rich_help_panel=TRAINING)
-]
-Lr = Annotated[
-    float | None,
-    typer.Option(metavar="ETA", help="Learning rate η (default: by data).", rich_help_panel=TRAINING),
-]
-Steps = Annotated[
-    int | None,
-    typer.Option(metavar="N", help="Training steps (default: by data).", rich_help_panel=TRAINING),
-]
-Batch = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N", help="Samples a step; 0 takes all (default: by data).", rich_help_panel=TRAINING
-    ),
-]
-Seed = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N", help="Seed of weights, batches and split (default: 0).", rich_help_panel=TRAINING
-    ),
-]
-Accept = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="FINDING",
-        help="Do not count this finding in PyTorch's numbers (reports/findings.md); may be repeated.",
-        rich_help_panel=TRAINING,
     ),
 ]
 Json = Annotated[
@@ -111,24 +47,76 @@ Threads = Annotated[
 ]
 
 
-def read_config(path: Path | None, given: Mapping[str, JsonValue]) -> Config:
-    """The config of a file with the options over it. `given` has the options' own names."""
-    from parity.config.case import parse_layers
-    from parity.config.config import read
+@dataclass(frozen=True)
+class AskedCase:
+    """The case that a command line describes: a file, and the options over it that were given."""
 
-    data = given.get("data")
-    layers, activation = given.get("layers"), given.get("activation")
-    is_file = isinstance(data, str) and data.lower().endswith(".csv")
-    options: dict[str, JsonValue] = {
-        "network.layers": list(parse_layers(layers)) if isinstance(layers, str) else None,
-        "network.activation": _names(activation) if isinstance(activation, str) else None,
-        "network.dtype": given.get("dtype"),
-        "data.path" if is_file else "data.name": data,
-        "data.target": given.get("target"),
-    }
-    for name in ("loss", "optimizer", "lr", "steps", "batch", "seed", "accept"):
-        options[f"training.{name}"] = given.get(name)
-    return read(path, options)
+    file: Path | None
+    given: Mapping[str, object]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was said of the case."""
+        return self.file is None and not self.given
+
+    def config(self) -> Config:
+        """File and options as one. Raises UsageError."""
+        return read_config(self.file, self.given)
+
+    def text(self, name: str) -> str | None:
+        """An option as it was written."""
+        value = self.given.get(name)
+        return None if value is None else str(value)
+
+    def reproduction(self, command: str, *, without: str = "", **more: object) -> str:
+        """The command line that asks the same question again."""
+        words = ["parity", command, *(["--config", str(self.file)] if self.file else [])]
+        for name, value in (dict(self.given) | more).items():
+            for one in value if isinstance(value, list) else [value]:
+                if one is not None and name != without:
+                    words += [f"--{name.replace('_', '-')}", str(one)]
+        return shlex.join(words)
+
+
+def takes_case(
+    *names: str, **helps: str
+) -> Callable[[Callable[..., int | None]], Callable[..., int | None]]:
+    """Let a command have `--config` and the options of a case of these names, where it has `case`.
+
+    What was given arrives there as one `AskedCase`. `helps` are this command's own help texts.
+    """
+    wanted = [_parameter(CASE_OPTIONS[name], helps.get(name, "")) for name in names]
+    wanted.insert(0, _keyword("config", ConfigFile))
+
+    def with_case(command: Callable[..., int | None]) -> Callable[..., int | None]:
+        shown = inspect.signature(command, eval_str=True)
+        parameters = [
+            parameter
+            for own in shown.parameters.values()
+            for parameter in (wanted if own.name == "case" else [own.replace(kind=own.KEYWORD_ONLY)])
+        ]
+
+        def called(**arguments: object) -> int | None:
+            file = arguments.pop("config")
+            given = {name: arguments.pop(name) for name in names}
+            given = {name: value for name, value in given.items() if value is not None and value != []}
+            return command(case=AskedCase(file, given), **arguments)  # type: ignore[arg-type] # typer's Path
+
+        called.__signature__ = shown.replace(parameters=parameters)  # type: ignore[attr-defined]
+        called.__annotations__ = {}
+        return called
+
+    return with_case
+
+
+def _parameter(option: CaseOption, own_help: str) -> inspect.Parameter:
+    """An option as typer reads it off a function."""
+    shown = typer.Option(metavar=option.metavar, help=own_help or option.help, rich_help_panel=option.panel)
+    return _keyword(option.name, Annotated[option.kind | None, shown])  # type: ignore[operator] # a type
+
+
+def _keyword(name: str, annotation: object) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
 def read_model(spec: str, config: Config) -> Peer:
@@ -142,19 +130,7 @@ def read_model(spec: str, config: Config) -> Peer:
     return ModelPeer(spec, load(spec, config.training.seed))
 
 
-def _names(text: str) -> JsonValue:
-    """One name for all layers, or names separated by commas."""
-    names: list[JsonValue] = [name.strip() for name in text.split(",")]
-    return names[0] if len(names) == 1 else names
-
-
-def reproduction(command: str, path: Path | None, given: Mapping[str, JsonValue]) -> str:
-    """The command line that asks the same question again."""
-    import shlex
-
-    words = ["parity", command, *(["--config", str(path)] if path else [])]
-    for name, value in given.items():
-        for one in value if isinstance(value, list) else [value]:
-            if one is not None:
-                words += [f"--{name.replace('_', '-')}", str(one)]
-    return shlex.join(words)
+__all__ = [
+    "NETWORK", "OUTPUT", "TRAINING", "AskedCase", "ConfigFile", "Json", "Lang", "Report", "Threads",
+    "read_model", "takes_case",
+]  # fmt: skip

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from parity.cli import options
-
-if TYPE_CHECKING:
-    from pydantic import JsonValue
+from parity.config.options import CASE_OPTIONS
 
 GOLDEN = "Golden"
 
@@ -35,6 +33,7 @@ def register(app: typer.Typer) -> None:
     app.command("record", help=HELP)(record)
 
 
+@options.takes_case(*CASE_OPTIONS, steps="Training steps, all of them kept (default: 5).")
 def record(
     files: Annotated[
         list[Path] | None,
@@ -64,43 +63,11 @@ def record(
             "--no-torch", help="Record the engine alone; needs no PyTorch.", rich_help_panel=GOLDEN
         ),
     ] = False,
-    config: options.ConfigFile = None,
-    data: options.Data = None,
-    target: options.Target = None,
-    layers: options.Layers = None,
-    activation: options.Activation = None,
-    dtype: options.Dtype = None,
-    loss: options.Loss = None,
-    optimizer: options.Optimizer = None,
-    lr: options.Lr = None,
-    steps: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            help="Training steps, all of them kept (default: 5).",
-            rich_help_panel=options.TRAINING,
-        ),
-    ] = None,
-    batch: options.Batch = None,
-    seed: options.Seed = None,
-    accept: options.Accept = None,
+    *,
+    case: options.AskedCase,
     lang: options.Lang = "en",
     threads: options.Threads = 1,
 ) -> int:
-    given: dict[str, JsonValue] = {
-        "data": data,
-        "target": target,
-        "layers": layers,
-        "activation": activation,
-        "dtype": dtype,
-        "loss": loss,
-        "optimizer": optimizer,
-        "lr": lr,
-        "steps": steps,
-        "batch": batch,
-        "seed": seed,
-        "accept": list(accept) if accept else None,
-    }
     from parity.cli.terminal import progress
     from parity.errors import UsageError
     from parity.golden.folder import goldens
@@ -112,10 +79,9 @@ def record(
     from parity.render.texts import catalogue
 
     catalogue(lang)
-    asked_for = config is not None or any(value is not None for value in given.values())
     if output is None and not update:
         raise UsageError("record: give -o FILE.safetensors, or --update and existing goldens")
-    if files and (output is not None or not update or asked_for):
+    if files and (output is not None or not update or not case.is_empty):
         raise UsageError("record: FILE… goes with --update alone; a golden's own config says what is run")
     if output is None and not files:
         raise UsageError("record: --update: give FILE…, or -o FILE.safetensors")
@@ -129,18 +95,16 @@ def record(
             show_recorded(outcomes[-1], lang)
         return max(outcome.exit_code for outcome in outcomes)
     place(output)
-    asked = with_steps(options.read_config(config, given))
+    asked = with_steps(case.config())
     with progress(lang) as watch:
         if update:
-            mine = asked if asked_for else None
-            if mine is None and not output.exists():
-                mine = asked
+            mine = None if case.is_empty and output.exists() else asked
             made = update_golden(
                 output,
                 mine,
                 torch=not no_torch,
                 threads=threads,
-                observers=lambda case: [watch(case.steps)],
+                observers=lambda of: [watch(of.steps)],
             )
         else:
             made = record_case(
@@ -148,10 +112,8 @@ def record(
                 output,
                 torch=not no_torch,
                 threads=threads,
-                observers=lambda case: [watch(case.steps)],
-                reproduce=options.reproduction(
-                    "run", config, {k: v for k, v in given.items() if k != "steps"}
-                ),
+                observers=lambda of: [watch(of.steps)],
+                reproduce=case.reproduction("run", without="steps"),
             )
     show_recorded(made, lang)
     return made.exit_code

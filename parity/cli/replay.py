@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from parity.golden.format import Golden
     from parity.golden.rerun import MakeSide
-    from parity.report.golden import Watched
+    from parity.report.golden import WatchedReplay
 
 HELP = """Replay goldens: does what was recorded hold, and does today's code agree?
 
@@ -99,8 +99,8 @@ def replay(
     return worst_code(replays)
 
 
-def _watched(golden: Golden, sides: Mapping[str, MakeSide]) -> Watched:
+def _watched(golden: Golden, sides: Mapping[str, MakeSide]) -> WatchedReplay:
     """Sides that a page is made of; what makes pages is imported only for one."""
-    from parity.report.golden import Watched
+    from parity.report.golden import WatchedReplay
 
-    return Watched(golden, sides)
+    return WatchedReplay(golden, sides)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from parity.cli import options
-
-if TYPE_CHECKING:
-    from pydantic import JsonValue
+from parity.config.options import CASE_OPTIONS
 
 HELP = """Train the deck's engine and the identical PyTorch model in lockstep, certified after every step.
 
@@ -24,19 +22,9 @@ def register(app: typer.Typer) -> None:
     app.command("run", help=HELP)(run)
 
 
+@options.takes_case(*CASE_OPTIONS)
 def run(
-    config: options.ConfigFile = None,
-    data: options.Data = None,
-    target: options.Target = None,
-    layers: options.Layers = None,
-    activation: options.Activation = None,
-    dtype: options.Dtype = None,
-    loss: options.Loss = None,
-    optimizer: options.Optimizer = None,
-    lr: options.Lr = None,
-    steps: options.Steps = None,
-    batch: options.Batch = None,
-    seed: options.Seed = None,
+    case: options.AskedCase,
     model: Annotated[
         str | None,
         typer.Option(
@@ -65,7 +53,6 @@ def run(
             rich_help_panel=options.TRAINING,
         ),
     ] = "every",
-    accept: options.Accept = None,
     json: options.Json = None,
     trace: Annotated[
         Path | None,
@@ -83,19 +70,6 @@ def run(
     lang: options.Lang = "en",
     threads: options.Threads = 1,
 ) -> int:
-    given: dict[str, JsonValue] = {
-        "data": data,
-        "target": target,
-        "layers": layers,
-        "activation": activation,
-        "dtype": dtype,
-        "loss": loss,
-        "optimizer": optimizer,
-        "lr": lr,
-        "batch": batch,
-        "seed": seed,
-        "accept": list(accept) if accept else None,
-    }
     from parity.cli.terminal import progress, show_result
     from parity.config.case import Case
     from parity.lockstep.lockstep import Certify, Observer
@@ -109,7 +83,7 @@ def run(
 
     chosen = Certify.parse(certify)
     catalogue(lang)  # an unknown language is said before the work, not after
-    asked = options.read_config(config, {**given, "steps": steps})
+    asked = case.config()
     for path in (json, str(trace) if trace else None):
         if path:
             writable(path)
@@ -121,12 +95,12 @@ def run(
 
     with progress(lang) as watch:
 
-        def observers(case: Case) -> list[Observer]:
+        def observers(of: Case) -> list[Observer]:
             if trace:
-                recorders.append(TraceRecorder(trace, case, sides=2, every=trace_every))
+                recorders.append(TraceRecorder(trace, of, sides=2, every=trace_every))
             if report:
-                kept.append(Recorder.of(case))
-            return [watch(case.steps), *recorders, *kept]
+                kept.append(Recorder.of(of))
+            return [watch(of.steps), *recorders, *kept]
 
         result = run_case(
             asked,
@@ -135,7 +109,7 @@ def run(
             certify=chosen,
             threads=threads,
             witness=witness,
-            reproduce=options.reproduction("run", config, given | {"model": model}),
+            reproduce=case.reproduction("run", without="steps", model=model),
             peer=peer,
         )
     for recorder in recorders:
@@ -151,6 +125,6 @@ def run(
     if report:
         write_report(result, kept[0].recording(), report, lang)
     show_result(result, lang, stderr=json == "-")
-    subject = model or str(config or result.config["data"])
+    subject = model or str(case.file or result.config["data"])
     tell("parity run", [compared("run", subject, result)], result.formulas, lang)
     return result.exit_code

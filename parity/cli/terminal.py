@@ -14,7 +14,7 @@ from rich.table import Table
 from parity.lockstep.lockstep import Moment, Observer
 from parity.lockstep.result import Divergence, Fact, FormulaRow, Result, SideBySideRow, WrongFormula
 from parity.render.texts import catalogue
-from parity.render.texts.said import said
+from parity.render.texts.message import said
 
 STYLES = {"match": "green", "other-form": "cyan", "different-formula": "bold red", "undecided": "yellow"}
 PLAIN = bool(os.environ.get("NO_COLOR") or os.environ.get("CI"))

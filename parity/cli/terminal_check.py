@@ -7,7 +7,7 @@ from rich.markup import escape
 from parity.check.run import Checked
 from parity.cli.terminal import console
 from parity.render.texts import catalogue
-from parity.render.texts.said import said
+from parity.render.texts.message import said
 
 OUTPUT_SHOWN = 4000
 """Characters of what a subject printed."""

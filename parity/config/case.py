@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import JsonValue
 
-from parity.config import datasets
-from parity.config import names as vocabulary
+from parity.config import datasets, names
 from parity.config.config import Config
+from parity.config.options import parse_layers
 from parity.config.targets import fitting, is_indices, target
 from parity.errors import UsageError
-from parity.pytorch.deviations import Finding, accepted
+from parity.pytorch.deviations import Deviation, accepted
 from reference.architecture import Architecture
 from reference.arrays import Array
 from reference.training import batches
@@ -55,13 +55,13 @@ class Case:
     held_y: Array | None = None
     data: str = "given"
     measures_accuracy: bool = False
-    findings: tuple[Finding, ...] = ()  # deviations of PyTorch's that do not count
+    findings: tuple[Deviation, ...] = ()  # deviations of PyTorch's that do not count
 
     def batches(self) -> Iterator[tuple[Array, Array]]:
         """Endless batches, the same for every call."""
         return batches(self.x, self.y, self.batch, self.seed)
 
-    def findings_of(self, side: str) -> tuple[Finding, ...]:
+    def findings_of(self, side: str) -> tuple[Deviation, ...]:
         """What is accepted of a side: of the reference nothing, it is to keep to the formulas."""
         return () if side == "reference" else self.findings
 
@@ -74,21 +74,20 @@ def build(config: Config, given: datasets.Dataset | None = None) -> Case:
     dtype = np.dtype(config.network.dtype)
     name, training, held = (given.name, given, None) if given else data_of(config)
     defaults = DEFAULTS.get(name, OTHER_DATA)
-    loss, _ = vocabulary.loss(config.training.loss)
-    optimizer = vocabulary.optimizer(config.training.optimizer)
+    asked = _training(config)
     inputs, outputs = training.x.shape[1], training.y.shape[1]
     layers = tuple(config.network.layers or (inputs, *defaults.hidden, outputs))
-    indices = is_indices(loss, layers[-1], outputs)
+    indices = is_indices(asked.loss, layers[-1], outputs)
     for what, where, expected in (("features", 0, inputs), ("outputs", -1, outputs)):
         if layers[where] != expected and not (indices and where == -1 and outputs == 1):
             shown = "-".join(map(str, layers))
             raise UsageError(f"layers {shown}: {name} has {expected} {what}, the network {layers[where]}")
-    architecture = _architecture(config, layers, indices=indices)
+    architecture = _architecture(config, asked, layers, indices=indices)
     every_sigmoid = all(f.name == "sigmoid" for f in architecture.activations)
-    deck = every_sigmoid and loss.name == "mse"
-    usual = (defaults.lr if deck else OTHER_LR) if optimizer.plain else optimizer.lr
+    deck = every_sigmoid and asked.loss.name == "mse"
+    usual = (defaults.lr if deck else OTHER_LR) if asked.optimizer.plain else asked.optimizer.lr
     lr = config.training.lr or usual
-    wanted = target(loss, layers[-1], training.y)
+    wanted = target(asked.loss, layers[-1], training.y)
     x, y = _columns(training.x, dtype, "x"), _columns(wanted, dtype, "y")
     batch = config.training.batch if config.training.batch is not None else defaults.batch
     return Case(
@@ -108,19 +107,25 @@ def build(config: Config, given: datasets.Dataset | None = None) -> Case:
     )
 
 
-def _architecture(config: Config, layers: tuple[int, ...], *, indices: bool) -> Architecture:
+def _training(config: Config) -> names.Training:
+    table = config.training
+    return names.training(table.loss, table.optimizer, table.clip)
+
+
+def _architecture(
+    config: Config, asked: names.Training, layers: tuple[int, ...], *, indices: bool
+) -> Architecture:
     """The network that a config asks for; `indices` says that y holds indices of classes."""
-    loss, reduction = vocabulary.loss(config.training.loss)
     try:
         return fitting(
             Architecture(
                 layers,
-                vocabulary.activations(config.network.activation, len(layers) - 1),
-                loss,
-                reduction,
+                names.activations(config.network.activation, len(layers) - 1),
+                asked.loss,
+                asked.reduction,
                 np.dtype(config.network.dtype),
-                vocabulary.optimizer(config.training.optimizer),
-                vocabulary.clipping(config.training.clip),
+                asked.optimizer,
+                asked.clipping,
                 class_indices=indices,
             )
         )
@@ -134,7 +139,7 @@ class Described:
 
     architecture: Architecture
     lr: float
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[Deviation, ...] = ()
 
 
 def described(facts: Mapping[str, JsonValue], targets: int) -> Described:
@@ -144,13 +149,15 @@ def described(facts: Mapping[str, JsonValue], targets: int) -> Described:
     """
     try:
         tables = {key: facts[key] for key in ("network", "training") if key in facts}
-        sizes_written, lr = facts["layers"], facts["lr"]
-        if not isinstance(sizes_written, str) or not isinstance(lr, int | float):
+        lr = facts["lr"]
+        if not isinstance(lr, int | float):
             raise TypeError
         config = Config.model_validate(tables)
-        layers = tuple(parse_layers(sizes_written))
-        indices = is_indices(vocabulary.loss(config.training.loss)[0], layers[-1], targets)
-        architecture = _architecture(config, layers, indices=indices)
+        layers, asked = tuple(parse_layers(str(facts["layers"]))), _training(config)
+        indices = is_indices(asked.loss, layers[-1], targets)
+        architecture = _architecture(config, asked, layers, indices=indices)
+    except UsageError:
+        raise
     except (KeyError, TypeError, ValueError):  # pydantic's ValidationError is a ValueError
         raise UsageError("the config does not say which network it is about") from None
     return Described(architecture, float(lr), accepted(config.training.accept))
@@ -195,8 +202,8 @@ def _parameters(config: Config, architecture: Architecture) -> dict[str, Array]:
     given = config.network.parameters
     network = config.network
     if given is None:
-        weights = vocabulary.initialiser("initialiser", network.initialiser)
-        biases = vocabulary.initialiser("bias_initialiser", network.bias_initialiser)
+        weights = names.initialiser("initialiser", network.initialiser)
+        biases = names.initialiser("bias_initialiser", network.bias_initialiser)
         return architecture.initial_parameters(config.training.seed, weights, biases)
     if network.initialiser or network.bias_initialiser:
         raise UsageError("network: parameters are given: there is nothing for an initialiser to draw")
@@ -232,11 +239,3 @@ def _parameter(
 def sizes(layers: tuple[int, ...]) -> str:
     """`64-32-10`."""
     return "-".join(map(str, layers))
-
-
-def parse_layers(text: str) -> list[int]:
-    """`64-32-10` as numbers. Raises UsageError for anything else."""
-    try:
-        return [int(part) for part in text.split("-")]
-    except ValueError:
-        raise UsageError(f"--layers {text}: expected sizes like 64-32-10") from None

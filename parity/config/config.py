@@ -17,7 +17,7 @@ MAX_UNITS, MAX_DEPTH, MAX_PARAMETERS, MAX_STEPS = 100_000, 1_000, 50_000_000, 10
 
 Units: TypeAlias = Annotated[int, Field(ge=1, le=MAX_UNITS, strict=True)]
 Number: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
-Row: TypeAlias = Annotated[list[Number], Field(min_length=1)]
+NumberRow: TypeAlias = Annotated[list[Number], Field(min_length=1)]
 OPTIONS = {"data.name": "data", "data.path": "data"}
 """Keys whose option has another name."""
 
@@ -34,7 +34,7 @@ class NetworkTable(_Table):
     dtype: Literal["float32", "float64"] = "float32"
     initialiser: Named | None = None
     bias_initialiser: Named | None = None
-    parameters: dict[str, list[Row] | Row] | None = None
+    parameters: dict[str, list[NumberRow] | NumberRow] | None = None
 
     @model_validator(mode="after")
     def _bounded(self) -> NetworkTable:
@@ -50,8 +50,8 @@ class DataTable(_Table):
     name: Literal["digits", "iris", "xor"] | None = None
     path: str | None = None
     target: str | None = None
-    x: Annotated[list[Row], Field(min_length=1)] | None = None
-    y: Annotated[list[Row], Field(min_length=1)] | None = None
+    x: Annotated[list[NumberRow], Field(min_length=1)] | None = None
+    y: Annotated[list[NumberRow], Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> DataTable:

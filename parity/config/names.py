@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from parity.errors import UsageError
 from reference.clipping import CLIPPINGS, Clipping
 from reference.initialisers import INITIALISERS, Initialiser
 from reference.operations.activations import ACTIVATIONS, Activation
-from reference.operations.losses import LOSSES, REDUCTIONS, Loss, Option
-from reference.optimizers import GROUPS, OPTIMIZERS, Optimizer
+from reference.operations.losses import LOSSES, Loss, Option
+from reference.optimizers import OPTIMIZERS, Optimizer
 
 Value: TypeAlias = str | bool | float | list[float | None] | None
 Named: TypeAlias = str | dict[str, Value]
@@ -27,55 +29,60 @@ def activations(asked: Named | Sequence[Named], depth: int) -> tuple[Activation,
 
 def _activation(asked: Named) -> Activation:
     name, options = _split("activation", asked, ACTIVATIONS)
-    variant = options.get("approximate")  # GELU's two formulas are two functions
-    if name == "gelu" and "approximate" in options:
-        if variant not in ("none", "tanh"):
-            raise UsageError("activation: gelu: approximate is 'none' or 'tanh'")
-        del options["approximate"]
-        name = "gelu_tanh" if variant == "tanh" else name
+    entry = ACTIVATIONS[name]
+    for option in [option for option in options if isinstance(entry.torch_options.get(option), str)]:
+        entry = _variant(entry, option, options.pop(option))
     numbers = {option: _number("activation", name, option, value) for option, value in options.items()}
-    try:
-        return ACTIVATIONS[name].configured(**numbers)
-    except ValueError as error:
-        raise UsageError(f"activation: {error}") from None
+    with _as_usage("activation"):
+        return entry.configured(**numbers)
 
 
-def loss(asked: Named) -> tuple[Loss, str]:
+def _variant(entry: Activation, option: str, value: Value) -> Activation:
+    """The entry of the same class of PyTorch's that is told this: GELU's two formulas are two functions."""
+    kin = [f for f in ACTIVATIONS.values() if f.source == entry.source]
+    found = {f.torch_options[option]: f for f in kin}
+    if value not in found:
+        raise UsageError(f"activation: {entry.name}: {option} is {' or '.join(map(repr, found))}")
+    return found[value]  # type: ignore[index] # it is there
+
+
+@dataclass(frozen=True)
+class Training:
+    """What `[training]` names, looked up once: loss, reduction, optimizer, clipping."""
+
+    loss: Loss
+    reduction: str
+    optimizer: Optimizer
+    clipping: Clipping | None
+
+
+def training(loss: Named, optimizer: Named, clip: Named | None) -> Training:
+    """What there is under these names. Raises UsageError for what there is not."""
+    return Training(*loss_of(loss), optimizer_of(optimizer), clipping_of(clip))
+
+
+def loss_of(asked: Named) -> tuple[Loss, str]:
     """A loss and its reduction. Raises UsageError for what there is not."""
     name, options = _split("loss", asked, LOSSES)
     reduction = str(options.pop("reduction", "mean"))
-    known = REDUCTIONS if name == "kl_div" else REDUCTIONS[:3]
+    known = LOSSES[name].reductions
     if reduction not in known:
         raise UsageError(f"loss: reduction {reduction!r}; known: {', '.join(known)}")
     chosen: dict[str, Option] = {}
     for option, value in options.items():
         chosen[option] = value if isinstance(value, bool) else _numbers("loss", name, option, value)
-    try:
+    with _as_usage("loss"):
         return LOSSES[name].configured(**chosen), reduction
-    except ValueError as error:
-        raise UsageError(f"loss: {error}") from None
 
 
-def optimizer(asked: Named) -> Optimizer:
+def optimizer_of(asked: Named) -> Optimizer:
     """An optimizer, its options by PyTorch's names. Raises UsageError for what there is not."""
     name, options = _split("optimizer", asked, OPTIMIZERS)
-    chosen: dict[str, float | bool | str | None] = {}
-    for option, value in options.items():
-        if isinstance(value, list):
-            parts = [part for part in GROUPS.get(option, ()) if part in OPTIMIZERS[name].options]
-            if len(parts) != len(value):
-                wanted = f"{len(parts)} numbers" if parts else "one number"
-                raise UsageError(f"optimizer: {name}: {option} is {wanted}, not {value!r}")
-            chosen |= dict(zip(parts, value, strict=True))
-        else:
-            chosen[option] = value
-    try:
-        return OPTIMIZERS[name].configured(**chosen)
-    except ValueError as error:
-        raise UsageError(f"optimizer: {error}") from None
+    with _as_usage("optimizer"):
+        return OPTIMIZERS[name].configured(**options)
 
 
-def clipping(asked: Named | None) -> Clipping | None:
+def clipping_of(asked: Named | None) -> Clipping | None:
     """A way to clip gradients. Raises UsageError for what there is not."""
     if asked is None:
         return None
@@ -83,10 +90,8 @@ def clipping(asked: Named | None) -> Clipping | None:
     if options.get("norm_type") == "inf":
         options["norm_type"] = float("inf")
     numbers = {option: _number("clip", name, option, value) for option, value in options.items()}
-    try:
+    with _as_usage("clip"):
         return CLIPPINGS[name].configured(**numbers)
-    except ValueError as error:
-        raise UsageError(f"clip: {error}") from None
 
 
 def initialiser(key: str, asked: Named | None) -> Initialiser | None:
@@ -99,10 +104,17 @@ def initialiser(key: str, asked: Named | None) -> Initialiser | None:
         option: value if isinstance(value, str) else _number(key, name, option, value)
         for option, value in options.items()
     }
-    try:
+    with _as_usage(key):
         return known[name].configured(**chosen)
+
+
+@contextmanager
+def _as_usage(what: str) -> Iterator[None]:
+    """What an entry refuses, the user is told in one line."""
+    try:
+        yield
     except ValueError as error:
-        raise UsageError(f"{key}: {error}") from None
+        raise UsageError(f"{what}: {error}") from None
 
 
 def _split(what: str, asked: Named, known: Mapping[str, object]) -> tuple[str, dict[str, Value]]:

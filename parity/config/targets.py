@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from parity.errors import UsageError
 from reference.architecture import Architecture
+from reference.operations.activations import ACTIVATIONS
 from reference.operations.losses import Loss
 
 Floats = npt.NDArray[np.float64]
@@ -28,8 +29,8 @@ def target(loss: Loss, outputs: int, y: Floats) -> Floats:
         if not (fits | ignored).all():
             sample = int(np.argwhere(~(fits | ignored))[0][0])
             raise UsageError(f"data: y[{sample}]: {loss.name} wants class indices below {outputs}")
-    elif loss.name == "bce" and not ((y >= 0) & (y <= 1)).all():
-        raise UsageError("data: y: bce wants probabilities, within 0 and 1")
+    elif loss.probabilities and not ((y >= 0) & (y <= 1)).all():
+        raise UsageError(f"data: y: {loss.name} wants probabilities, within 0 and 1")
     return y
 
 
@@ -38,21 +39,16 @@ def is_indices(loss: Loss, outputs: int, width: int) -> bool:
     return loss.target == "class" or (loss.target == "either" and width == 1 < outputs)
 
 
-UNIT = {"sigmoid", "softmax", "softmin", "hardsigmoid"}
-"""Activations whose values are within 0 and 1, which BCE's logarithms want."""
-
-
 def fitting(architecture: Architecture) -> Architecture:
     """Refuse what PyTorch would refuse in the middle of a run."""
     loss, last = architecture.loss, architecture.activations[-1]
-    if loss.name == "bce" and last.name not in UNIT:
+    if loss.probabilities and not last.unit:
+        fitting_names = sorted(f.name for f in ACTIVATIONS.values() if f.unit)
         raise UsageError(
-            f"loss: bce wants outputs within 0 and 1: end with {' or '.join(sorted(UNIT))}, "
-            f"not {last.name}; or bce_with_logits"
+            f"loss: {loss.name} wants outputs within 0 and 1: end with {' or '.join(fitting_names)}, "
+            f"not {last.name}; or {loss.name}_with_logits"
         )
     for option, value in loss.options.items():
         if isinstance(value, tuple) and len(value) != architecture.layers[-1]:
             raise UsageError(f"loss: {option}: {len(value)} numbers for {architecture.layers[-1]} outputs")
-    if loss.name == "multi_margin" and loss.options["p"] not in (1.0, 2.0):
-        raise UsageError("loss: multi_margin: p is 1 or 2")
     return architecture

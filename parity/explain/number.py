@@ -20,7 +20,7 @@ from parity.explain import Examiner, Row
 from parity.explain.byhand import Work, written_at
 from parity.explain.worked import work
 from parity.lockstep.lockstep import Reference, Side
-from parity.pytorch.deviations import Finding
+from parity.pytorch.deviations import Deviation
 from reference.architecture import Architecture
 from reference.equations import shapes
 from reference.trace import Trace
@@ -37,18 +37,18 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordedStep:
     """One step of one side or more, and the network that it is a step of."""
 
     architecture: Architecture
     lr: float
     step: int
     traces: Mapping[str, Trace]
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[Deviation, ...] = ()
 
 
 @dataclass(frozen=True)
-class Answer:
+class SideNumber:
     """A side's number: observed, exact on that side's own inputs, how far rounding may move it."""
 
     side: str
@@ -66,7 +66,7 @@ class Explanation:
     name: str
     row: Row | None
     work: Work | None
-    answers: tuple[Answer, ...]
+    answers: tuple[SideNumber, ...]
 
     @property
     def holds(self) -> bool:
@@ -83,7 +83,7 @@ def parse(text: str) -> Question:
     return Question(name, (int(row), int(column)) if row is not None else None)
 
 
-def explain(recorded: Recorded, question: Question) -> Explanation:
+def explain(recorded: RecordedStep, question: Question) -> Explanation:
     """A number of a step. Raises UsageError where there is no such tensor or index."""
     name, of = question.name, recorded.architecture
     traces = {side: trace for side, trace in recorded.traces.items() if name in trace}
@@ -101,7 +101,7 @@ def explain(recorded: Recorded, question: Question) -> Explanation:
     if row is None:  # x, y and the parameters are given
         given = {side: float(trace[name][index]) for side, trace in traces.items()}
         return Explanation(
-            where, name, None, None, tuple(Answer(s, v, v, 0.0, 0.0) for s, v in given.items())
+            where, name, None, None, tuple(SideNumber(s, v, v, 0.0, 0.0) for s, v in given.items())
         )
     trace = next(iter(traces.values()))
     values = examiner.values(trace, recorded.step)
@@ -109,14 +109,14 @@ def explain(recorded: Recorded, question: Question) -> Explanation:
     return Explanation(where, name, row, worked, tuple(answers(row, index)))
 
 
-def answers(row: Row, index: tuple[int, ...]) -> list[Answer]:
+def answers(row: Row, index: tuple[int, ...]) -> list[SideNumber]:
     """What every side that shows the tensor has at a place."""
     found = []
     for name, side in row.sides.items():
         if side is not None:
             numbers = (side.observed, side.truth, side.bound)
             observed, exact, bound = (float(array[index]) for array in numbers)
-            found.append(Answer(name, observed, exact, bound, side.ratio(index)))
+            found.append(SideNumber(name, observed, exact, bound, side.ratio(index)))
     return found
 
 
@@ -131,7 +131,7 @@ def _index(shape: tuple[int, ...], question: Question, largest: int) -> tuple[in
     return index
 
 
-def walked(case: Case, step: int, *, with_torch: bool = False) -> Recorded:
+def walked(case: Case, step: int, *, with_torch: bool = False) -> RecordedStep:
     """The deck's engine, and PyTorch's if asked for, at one step of a case.
 
     Raises UsageError for a step that there is not.
@@ -145,11 +145,11 @@ def walked(case: Case, step: int, *, with_torch: bool = False) -> Recorded:
         for number, (x, y) in enumerate(case.batches()):
             traces = {side.name: side.step(x, y) for side in sides}
             if number == step:
-                return Recorded(case.architecture, case.lr, step, traces, case.findings)
+                return RecordedStep(case.architecture, case.lr, step, traces, case.findings)
     raise UsageError(f"--step {step}: the run ends before it")
 
 
-def recorded(path: Path, step: int, side: str | None = None) -> Recorded:
+def recorded(path: Path, step: int, side: str | None = None) -> RecordedStep:
     """A step of all sides, or of one, from a trace file. Raises UsageError for a file that is none."""
     try:
         with safe_open(path, framework="numpy") as file:
@@ -174,6 +174,6 @@ def recorded(path: Path, step: int, side: str | None = None) -> Recorded:
         raise UsageError(f"{path}: does not say which network it is a trace of") from None
     order = ["subject", "reference", "torch"]
     names = sorted(traces, key=lambda name: order.index(name) if name in order else 0)
-    return Recorded(
+    return RecordedStep(
         known.architecture, known.lr, step, {name: traces[name] for name in names}, known.findings
     )

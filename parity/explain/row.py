@@ -16,7 +16,7 @@ Float64s = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Side:
+class SideNumbers:
     """One side's tensor: what it computed, what is true of its own inputs, and how much rounding allows."""
 
     observed: Array
@@ -52,7 +52,7 @@ class Row:
     """
 
     equation: Equation
-    sides: dict[str, Side | None]  # None: not shown by that side, or not comparable
+    sides: dict[str, SideNumbers | None]  # None: not shown by that side, or not comparable
     together: dict[str, Finding]
     complaints: dict[str, str]  # by side: why its tensor cannot be compared
 

@@ -14,8 +14,8 @@ import numpy as np
 from parity.bounds import SLACK, Bounded, bounded, exact, hold_both
 from parity.certify.certificate import Certifier, bounded_constants, compare, evaluate
 from parity.certify.observation import Observation, Scenario
-from parity.explain.row import Row, Side
-from parity.pytorch.deviations import Finding as PyTorchFinding
+from parity.explain.row import Row, SideNumbers
+from parity.pytorch.deviations import Deviation
 from reference.architecture import Architecture
 from reference.arrays import Array
 from reference.equations import Constants, Equation, constants, shapes, step_equations
@@ -28,9 +28,7 @@ BALLS_UP_TO = 2_000
 class Examiner:
     """Looks at steps of one network."""
 
-    def __init__(
-        self, architecture: Architecture, lr: float, findings: Sequence[PyTorchFinding] = ()
-    ) -> None:
+    def __init__(self, architecture: Architecture, lr: float, findings: Sequence[Deviation] = ()) -> None:
         """`findings` are accepted deviations of PyTorch's, as in the run that is looked at."""
         self.architecture, self.lr, self.findings = architecture, lr, findings
         self.equations = step_equations(architecture)
@@ -78,10 +76,10 @@ class Examiner:
                 }
                 yield Row(equation, sides, together, complaints)
 
-    def values(self, trace: Trace, step: int = 0) -> Values:
+    def values(self, trace: Trace, step: int = 0) -> StepValues:
         """A step's tensors by name, those that it does not show as they follow from what it does."""
         certifier = self._certifier({"": trace})
-        return Values(_Glass(certifier, trace, self.constants(trace, step), self.lr, {}))
+        return StepValues(_Glass(certifier, trace, self.constants(trace, step), self.lr, {}))
 
     def _certifier(self, traces: Mapping[str, Trace]) -> Certifier:
         numbers = sum(tensor.size for trace in traces.values() for tensor in trace.values())
@@ -112,7 +110,7 @@ class _Glass:
         observation = Observation(certifier.architecture, lr, given, rest)
         self.scenario = Scenario(observation, certifier.arithmetic)
 
-    def side(self, equation: Equation) -> Side | None:
+    def side(self, equation: Equation) -> SideNumbers | None:
         """The tensor that an equation makes; None where it is not shown, or not comparable."""
         observed = self.shown.get(equation.makes)
         if observed is None:
@@ -129,7 +127,7 @@ class _Glass:
         if finding.wrong and whole:
             finding = self.certifier.check(equation, self.shown, self.constants)  # other forms, and appeal
         bound = np.broadcast_to(np.asarray(truth.carried) * SLACK, truth.shape)
-        return Side(observed, np.asarray(judge.lower(truth.value)), np.asarray(bound), finding)
+        return SideNumbers(observed, np.asarray(judge.lower(truth.value)), np.asarray(bound), finding)
 
     def value(self, name: str) -> Array:
         """A tensor as it is shown, or as it follows."""
@@ -141,7 +139,7 @@ class _Glass:
             return value
 
 
-class Values(Mapping[str, Array]):
+class StepValues(Mapping[str, Array]):
     """The tensors of a step by name, shown or not."""
 
     def __init__(self, glass: _Glass) -> None:

@@ -16,6 +16,7 @@ from parity.golden import bits
 from parity.golden.result import AgainstRow, BitDifference
 from parity.lockstep.lockstep import Reference, Side
 from parity.lockstep.tally import Ledger
+from parity.render.texts.message import Message
 from reference.architecture import Architecture
 from reference.equations import Equation, constants, step_equations
 from reference.trace import Trace
@@ -89,7 +90,7 @@ class Today:
             self._links.advance(here)
             self._certify(step, here, broken, recorded)
 
-    def _certify(self, step: int, here: Trace, broken: Mapping[str, str], recorded: Trace) -> None:
+    def _certify(self, step: int, here: Trace, broken: Mapping[str, Message], recorded: Trace) -> None:
         batch = recorded["x"].shape[1]
         known = constants(self.case.architecture, batch, self.case.lr, step + 1)
         for finding in self.certifier.certify(here, known):

@@ -22,6 +22,7 @@ from parity.certify.filter import CheapExaminer, Shares, knows
 from parity.config.case import Case
 from parity.errors import UsageError
 from parity.lockstep.tally import Ledger
+from parity.render.texts.message import Message
 from reference.arrays import Array
 from reference.engine import Network
 from reference.equations import Constants, constants
@@ -69,7 +70,7 @@ class Walk:
     ledger: Ledger
     steps: int
     losses: dict[str, list[float]]
-    reason: str | None = None
+    reason: Message | None = None
     diverged: bool = False
 
 
@@ -89,10 +90,10 @@ class Certify:
             raise UsageError(f"--certify {text}: expected every, last or a number from 1")
         return cls(int(text))
 
-    def __str__(self) -> str:
-        return {0: "the last step", 1: "every step"}.get(
-            self.every, f"every {self.every}th step and the last"
-        )
+    def said(self) -> Message:
+        """Which they are, in words."""
+        named = {0: "certified_last", 1: "certified_every"}
+        return Message(named.get(self.every, "certified_some"), number=self.every)
 
     def wants(self, step: int, steps: int) -> bool:
         return step + 1 == steps or (self.every > 0 and step % self.every == 0)
@@ -126,10 +127,10 @@ def lockstep(
             for observe in observers:
                 observe(Moment(step, traces, worst))
             if ledger.mismatch and not keep_going:
-                return Walk(ledger, step + 1, losses, "stopped at the first divergence")
+                return Walk(ledger, step + 1, losses, Message("stopped"))
             if not all(isfinite(ends[-1]) for ends in losses.values()):
                 last = next(iter(losses.values()))[-1]
-                reason = f"training diverged at step {step}: the loss is {last}; try a smaller lr"
+                reason = Message("diverged", step=step, loss=last)
                 return Walk(ledger, step + 1, losses, reason, diverged=True)
     return Walk(ledger, step + 1, losses)
 
@@ -155,7 +156,7 @@ class Gates:
 
     def ask(self, step: int, traces: dict[str, Trace], batch: int, *, certified: bool) -> float:
         """Judge a step, and say the largest share of a bound that was used."""
-        broken: dict[str, dict[str, str]] = {}
+        broken: dict[str, dict[str, Message]] = {}
         for name, trace in traces.items():
             links = self.links[name]
             broken[name] = links.broken(trace)
@@ -184,7 +185,7 @@ class Gates:
         self,
         step: int,
         traces: dict[str, Trace],
-        broken: dict[str, dict[str, str]],
+        broken: dict[str, dict[str, Message]],
         constants: Constants,
     ) -> float:
         """The first gate, equation by equation over all sides: what diverges first was executed first."""

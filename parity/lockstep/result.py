@@ -2,14 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PlainSerializer,
+    SerializationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+
+from parity.render.texts.message import Message
 
 Fact: TypeAlias = str | int | float | bool | None
 Verdict: TypeAlias = Literal["match", "other-form", "different-formula", "undecided"]
 
 EXIT_MATCH, EXIT_MISMATCH, EXIT_QUESTION, EXIT_ENVIRONMENT, EXIT_FAULT, EXIT_NOTHING = range(6)
+
+
+def _read(value: object, plain: ValidatorFunctionWrapHandler) -> str:
+    if isinstance(value, Message):
+        return value
+    return Message.of(value) if isinstance(value, dict) else plain(value)
+
+
+def _written(value: str, info: SerializationInfo) -> object:
+    return value.parts() if isinstance(value, Message) and info.context == KEEP_MESSAGES else str(value)
+
+
+Said: TypeAlias = Annotated[str, WrapValidator(_read), PlainSerializer(_written)]
+"""A text for a person: a `Message`, or somebody's own words. JSON has it in English, or, with
+`KEEP_MESSAGES`, as key and facts, so that it can be said in any language again."""
+
+KEEP_MESSAGES = {"messages": "as parts"}
+"""The context of `model_dump_json` that keeps messages apart from plain texts."""
 
 
 class _Model(BaseModel):
@@ -34,10 +63,10 @@ class Divergence(_Model):
     bound: float | None = None
     ratio: float | None = None
     gate: Literal["certificate", "side-by-side"] = "certificate"
-    complaint: str | None = Field(
+    complaint: Said | None = Field(
         None, description="set when no number could be compared: missing, shape, dtype"
     )
-    case: str | None = Field(None, description="of a subject: the smallest case that fails")
+    case: Said | None = Field(None, description="of a subject: the smallest case that fails")
 
 
 class FormulaRow(_Model):
@@ -104,7 +133,7 @@ class Result(_Model):
     schema_name: Literal["parity-result/1"] = Field(default="parity-result/1", alias="schema")
     verdict: Literal["match", "mismatch", "undecided"]
     steps: int
-    certified: str = Field("every step", description="which steps the two gates were asked about")
+    certified: Said = Field("every step", description="which steps the two gates were asked about")
     tensors_compared: int
     numbers_compared: int
     undecided: int = 0
@@ -116,7 +145,7 @@ class Result(_Model):
     accuracy: dict[str, float] = Field({}, description="by side: share of the held-back data")
     witness: Witness | None = None
     accepted: list[str] = Field([], description="findings in PyTorch's numbers that do not count")
-    reason: str | None = Field(None, description="why a run ended before its last step")
+    reason: Said | None = Field(None, description="why a run ended before its last step")
     not_shown: list[str] = Field([], description="formulas whose tensor the subject does not show")
     reproduce: str | None = Field(None, description="the command that shows the first divergence")
     contract: dict[str, Fact]

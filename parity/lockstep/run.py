@@ -15,7 +15,8 @@ from parity.lockstep.environment import environment, require_torch
 from parity.lockstep.lockstep import Certify, Observer, Reference, Side, Walk, lockstep
 from parity.lockstep.result import Fact, Result, Witness
 from parity.lockstep.threads import limited
-from parity.pytorch.deviations import FINDINGS
+from parity.pytorch.deviations import DEVIATIONS
+from parity.render.texts.message import Message
 from reference.arrays import Array
 
 
@@ -77,7 +78,7 @@ def run(
             from parity.lockstep.finite_difference import testify
 
             third = testify(case)
-    result = result_of(config, case, walk, facts, shares, third, reproduce, str(certify or Certify()))
+    result = result_of(config, case, walk, facts, shares, third, reproduce, (certify or Certify()).said())
     if peer:
         result = _with_model(result, peer)
     return _with_findings(result, case)
@@ -87,8 +88,8 @@ def _with_model(result: Result, peer: Peer) -> Result:
     """The result, with the model's name, and of a mismatch the module in which it is."""
     reason, first = result.reason, result.first_divergence
     if first:
-        said = f"layer {first.layer} of the model is {peer.modules[first.layer - 1]}"
-        reason = f"{reason}; {said}" if reason else said
+        said = Message("module_of", layer=first.layer, module=peer.modules[first.layer - 1])
+        reason = Message("hint", failure=reason, hint=said) if reason else said
     return result.model_copy(update={"config": result.config | {"model": peer.name}, "reason": reason})
 
 
@@ -102,10 +103,10 @@ def _with_findings(result: Result, case: Case) -> Result:
     """The result, with what was accepted, and with a hint where PyTorch's mismatch may be a known one."""
     taken = [finding.name for finding in case.findings]
     reason, first = result.reason, result.first_divergence
-    known = [f.name for f in FINDINGS.values() if f.applies(case.architecture) and f.name not in taken]
+    known = [f.name for f in DEVIATIONS.values() if f.applies(case.architecture) and f.name not in taken]
     if first and first.side == "torch" and known:
-        hint = f"it may be the finding {known[0]} (reports/findings.md): --accept {known[0]} leaves it out"
-        reason = f"{reason}; {hint}" if reason else hint
+        hint = Message("known_finding", name=known[0])
+        reason = Message("hint", failure=reason, hint=hint) if reason else hint
     return result.model_copy(update={"accepted": taken, "reason": reason})
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from parity.pytest_plugin.context import Place
+from parity.pytest_plugin.context import Context
 from parity.render.texts import catalogue
 from parity.report.ci.facts import Compared
 
@@ -23,7 +23,7 @@ class Answer(Generic[R]):
     cause: BaseException | None = None
 
 
-def failure_text(place: Place, lines: Sequence[str], command: str | None) -> str:
+def failure_text(place: Context, lines: Sequence[str], command: str | None) -> str:
     """What a person reads: what is wrong, and the commands that show it again."""
     say = catalogue(place.lang)
     again = [say["plugin.again"].format(command=place.command)]

@@ -19,7 +19,7 @@ from parity.config.config import read
 from parity.errors import UsageError
 from parity.lockstep.result import Result
 from parity.pytest_plugin.answer import Answer, failure_text
-from parity.pytest_plugin.context import Place
+from parity.pytest_plugin.context import Context
 from parity.pytest_plugin.kept import keep
 from parity.render.texts import catalogue
 from parity.report.ci.compared import roots
@@ -47,7 +47,7 @@ class CheckCase:
             return self.activation
         return ",".join(self.activation)
 
-    def command(self, place: Place, address: str) -> str | None:
+    def command(self, place: Context, address: str) -> str | None:
         """The command line that asks the same, if one can: not where the config stands in the test."""
         if isinstance(self.config, Mapping):
             return None
@@ -59,7 +59,7 @@ class CheckCase:
         return shlex.join(words)
 
 
-def check(place: Place, number: int, asked: object, case: CheckCase) -> Answer[Result]:
+def check(place: Context, number: int, asked: object, case: CheckCase) -> Answer[Result]:
     """Judge a subject. Raises UsageError for one that is none, or a case that there is not."""
     subject, calls = _subject(asked, case)
     address = _address(place, subject)
@@ -67,14 +67,19 @@ def check(place: Place, number: int, asked: object, case: CheckCase) -> Answer[R
     return judged(place, number, subject, calls, command, case.timeout)
 
 
-def on_calls(place: Place, number: int, asked: object, calls: Sequence[Call]) -> Answer[Result]:
+def on_calls(place: Context, number: int, asked: object, calls: Sequence[Call]) -> Answer[Result]:
     """Judge a `step` on calls that somebody else chose. Raises UsageError for a subject that is none."""
     subject = python_subject(str(asked)) if isinstance(asked, str | Path) else own_subject(asked)
     return judged(place, number, subject, calls, None, CheckCase.timeout)
 
 
 def judged(
-    place: Place, number: int, subject: Subject, calls: Sequence[Call], command: str | None, timeout: float
+    place: Context,
+    number: int,
+    subject: Subject,
+    calls: Sequence[Call],
+    command: str | None,
+    timeout: float,
 ) -> Answer[Result]:
     """What the court says of a subject's answers to these calls."""
     file, line = _where(subject)
@@ -121,7 +126,7 @@ def _subject(asked: object, case: CheckCase) -> tuple[Subject, Sequence[Call]]:
 
 
 def _unusable(
-    place: Place,
+    place: Context,
     subject: Subject,
     error: UnusableSubjectError,
     command: str | None,
@@ -165,7 +170,7 @@ def _where(subject: Subject) -> tuple[Path | None, int]:
     return None, 0
 
 
-def _address(place: Place, subject: Subject) -> str | None:
+def _address(place: Context, subject: Subject) -> str | None:
     """What `parity check` calls it, seen from pytest's rootdir; None where it cannot reach it."""
     if isinstance(subject, PythonSubject):
         return subject.name

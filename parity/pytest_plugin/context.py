@@ -22,7 +22,7 @@ GOLDEN_SUFFIX = ".safetensors"
 
 
 @dataclass(frozen=True)
-class Place:
+class Context:
     """A test: its id and file, pytest's rootdir, the options, and where its facts go."""
 
     test: str

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from parity.errors import EnvironmentUnfit, UsageError
-from parity.pytest_plugin.context import Place
+from parity.pytest_plugin.context import Context
 from parity.pytest_plugin.failure import ParityError
 from parity.report.ci.facts import Compared
 
@@ -32,7 +32,7 @@ __tracebackhide__ = True
 class Parity:
     """Comparisons for one test. Each raises ParityError where it does not hold or cannot be made."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Context) -> None:
         self._place = place
         self._asked = 0
 

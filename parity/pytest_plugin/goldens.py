@@ -19,7 +19,7 @@ from parity.lockstep.environment import has_torch
 from parity.lockstep.result import Result
 from parity.pytest_plugin.answer import Answer, failure_text
 from parity.pytest_plugin.checks import on_calls
-from parity.pytest_plugin.context import GOLDEN_SUFFIX, Place
+from parity.pytest_plugin.context import GOLDEN_SUFFIX, Context
 from parity.pytest_plugin.kept import keep
 from parity.pytest_plugin.runs import walk_lines
 from parity.render.texts import catalogue
@@ -28,7 +28,7 @@ from reference.trace import Trace
 
 
 def golden(
-    place: Place, number: int, name: str, config: Mapping[str, object] | str | Path | None
+    place: Context, number: int, name: str, config: Mapping[str, object] | str | Path | None
 ) -> Answer[Replay]:
     """Replay a golden; with --parity-update first record it, where it is missing or outside its bounds.
 
@@ -64,7 +64,7 @@ def golden(
     return Answer(found, facts, failure)
 
 
-def on_golden(place: Place, number: int, name: str, step: object) -> Answer[Result]:
+def on_golden(place: Context, number: int, name: str, step: object) -> Answer[Result]:
     """Judge somebody's step on a golden's inputs, step by step from where the golden stood."""
     path = _path(place, name)
     held = read_golden(path)
@@ -78,14 +78,14 @@ def on_golden(place: Place, number: int, name: str, step: object) -> Answer[Resu
     return replace(answer, compared=replace(answer.compared, golden=place.relative(path)))
 
 
-def _path(place: Place, name: str) -> Path:
+def _path(place: Context, name: str) -> Path:
     """The golden's file. Raises UsageError for a name that leads elsewhere."""
     if not name or Path(name).name != name or name.startswith("."):
         raise UsageError(f"golden: {name!r} is no plain name")
     return place.goldens / (name.removesuffix(GOLDEN_SUFFIX) + GOLDEN_SUFFIX)
 
 
-def _update(place: Place, path: Path, asked: Config | None) -> Recorded:
+def _update(place: Context, path: Path, asked: Config | None) -> Recorded:
     if asked is None and not path.exists():
         raise UsageError(
             f"{place.relative(path)}: there is no such golden, and no config to record one from"
@@ -97,7 +97,7 @@ def _update(place: Place, path: Path, asked: Config | None) -> Recorded:
     return update(path, asked, torch=has_torch())
 
 
-def _existing(place: Place, path: Path, asked: Config | None) -> Golden:
+def _existing(place: Context, path: Path, asked: Config | None) -> Golden:
     """The golden, if it stands and is what was asked for. Raises UsageError."""
     again = f"{place.command} --parity-update"
     if not path.exists():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from parity.errors import UsageError
-from parity.pytest_plugin.context import Place
+from parity.pytest_plugin.context import Context
 from parity.pytest_plugin.session import Gathering
 from parity.render.files import writable_folder
 from parity.render.texts import LANGUAGES, catalogue
@@ -69,13 +69,13 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
         pytest.fail(catalogue(_lang(item.config))["plugin.nothing"], pytrace=False)
 
 
-def _place(item: pytest.Item) -> Place:
+def _place(item: pytest.Item) -> Context:
     config = item.config
 
     def note(compared: Compared) -> None:
         item.user_properties.append((PROPERTY, compared.to_json()))
 
-    return Place(
+    return Context(
         item.nodeid,
         item.path,
         config.rootpath,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from parity.errors import UsageError
-from parity.pytest_plugin.context import Place
+from parity.pytest_plugin.context import Context
 from parity.render.files import write_text
 
 
@@ -16,7 +16,7 @@ class Found(Protocol):
     def to_json(self) -> str: ...
 
 
-def keep(place: Place, kind: str, number: int, found: Found) -> Path | None:
+def keep(place: Context, kind: str, number: int, found: Found) -> Path | None:
     """Write `result.json`, if a report was asked for; the path of the folder."""
     folder = place.report_folder(kind, number)
     if folder:

@@ -10,7 +10,7 @@ from parity.lockstep.environment import require_torch
 from parity.lockstep.result import Result
 from parity.lockstep.run import run
 from parity.pytest_plugin.answer import Answer
-from parity.pytest_plugin.context import Place
+from parity.pytest_plugin.context import Context
 from parity.pytest_plugin.runs import judged, watched
 from parity.report import write as write_report
 from parity.report.recorder import Recorder
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def model(
-    place: Place,
+    place: Context,
     number: int,
     asked: torch.nn.Module,
     batch: tuple[Batch, Batch],

@@ -13,7 +13,7 @@ from parity.lockstep.lockstep import Observer
 from parity.lockstep.result import Result
 from parity.lockstep.run import run as run_case
 from parity.pytest_plugin.answer import Answer, failure_text
-from parity.pytest_plugin.context import Place
+from parity.pytest_plugin.context import Context
 from parity.render.texts import catalogue
 from parity.report import write as write_report
 from parity.report.ci.compared import roots
@@ -22,7 +22,7 @@ from parity.report.recorder import Recorder
 
 
 def run(
-    place: Place, number: int, asked: Config | Mapping[str, object] | str | Path | None
+    place: Context, number: int, asked: Config | Mapping[str, object] | str | Path | None
 ) -> Answer[Result]:
     """Walk a config's case. Raises UsageError for a bad one, EnvironmentUnfit without torch."""
     path = Path(asked) if isinstance(asked, str | Path) else None
@@ -48,7 +48,7 @@ def watched(recorders: list[Recorder], folder: Path | None) -> Callable[[Case], 
     return observers
 
 
-def judged(place: Place, kind: str, subject: str, result: Result, folder: Path | None) -> Answer[Result]:
+def judged(place: Context, kind: str, subject: str, result: Result, folder: Path | None) -> Answer[Result]:
     """A walk's result as facts, and as a failure where it is no match."""
     compared = Compared(
         kind,

@@ -12,7 +12,8 @@ import torch
 from parity.errors import UsageError
 from reference.architecture import Architecture
 from reference.operations.activations import Activation
-from reference.optimizers import GROUPS, Optimizer
+from reference.operations.losses import Loss, Option
+from reference.optimizers import Optimizer
 
 
 @contextmanager
@@ -45,13 +46,8 @@ def loss_module(
 ) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
     """The loss of `torch.nn`. Of reduction "none" the caller sums, and here that is us."""
     L, reduction = architecture.loss, architecture.reduction
-    options: dict[str, object] = {
-        name: torch.tensor(value, dtype=dtype) if isinstance(value, tuple) else value
-        for name, value in L.options.items()
-    }
-    variance = cast("float | None", options.pop("var", None))
-    for name in {"ignore_index", "p"} & options.keys():
-        options[name] = int(cast("float", options[name]))
+    options = {name: _option(L, name, value, dtype) for name, value in L.options.items()}
+    per_call = [cast("float", options.pop(name)) for name in L.per_call]
     kind: Callable[..., torch.nn.Module] = getattr(torch.nn, L.source.removeprefix("torch.nn."))
     with _refusals(f"loss {L.name}"):
         module = kind(reduction=reduction, **options)
@@ -63,17 +59,23 @@ def loss_module(
             y = y.long()
         with warnings.catch_warnings():  # that KLDiv's mean is no divergence: our table says so too
             warnings.filterwarnings("ignore", "reduction: 'mean' divides")
-            rest = () if variance is None else (torch.full_like(y_hat, variance),)
-            found = module(y_hat, y, *rest)
+            found = module(y_hat, y, *(torch.full_like(y_hat, value) for value in per_call))
         return cast("torch.Tensor", found.sum() if reduction == "none" else found)
 
     with _refusals(f"loss {L.name}"):
         outputs, width = architecture.layers[-1], architecture.target_shape(1)[0]
         loss(torch.full((1, outputs), 0.5, dtype=dtype), torch.zeros(1, width, dtype=dtype))
-    plain = variance is None and reduction != "none" and L.target in ("values", "either")
-    if plain and not architecture.class_indices and L.name != "kl_div":
+    plain = not per_call and reduction != "none" and L.target in ("values", "either")
+    if plain and not architecture.class_indices and "batchmean" not in L.reductions:
         return cast("Callable[[torch.Tensor, torch.Tensor], torch.Tensor]", module)
     return loss
+
+
+def _option(L: Loss, name: str, value: Option, dtype: torch.dtype) -> object:
+    """A loss's option as its module takes it."""
+    if isinstance(value, tuple):
+        return torch.tensor(value, dtype=dtype)
+    return int(cast("float", value)) if name in L.integers else value
 
 
 class Optimizers:
@@ -104,22 +106,11 @@ def optimizer(
 
 
 def _optimizer(asked: Optimizer, parameters: list[torch.Tensor], lr: float) -> torch.optim.Optimizer:
-    options: dict[str, object] = {}
-    for name, value in asked.options.items():
-        group = next((group for group, parts in GROUPS.items() if name in parts), name)
-        if group == name:
-            options[name] = value
-        else:
-            options[group] = (*cast("tuple[object, ...]", options.get(group, ())), value)
-    if "ns_steps" in options:
-        options["ns_steps"] = int(cast("float", options["ns_steps"]))
-    if asked.name == "adamw":
-        options.pop("decoupled_weight_decay")  # it is what makes it AdamW
     kind: Callable[..., torch.optim.Optimizer] = getattr(
         torch.optim, asked.source.removeprefix("torch.optim.")
     )
     with _refusals(f"optimizer {asked.name}"):
         trial = torch.nn.Parameter(torch.zeros(1, 1))
         trial.grad = torch.zeros(1, 1)
-        kind([trial], lr=lr, **options).step()
-        return kind(parameters, lr=lr, **options)
+        kind([trial], lr=lr, **asked.torch_options).step()
+        return kind(parameters, lr=lr, **asked.torch_options)

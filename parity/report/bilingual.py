@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 from parity.render.numbers import percent, prose
 from parity.render.texts import LANGUAGES, catalogue
 from parity.render.texts.formulas import formula_name
-from parity.render.texts.said import translated, understood
+from parity.render.texts.message import TABLE, Message
 
 
 class Share(float):
@@ -40,12 +40,12 @@ def one(key: str, lang: str, /, **values: object) -> Markup:
 
 
 def say_again(text: str) -> Markup:
-    """What the core said in English, in every language; as a foreign text where nobody knows it."""
-    found = understood(text)
-    if found is None:
+    """A message of the core in every language; any other text as a foreign one."""
+    if not isinstance(text, Message):
         return Markup("<code>{}</code>").format(text)
-    key, facts = found
-    return bilingual({lang: one(key, lang, **translated(facts, lang)) for lang in LANGUAGES})
+    return bilingual(
+        {lang: one(f"{TABLE}.{text.key}", lang, **text.facts_said(lang)) for lang in LANGUAGES}
+    )
 
 
 def bilingual(texts: Mapping[str, Markup]) -> Markup:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from parity.certify.observation import Observation
+from parity.check.cases import case_name
 from parity.check.diagnosis.anatomy import ANATOMIES, kind
 from parity.check.diagnosis.judge import Court
 from parity.check.diagnosis.search import Blame, blames
 from parity.check.diagnosis.text import diagnosed
 from parity.lockstep.result import Result
 from parity.render.texts import LANGUAGES
+from parity.render.texts.message import Message
 from parity.report.recording import Recording, Told
 from reference.architecture import Architecture
 from reference.equations import shapes, step_equations
@@ -56,7 +58,6 @@ def _observation(recording: Recording, trace: Trace, step: int) -> Observation:
     expected = shapes(of, batch)
     given = Trace({name: trace[name] for name in ("x", "y", *of.parameter_shapes()) if name in trace})
     rest = {name: tensor for name, tensor in trace.items() if name not in given and name in expected}
-    network = f"{'-'.join(map(str, of.layers))}, {'-'.join(f.name for f in of.activations)}"
     return Observation(
         of,
         recording.lr,
@@ -64,10 +65,10 @@ def _observation(recording: Recording, trace: Trace, step: int) -> Observation:
         Trace({name: tensor for name, tensor in rest.items() if tensor.shape == expected[name]}),
         Trace({name: tensor for name, tensor in rest.items() if tensor.shape != expected[name]}),
         {
-            name: f"{name} has shape {tensor.shape}, not {expected[name]}"
+            name: Message("shape", name=name, found=tensor.shape, expected=expected[name])
             for name, tensor in rest.items()
             if tensor.shape != expected[name]
         },
-        f"{network}, {batch} samples" if batch > 1 else f"{network}, 1 sample",
+        case_name(of, batch),
         step,
     )

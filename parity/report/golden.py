@@ -18,7 +18,7 @@ from reference.arrays import Array
 from reference.trace import Trace
 
 
-class Watched:
+class WatchedReplay:
     """Today's sides of a golden, each with a recorder that sees it beside the golden, step by step."""
 
     def __init__(self, golden: Golden, sides: Mapping[str, MakeSide]) -> None:
@@ -64,7 +64,7 @@ class Watched:
 class _Watching:
     """A side, for one step or more, whose traces are shown to the recorder on their way."""
 
-    def __init__(self, side: Side, name: str, steps: Iterator[int], watched: Watched) -> None:
+    def __init__(self, side: Side, name: str, steps: Iterator[int], watched: WatchedReplay) -> None:
         self.name, self._side, self._steps, self._watched = name, side, steps, watched
 
     def step(self, x: Array, y: Array) -> Trace:

@@ -10,7 +10,7 @@ from parity.lockstep.result import Result
 from parity.render.graph import text
 from parity.render.numbers import code, percent, prose
 from parity.render.texts import catalogue
-from parity.render.texts.said import said
+from parity.render.texts.message import said
 from parity.report.bilingual import one
 from parity.report.page import verdict
 from parity.report.recording import Recording

@@ -18,7 +18,7 @@ from reference.trace import Trace
 
 
 @dataclass(frozen=True)
-class Question:
+class QuizQuestion:
     """A δ to predict: what is given, the answer, and by slip what the slip would make of it."""
 
     layer: int
@@ -29,7 +29,7 @@ class Question:
     for_script: str
 
 
-def questions(examiner: Examiner, step: int, traces: dict[str, Trace]) -> tuple[Question, ...]:
+def questions(examiner: Examiner, step: int, traces: dict[str, Trace]) -> tuple[QuizQuestion, ...]:
     """The output layer's δ and, where there is one, the last hidden layer's; none where a side hides s."""
     depth = examiner.architecture.depth
     trace = next((t for t in traces.values() if all(f"s{l}" in t for l in range(1, depth + 1))), None)
@@ -47,7 +47,7 @@ def _has_a_slope(f: Activation) -> bool:
     return f.jacobian is None and f.learned is None
 
 
-def _question(examiner: Examiner, step: int, trace: Trace, layer: int) -> Question:
+def _question(examiner: Examiner, step: int, trace: Trace, layer: int) -> QuizQuestion:
     f = examiner.architecture.activations[layer - 1]
     z, a = (trace[f"{name}{layer}"].astype(np.float64) for name in ("z", "a"))
     s = trace[f"s{layer}"].astype(np.float64)
@@ -70,7 +70,7 @@ def _question(examiner: Examiner, step: int, trace: Trace, layer: int) -> Questi
             wrong["transpose"] = float((W @ above)[at] * slope[at])
     slips = {slip: value for slip, value in wrong.items() if code(value, 3) != code(answer, 3)}
     given = [("s", float(s[at])), ("z", float(z[at])), ("a", float(a[at]))]
-    return Question(
+    return QuizQuestion(
         layer,
         mathml(name_latex(f"delta{layer}", at)),
         tuple((mathml(name_latex(f"{letter}{layer}", at)), code(value, 5)) for letter, value in given),

@@ -10,7 +10,7 @@ from parity.config.case import Case
 from parity.explain import Examiner
 from parity.explain.brief import Brief, briefly
 from parity.lockstep.lockstep import Moment
-from parity.pytorch.deviations import Finding
+from parity.pytorch.deviations import Deviation
 from parity.report.recording import Curve, Extras, Recording
 from reference.architecture import Architecture
 from reference.trace import Trace
@@ -34,7 +34,7 @@ class Recorder:
         lr: float,
         planned: int,
         most: int = MAX_WHOLE,
-        findings: Sequence[Finding] = (),
+        findings: Sequence[Deviation] = (),
     ) -> None:
         """`planned` is how many steps there will be; `most` (3 or more) how many are kept whole.
 

@@ -7,7 +7,7 @@ page can be made again elsewhere, without PyTorch and without another run.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +18,8 @@ from safetensors.numpy import save_file
 from parity.config.case import described
 from parity.errors import UsageError
 from parity.explain.brief import Brief
-from parity.lockstep.result import Result
-from parity.pytorch.deviations import Finding
+from parity.lockstep.result import KEEP_MESSAGES, Result, Said
+from parity.pytorch.deviations import Deviation
 from parity.render.files import written_whole
 from reference.architecture import Architecture
 from reference.arrays import Array
@@ -60,7 +60,7 @@ class Extras:
 
     brief: dict[int, list[Brief]] = field(default_factory=dict)
     curve: list[Curve] = field(default_factory=list)
-    said: dict[int, dict[str, dict[str, str]]] = field(default_factory=dict)
+    said: dict[int, dict[str, dict[str, Said]]] = field(default_factory=dict)
     told: dict[str, list[Told]] = field(default_factory=dict)
     source: str = ""
 
@@ -71,7 +71,7 @@ class Recording:
 
     architecture: Architecture
     lr: float
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[Deviation, ...] = ()
     steps: dict[int, dict[str, Trace]] = field(default_factory=dict)
     extras: Extras = field(default_factory=Extras)
 
@@ -89,9 +89,9 @@ class Recording:
         }
         facts: dict[str, JsonValue] = {
             "schema": SCHEMA,
-            "result": json.loads(result.to_json()),
+            "result": json.loads(result.model_dump_json(by_alias=True, context=KEEP_MESSAGES)),
             "network": _network(self.architecture, self.lr),
-            "extras": asdict(self.extras),
+            "extras": _EXTRAS.dump_python(self.extras, mode="json", context=KEEP_MESSAGES),
         }
         canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"))
         with written_whole(path) as temporary:

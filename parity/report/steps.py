@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from parity.bounds.formats import format_of
 from parity.check.diagnosis.anatomy import kind
-from parity.explain import Examiner, Row, Side
+from parity.explain import Examiner, Row, SideNumbers
 from parity.explain.brief import Brief, briefly
 from parity.explain.byhand import Work, layer_latex, name_latex, plain, written_at
 from parity.explain.text import given_text, meaning
@@ -40,8 +40,8 @@ class Voice:
     fill: int  # the share in twentieths, for the bar
     verdict: str
     allowed: float
-    values: tables.Table | None = None
-    heat: tables.Table | None = None
+    values: tables.NumberTable | None = None
+    heat: tables.NumberTable | None = None
     complaint: Markup | None = None
 
 
@@ -196,7 +196,7 @@ def _meaning(name: str) -> Markup:
     return bilingual({lang: Markup(escape(meaning(name, catalogue(lang)))) for lang in LANGUAGES})
 
 
-def _voice(name: str, side: Side | None, at: tuple[int, ...], said: str) -> Voice:
+def _voice(name: str, side: SideNumbers | None, at: tuple[int, ...], said: str) -> Voice:
     told = say_again(said) if said else None
     if side is None:
         verdict = "different-formula" if said else "not-shown"

@@ -25,7 +25,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Table:
+class NumberTable:
     """A window of a tensor: indices of its rows and columns, its cells, and the size of the whole."""
 
     rows: tuple[int, ...]
@@ -45,17 +45,17 @@ def window(size: int, worst: int, most: int = WINDOW) -> tuple[int, ...]:
     return tuple(range(most)) if worst < most else (*range(most - 1), worst)
 
 
-def values(tensor: npt.NDArray[np.generic], at: tuple[int, ...]) -> Table:
+def values(tensor: npt.NDArray[np.generic], at: tuple[int, ...]) -> NumberTable:
     """The numbers themselves."""
     return _table(tensor, at, heat=False)
 
 
-def shares(share: npt.NDArray[np.float64], at: tuple[int, ...]) -> Table:
+def shares(share: npt.NDArray[np.float64], at: tuple[int, ...]) -> NumberTable:
     """A heat map: signed shares of the bound, with a sign and a shade."""
     return _table(share, at, heat=True)
 
 
-def _table(tensor: npt.NDArray[np.generic], at: tuple[int, ...], *, heat: bool) -> Table:
+def _table(tensor: npt.NDArray[np.generic], at: tuple[int, ...], *, heat: bool) -> NumberTable:
     height, width = tensor.shape if tensor.ndim == 2 else (1, tensor.size)
     matrix = tensor.reshape(height, width)
     i, j = at if len(at) == 2 else (0, 0)
@@ -64,7 +64,7 @@ def _table(tensor: npt.NDArray[np.generic], at: tuple[int, ...], *, heat: bool) 
         tuple(_cell(float(matrix[row, column]), heat, (row, column) == (i, j)) for column in columns)
         for row in rows
     )
-    return Table(rows, columns, cells, (height, width))
+    return NumberTable(rows, columns, cells, (height, width))
 
 
 def _cell(value: float, heat: bool, looked_at: bool) -> Cell:  # noqa: FBT001

@@ -178,6 +178,7 @@ ADAM = (
         _adam_states,
         {**BETAS, **DECAY, "weight_decay": 0.01, "amsgrad": False, "decoupled_weight_decay": True},
         lr=1e-3,
+        implied=("decoupled_weight_decay",),
         remark="Decay is multiplied by η, as in PyTorch; in the paper by a schedule of its own.",
     ),
     OptimizerFamily(

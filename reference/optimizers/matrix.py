@@ -172,6 +172,7 @@ MATRIX = (
         lr=1e-2,
         elementwise=False,
         others=_adafactor_for_vectors,
+        numbers=("eps1",),
         remark="PyTorch holds √V above ε₁, the paper adds ε₁ to g². R and C are means; both write sums.",
     ),
     OptimizerFamily(
@@ -193,6 +194,8 @@ MATRIX = (
         lr=1e-3,
         elementwise=False,
         others=lambda o: _ADAMW.configured(),
+        choices={"adjust_lr_fn": (None, "original", "match_rms_adamw")},
+        integers=("ns_steps",),
         remark="For matrices only: biases go to AdamW, as PyTorch advises, with the same η.",
     ),
 )

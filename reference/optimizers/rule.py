@@ -9,7 +9,7 @@ PyTorch combines them in Python.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType, SimpleNamespace
 from typing import TypeAlias
@@ -21,7 +21,8 @@ from reference.arrays import Array
 Hyper: TypeAlias = SimpleNamespace
 """lr, t and an optimizer's options, as attributes."""
 
-Options: TypeAlias = Mapping[str, "float | bool | str | None"]
+Option: TypeAlias = float | bool | str | None
+Options: TypeAlias = Mapping[str, Option]
 
 
 GROUPS = {
@@ -89,6 +90,8 @@ class Optimizer:
     plain: bool = False  # slide 6 to the letter
     others: Optimizer | None = None
     derived: Callable[[Hyper], Mapping[str, Derived]] | None = None
+    integers: tuple[str, ...] = ()
+    implied: tuple[str, ...] = ()
 
     def of(self, *, matrix: bool) -> Optimizer:
         """The optimizer that a parameter is given to, as it is a matrix or not."""
@@ -103,6 +106,18 @@ class Optimizer:
             if isinstance(value, float | int) and not isinstance(value, bool)
         }
 
+    @property
+    def torch_options(self) -> dict[str, object]:
+        """The options as PyTorch's class takes them, those of a group together."""
+        options: dict[str, object] = {}
+        for name, value in self.options.items():
+            group = next((group for group, parts in GROUPS.items() if name in parts), None)
+            if group:
+                options[group] = (*options.get(group, ()), value)  # type: ignore[misc] # a tuple so far
+            elif name not in self.implied:
+                options[name] = int(value) if name in self.integers else value  # type: ignore[arg-type]
+        return options
+
     def derive(self, lr: float, t: int) -> Mapping[str, Derived]:
         """What the hyperparameters of step t have come to."""
         return self.derived(Hyper(lr=lr, t=t, **self.numbers)) if self.derived else {}
@@ -113,13 +128,13 @@ class Optimizer:
         return Hyper(lr=lr, t=t, **self.numbers, **derived)
 
 
-ADJUST = (None, "original", "match_rms_adamw")
-"""What Muon's `adjust_lr_fn` may be."""
-
-
 @dataclass(frozen=True)
 class OptimizerFamily:
-    """An entry of the table: options with PyTorch's defaults, and what makes rules of them."""
+    """An entry of the table: options with PyTorch's defaults, and what makes rules of them.
+
+    `choices` are the only values of an option; `numbers` are numbers although their default is None;
+    `integers` are what PyTorch wants as such; `implied` what its class says without being told.
+    """
 
     name: str
     source: str
@@ -130,26 +145,21 @@ class OptimizerFamily:
     elementwise: bool = True
     others: Callable[[Options], Optimizer] | None = None
     derived: Callable[[Hyper], Mapping[str, Derived]] | None = None
+    choices: Mapping[str, tuple[Option, ...]] = field(default_factory=dict)
+    numbers: tuple[str, ...] = ()
+    integers: tuple[str, ...] = ()
+    implied: tuple[str, ...] = ()
     remark: str = ""  # where PyTorch's formula is not the textbook's
 
-    def configured(self, **options: float | bool | str | None) -> Optimizer:
-        """The optimizer with these options in place of the defaults.
+    def configured(self, **options: Option | Sequence[Option]) -> Optimizer:
+        """The optimizer with these options in place of the defaults; a group's as PyTorch takes them.
 
         Raises ValueError for an option that it has not, or whose value it cannot take.
         """
-        for option, value in options.items():
-            if option not in self.options:
-                raise ValueError(f"{self.name} takes no {option!r}")
-            wanted = self.options[option]
-            if isinstance(wanted, bool) and not isinstance(value, bool):
-                raise ValueError(f"{self.name}: {option} is true or false, not {value!r}")
-            if option == "adjust_lr_fn" and value not in ADJUST:
-                raise ValueError(f"{self.name}: {option} is one of {', '.join(map(str, ADJUST))}")
-            if (isinstance(wanted, float) or option == "eps1") and (
-                isinstance(value, bool) or not isinstance(value, float | int)
-            ):
-                raise ValueError(f"{self.name}: {option} is a number, not {value!r}")
-        chosen = MappingProxyType({**self.options, **options})
+        named = self._named(options)
+        for option, value in named.items():
+            self._check(option, value)
+        chosen = MappingProxyType({**self.options, **named})
         return Optimizer(
             self.name,
             self.source,
@@ -161,4 +171,33 @@ class OptimizerFamily:
             plain=self.name == "sgd" and chosen == self.options,
             others=self.others(chosen) if self.others else None,
             derived=self.derived,
+            integers=self.integers,
+            implied=self.implied,
         )
+
+    def _named(self, options: Mapping[str, Option | Sequence[Option]]) -> dict[str, Option]:
+        """The options one by one, also those that were given as a group."""
+        named: dict[str, Option] = {}
+        for option, value in options.items():
+            if isinstance(value, str) or not isinstance(value, Sequence):
+                named[option] = value
+                continue
+            parts = [part for part in GROUPS.get(option, ()) if part in self.options]
+            if len(parts) != len(value):
+                wanted = f"{len(parts)} numbers" if parts else "one number"
+                raise ValueError(f"{self.name}: {option} is {wanted}, not {value!r}")
+            named |= dict(zip(parts, value, strict=True))
+        return named
+
+    def _check(self, option: str, value: Option) -> None:
+        if option not in self.options:
+            raise ValueError(f"{self.name} takes no {option!r}")
+        wanted = self.options[option]
+        if isinstance(wanted, bool) and not isinstance(value, bool):
+            raise ValueError(f"{self.name}: {option} is true or false, not {value!r}")
+        known = self.choices.get(option, (value,))
+        if value not in known:
+            raise ValueError(f"{self.name}: {option} is one of {', '.join(map(str, known))}")
+        is_number = isinstance(value, float | int) and not isinstance(value, bool)
+        if (isinstance(wanted, float) or option in self.numbers) and not is_number:
+            raise ValueError(f"{self.name}: {option} is a number, not {value!r}")

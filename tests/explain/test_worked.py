@@ -11,7 +11,7 @@ import pytest
 
 from parity.config.config import Config
 from parity.explain.byhand import plain
-from parity.explain.number import Recorded, explain, parse
+from parity.explain.number import RecordedStep, explain, parse
 from parity.explain.worked import work
 from parity.lockstep.run import run
 from parity.render.texts import LANGUAGES
@@ -54,7 +54,7 @@ def stepped(of, lr=0.1, steps=3):
     for _ in range(steps):
         x, y = random.normal(size=(2, 4)), random.uniform(0.1, 0.9, size=(of.layers[-1], 4))
         trace = network.step(x, y, lr).kept()
-    return Recorded(of, lr, steps - 1, {"reference": trace})
+    return RecordedStep(of, lr, steps - 1, {"reference": trace})
 
 
 def agree(recorded, name):

@@ -20,7 +20,7 @@ if __name__ == "__main__":
 from parity.config.config import Config
 from parity.golden import Recorded, update
 from parity.lockstep.run import run
-from parity.pytorch.deviations import FINDINGS
+from parity.pytorch.deviations import DEVIATIONS
 from reference.operations.activations import ACTIVATIONS
 
 FOLDER = Path(__file__).parent
@@ -34,7 +34,7 @@ def config(activation: str, dtype: str, seed: int, *, throughout: bool = True) -
     named: JsonValue = activation
     if activation in WITHOUT_DEFAULTS:
         named = {"name": activation, **WITHOUT_DEFAULTS[activation]}
-    accept = [name for name in FINDINGS if name == f"{activation}-{dtype}"]
+    accept = [name for name in DEVIATIONS if name == f"{activation}-{dtype}"]
     if not throughout:
         named = [named, "sigmoid"]
     tables = {

@@ -11,7 +11,7 @@ from parity.__main__ import _run
 from parity.config.config import Config
 from parity.errors import UsageError
 from parity.lockstep.run import run
-from parity.pytorch.deviations import FINDINGS, accepted
+from parity.pytorch.deviations import DEVIATIONS, accepted
 from tests.reports.deviations import page
 
 PAGE = Path(__file__).parents[2] / "reports" / "findings.md"
@@ -53,6 +53,6 @@ def test_every_command_that_takes_a_run_takes_its_findings(tmp_path, capsys):
 
 
 def test_what_is_no_finding_in_numbers_cannot_be_accepted():
-    for name in ("nothing", *(f.name for f in FINDINGS.values() if f.kind == "documentation")):
+    for name in ("nothing", *(f.name for f in DEVIATIONS.values() if f.kind == "documentation")):
         with pytest.raises(UsageError, match="no finding in numbers"):
             accepted([name])

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from parity.config import names as vocabulary
+from parity.config import names
 from parity.errors import UsageError
 from parity.lockstep.run import run
 from parity.pytorch.imported.case import BatchPeer, training_of
@@ -73,7 +73,7 @@ def test_every_loss_is_found_by_its_class_and_its_options(name):
     if name in TOLD_WITH_EVERY_CALL:
         assert found is None
         return
-    chosen, reduction = vocabulary.loss(found)
+    chosen, reduction = names.loss_of(found)
     assert (chosen.name, reduction) == (name, "sum")
     assert dict(chosen.options) == dict(entry.configured().options)
 

@@ -13,7 +13,7 @@ from parity.check.run import check
 from parity.golden.reader import read
 from parity.golden.replay import replay_golden
 from parity.lockstep.lockstep import Reference
-from parity.report.golden import Watched
+from parity.report.golden import WatchedReplay
 from parity.report.page import html as page
 from parity.report.submission import recording_of
 from reference.trace import Trace
@@ -129,7 +129,7 @@ def test_a_regression_is_marked_in_the_page_of_a_replay(tmp_path):
             trace = super().step(x, y).kept()
             return Trace({**trace, "W1_next": trace["W1"] + self.lr * trace["dW1"]})
 
-    watched = Watched(golden, {"reference": Uphill})
+    watched = WatchedReplay(golden, {"reference": Uphill})
     replay = replay_golden(golden, "tanh", watched.sides)
     assert replay.verdict == "mismatch"
     watched.write(replay, tmp_path, "en")

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from parity.pytorch.deviations import FINDINGS, Finding
+from parity.pytorch.deviations import DEVIATIONS, Deviation
 from parity.render.files import write_text
 
 TITLES = {"numbers": "In PyTorch's numbers", "documentation": "In PyTorch's documentation"}
@@ -20,7 +20,7 @@ numbers, ±∞). None is hidden by a wider bound: a run that meets one says `mis
 """
 
 
-def observed(finding: Finding) -> str:
+def observed(finding: Deviation) -> str:
     """What a finding's script prints. Raises CalledProcessError if it fails."""
     command = [sys.executable, "-c", finding.script]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
@@ -33,13 +33,13 @@ def page() -> str:
     parts = [HEAD.format(version=version("torch").partition("+")[0])]
     for kind, title in TITLES.items():
         parts.append(f"\n## {title}\n")
-        for finding in FINDINGS.values():
+        for finding in DEVIATIONS.values():
             if finding.kind == kind:
                 parts.append(_entry(finding))
     return "".join(parts)
 
 
-def _entry(finding: Finding) -> str:
+def _entry(finding: Deviation) -> str:
     return (
         f"\n### `{finding.name}`\n\n{finding.where}.\n\n"
         f"| documented | computed |\n|---|---|\n| {finding.documented} | {finding.computed} |\n\n"

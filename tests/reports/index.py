@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from parity.bounds.formats import format_of
-from parity.explain.number import Recorded, explain, parse
 from parity.explain.text import lines
+from parity.explain.number import RecordedStep, explain, parse
 from parity.lockstep.result import Result
 from parity.render.graph import svg, text
 from parity.render.texts import LANGUAGES, catalogue
@@ -75,8 +75,8 @@ def drawings(result: Result, recording: Recording) -> dict[str, str]:
 
 
 def _explained(recording: Recording) -> Iterator[str]:
-    found = Recorded(recording.architecture, recording.lr, 0, recording.steps[0], recording.findings)
     digits = format_of(recording.architecture.dtype).digits
+    found = RecordedStep(recording.architecture, recording.lr, 0, recording.steps[0], recording.findings)
     for lang in LANGUAGES:
         yield f"# {_text('reports.explain', lang)}"
         for number in NUMBERS:

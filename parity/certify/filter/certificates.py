@@ -27,8 +27,8 @@ import numpy as np
 
 from parity.bounds.formats import Arithmetic
 from parity.certify.filter.activations import SLOPES, Slope
-from parity.certify.filter.inputs import NEAR, SCALE, Recorded
-from parity.certify.filter.layout import BLOCK, Floats, Layout
+from parity.certify.filter.inputs import NEAR, SCALE, StepInputs
+from parity.certify.filter.layout import BLOCK, FlatLayout, Floats
 from reference.architecture import Architecture
 
 SHRINK = 1 - 2.0**-20
@@ -60,7 +60,7 @@ class Run:
 class Local:
     """Truths and bounds of z, a, s, δ and the loss, for both sides, in buffers that are kept."""
 
-    def __init__(self, architecture: Architecture, recorded: Recorded, judge: Arithmetic) -> None:
+    def __init__(self, architecture: Architecture, recorded: StepInputs, judge: Arithmetic) -> None:
         self.recorded, self.judge = recorded, judge
         layout = recorded.layout
         self.slopes = [SLOPES[f.name] for f in architecture.activations]
@@ -86,7 +86,7 @@ class Local:
         self._row_exact = np.zeros((self._rows if recorded.large else 0, columns))
         self._row_single = np.zeros(self._row_exact.shape, kind)
 
-    def _runs(self, architecture: Architecture, layout: Layout) -> list[Run]:
+    def _runs(self, architecture: Architecture, layout: FlatLayout) -> list[Run]:
         """z, a, s and δ lie in the same order, each kind as long as another."""
         runs: list[Run] = []
         first, names = 1, architecture.activations

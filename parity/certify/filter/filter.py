@@ -13,8 +13,8 @@ from parity.certify.filter.activations import SLOPES
 from parity.certify.filter.certificates import Local
 from parity.certify.filter.cross_check import Together
 from parity.certify.filter.gradients import TELLING, Parameters
-from parity.certify.filter.inputs import HARMLESS, Recorded
-from parity.certify.filter.layout import Floats, Layout
+from parity.certify.filter.inputs import HARMLESS, StepInputs
+from parity.certify.filter.layout import FlatLayout, Floats
 from reference import formulas
 from reference.architecture import Architecture
 from reference.equations import Equation
@@ -59,8 +59,8 @@ class CheapExaminer:
     """Examines steps of one architecture, batch size and learning rate; keeps its buffers."""
 
     def __init__(self, architecture: Architecture, batch: int, lr: float) -> None:
-        self.layout = Layout(architecture, batch)
-        self.recorded = Recorded(self.layout, np.dtype(architecture.dtype))
+        self.layout = FlatLayout(architecture, batch)
+        self.recorded = StepInputs(self.layout, np.dtype(architecture.dtype))
         self.local = Local(architecture, self.recorded, arithmetic(architecture.dtype))
         self.together = Together(self.local)
         self.parameters = Parameters(self.local, lr)

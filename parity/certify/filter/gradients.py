@@ -32,8 +32,8 @@ import numpy as np
 from parity.certify.filter.certificates import SHRINK, Local
 from parity.certify.filter.inputs import SCALE
 from parity.certify.filter.layout import BLOCK, Floats
-from parity.certify.filter.products import Block, Pair, Products, Source
-from parity.certify.filter.updates import REPLAYED, Replay
+from parity.certify.filter.products import Pair, ProductBlock, Products, Source
+from parity.certify.filter.updates import REPLAYED, UpdateReplay
 
 TRUTHS = 2.0**-26
 LEAST = 2.0**-126
@@ -66,7 +66,7 @@ class Parameters:
         block = min(BLOCK, self.products.truth.shape[1])
         self._error, self._g, self._n, self._w = (np.zeros((2, block)) for _ in range(4))
         self._used, self._bound = (np.zeros((2, block), kind) for _ in range(2))
-        self._replay = Replay(lr) if layout.large else None
+        self._replay = UpdateReplay(lr) if layout.large else None
         self._replayed = SHRINK * SCALE * judge.unit * REPLAYED
         # An error, scaled, may lose 2⁻¹⁵⁰ in float32, of bounds over γ or u that are LEAST or more.
         self._lost = 2.0**-24 if layout.large else 0.0
@@ -141,7 +141,14 @@ class Parameters:
         return found
 
     def _judge(
-        self, block: Block, source: Source, truth: Floats, part: Floats, relative: float, *, told: bool
+        self,
+        block: ProductBlock,
+        source: Source,
+        truth: Floats,
+        part: Floats,
+        relative: float,
+        *,
+        told: bool,
     ) -> None:
         """Both sides' gradients and updated parameters of one block, `truth` and `part` being at hand."""
         found, here = self._found[:, block.slots], block.here
@@ -158,7 +165,7 @@ class Parameters:
             return
         self._judge_update(block, source, g, truth, part, relative, told=told)
 
-    def _judge_lent(self, block: Block, source: Source, truth: Floats, part: Floats) -> None:
+    def _judge_lent(self, block: ProductBlock, source: Source, truth: Floats, part: Floats) -> None:
         """The same where theirs is judged by ours, and by what it is more than ours.
 
         With e = g − T: e_theirs = (g_theirs − g_ours) + e_ours − (T_theirs − T_ours), the last as
@@ -191,7 +198,7 @@ class Parameters:
 
     def _judge_update(
         self,
-        block: Block,
+        block: ProductBlock,
         source: Source,
         g: Floats,
         truth: Floats,
@@ -225,7 +232,7 @@ class Parameters:
         np.copyto(out[1], pair[1][here])
         return out
 
-    def _most(self, error: Floats, bound: Floats, block: Block) -> Floats:
+    def _most(self, error: Floats, bound: Floats, block: ProductBlock) -> Floats:
         """The largest |error| · SCALE / bound of each parameter; NaN for what is not a number."""
         used = self._used[:, : error.shape[1]]
         error *= SCALE
@@ -235,7 +242,7 @@ class Parameters:
         most: Floats = np.maximum.reduceat(used, block.starts, axis=1)
         return most
 
-    def _distance(self, pair: Pair, block: Block) -> Floats:
+    def _distance(self, pair: Pair, block: ProductBlock) -> Floats:
         """The largest difference between the sides, as the numbers' own format has it."""
         here = block.here
         apart = np.subtract(pair[0][here], pair[1][here], out=self._used[0, : here.stop - here.start])
@@ -243,7 +250,7 @@ class Parameters:
         largest: Floats = np.maximum.reduceat(apart, block.starts)
         return largest
 
-    def _weigh(self, block: Block, part: Floats, bound: Floats, relative: float) -> Floats:
+    def _weigh(self, block: ProductBlock, part: Floats, bound: Floats, relative: float) -> Floats:
         """(D + u(|W_next| + κ|g|)) / (|lr| B_dW), for the report: B_dW ≥ (γ + relative) Σ|δ||a|."""
         u = self.local.judge.unit
         most, rest = self._used[:, : len(bound)]
@@ -254,7 +261,7 @@ class Parameters:
         largest: Floats = np.fmax.reduceat(most, block.starts)
         return largest
 
-    def _tell(self, block: Block, row: int, truth: Floats, bound: Floats, times: float) -> None:
+    def _tell(self, block: ProductBlock, row: int, truth: Floats, bound: Floats, times: float) -> None:
         """Note what stands out of any bound that the plain path may have, and what is nothing but zeros."""
         size, rows = np.abs(truth), slice(row, row + 2)
         self.nothing[rows, block.tensors] &= np.maximum.reduceat(size, block.starts, axis=1) == 0

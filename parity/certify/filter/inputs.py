@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from parity.certify.filter.layout import Floats, Layout
+from parity.certify.filter.layout import FlatLayout, Floats
 from reference.arrays import Array
 from reference.trace import Trace
 
@@ -20,7 +20,7 @@ NEAR = 0.25
 """Sides whose numbers differ by no more than this share can lend each other magnitudes."""
 
 
-class Recorded:
+class StepInputs:
     """The tensors of both sides, (2, …): ours, theirs. A sample is a row. Buffers are kept.
 
     Magnitudes, and what bounds are made of, are float32 in large networks. Arrays by name: `X`
@@ -29,7 +29,7 @@ class Recorded:
     what was recorded. Of its other layers' weights, M is of ours alone.
     """
 
-    def __init__(self, layout: Layout, dtype: np.dtype[np.generic]) -> None:
+    def __init__(self, layout: FlatLayout, dtype: np.dtype[np.generic]) -> None:
         self.layout, self._dtype, self.large = layout, dtype, layout.large
         kind: npt.DTypeLike = np.float32 if self.large else np.float64
         self.flat = np.zeros((2, layout.size), kind)

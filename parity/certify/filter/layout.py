@@ -74,7 +74,7 @@ class Cut:
         return largest
 
 
-class Layout:
+class FlatLayout:
     """Where each tensor lies: z…, a…, s…, δ…, loss, then parameters, gradients, updated ones.
 
     Same kinds lie together, layers in order. The data, x and y, are the same for both sides and lie in

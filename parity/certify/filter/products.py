@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from parity.certify.filter.certificates import turned
-from parity.certify.filter.inputs import Recorded
+from parity.certify.filter.inputs import StepInputs
 from parity.certify.filter.layout import BLOCK, Floats, Indices
 
 PART, AT_LEAST = 8, 16
@@ -74,7 +74,7 @@ class Product:
 
 
 @dataclass(frozen=True)
-class Block:
+class ProductBlock:
     """Neighbouring numbers of a source and, `within` its panel, their products.
 
     `starts` is where in the block each of the parameters `tensors` begins, `slots` where to note what is
@@ -94,13 +94,13 @@ class Panel:
 
     source: str
     products: Sequence[Product]
-    blocks: Sequence[Block]
+    blocks: Sequence[ProductBlock]
 
 
 class Products:
     """All panels of one architecture and batch size, with the buffers for their products."""
 
-    def __init__(self, recorded: Recorded) -> None:
+    def __init__(self, recorded: StepInputs) -> None:
         self.recorded, layout = recorded, recorded.layout
         copied = sum(int(np.prod(layout.shapes[name])) for name in layout.copied)
         longest = max(columns for _, columns in layout.shapes.values())
@@ -152,7 +152,7 @@ class Products:
         index = recorded.layout.names.index(name)
         return Product(index, rows, some, *deltas, *a_s, *places)
 
-    def _blocks(self, origin: int, sizes: Sequence[tuple[int, int]]) -> list[Block]:
+    def _blocks(self, origin: int, sizes: Sequence[tuple[int, int]]) -> list[ProductBlock]:
         """`sizes` are parameters with how many of their numbers follow one another from `origin` on."""
         ends = np.cumsum([size for _, size in sizes])
         begins = ends - [size for _, size in sizes]
@@ -164,7 +164,7 @@ class Products:
             tensors = np.array([sizes[int(i)][0] for i in inside])
             starts = np.maximum(begins[inside] - first, 0)
             here = slice(origin + first, origin + last)
-            blocks.append(Block(here, slice(first, last), starts, tensors, slots))
+            blocks.append(ProductBlock(here, slice(first, last), starts, tensors, slots))
             self.slots = slots.stop
         return blocks
 

@@ -23,7 +23,7 @@ REPLAYED = 1 - 2.0**-25
 """More than u'/u = 1/(1 + 2⁻²⁴), and what float64 adds."""
 
 
-class Replay:
+class UpdateReplay:
     """Both sides' updates, each in the form in which the side was last seen to take them."""
 
     def __init__(self, lr: float) -> None:

@@ -128,8 +128,8 @@ class _Inquest:
 
     def _integers(self) -> bool:
         """Whether something was shown as whole numbers, and is wrong for that."""
-        complaints = [i.finding.complaint or "" for i in self.group]
-        whole = any(" is int" in complaint or " is bool" in complaint for complaint in complaints)
+        dtypes = [c.facts["found"] for i in self.group if (c := i.finding.complaint) and c.key == "dtype"]
+        whole = any(dtype.startswith(("int", "bool")) for dtype in dtypes)
         return whole and not all(self.court.fits(i, self.accepted) for i in self.group)
 
     # --- the guesses ----------------------------------------------------------------------------

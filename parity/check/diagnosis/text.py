@@ -14,7 +14,7 @@ from parity.check.diagnosis.judge import Court, Instance
 from parity.check.diagnosis.pattern import pattern, wrong_numbers
 from parity.check.diagnosis.search import Blame
 from parity.render.texts import catalogue
-from parity.render.texts.said import said
+from parity.render.texts.message import said
 from reference.formula import FORMULAS
 
 Say = Mapping[str, str]

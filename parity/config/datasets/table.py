@@ -25,7 +25,7 @@ DELIMITERS = ",;\t"
 
 
 @dataclass(frozen=True)
-class Table:
+class CsvTable:
     """The feature columns as numbers, the target as text and, where all of it is that, as numbers too.
 
     Shapes: x (samples, features), texts and numbers (samples,).
@@ -38,7 +38,7 @@ class Table:
     numbers: Floats | None
 
 
-def read_table(path: Path, target: str | None = None) -> Table:
+def read_table(path: Path, target: str | None = None) -> CsvTable:
     """Read a CSV file with a header row; `target` is the last column unless named.
 
     Delimited by comma, semicolon or tab, whichever the header has most of; UTF-8, with or without a
@@ -127,7 +127,7 @@ def _is_data(names: tuple[str, ...]) -> bool:
     return len(numbers) == len(names) or any(number % 1 != 0 for number in numbers)
 
 
-def _read(path: Path, target: str | None) -> Table:
+def _read(path: Path, target: str | None) -> CsvTable:
     delimiter, names = _header(path)
     if target is not None and target not in names:
         columns = ", ".join(_quoted(name) for name in names[:20]) + (", …" if len(names) > 20 else "")
@@ -164,7 +164,7 @@ def _read(path: Path, target: str | None) -> Table:
         raise UsageError(
             f"{_where(row + 1, lines[row], features[column])}: {x[row, column]} is not a finite number"
         )
-    return Table(features, x, names[place], texts, _target_numbers(texts, lines, names[place]))
+    return CsvTable(features, x, names[place], texts, _target_numbers(texts, lines, names[place]))
 
 
 def _target_numbers(texts: list[str], lines: array[int], target: str) -> Floats | None:

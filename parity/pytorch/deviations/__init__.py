@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from parity.errors import UsageError
-from parity.pytorch.deviations.deviation import Finding
+from parity.pytorch.deviations.deviation import Deviation
 from parity.pytorch.deviations.documentation import DOCUMENTATION
 from parity.pytorch.deviations.numbers import NUMBERS
 
-FINDINGS: dict[str, Finding] = {finding.name: finding for finding in (*NUMBERS, *DOCUMENTATION)}
+DEVIATIONS: dict[str, Deviation] = {finding.name: finding for finding in (*NUMBERS, *DOCUMENTATION)}
 
 
-def accepted(names: Sequence[str]) -> tuple[Finding, ...]:
+def accepted(names: Sequence[str]) -> tuple[Deviation, ...]:
     """Findings by name. Raises UsageError for one that is not listed, or cannot be accepted."""
     known = [finding.name for finding in NUMBERS]
     for name in names:
         if name not in known:
             raise UsageError(f"accept: {name!r} is no finding in numbers; known: {', '.join(known)}")
-    return tuple(FINDINGS[name] for name in dict.fromkeys(names))
+    return tuple(DEVIATIONS[name] for name in dict.fromkeys(names))
 
 
-__all__ = ["FINDINGS", "Finding", "accepted"]
+__all__ = ["DEVIATIONS", "Deviation", "accepted"]

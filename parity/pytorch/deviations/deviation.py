@@ -10,11 +10,11 @@ from reference.architecture import Architecture
 from reference.arrays import Array
 from reference.equations import Constants, Equation
 
-Form: TypeAlias = Callable[..., Array]
+OwnForm: TypeAlias = Callable[..., Array]
 
 
 @dataclass(frozen=True)
-class Finding:
+class Deviation:
     """A deviation beyond rounding, with the lines of torch alone that show it.
 
     `admits(equation, architecture)` is the formula that PyTorch computes instead, where that makes one;
@@ -30,5 +30,5 @@ class Finding:
     computed: str
     script: str
     applies: Callable[[Architecture], bool] = lambda architecture: False
-    admits: Callable[[Equation, Architecture], Form | None] = lambda equation, architecture: None
+    admits: Callable[[Equation, Architecture], OwnForm | None] = lambda equation, architecture: None
     loosens: Callable[[Constants], Constants] = lambda constants: constants

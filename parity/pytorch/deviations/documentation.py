@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from parity.pytorch.deviations.deviation import Finding
+from parity.pytorch.deviations.deviation import Deviation
 
 DOCUMENTATION = (
-    Finding(
+    Deviation(
         "muon-momentum",
         "documentation",
         "torch.optim.Muon, momentum_buffer",
@@ -20,7 +20,7 @@ optimizer.step()
 print(optimizer.state[p]["momentum_buffer"].item(), "instead of", 1.0)
 """,
     ),
-    Finding(
+    Deviation(
         "adafactor-means",
         "documentation",
         "torch.optim.Adafactor, row_var and col_var",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from parity.pytorch.deviations.deviation import Finding, Form
+from parity.pytorch.deviations.deviation import Deviation, OwnForm
 from reference.architecture import Architecture
 from reference.arrays import Array, Scalar, bfloat16, full_like, select
 from reference.equations import update_equations
@@ -41,7 +41,7 @@ def _in_single(*names: str) -> Callable[[Constants], Constants]:
     return loosen
 
 
-def _hardsigmoid(equation: Equation, architecture: Architecture) -> Form | None:
+def _hardsigmoid(equation: Equation, architecture: Architecture) -> OwnForm | None:
     f = architecture.activations[equation.layer - 1]
     if f.name != "hardsigmoid" or equation.quantity != "delta":
         return None
@@ -53,7 +53,7 @@ def _hardsigmoid(equation: Equation, architecture: Architecture) -> Form | None:
     return form
 
 
-def _celu(equation: Equation, architecture: Architecture) -> Form | None:
+def _celu(equation: Equation, architecture: Architecture) -> OwnForm | None:
     f = architecture.activations[equation.layer - 1]
     if f.name != "celu" or equation.quantity != "delta":
         return None
@@ -65,7 +65,7 @@ def _celu(equation: Equation, architecture: Architecture) -> Form | None:
     return form
 
 
-def _bce(equation: Equation, architecture: Architecture) -> Form | None:
+def _bce(equation: Equation, architecture: Architecture) -> OwnForm | None:
     if equation.formula.name != "loss_gradient" or architecture.loss.name != "bce":
         return None
 
@@ -75,7 +75,7 @@ def _bce(equation: Equation, architecture: Architecture) -> Form | None:
     return form
 
 
-def _soft_margin(equation: Equation, architecture: Architecture) -> Form | None:
+def _soft_margin(equation: Equation, architecture: Architecture) -> OwnForm | None:
     if equation.formula.name != "loss_gradient" or architecture.loss.name != "soft_margin":
         return None
 
@@ -86,7 +86,7 @@ def _soft_margin(equation: Equation, architecture: Architecture) -> Form | None:
     return form
 
 
-def _margins(equation: Equation, architecture: Architecture) -> Form | None:
+def _margins(equation: Equation, architecture: Architecture) -> OwnForm | None:
     loss, name = architecture.reduced_loss, equation.formula.name
     if loss.name not in MARGINS or name not in ("loss", "loss_gradient"):
         return None
@@ -97,7 +97,7 @@ def _margins(equation: Equation, architecture: Architecture) -> Form | None:
 MARGINS = ("multi_margin", "multilabel_margin")
 
 
-def _l1(equation: Equation, architecture: Architecture) -> Form | None:
+def _l1(equation: Equation, architecture: Architecture) -> OwnForm | None:
     if equation.formula.name != "loss_gradient" or architecture.loss.name != "l1":
         return None
 
@@ -108,7 +108,7 @@ def _l1(equation: Equation, architecture: Architecture) -> Form | None:
     return form
 
 
-def _muon(equation: Equation, architecture: Architecture) -> Form | None:
+def _muon(equation: Equation, architecture: Architecture) -> OwnForm | None:
     if equation.formula.name != "weight_update" or architecture.optimizer.name != "muon":
         return None
     rules = muon(architecture.optimizer.options, rounded=bfloat16)
@@ -119,7 +119,7 @@ def _muon(equation: Equation, architecture: Architecture) -> Form | None:
 
 
 NUMBERS = (
-    Finding(
+    Deviation(
         "hardsigmoid-float64",
         "numbers",
         "torch.nn.Hardsigmoid, backward, float64",
@@ -133,7 +133,7 @@ print(z.grad.item(), "instead of", 1 / 6)
         applies=lambda a: _is_double(a) and any(f.name == "hardsigmoid" for f in a.activations),
         admits=_hardsigmoid,
     ),
-    Finding(
+    Deviation(
         "celu-float64",
         "numbers",
         "torch.nn.CELU, backward, float64, where α is not a float32",
@@ -148,7 +148,7 @@ print(z.grad.item(), "instead of", 1.0)
         applies=lambda a: _is_double(a) and any(f.name == "celu" for f in a.activations),
         admits=_celu,
     ),
-    Finding(
+    Deviation(
         "bce-epsilon-float64",
         "numbers",
         "torch.nn.BCELoss, backward, float64, where ŷ(1 − ŷ) < 1e−12",
@@ -162,7 +162,7 @@ print(y_hat.grad.item(), "instead of", (1e-14 - 1) / 1e-12, "and mathematically"
         applies=lambda a: _is_double(a) and a.loss.name == "bce",
         admits=_bce,
     ),
-    Finding(
+    Deviation(
         "soft-margin-overflow",
         "numbers",
         "torch.nn.SoftMarginLoss, backward, where −y ŷ exceeds 88.7 (float32) or 709.8 (float64)",
@@ -176,7 +176,7 @@ print(y_hat.grad.item(), "instead of", -1.0)
         applies=lambda a: a.loss.name == "soft_margin",
         admits=_soft_margin,
     ),
-    Finding(
+    Deviation(
         "margin-nan",
         "numbers",
         "torch.nn.MultiMarginLoss and torch.nn.MultiLabelMarginLoss, where a margin is NaN",
@@ -191,7 +191,7 @@ print(torch.nn.HingeEmbeddingLoss()(y_hat, -torch.ones(1, 3)).item(), "as it sho
         applies=lambda a: a.loss.name in MARGINS,
         admits=_margins,
     ),
-    Finding(
+    Deviation(
         "l1-nan",
         "numbers",
         "torch.nn.L1Loss, backward, where ŷ or y is NaN",
@@ -205,7 +205,7 @@ for loss in (torch.nn.L1Loss(), torch.nn.SmoothL1Loss(), torch.nn.HuberLoss(), t
         applies=lambda a: a.loss.name == "l1",
         admits=_l1,
     ),
-    Finding(
+    Deviation(
         "gelu-infinity",
         "numbers",
         "torch.nn.GELU, forward, float32, oneDNN's kernel (three elements or more), z = ∞",
@@ -216,7 +216,7 @@ z = torch.full((16,), float("inf"))
 print(torch.nn.GELU()(z)[0].item(), torch.nn.GELU()(z[:1])[0].item())
 """,
     ),
-    Finding(
+    Deviation(
         "nadam-float64",
         "numbers",
         "torch.optim.NAdam, float64 parameters",
@@ -233,7 +233,7 @@ print("instead of", 0.9 * (1 - 0.5 * 0.96**0.004))
         applies=lambda a: _is_double(a) and _uses("nadam")(a),
         loosens=_in_single("mu_product"),
     ),
-    Finding(
+    Deviation(
         "asgd-float64",
         "numbers",
         "torch.optim.ASGD, float64 parameters",
@@ -249,7 +249,7 @@ print(p.item(), "instead of", -0.1)
         applies=lambda a: _is_double(a) and _uses("asgd")(a),
         loosens=_in_single("eta", "mu"),
     ),
-    Finding(
+    Deviation(
         "muon-bfloat16",
         "numbers",
         "torch.optim.Muon, its Newton–Schulz iterations",

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from parity.config import names as vocabulary
+from parity.config import names
 from parity.config.case import Case, build, data_of
 from parity.config.config import Config, read
 from parity.config.datasets.dataset import Dataset
@@ -89,7 +89,7 @@ class BatchPeer(_Peer):
         asked = config.training.model_dump(exclude_unset=True)
         resolved = read({"network": network(self.mirror), "training": asked}, {})
         outputs = self.mirror.sizes[-1]
-        indices = vocabulary.loss(config.training.loss)[0].target in ("class", "either")
+        indices = names.loss_of(config.training.loss)[0].target in ("class", "either")
         if indices and y.ndim == 1 and not y.is_floating_point():
             y = y[:, None]  # the class of each sample, as PyTorch has it
         elif tuple(y.shape) != (len(x), outputs):

@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from parity.bounds.formats import COMPUTED, FORMATS
 from parity.errors import UsageError
 from parity.pytorch.imported.names import DROPOUTS, INERT, activation_of, class_name, known_activations
-from parity.pytorch.imported.watch import Ran, Watched
+from parity.pytorch.imported.watch import Ran, WatchedModel
 from reference.arrays import Array
 from reference.operations.activations import ACTIVATIONS, Activation
 
@@ -97,11 +97,11 @@ def mirror(model: torch.nn.Module, x: torch.Tensor) -> Mirror:
     for module in own.modules():
         if getattr(module, "inplace", False):
             module.inplace = False  # type: ignore[assignment] # the same numbers, and z stays to be seen
-    ran = watched(Watched(own), x)[0]
+    ran = watched(WatchedModel(own), x)[0]
     return Mirror(own, tuple(layers(ran, len(x))), tuple(x.shape[1:]))
 
 
-def watched(model: Watched, x: torch.Tensor) -> tuple[list[Ran], torch.Tensor]:
+def watched(model: WatchedModel, x: torch.Tensor) -> tuple[list[Ran], torch.Tensor]:
     """A forward pass. What the model itself raises becomes a UsageError in one line."""
     try:
         return model.forward(x)

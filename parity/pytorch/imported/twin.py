@@ -7,7 +7,7 @@ import torch
 from parity.config.case import Case
 from parity.errors import UsageError
 from parity.pytorch.imported.layers import Mirror, layers, watched
-from parity.pytorch.imported.watch import Watched
+from parity.pytorch.imported.watch import WatchedModel
 from parity.pytorch.twin import Twin
 from reference.arrays import Array
 
@@ -21,7 +21,7 @@ class MirroredTwin(Twin):
     def __init__(self, mirrored: Mirror, case: Case) -> None:
         """A twin that starts from the case's parameters, which are the model's own."""
         self._mirror = mirrored
-        self._watched = Watched(mirrored.model)
+        self._watched = WatchedModel(mirrored.model)
         super().__init__(case.architecture, case.parameters, case.lr)
 
     def _build(self, dtype: torch.dtype) -> tuple[torch.nn.Module, list[torch.Tensor]]:

@@ -73,7 +73,7 @@ class Watch:
             )
 
 
-class Watched:
+class WatchedModel:
     """A model whose modules report to a watch while it runs."""
 
     def __init__(self, model: torch.nn.Module) -> None:

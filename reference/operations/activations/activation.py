@@ -60,6 +60,7 @@ class Activation:
     torch_form: Callable[..., Array] | None = None
     learned: Learned | None = None
     torch_options: Mapping[str, int | str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    unit: bool = False  # a is within 0 and 1, as the logarithms of BCE want it
     remark: str = ""  # where PyTorch's formula is not the textbook's
 
     def configured(self, **options: float) -> Activation:

@@ -60,6 +60,7 @@ CLASSIC = (
         r"\frac{1}{1 + e^{-z}}",
         r"a (1 - a)",
         "torch.nn.Sigmoid",
+        unit=True,
         other_functions=(
             lambda z: np.exp(z) / (1 + np.exp(z)),
             lambda z: 0.5 * (1 + np.tanh(z / 2)),

@@ -149,6 +149,7 @@ PIECEWISE = (
         r"\tfrac{1}{6} \min(\max(0, z + 3), 6)",
         r"\tfrac{1}{6} [-3 < z < 3]",
         "torch.nn.Hardsigmoid",
+        unit=True,
     ),
     Activation(
         "hardswish",

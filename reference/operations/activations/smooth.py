@@ -217,6 +217,7 @@ SMOOTH = (
         r"z \, \Phi(z) = \tfrac{z}{2} (1 + \operatorname{erf} \tfrac{z}{\sqrt 2})",
         r"\Phi(z) + z \, \varphi(z)",
         "torch.nn.GELU",
+        torch_options={"approximate": "none"},
     ),
     Activation(
         "gelu_tanh",

@@ -55,6 +55,7 @@ MIXING = (
         "torch.nn.Softmax",
         torch_options={"dim": 1},
         jacobian=softmax_jacobian,
+        unit=True,
     ),
     Activation(
         "log_softmax",
@@ -75,5 +76,6 @@ MIXING = (
         "torch.nn.Softmin",
         torch_options={"dim": 1},
         jacobian=softmin_jacobian,
+        unit=True,
     ),
 )

@@ -40,6 +40,13 @@ class Loss:
     options: Mapping[str, Option] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     mean_over: Literal["terms", "samples"] = "terms"
     counts: bool = False
+    probabilities: bool = False  # ŷ and y are within 0 and 1
+    reductions: tuple[str, ...] = REDUCTIONS[:3]
+    choices: Mapping[str, tuple[float, ...]] = field(
+        default_factory=lambda: MappingProxyType({}), hash=False
+    )  # an option's only values
+    integers: tuple[str, ...] = ()  # options that PyTorch wants as such
+    per_call: tuple[str, ...] = ()  # options that PyTorch is given with every ŷ, in its shape
     remark: str = ""  # where PyTorch's formula is not the textbook's
 
     def terms(self, outputs: int, batch: int) -> int:
@@ -55,6 +62,9 @@ class Loss:
             if option not in self.options:
                 raise ValueError(f"{self.name} takes no {option!r}")
             _check(self.name, option, self.options[option], value)
+            known = self.choices.get(option)
+            if known and value not in known:
+                raise ValueError(f"{self.name}: {option} is {' or '.join(f'{k:g}' for k in known)}")
         chosen = {**self.options, **options}
         if not chosen:
             return self

@@ -9,7 +9,7 @@ import numpy as np
 from reference.arrays import Array, Scalar, column, full_like, select
 from reference.operations.activations.classic import sigmoid
 from reference.operations.activations.smooth import logsigmoid
-from reference.operations.losses.loss import Loss, elementwise, into
+from reference.operations.losses.loss import REDUCTIONS, Loss, elementwise, into
 
 
 def mse(y_hat: Array, y: Array, n: Scalar) -> Array:
@@ -177,6 +177,7 @@ ELEMENTWISE = (
         r"-" + MEAN + r"y_i \log \hat{y}_i + (1 - y_i) \log(1 - \hat{y}_i)",
         r"\frac{1}{n} \frac{\hat{y} - y}{\max(\hat{y}(1 - \hat{y}), 10^{-12})}",
         "BCELoss",
+        probabilities=True,
         remark="PyTorch holds each logarithm above −100, and the denominator of the gradient above 1e−12.",
     ),
     _loss(
@@ -193,6 +194,7 @@ ELEMENTWISE = (
         MEAN + r"y_i (\log y_i - \hat{y}_i)",
         r"-\frac{1}{n} y",
         "KLDivLoss",
+        reductions=REDUCTIONS,
         options={"log_target": False},
         remark="ŷ is a logarithm already. A mean over all terms is not the divergence: that is batchmean.",
     ),
@@ -213,6 +215,7 @@ ELEMENTWISE = (
         r"\frac{1}{n} \frac{\hat{y} - y}{v}",
         "GaussianNLLLoss",
         options={"var": 1.0, "full": False, "eps": 1e-6},
+        per_call=("var",),
         remark="The variance is one number here; the constant ½ log 2π is left out, save with `full`.",
     ),
     _loss(

@@ -17,7 +17,7 @@ from pathlib import Path  # noqa: E402
 from parity.config.case import Case, build  # noqa: E402
 from parity.config.config import Config  # noqa: E402
 from parity.lockstep.run import run  # noqa: E402
-from parity.pytorch.deviations import FINDINGS  # noqa: E402
+from parity.pytorch.deviations import DEVIATIONS  # noqa: E402
 from reference.optimizers import OPTIMIZERS  # noqa: E402
 from tests.reports.vocabulary.draw import case  # noqa: E402
 from tests.reports.vocabulary.entries import ENTRIES, Entry  # noqa: E402
@@ -85,7 +85,7 @@ def long_row(job: tuple[str, str, str]) -> str:
     tables = {"network": {"dtype": dtype}, "data": {"name": data}}
     training: dict[str, object] = {"optimizer": optimizer, "steps": STEPS}
     shape = build(Config.model_validate({**tables, "training": training})).architecture
-    accepted = [finding.name for finding in FINDINGS.values() if finding.applies(shape)]
+    accepted = [finding.name for finding in DEVIATIONS.values() if finding.applies(shape)]
     result = run(Config.model_validate({**tables, "training": {**training, "accept": accepted}}))
     share = result.undecided / result.numbers_compared
     cells = [f"`{optimizer}`", data, dtype, f"{result.numbers_compared:,}", f"{share:.2%}"]

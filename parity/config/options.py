@@ -1,0 +1,111 @@
+"""The options that describe a case, each said once: for the command line, Python and the pytest plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from parity.errors import UsageError
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+    from parity.config.config import Config
+
+NETWORK, TRAINING = "Network and data", "Training"
+
+
+def parse_layers(text: str) -> list[int]:
+    """`64-32-10` as numbers. Raises UsageError for anything else."""
+    try:
+        return [int(part) for part in text.split("-")]
+    except ValueError:
+        raise UsageError(f"--layers {text}: expected sizes like 64-32-10") from None
+
+
+def parse_names(text: str) -> list[str] | str:
+    """One name for all layers, or names separated by commas as a list."""
+    names = [name.strip() for name in text.split(",")]
+    return names if len(names) > 1 else names[0]
+
+
+@dataclass(frozen=True)
+class CaseOption:
+    """`key` is its place in a config, `kind` the type of its value on a command line, `read` what
+    its text means.
+    """
+
+    name: str
+    key: str
+    metavar: str
+    help: str
+    panel: str
+    kind: object = str
+    read: Callable[[str], object] = str
+
+
+CASE_OPTIONS = {
+    option.name: option
+    for option in (
+        CaseOption(
+            "data", "data.name", "digits|iris|xor|FILE.csv", "Data to train on (default: digits).", NETWORK
+        ),
+        CaseOption(
+            "target", "data.target", "COLUMN", "Target column of a CSV (default: the last).", NETWORK
+        ),
+        CaseOption(
+            "layers", "network.layers", "64-32-10", "Layer sizes, input first.", NETWORK, read=parse_layers
+        ),
+        CaseOption(
+            "activation",
+            "network.activation",
+            "NAME[,NAME…]",
+            "One activation for all layers, or one a layer (default: sigmoid).",
+            NETWORK,
+            read=parse_names,
+        ),
+        CaseOption(
+            "dtype", "network.dtype", "float32|float64", "Number format (default: float32).", NETWORK
+        ),
+        CaseOption("loss", "training.loss", "NAME", "Loss (default: mse).", TRAINING),
+        CaseOption("optimizer", "training.optimizer", "NAME", "Optimizer (default: sgd).", TRAINING),
+        CaseOption("lr", "training.lr", "ETA", "Learning rate η (default: by data).", TRAINING, float),
+        CaseOption("steps", "training.steps", "N", "Training steps (default: by data).", TRAINING, int),
+        CaseOption(
+            "batch", "training.batch", "N", "Samples a step; 0 takes all (default: by data).", TRAINING, int
+        ),
+        CaseOption(
+            "seed", "training.seed", "N", "Seed of weights, batches and split (default: 0).", TRAINING, int
+        ),
+        CaseOption(
+            "accept",
+            "training.accept",
+            "FINDING",
+            "Do not count this finding in PyTorch's numbers (reports/findings.md); may be repeated.",
+            TRAINING,
+            list[str],
+        ),
+    )
+}
+
+
+def read_config(source: Path | Mapping[str, object] | None, given: Mapping[str, object]) -> Config:
+    """The config of a file, or its tables, with options over it, by their names; None: not given.
+
+    Raises UsageError for an option that there is not, and as `parity.config.config.read` does.
+    """
+    from parity.config.config import read
+
+    unknown = [name for name in given if name not in CASE_OPTIONS]
+    if unknown:
+        raise UsageError(f"{unknown[0]}: no such option; known: {', '.join(CASE_OPTIONS)}")
+    overlay: dict[str, JsonValue] = {}
+    for name, value in given.items():
+        option = CASE_OPTIONS[name]
+        text = isinstance(value, str | Path)
+        overlay[option.key] = option.read(str(value)) if text else value  # type: ignore[assignment] # see read
+    if str(overlay.get("data.name", "")).lower().endswith(".csv"):
+        overlay["data.path"] = overlay.pop("data.name")
+    return read(source, overlay)
