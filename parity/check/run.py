@@ -11,7 +11,7 @@ from parity.bounds.formats import arithmetic
 from parity.check.answers import observations
 from parity.check.cases import Call
 from parity.check.diagnosis.anatomy import kind
-from parity.check.diagnosis.judge import Court
+from parity.check.diagnosis.judge import Judge
 from parity.check.diagnosis.search import Blame, blames
 from parity.check.diagnosis.text import Diagnosed, diagnosed
 from parity.check.implementations import Subject
@@ -39,7 +39,7 @@ class Checked:
     wrong: tuple[Diagnosed, ...]
     failures: tuple[Message, ...]
     output: str
-    court: Court
+    court: Judge
     blames: tuple[Blame, ...]
 
 
@@ -71,7 +71,7 @@ def check(
         for n in sorted(answers.failures)
     )
     with limited(1):
-        court = Court(seen)
+        court = Judge(seen)
         ledger = Ledger()
         for instance in court.instances:
             ledger.certify(instance.observation.step, SIDE, instance.finding)
@@ -124,7 +124,7 @@ def _wrong_formula(blame: Blame, words: Diagnosed) -> WrongFormula:
     )
 
 
-def _not_shown(court: Court) -> list[str]:
+def _not_shown(court: Judge) -> list[str]:
     """The formulas that could only be judged through others; s, which no subject shows, belongs to δ."""
     judged = {kind(instance.equation) for instance in court.instances}
     names = {kind(e) for o in court.observations for e in o.equations.values()}

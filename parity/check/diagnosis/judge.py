@@ -55,7 +55,7 @@ class Instance:
         return self.observation.architecture.depth - self.equation.layer
 
 
-class Court:
+class Judge:
     """Judges the observations of one subject."""
 
     def __init__(self, observations: Sequence[Observation]) -> None:
@@ -88,7 +88,7 @@ class Court:
             return finding
 
     def forget(self) -> None:
-        """Let go of what was only kept to be quick; many courts may be kept at once."""
+        """Let go of what was only kept to be quick; many judges may be kept at once."""
         self._scenarios.clear()
 
     def certifier(self, observation: Observation) -> Certifier:
