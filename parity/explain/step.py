@@ -13,7 +13,7 @@ import numpy as np
 
 from parity.bounds import SLACK, Bounded, bounded, exact, hold_both
 from parity.certify.certificate import Certifier, bounded_constants, compare, evaluate
-from parity.certify.observation import Observation, Scenario
+from parity.certify.observation import Observation, Reconstruction
 from parity.explain.row import Row, SideNumbers
 from parity.pytorch.deviations import Deviation
 from reference.architecture import Architecture
@@ -108,7 +108,7 @@ class _Glass:
         given = Trace({n: t for n, t in self.shown.items() if n not in made})
         rest = Trace({n: t for n, t in self.shown.items() if n in made})
         observation = Observation(certifier.architecture, lr, given, rest)
-        self.scenario = Scenario(observation, certifier.arithmetic)
+        self.reconstruction = Reconstruction(observation, certifier.arithmetic)
 
     def side(self, equation: Equation) -> SideNumbers | None:
         """The tensor that an equation makes; None where it is not shown, or not comparable."""
@@ -122,7 +122,7 @@ class _Glass:
             known = bounded_constants(judge, self.certifier.known(self.constants))
             truth = evaluate(equation.evaluate, equation, inputs, known)
         else:
-            truth = self.scenario.predict(equation)
+            truth = self.reconstruction.predict(equation)
         finding = compare(equation, observed, truth)
         if finding.wrong and whole:
             finding = self.certifier.check(equation, self.shown, self.constants)  # other forms, and appeal
@@ -135,7 +135,7 @@ class _Glass:
             return self.shown[name]
         judge = self.certifier.arithmetic
         with np.errstate(all="ignore"), judge.precision():
-            value: Array = np.asarray(judge.lower(np.asarray(self.scenario.value(name).value)))
+            value: Array = np.asarray(judge.lower(np.asarray(self.reconstruction.value(name).value)))
             return value
 
 

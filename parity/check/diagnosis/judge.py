@@ -11,10 +11,12 @@ import numpy as np
 from parity.bounds import Bounded
 from parity.bounds.formats import Arithmetic, arithmetic
 from parity.certify.certificate import Certifier, Finding, Verdict, compare
-from parity.certify.observation import Made, Observation, Scenario
+from parity.certify.observation import Observation
 from parity.check.diagnosis.anatomy import kind
+from parity.check.diagnosis.hypothesis import Made
 from parity.check.diagnosis.lower_precision import cheaper, representable
 from parity.check.diagnosis.mistake import DoesNotApplyError
+from parity.check.diagnosis.scenario import Scenario
 from reference.architecture import Architecture
 from reference.arrays import Array
 from reference.equations import Equation

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from parity.bounds import Bounded
-from parity.certify.observation import Made, Situation
 from parity.check.diagnosis.anatomy import Operand, Operands
+from parity.check.diagnosis.hypothesis import Made, Situation
 from parity.check.diagnosis.judge import Instance, Judge
 from parity.check.diagnosis.mistake import Mistake
 from parity.check.diagnosis.mistakes.factors import UPDATES

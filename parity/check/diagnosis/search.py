@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from parity.certify.observation import Made
 from parity.check.diagnosis.anatomy import kind
+from parity.check.diagnosis.hypothesis import Made
 from parity.check.diagnosis.judge import Instance, Judge
 from parity.check.diagnosis.mistake import DoesNotApplyError, Mistake
 from parity.check.diagnosis.mistakes import mistakes

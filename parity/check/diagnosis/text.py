@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity.certify.observation import Scenario
 from parity.check.diagnosis.anatomy import anatomy, kind, symbol
 from parity.check.diagnosis.judge import Instance, Judge
 from parity.check.diagnosis.pattern import pattern, wrong_numbers
+from parity.check.diagnosis.scenario import Scenario
 from parity.check.diagnosis.search import Blame
 from parity.render.texts import catalogue
 from parity.render.texts.message import said
