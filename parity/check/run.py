@@ -20,7 +20,7 @@ from parity.errors import UsageError
 from parity.lockstep.environment import environment
 from parity.lockstep.result import Diagnosis, Divergence, Result, WrongFormula
 from parity.lockstep.run import contract
-from parity.lockstep.tally import Ledger
+from parity.lockstep.tally import Tally
 from parity.lockstep.threads import limited
 from parity.render.texts.message import Message
 from reference.formula import FORMULAS
@@ -72,22 +72,22 @@ def check(
     )
     with limited(1):
         court = Judge(seen)
-        ledger = Ledger()
+        tally = Tally()
         for instance in court.instances:
-            ledger.certify(instance.observation.step, SIDE, instance.finding)
-        if failures and not ledger.mismatch:
+            tally.certify(instance.observation.step, SIDE, instance.finding)
+        if failures and not tally.mismatch:
             raise UnusableSubjectError(f"{subject.name}: {failures[0]}", answers.output)
         found = blames(court)
         wrong = tuple(diagnosed(court, blame, lang) for blame in found)
         court.forget()
     result = Result(
-        verdict=ledger.verdict,
+        verdict=tally.verdict,
         steps=len(seen),
-        tensors_compared=ledger.tensors,
-        numbers_compared=ledger.numbers,
-        undecided=ledger.undecided,
-        first_divergence=_first(ledger, found),
-        formulas=ledger.formula_rows(),
+        tensors_compared=tally.tensors,
+        numbers_compared=tally.numbers,
+        undecided=tally.undecided,
+        first_divergence=_first(tally, found),
+        formulas=tally.formula_rows(),
         side_by_side=[],
         wrong_formulas=[_wrong_formula(blame, words) for blame, words in zip(found, wrong, strict=True)],
         reason=Message("not_every", failure=failures[0]) if failures else None,
@@ -100,14 +100,14 @@ def check(
     return Checked(result, wrong, failures, answers.output, court, tuple(found))
 
 
-def _first(ledger: Ledger, found: Sequence[Blame]) -> Divergence | None:
-    """The ledger's first wrong number, with the smallest case that fails."""
-    if ledger.first is None:
+def _first(tally: Tally, found: Sequence[Blame]) -> Divergence | None:
+    """The tally's first wrong number, with the smallest case that fails."""
+    if tally.first is None:
         return None
     cases = [blame.first.observation.case for blame in found]
-    wrong = [i for blame in found for i in blame.instances if i.equation.quantity == ledger.first.quantity]
-    case = next((i.observation.case for i in wrong if i.equation.layer == ledger.first.layer), cases[0])
-    return ledger.first.model_copy(update={"case": case})
+    wrong = [i for blame in found for i in blame.instances if i.equation.quantity == tally.first.quantity]
+    case = next((i.observation.case for i in wrong if i.equation.layer == tally.first.layer), cases[0])
+    return tally.first.model_copy(update={"case": case})
 
 
 def _wrong_formula(blame: Blame, words: Diagnosed) -> WrongFormula:

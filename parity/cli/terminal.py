@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from parity.lockstep.lockstep import Moment, Observer
+from parity.lockstep.lockstep import Observer, TrainingStep
 from parity.lockstep.result import Divergence, Fact, FormulaRow, Result, SideBySideRow, WrongFormula
 from parity.render.texts import catalogue
 from parity.render.texts.message import said
@@ -50,15 +50,15 @@ def progress(lang: str) -> Iterator[Callable[[int], Observer]]:
         def watch(steps: int) -> Observer:
             task = bar.add_task(catalogue(lang)["run.progress"], total=steps, facts="")
 
-            def observe(moment: Moment) -> None:
+            def observe(seen: TrainingStep) -> None:
                 nonlocal drawn, worst
-                worst = max(worst, moment.worst_ratio)
+                worst = max(worst, seen.worst_ratio)
                 now = bar.get_time()
-                if not plain and (now - drawn > UPDATES_EVERY or moment.step + 1 == steps):
+                if not plain and (now - drawn > UPDATES_EVERY or seen.step + 1 == steps):
                     drawn = now
-                    losses = [float(t["loss"]) for t in moment.traces.values() if "loss" in t]
+                    losses = [float(t["loss"]) for t in seen.traces.values() if "loss" in t]
                     facts = f"loss {losses[0]:.4g}  bound {worst:.2f}" if losses else ""
-                    bar.update(task, completed=moment.step + 1, facts=facts)
+                    bar.update(task, completed=seen.step + 1, facts=facts)
 
             return observe
 

@@ -75,9 +75,9 @@ def run(
         shares = _accuracy(case, predictions)
         third = None
         if witness:
-            from parity.lockstep.finite_difference import testify
+            from parity.lockstep.finite_difference import check_gradients
 
-            third = testify(case)
+            third = check_gradients(case)
     result = result_of(config, case, walk, facts, shares, third, reproduce, (certify or Certify()).said())
     if peer:
         result = _with_model(result, peer)
@@ -150,8 +150,8 @@ def result_of(
     certified: str = "every step",
 ) -> Result:
     """What a walk found. `facts` is the environment, `shares` each side's accuracy."""
-    ledger = walk.ledger
-    verdict = "undecided" if walk.diverged and not ledger.mismatch else ledger.verdict
+    tally = walk.tally
+    verdict = "undecided" if walk.diverged and not tally.mismatch else tally.verdict
     wrong_witness = witness is not None and witness.verdict != "match"
     asked = config.to_json() | {
         "layers": sizes(case.architecture.layers),
@@ -164,18 +164,18 @@ def result_of(
         verdict="mismatch" if wrong_witness else verdict,
         steps=walk.steps,
         certified=certified,
-        tensors_compared=ledger.tensors,
-        numbers_compared=ledger.numbers,
-        undecided=ledger.undecided,
-        first_divergence=ledger.first,
-        formulas=ledger.formula_rows(),
-        side_by_side=ledger.side_by_side_rows(),
-        wrong_formulas=ledger.wrong_formulas(),
+        tensors_compared=tally.tensors,
+        numbers_compared=tally.numbers,
+        undecided=tally.undecided,
+        first_divergence=tally.first,
+        formulas=tally.formula_rows(),
+        side_by_side=tally.side_by_side_rows(),
+        wrong_formulas=tally.wrong_formulas(),
         loss=walk.losses,
         accuracy=dict(shares or {}),
         witness=witness,
         reason=walk.reason,
-        reproduce=f"{reproduce} --steps {ledger.first.step + 1}" if reproduce and ledger.first else None,
+        reproduce=f"{reproduce} --steps {tally.first.step + 1}" if reproduce and tally.first else None,
         contract=contract(arithmetic(case.architecture.dtype)),
         environment=dict(facts),
         config=asked,
