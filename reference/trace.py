@@ -8,6 +8,8 @@ from reference.architecture import Architecture
 from reference.arrays import Array
 
 _NAME = re.compile(r"((?:[A-Za-z]+_)?[A-Za-z]+)(\d*)(_next)?")
+OF_NO_LAYER = ("x", "y", "loss", "norm")
+"""Quantities of which a step has one."""
 
 
 class Trace(dict[str, Array]):
@@ -34,6 +36,12 @@ def split(name: str) -> tuple[str, int | None]:
         raise ValueError(f"{name!r} is not the name of a tensor")
     letters, layer, after = match.groups()
     return letters + (after or ""), int(layer) if layer else None
+
+
+def tensor_name(quantity: str, layer: int | None) -> str:
+    """The inverse of `split`: ``tensor_name("W_next", 2) == "W2_next"``, and loss is loss in any layer."""
+    letters, after = quantity.removesuffix("_next"), "_next" if quantity.endswith("_next") else ""
+    return f"{letters}{'' if letters in OF_NO_LAYER or layer is None else layer}{after}"
 
 
 def shapes(architecture: Architecture, batch: int) -> dict[str, tuple[int, ...]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from parity.bounds.contract import contract
 from parity.bounds.formats import arithmetic
 from parity.check.answers import observations
 from parity.check.cases import Call
@@ -19,7 +20,6 @@ from parity.check.process import Limits
 from parity.errors import UsageError
 from parity.lockstep.environment import environment
 from parity.lockstep.result import Diagnosis, Divergence, Result, WrongFormula
-from parity.lockstep.run import contract
 from parity.lockstep.tally import Tally
 from parity.lockstep.threads import limited
 from parity.render.texts.message import Message

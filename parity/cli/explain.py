@@ -52,10 +52,11 @@ def explain(
 
     import numpy as np
 
+    from parity.cli.terminal import console
     from parity.config.case import build
     from parity.explain.number import explain as explain_number
     from parity.explain.number import parse, recorded, walked
-    from parity.explain.text import show_explanation
+    from parity.explain.text import DIGITS, lines
     from parity.render.texts import catalogue
 
     catalogue(lang)
@@ -69,5 +70,8 @@ def explain(
         torch = find_spec("torch") is not None
         found = walked(build(options.read_config(config, given)), step, with_torch=torch)
     explanation = explain_number(found, question)
-    show_explanation(explanation, step, str(np.dtype(found.architecture.dtype)), lang)
+    digits = DIGITS.get(str(np.dtype(found.architecture.dtype)), 17)
+    out = console()
+    for line in lines(explanation, step, digits, lang):
+        out.print(line, markup=False, soft_wrap=True)
     return 0 if explanation.holds else 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from parity.check.diagnosis.anatomy import kind
-from parity.cli.terminal import console
 from parity.explain.byhand import Given, plain, written_at
 from parity.explain.number import Explanation
 from parity.render.texts import catalogue
@@ -14,13 +13,6 @@ from reference.trace import split
 
 DIGITS = {"float32": 9, "float64": 17}
 """Significant digits that tell every number of a format from its neighbours."""
-
-
-def show_explanation(found: Explanation, step: int, dtype: str, lang: str) -> None:
-    """The number as a teacher would work it out at the board."""
-    out = console()
-    for line in lines(found, step, DIGITS.get(dtype, 17), lang):
-        out.print(line, markup=False, soft_wrap=True)
 
 
 def lines(found: Explanation, step: int, digits: int, lang: str) -> Iterator[str]:

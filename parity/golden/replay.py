@@ -14,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 
+from parity.bounds.contract import contract
 from parity.bounds.formats import arithmetic
 from parity.errors import EnvironmentUnfit, UsageError
 from parity.golden import environment as causes
@@ -24,7 +25,6 @@ from parity.golden.result import Cause, Replay
 from parity.lockstep.environment import environment, unfit
 from parity.lockstep.lockstep import Gates
 from parity.lockstep.result import Divergence, Fact, FormulaRow, WrongFormula
-from parity.lockstep.run import contract
 from parity.lockstep.tally import Tally
 from parity.lockstep.threads import limited
 

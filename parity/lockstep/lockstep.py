@@ -70,6 +70,7 @@ class Walk:
     tally: Tally
     steps: int
     losses: dict[str, list[float]]
+    certify: Certify
     reason: Message | None = None
     diverged: bool = False
 
@@ -116,7 +117,7 @@ def lockstep(
     certify = certify or Certify()
     tally = gates.tally
     losses: dict[str, list[float]] = {}
-    step = 0
+    step, reason, diverged = 0, None, False
     # e^−z may overflow where σ is 0, and a diverging run everywhere: the gates say so, numpy need not.
     with np.errstate(all="ignore"):
         for step, (x, y) in zip(range(case.steps), case.batches(), strict=False):
@@ -127,12 +128,13 @@ def lockstep(
             for observe in observers:
                 observe(TrainingStep(step, traces, worst))
             if tally.mismatch and not keep_going:
-                return Walk(tally, step + 1, losses, Message("stopped"))
-            if not all(isfinite(ends[-1]) for ends in losses.values()):
-                last = next(iter(losses.values()))[-1]
-                reason = Message("diverged", step=step, loss=last)
-                return Walk(tally, step + 1, losses, reason, diverged=True)
-    return Walk(tally, step + 1, losses)
+                reason = Message("stopped")
+                break
+            diverged = not all(isfinite(ends[-1]) for ends in losses.values())
+            if diverged:
+                reason = Message("diverged", step=step, loss=next(iter(losses.values()))[-1])
+                break
+    return Walk(tally, step + 1, losses, certify, reason, diverged)
 
 
 class Gates:

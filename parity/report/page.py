@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from parity.explain import Inspector
 from parity.explain.byhand import written_at
-from parity.lockstep.result import FormulaRow, Result, SideBySideRow
+from parity.lockstep.result import Result, lines
 from parity.render.graph import svg, text
 from parity.render.numbers import shown
 from parity.render.texts import LANGUAGES
@@ -111,7 +111,7 @@ def html(result: Result, recording: Recording, lang: str, titles: Mapping[str, s
             curve_sides=list(dict.fromkeys(side for point in curve for side in point.loss)),
             curve_points=_few(curve),
             questions=questions(inspector, current.step, recording.steps[current.step]) if current else (),
-            table=_table(result),
+            table=lines(result.formulas, result.side_by_side),
             sides=list(dict.fromkeys(row.side for row in result.formulas)),
         )
     )
@@ -197,15 +197,3 @@ def _few(points: Sequence[Curve], most: int = 12) -> list[Curve]:
     """At most so many points of a curve, and the last one."""
     every = max(1, -(-len(points) // most))
     return [*points[::every], *(points[-1:] if points and (len(points) - 1) % every else [])]
-
-
-def _table(result: Result) -> list[tuple[int, str, int, dict[str, FormulaRow], SideBySideRow | None]]:
-    """A line a formula and layer: slide, formula, layer, every side's row, the pair's row."""
-    pairs = {(row.quantity, row.layer): row for row in result.side_by_side}
-    lines: dict[tuple[int, str, int], dict[str, FormulaRow]] = {}
-    for row in result.formulas:
-        lines.setdefault((row.slide, row.formula, row.layer), {})[row.side] = row
-    return [
-        (slide, formula, layer, cells, pairs.get((next(iter(cells.values())).quantity, layer)))
-        for (slide, formula, layer), cells in lines.items()
-    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 import torch
 
 from reference.architecture import architecture
+from reference.clipping import CLIPPINGS
+from reference.equations import step_equations
 from reference.graph import Graph, _array
 from reference.initialisers import GAINS, INITIALISERS, Initialiser, gain
 from reference.operation import (
@@ -25,7 +28,8 @@ from reference.operation import (
     loss,
 )
 from reference.operations.activations import ACTIVATIONS
-from reference.trace import Trace, split
+from reference.optimizers import OPTIMIZERS
+from reference.trace import Trace, shapes, split, tensor_name
 from reference.training import batches
 
 # --- Graphs ---------------------------------------------------------------------------------------
@@ -116,6 +120,17 @@ def test_a_loss_of_a_graph_says_what_does_not_fit():
 )
 def test_names_of_a_trace(name, parts):
     assert split(name) == parts
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_every_tensor_is_named_by_its_quantity_and_layer(optimizer):
+    plain = architecture((3, 4, 2), "prelu", optimizer=OPTIMIZERS[optimizer].configured())
+    of = replace(plain, clipping=CLIPPINGS["norm"].configured(max_norm=1.0, norm_type=2.0))
+    names = shapes(of, batch=5)
+    assert {"loss", "norm", "alpha1_next", "clipped_b2"} < names.keys()
+    assert [tensor_name(*split(name)) for name in names] == list(names)
+    for equation in step_equations(of):
+        assert tensor_name(equation.quantity, equation.layer) == equation.makes
 
 
 def test_no_names_of_a_trace():
