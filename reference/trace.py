@@ -7,6 +7,8 @@ import re
 from reference.arrays import Array
 
 _NAME = re.compile(r"((?:[A-Za-z]+\d*_)*?[A-Za-z]+)(\d*)(_next)?")
+OF_NO_LAYER = ("x", "y", "loss", "norm")
+"""Quantities of which a step has one."""
 
 
 class Trace(dict[str, Array]):
@@ -36,12 +38,6 @@ def split(name: str) -> tuple[str, int | None]:
 
 
 def tensor_name(quantity: str, layer: int | None) -> str:
-    """The name of a tensor, of which `split` gives the parts: `W2_next`, and `loss`, which has no layer."""
-    if quantity in WHOLE or not layer:
-        return quantity
-    base, after, _ = quantity.partition("_next")
-    return f"{base}{layer}{after}"
-
-
-WHOLE = ("x", "y", "loss", "norm")
-"""Quantities that belong to no layer, although a formula that makes them may be cited with one."""
+    """The inverse of `split`: ``tensor_name("W_next", 2) == "W2_next"``, and loss is loss in any layer."""
+    letters, after = quantity.removesuffix("_next"), "_next" if quantity.endswith("_next") else ""
+    return f"{letters}{'' if letters in OF_NO_LAYER or layer is None else layer}{after}"

@@ -17,7 +17,7 @@ from unittest.mock import patch
 import numpy as np
 
 from parity.bench.measure import PRODUCTS, SIZES, Measured, bench_case, contestant
-from parity.certify.continuity import Links
+from parity.certify.continuity import Continuity
 from parity.certify.filter.certificates import Local
 from parity.certify.filter.cross_check import Together
 from parity.certify.filter.gradients import Parameters
@@ -34,8 +34,8 @@ CALL = 4
 PARTS: dict[tuple[type, str], str] = {
     (Twin, "step"): "PyTorch's step, recorded",
     (Reference, "step"): "the engine's step",
-    (Links, "broken"): "links",
-    (Links, "advance"): "links",
+    (Continuity, "broken"): "links",
+    (Continuity, "advance"): "links",
     (StepInputs, "gather"): "checks: taking both traces in",
     (Local, "evaluate"): "checks: first gate, z a s δ",
     (Local, "shares"): "checks: held against the bounds, z a s δ",

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from reference.arrays import Array
 from reference.equations import Constants, Equation, shapes, step_equations
 from reference.optimizers import Derived
 from reference.trace import Trace
+
+Number = TypeVar("Number")
+"""An array in some arithmetic: floats, numbers with bounds, balls."""
 
 
 class Verdict(StrEnum):
@@ -61,6 +64,11 @@ class Finding:
     vacuous: bool
     worst: Worst | None = None
     complaint: Message | None = None
+
+    @classmethod
+    def complaining(cls, equation: Equation, complaint: Message) -> Finding:
+        """Of a tensor that cannot be compared, or must not be: it is wrong before any number is."""
+        return cls(equation, Verdict.DIFFERENT, 0, 0, vacuous=False, complaint=complaint)
 
     @property
     def ratio(self) -> float:
@@ -117,7 +125,7 @@ class Certifier:
                 broken += extra  # whose shape is unknown; the first equation says it
                 extra = []
                 if broken:
-                    yield Finding(equation, Verdict.DIFFERENT, 0, 0, vacuous=False, complaint=broken[0])
+                    yield Finding.complaining(equation, broken[0])
                 else:
                     yield self.check(equation, trace, constants)
 
@@ -148,14 +156,23 @@ class Certifier:
 
         Where the form of an accepted finding can tell nothing, nor can the certificate.
         """
-        finding = self._judge(equation.evaluate, equation, trace, constants, self.arithmetic)
-        if finding.wrong and self._appeal:
-            finding = self._judge(equation.evaluate, equation, trace, constants, self._appeal)
-        if not finding.wrong:
-            return finding
+        return self.measure(equation, trace, constants)[0]
+
+    def measure(self, equation: Equation, trace: Trace, constants: Constants) -> tuple[Finding, Bounded]:
+        """The finding of `check`, and the truth and bound of the contract's form."""
+        finding, truth = self._judge(equation.evaluate, equation, trace, constants, self.arithmetic)
+        return (self._reconsider(finding, trace, constants) if finding.wrong else finding), truth
+
+    def _reconsider(self, finding: Finding, trace: Trace, constants: Constants) -> Finding:
+        """The last word on a formula that seems wrong: ball arithmetic, then the other admitted forms."""
+        equation = finding.equation
+        if self._appeal:
+            finding, _ = self._judge(equation.evaluate, equation, trace, constants, self._appeal)
+            if not finding.wrong:
+                return finding
         last = len(equation.other_forms) - len(self._accepted(equation))
         for place, form in enumerate(equation.other_forms):
-            other = self._judge(form, equation, trace, constants, self._appeal or self.arithmetic)
+            other, _ = self._judge(form, equation, trace, constants, self._appeal or self.arithmetic)
             if other.verdict is Verdict.MATCH:
                 return replace(other, verdict=Verdict.OTHER_FORM)
             if other.verdict is Verdict.UNDECIDED and place >= last:
@@ -169,12 +186,12 @@ class Certifier:
         trace: Trace,
         constants: Constants,
         judge: Arithmetic,
-    ) -> Finding:
+    ) -> tuple[Finding, Bounded]:
         with judge.precision():
             inputs = {name: exact(judge, trace[name]) for name in equation.inputs}
             known = bounded_constants(judge, self.known(constants))
             truth = evaluate(form, equation, inputs, known)
-            return compare(equation, trace[equation.makes], truth)
+            return compare(equation, trace[equation.makes], truth), truth
 
 
 PLAIN: dict[str, Callable[[float], float]] = {"t": int, "clipping.norm_type": float}
@@ -202,13 +219,13 @@ def bounded_constants(judge: Arithmetic, constants: Constants) -> dict[str, Boun
 def evaluate(
     form: Callable[..., Array],
     equation: Equation,
-    values: Mapping[str, Bounded],
-    constants: Mapping[str, Bounded] | Mapping[str, Bounded | float],
-) -> Bounded:
-    """A formula, evaluated on bounded numbers instead of arrays: they answer to the same functions."""
+    values: Mapping[str, Number],
+    constants: Mapping[str, object],
+) -> Number:
+    """A formula, evaluated in another arithmetic: its numbers answer to the same functions as arrays."""
     arguments = [values[name] for name in equation.inputs]
     result = form(*arguments, *(constants[name] for name in equation.constants))
-    return cast(Bounded, result)
+    return cast(Number, result)
 
 
 def compare(equation: Equation, observed: Array, truth: Bounded, *, exact: bool = True) -> Finding:

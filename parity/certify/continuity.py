@@ -1,4 +1,4 @@
-"""Links: each step starts, bit for bit, from where the side's last one ended."""
+"""Continuity: each step starts, bit for bit, from where the side's last one ended."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LARGE = 1 << 16
 """From so many bytes on, comparing in place costs less than making bytes objects."""
 
 
-class Links:
+class Continuity:
     """What one side's parameters were at the end of its last step, as bits: −0 is not 0."""
 
     def __init__(self, parameters: Mapping[str, Array]) -> None:
@@ -34,6 +34,12 @@ class Links:
             if tensor is not None and not _same(tensor, ended):
                 found.append(name)
         return {name: Message("unlinked", name=name) for name in found}
+
+    def follow(self, trace: Trace) -> dict[str, Message]:
+        """What is broken at the start of a step; its end is remembered for the next."""
+        found = self.broken(trace)
+        self.advance(trace)
+        return found
 
     def advance(self, trace: Trace) -> None:
         """Remember where this step ended, as far as the side shows it."""

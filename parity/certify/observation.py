@@ -7,19 +7,18 @@ number; where tensors were hidden the same equation is judged on a wider, still 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol, cast
 
 import numpy as np
 
-from parity.bounds import Bounded, bounded, exact
+from parity.bounds import Bounded, exact
 from parity.bounds.formats import Arithmetic
 from parity.certify.certificate import bounded_constants, evaluate
-from parity.check.diagnosis.anatomy import Operands, Values, anatomy, kind
 from parity.render.texts.message import Message
 from reference.architecture import Architecture
+from reference.arrays import Array
 from reference.equations import Equation, constants, step_equations
 from reference.trace import Trace
 
@@ -78,92 +77,25 @@ class Observation:
         return [e for name, e in self.equations.items() if name in found]
 
 
-class Slip(Protocol):
-    """A mistake in one kind of equation, as far as evidence needs to know it."""
+class Reconstruction:
+    """Every tensor of one call: as it was given or shown, else as it follows from that."""
 
-    @property
-    def kind(self) -> str: ...
-
-    def changes(self, situation: Situation) -> Operands: ...
-
-
-@dataclass(frozen=True)
-class Made:
-    """A mistake that was made: everywhere, or only in some layers."""
-
-    slip: Slip
-    layers: frozenset[int] | None = None
-
-    def touches(self, equation: Equation) -> bool:
-        return self.slip.kind == kind(equation) and (self.layers is None or equation.layer in self.layers)
-
-
-@dataclass(frozen=True)
-class Situation:
-    """What a mistake can put into a formula in place of the right thing."""
-
-    equation: Equation
-    scenario: Scenario
-    operands: Operands
-
-    @property
-    def layer(self) -> int:
-        return self.equation.layer
-
-
-class Scenario:
-    """The tensors of one call as they would be, if its author had made `mistakes` and no other."""
-
-    def __init__(
-        self,
-        observation: Observation,
-        judge: Arithmetic,
-        mistakes: Sequence[Made] = (),
-        *,
-        rounded: bool = False,
-    ) -> None:
-        """`rounded` lets everything that was given or shown be rounded to the judge's format first."""
-        self.observation, self.judge, self.mistakes, self.rounded = observation, judge, mistakes, rounded
-        # Some are plain numbers, which rules count with; no anatomy asks for those.
-        self.constants = cast(dict[str, Bounded], bounded_constants(judge, observation.constants))
+    def __init__(self, observation: Observation, judge: Arithmetic) -> None:
+        self.observation, self.judge = observation, judge
+        self.constants = bounded_constants(judge, observation.constants)
         self._values: dict[str, Bounded] = {}
         self._pending: set[str] = set()
-
-    @property
-    def architecture(self) -> Architecture:
-        return self.observation.architecture
-
-    @cached_property
-    def before(self) -> Scenario | None:
-        """The same author, one step earlier."""
-        earlier = self.observation.before
-        if earlier is None:
-            return None
-        return Scenario(earlier, self.judge, self.mistakes, rounded=self.rounded)
-
-    @cached_property
-    def values(self) -> Values:
-        """The tensors as operands of formulas, with the names that the deck gives them."""
-        return Values(self, self.constants)
-
-    def shows(self, name: str) -> bool:
-        return name in self.observation.known
-
-    def equation(self, name: str) -> Equation:
-        """The equation that makes a tensor."""
-        return self.observation.equations[name]
 
     def value(self, name: str) -> Bounded:
         """A tensor: as given or shown, else as it follows. Raises KeyError for one that there is not."""
         if name not in self._values:
             known = self.observation.known.get(name)
-            if known is None:
-                self._values[name] = self._derived(name)
-            elif self.rounded:
-                self._values[name] = bounded(self.judge, known, self.judge.u * np.abs(known))
-            else:
-                self._values[name] = exact(self.judge, known)
+            self._values[name] = self._derived(name) if known is None else self._taken(known)
         return self._values[name]
+
+    def _taken(self, known: Array) -> Bounded:
+        """A tensor that was given or shown: floats, so exact."""
+        return exact(self.judge, known)
 
     def _derived(self, name: str) -> Bounded:
         """A hidden tensor from what was shown. Raises ValueError where it would need itself."""
@@ -176,24 +108,6 @@ class Scenario:
             self._pending.discard(name)
 
     def predict(self, equation: Equation) -> Bounded:
-        """The right-hand side of an equation, with whatever mistakes were made in it."""
-        if not any(made.touches(equation) for made in self.mistakes):
-            return self._admitted(equation)
-        return anatomy(equation).combine(self.slipped(equation))
-
-    def opened(self, equation: Equation) -> Operands:
-        """The equation's operands as they should be, named and with their values."""
-        return anatomy(equation).operands(equation, self.values)
-
-    def slipped(self, equation: Equation) -> Operands:
-        """The equation's operands with the mistakes in them."""
-        operands = self.opened(equation)
-        for made in self.mistakes:
-            if made.touches(equation):
-                operands = operands | made.slip.changes(Situation(equation, self, operands))
-        return operands
-
-    def _admitted(self, equation: Equation) -> Bounded:
         """The truth, with the bound of the widest of the algebraic forms that the contract admits."""
         values = {name: self.value(name) for name in equation.inputs}
         truth = evaluate(equation.evaluate, equation, values, self.constants)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from parity.bounds.contract import contract
 from parity.bounds.formats import arithmetic
 from parity.check.answers import observations
 from parity.check.cases import Call
 from parity.check.diagnosis.anatomy import kind
-from parity.check.diagnosis.judge import Court
+from parity.check.diagnosis.judge import Judge
 from parity.check.diagnosis.search import Blame, blames
 from parity.check.diagnosis.text import Diagnosed, diagnosed
 from parity.check.implementations import Subject
@@ -19,8 +20,7 @@ from parity.check.process import Limits
 from parity.errors import UsageError
 from parity.lockstep.environment import environment
 from parity.lockstep.result import Diagnosis, Divergence, Result, WrongFormula
-from parity.lockstep.run import contract
-from parity.lockstep.tally import Ledger
+from parity.lockstep.tally import Tally
 from parity.lockstep.threads import limited
 from parity.render.texts.message import Message
 from reference.formula import FORMULAS
@@ -39,7 +39,7 @@ class Checked:
     wrong: tuple[Diagnosed, ...]
     failures: tuple[Message, ...]
     output: str
-    court: Court
+    court: Judge
     blames: tuple[Blame, ...]
 
 
@@ -71,23 +71,23 @@ def check(
         for n in sorted(answers.failures)
     )
     with limited(1):
-        court = Court(seen)
-        ledger = Ledger()
+        court = Judge(seen)
+        tally = Tally()
         for instance in court.instances:
-            ledger.certify(instance.observation.step, SIDE, instance.finding)
-        if failures and not ledger.mismatch:
+            tally.certify(instance.observation.step, SIDE, instance.finding)
+        if failures and not tally.mismatch:
             raise UnusableSubjectError(f"{subject.name}: {failures[0]}", answers.output)
         found = blames(court)
         wrong = tuple(diagnosed(court, blame, lang) for blame in found)
         court.forget()
     result = Result(
-        verdict=ledger.verdict,
+        verdict=tally.verdict,
         steps=len(seen),
-        tensors_compared=ledger.tensors,
-        numbers_compared=ledger.numbers,
-        undecided=ledger.undecided,
-        first_divergence=_first(ledger, found),
-        formulas=ledger.formula_rows(),
+        tensors_compared=tally.tensors,
+        numbers_compared=tally.numbers,
+        undecided=tally.undecided,
+        first_divergence=_first(tally, found),
+        formulas=tally.formula_rows(),
         side_by_side=[],
         wrong_formulas=[_wrong_formula(blame, words) for blame, words in zip(found, wrong, strict=True)],
         reason=Message("not_every", failure=failures[0]) if failures else None,
@@ -100,14 +100,14 @@ def check(
     return Checked(result, wrong, failures, answers.output, court, tuple(found))
 
 
-def _first(ledger: Ledger, found: Sequence[Blame]) -> Divergence | None:
-    """The ledger's first wrong number, with the smallest case that fails."""
-    if ledger.first is None:
+def _first(tally: Tally, found: Sequence[Blame]) -> Divergence | None:
+    """The tally's first wrong number, with the smallest case that fails."""
+    if tally.first is None:
         return None
     cases = [blame.first.observation.case for blame in found]
-    wrong = [i for blame in found for i in blame.instances if i.equation.quantity == ledger.first.quantity]
-    case = next((i.observation.case for i in wrong if i.equation.layer == ledger.first.layer), cases[0])
-    return ledger.first.model_copy(update={"case": case})
+    wrong = [i for blame in found for i in blame.instances if i.equation.quantity == tally.first.quantity]
+    case = next((i.observation.case for i in wrong if i.equation.layer == tally.first.layer), cases[0])
+    return tally.first.model_copy(update={"case": case})
 
 
 def _wrong_formula(blame: Blame, words: Diagnosed) -> WrongFormula:
@@ -124,7 +124,7 @@ def _wrong_formula(blame: Blame, words: Diagnosed) -> WrongFormula:
     )
 
 
-def _not_shown(court: Court) -> list[str]:
+def _not_shown(court: Judge) -> list[str]:
     """The formulas that could only be judged through others; s, which no subject shows, belongs to δ."""
     judged = {kind(instance.equation) for instance in court.instances}
     names = {kind(e) for o in court.observations for e in o.equations.values()}

@@ -39,12 +39,12 @@ def explain(
 ) -> int:
     from importlib.util import find_spec
 
-    import numpy as np
-
+    from parity.bounds.formats import format_of
+    from parity.cli.terminal import console
     from parity.config.case import build
     from parity.explain.number import explain as explain_number
     from parity.explain.number import parse, recorded, walked
-    from parity.explain.text import show_explanation
+    from parity.explain.text import lines
     from parity.render.texts import catalogue
 
     catalogue(lang)
@@ -55,5 +55,8 @@ def explain(
         torch = find_spec("torch") is not None
         found = walked(build(case.config()), step, with_torch=torch)
     explanation = explain_number(found, question)
-    show_explanation(explanation, step, str(np.dtype(found.architecture.dtype)), lang)
+    digits = format_of(found.architecture.dtype).digits
+    out = console()
+    for line in lines(explanation, step, digits, lang):
+        out.print(line, markup=False, soft_wrap=True)
     return 0 if explanation.holds else 1

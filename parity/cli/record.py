@@ -69,13 +69,13 @@ def record(
     threads: options.Threads = 1,
 ) -> int:
     from parity.cli.terminal import progress
+    from parity.cli.terminal_golden import show_recorded
     from parity.errors import UsageError
     from parity.golden.folder import goldens
     from parity.golden.reader import read
     from parity.golden.record import place, with_steps
     from parity.golden.record import record as record_case
     from parity.golden.record import update as update_golden
-    from parity.golden.text import show_recorded
     from parity.render.texts import catalogue
 
     catalogue(lang)

@@ -56,10 +56,11 @@ def replay(
 ) -> int:
     import shlex
 
+    from parity.cli.terminal_golden import show_replay, show_total
     from parity.golden.folder import goldens, worst_code
     from parity.golden.reader import read
     from parity.golden.replay import chosen, replay_golden
-    from parity.golden.text import replays_json, show_replay, show_total
+    from parity.golden.text import replays_json
     from parity.render.files import writable, writable_folder, write_text
     from parity.render.texts import catalogue
     from parity.report.ci.compared import compared, tell

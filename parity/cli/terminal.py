@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from parity.lockstep.lockstep import Moment, Observer
-from parity.lockstep.result import Divergence, Fact, FormulaRow, Result, SideBySideRow, WrongFormula
+from parity.lockstep.lockstep import Observer, TrainingStep
+from parity.lockstep.result import Fact, FormulaRow, Result, SideBySideRow, lines
+from parity.lockstep.text import divergence_lines, short
 from parity.render.texts import catalogue
 from parity.render.texts.message import said
 
@@ -50,15 +51,15 @@ def progress(lang: str) -> Iterator[Callable[[int], Observer]]:
         def watch(steps: int) -> Observer:
             task = bar.add_task(catalogue(lang)["run.progress"], total=steps, facts="")
 
-            def observe(moment: Moment) -> None:
+            def observe(seen: TrainingStep) -> None:
                 nonlocal drawn, worst
-                worst = max(worst, moment.worst_ratio)
+                worst = max(worst, seen.worst_ratio)
                 now = bar.get_time()
-                if not plain and (now - drawn > UPDATES_EVERY or moment.step + 1 == steps):
+                if not plain and (now - drawn > UPDATES_EVERY or seen.step + 1 == steps):
                     drawn = now
-                    losses = [float(t["loss"]) for t in moment.traces.values() if "loss" in t]
+                    losses = [float(t["loss"]) for t in seen.traces.values() if "loss" in t]
                     facts = f"loss {losses[0]:.4g}  bound {worst:.2f}" if losses else ""
-                    bar.update(task, completed=moment.step + 1, facts=facts)
+                    bar.update(task, completed=seen.step + 1, facts=facts)
 
             return observe
 
@@ -71,11 +72,11 @@ def show_result(result: Result, lang: str, *, stderr: bool = False) -> None:
     out.print(_formula_table(result, say))
     out.print(say["run.share"])
     for side, (first, last) in result.loss.items():
-        out.print(say["run.loss"].format(first=_short(first), last=_short(last), side=side))
+        out.print(say["run.loss"].format(first=short(first), last=short(last), side=side))
     for side, share in result.accuracy.items():
         out.print(say["run.accuracy"].format(value=f"{share:.1%}", side=side))
     if result.witness:
-        facts = result.witness.model_dump() | {"ratio": _short(result.witness.worst_ratio)}
+        facts = result.witness.model_dump() | {"ratio": short(result.witness.worst_ratio)}
         facts["verdict"] = say[f"run.{result.witness.verdict}"]
         out.print(say["run.witness"].format(**facts))
     share = result.undecided / max(1, result.numbers_compared)
@@ -103,12 +104,6 @@ def show_result(result: Result, lang: str, *, stderr: bool = False) -> None:
     out.print(say[f"run.verdict_{result.verdict}"].format(steps=f"{result.steps:,}"), style=style)
 
 
-def _tensor(quantity: str, layer: int) -> str:
-    """`W1_next`."""
-    base, after, _ = quantity.partition("_next")
-    return "loss" if base == "loss" else f"{base}{layer}{after}"
-
-
 def show_facts(facts: dict[str, Fact], problems: Sequence[str], lang: str = "en") -> None:
     """The environment, line by line, and what is wrong with it."""
     say, out = catalogue(lang), console()
@@ -129,53 +124,21 @@ def _formula_table(result: Result, say: dict[str, str]) -> Table:
         table.add_column(say[f"run.{key}"], justify="right" if justify == "right" else "left")
     for side in sides:
         table.add_column(say.get(f"run.{side}", side))
-    pairs = {(row.quantity, row.layer): row for row in result.side_by_side}
-    if pairs:
+    if result.side_by_side:
         table.add_column(say["run.sides"])
-    cells: dict[tuple[int, str, int], dict[str, FormulaRow]] = {}
-    for row in result.formulas:
-        cells.setdefault((row.slide, row.formula, row.layer), {})[row.side] = row
-    for (slide, formula, layer), by_side in cells.items():
-        texts = [_cell(by_side[side], say) if side in by_side else "" for side in sides]
-        pair = pairs.get((next(iter(by_side.values())).quantity, layer))
-        if pairs:
-            texts.append(_cell(pair, say) if pair else "")
-        table.add_row(str(slide), formula, str(layer), *texts)
+    for line in lines(result.formulas, result.side_by_side):
+        texts = [_cell(line.by_side.get(side), say) for side in sides]
+        if result.side_by_side:
+            texts.append(_cell(line.across, say))
+        table.add_row(str(line.slide), line.formula, str(line.layer), *texts)
     return table
 
 
-def _cell(row: FormulaRow | SideBySideRow, say: dict[str, str]) -> str:
+def _cell(row: FormulaRow | SideBySideRow | None, say: dict[str, str]) -> str:
     """A verdict, and the share of the bound that goes with it."""
+    if row is None:
+        return ""
     if isinstance(row, FormulaRow) and row.vacuous and row.verdict == "undecided":
         return f"[yellow]{say['run.vacuous']}[/]"
-    text = f"[{STYLES[row.verdict]}]{say[f'run.{row.verdict}']}[/] {_short(row.worst_ratio)}"
+    text = f"[{STYLES[row.verdict]}]{say[f'run.{row.verdict}']}[/] {short(row.worst_ratio)}"
     return text + (f" ({say['run.undecided']} {row.undecided:,})" if row.undecided else "")
-
-
-def divergence_lines(
-    first: Divergence | None, wrong: Sequence[WrongFormula], reproduce: str | None, say: dict[str, str]
-) -> Iterator[str]:
-    """What a person needs to know of the first divergence."""
-    if first is None:
-        return
-    yield say["run.first"].format(**first.model_dump())
-    if first.complaint:
-        yield "  " + said(first.complaint, say["language.code"])
-    if first.index is not None:
-        index = f"[{','.join(map(str, first.index))}]" if first.index else ""
-        numbers = {key: _short(getattr(first, key), 9) for key in ("observed", "expected")}
-        numbers |= {key: _short(getattr(first, key)) for key in ("error", "bound", "ratio")}
-        yield "  " + say["run.number"].format(
-            quantity=_tensor(first.quantity, first.layer), index=index, **numbers
-        )
-    if first.gate == "side-by-side":
-        yield "  " + say["run.inherited"]
-    names = [f"{w.formula} {','.join(map(str, w.layers))} ({w.side})" for w in wrong[1:]]
-    if names:
-        yield "  " + say["run.also"].format(names="; ".join(names))
-    if reproduce:
-        yield "  " + say["run.reproduce"].format(command=reproduce)
-
-
-def _short(value: float | None, digits: int = 3) -> str:
-    return "–" if value is None else f"{value:.{digits}g}"

@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 
 from parity.config.case import Case, described
 from parity.errors import UsageError
-from parity.explain import Examiner, Row
+from parity.explain import Inspector, Row
 from parity.explain.byhand import Work, written_at
 from parity.explain.worked import work
 from parity.lockstep.lockstep import Reference, Side
@@ -95,17 +95,17 @@ def explain(recorded: RecordedStep, question: Question) -> Explanation:
         raise UsageError(f"explain {name}: there is no such tensor here; known: {known}")
     shown = next(iter(traces.values()))[name]
     index = _index(shown.shape, question, int(np.argmax(np.abs(shown))))
-    examiner = Examiner(of, recorded.lr, recorded.findings)
+    inspector = Inspector(of, recorded.lr, recorded.findings)
     where = written_at(name, index)
-    row = next(examiner.rows(recorded.traces, recorded.step, only=name), None)
+    row = next(inspector.rows(recorded.traces, recorded.step, only=name), None)
     if row is None:  # x, y and the parameters are given
         given = {side: float(trace[name][index]) for side, trace in traces.items()}
         return Explanation(
             where, name, None, None, tuple(SideNumber(s, v, v, 0.0, 0.0) for s, v in given.items())
         )
     trace = next(iter(traces.values()))
-    values = examiner.values(trace, recorded.step)
-    worked = work(row.equation, values, index, examiner.constants(trace, recorded.step), of)
+    values = inspector.values(trace, recorded.step)
+    worked = work(row.equation, values, index, inspector.constants(trace, recorded.step), of)
     return Explanation(where, name, row, worked, tuple(answers(row, index)))
 
 

@@ -1,4 +1,4 @@
-"""One step under the glass: for every tensor each side's numbers, the truth, the bound and a mark.
+"""Inspects one step: for every tensor each side's numbers, the truth, the bound and a mark.
 
 The verdicts are the certificate's own (`certify.certificate`), asked again about one step; nothing here
 decides anything. A side that hides tensors is judged as `parity check` judges it: what is hidden
@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from parity.bounds import SLACK, Bounded, bounded, exact, hold_both
-from parity.certify.certificate import Certifier, bounded_constants, compare, evaluate
-from parity.certify.observation import Observation, Scenario
+from parity.bounds import SLACK
+from parity.certify.certificate import Certifier, compare
+from parity.certify.cross_check import CrossCheck, cross_check, starts
+from parity.certify.observation import Observation, Reconstruction
 from parity.explain.row import Row, SideNumbers
 from parity.pytorch.deviations import Deviation
 from reference.architecture import Architecture
@@ -25,8 +26,8 @@ BALLS_UP_TO = 2_000
 """Numbers of a float64 step up to which ball arithmetic is the judge: the same digits on every machine."""
 
 
-class Examiner:
-    """Looks at steps of one network."""
+class Inspector:
+    """Inspects steps of one network."""
 
     def __init__(self, architecture: Architecture, lr: float, findings: Sequence[Deviation] = ()) -> None:
         """`findings` are accepted deviations of PyTorch's, as in the run that is looked at."""
@@ -52,34 +53,26 @@ class Examiner:
         """
         certifier = self._certifier(traces)
         known = self.constants(next(trace for trace in traces.values() if "y" in trace), step)
-        glasses = {
-            name: _Glass(certifier, trace, known, self.lr, (said or {}).get(name, {}))
+        sides = {
+            name: _ShownSide(certifier, trace, known, self.lr, (said or {}).get(name, {}))
             for name, trace in traces.items()
         }
+        together = {found.equation.makes: found for found in _cross_check(certifier, sides, known)}
         with np.errstate(all="ignore"), certifier.arithmetic.precision():
-            truths = _truths(certifier, traces, known) if len(traces) > 1 else {}
             for equation in certifier.equations:
-                if only not in (None, equation.makes):
-                    continue
-                sides = {name: glass.side(equation) for name, glass in glasses.items()}
-                together = {
-                    name: compare(
-                        equation, glass.shown[equation.makes], truths[equation.makes], exact=False
+                name = equation.makes
+                if only in (None, name):
+                    yield Row(
+                        equation,
+                        {side: shown.numbers(equation) for side, shown in sides.items()},
+                        dict(together[name].findings) if name in together else {},
+                        {side: s.complaints[name] for side, s in sides.items() if name in s.complaints},
                     )
-                    for name, glass in glasses.items()
-                    if equation.makes in truths and equation.makes in glass.shown
-                }
-                complaints = {
-                    name: glass.complaints[equation.makes]
-                    for name, glass in glasses.items()
-                    if equation.makes in glass.complaints
-                }
-                yield Row(equation, sides, together, complaints)
 
     def values(self, trace: Trace, step: int = 0) -> StepValues:
         """A step's tensors by name, those that it does not show as they follow from what it does."""
         certifier = self._certifier({"": trace})
-        return StepValues(_Glass(certifier, trace, self.constants(trace, step), self.lr, {}))
+        return StepValues(_ShownSide(certifier, trace, self.constants(trace, step), self.lr, {}))
 
     def _certifier(self, traces: Mapping[str, Trace]) -> Certifier:
         numbers = sum(tensor.size for trace in traces.values() for tensor in trace.values())
@@ -89,7 +82,7 @@ class Examiner:
         return self._certifiers[balls]
 
 
-class _Glass:
+class _ShownSide:
     """One side's step: what it shows in its right form, and what it does not."""
 
     def __init__(
@@ -108,24 +101,19 @@ class _Glass:
         given = Trace({n: t for n, t in self.shown.items() if n not in made})
         rest = Trace({n: t for n, t in self.shown.items() if n in made})
         observation = Observation(certifier.architecture, lr, given, rest)
-        self.scenario = Scenario(observation, certifier.arithmetic)
+        self.reconstruction = Reconstruction(observation, certifier.arithmetic)
 
-    def side(self, equation: Equation) -> SideNumbers | None:
+    def numbers(self, equation: Equation) -> SideNumbers | None:
         """The tensor that an equation makes; None where it is not shown, or not comparable."""
         observed = self.shown.get(equation.makes)
         if observed is None:
             return None
         judge = self.certifier.arithmetic
-        whole = all(name in self.shown for name in equation.inputs)
-        if whole:
-            inputs = {name: exact(judge, self.shown[name]) for name in equation.inputs}
-            known = bounded_constants(judge, self.certifier.known(self.constants))
-            truth = evaluate(equation.evaluate, equation, inputs, known)
+        if all(name in self.shown for name in equation.inputs):
+            finding, truth = self.certifier.measure(equation, self.shown, self.constants)
         else:
-            truth = self.scenario.predict(equation)
-        finding = compare(equation, observed, truth)
-        if finding.wrong and whole:
-            finding = self.certifier.check(equation, self.shown, self.constants)  # other forms, and appeal
+            truth = self.reconstruction.predict(equation)
+            finding = compare(equation, observed, truth)
         bound = np.broadcast_to(np.asarray(truth.carried) * SLACK, truth.shape)
         return SideNumbers(observed, np.asarray(judge.lower(truth.value)), np.asarray(bound), finding)
 
@@ -135,20 +123,20 @@ class _Glass:
             return self.shown[name]
         judge = self.certifier.arithmetic
         with np.errstate(all="ignore"), judge.precision():
-            value: Array = np.asarray(judge.lower(np.asarray(self.scenario.value(name).value)))
+            value: Array = np.asarray(judge.lower(np.asarray(self.reconstruction.value(name).value)))
             return value
 
 
 class StepValues(Mapping[str, Array]):
     """The tensors of a step by name, shown or not."""
 
-    def __init__(self, glass: _Glass) -> None:
-        self._glass = glass
-        of = glass.certifier.architecture
-        self._names = tuple(shapes(of, glass.trace["x"].shape[1]))
+    def __init__(self, side: _ShownSide) -> None:
+        self._side = side
+        of = side.certifier.architecture
+        self._names = tuple(shapes(of, side.trace["x"].shape[1]))
 
     def __getitem__(self, name: str) -> Array:
-        return self._glass.value(name)
+        return self._side.value(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -157,29 +145,10 @@ class StepValues(Mapping[str, Array]):
         return len(self._names)
 
 
-def _truths(certifier: Certifier, traces: Mapping[str, Trace], constants: Constants) -> dict[str, Bounded]:
-    """The whole step in bounded arithmetic, from where all sides stand: `cross_check`'s gate.
-
-    Nothing where a side does not show where it starts.
-    """
-    judge = certifier.arithmetic
-    first, *others = traces.values()
-    made = {equation.makes for equation in certifier.equations}
-    starts = [name for name in shapes(certifier.architecture, first["x"].shape[1]) if name not in made]
-    complaints = [certifier.complaints(trace) for trace in traces.values()]
-    if any(name in found for found in complaints for name in starts):
-        return {}
-    values: dict[str, Bounded] = {}
-    for name in starts:
-        here = first[name].astype(np.float64)
-        apart = np.zeros_like(here)
-        for other in others:
-            apart = np.maximum(apart, np.abs(here - other[name].astype(np.float64)))
-        values[name] = bounded(judge, first[name], apart)
-    known = bounded_constants(judge, certifier.known(constants))
-    for equation in certifier.equations:
-        truth = evaluate(equation.evaluate, equation, values, known)
-        for form in equation.also:
-            truth = hold_both(truth, evaluate(form, equation, values, known))
-        values[equation.makes] = truth
-    return values
+def _cross_check(
+    certifier: Certifier, sides: Mapping[str, _ShownSide], constants: Constants
+) -> Iterator[CrossCheck]:
+    """What all sides show against the bound that admits them; nothing where one hides where it starts."""
+    names = starts(certifier.equations)
+    if len(sides) > 1 and all(name in side.shown for side in sides.values() for name in names):
+        yield from cross_check(certifier, {name: side.shown for name, side in sides.items()}, constants)

@@ -4,21 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from parity.bounds.formats import FORMATS
 from parity.check.diagnosis.anatomy import kind
-from parity.cli.terminal import console
 from parity.explain.byhand import Given, plain, written_at
 from parity.explain.number import Explanation
 from parity.render.texts import catalogue
 from parity.render.texts.formulas import formula_name
 from reference.trace import split
-
-
-def show_explanation(found: Explanation, step: int, dtype: str, lang: str) -> None:
-    """The number as a teacher would work it out at the board."""
-    out = console()
-    for line in lines(found, step, FORMATS[dtype].digits, lang):
-        out.print(line, markup=False, soft_wrap=True)
 
 
 def lines(found: Explanation, step: int, digits: int, lang: str) -> Iterator[str]:

@@ -17,7 +17,7 @@ from parity.golden.format import MAX_BYTES, MAX_HEADER, SCHEMA, SUFFIX, Facts, s
 from parity.golden.reader import read
 from parity.golden.replay import chosen, replay_golden
 from parity.golden.result import Replay
-from parity.lockstep.lockstep import Moment, Observer
+from parity.lockstep.lockstep import Observer, TrainingStep
 from parity.lockstep.result import Result
 from parity.lockstep.run import run
 from parity.render.files import writable
@@ -164,8 +164,8 @@ class _Keeper:
             hint = f"give --steps {fit} or fewer" if fit else "take a smaller network or batch"
             raise UsageError(f"a golden keeps every step, and these are too many or too large: {hint}")
 
-    def __call__(self, moment: Moment) -> None:
-        self.steps.append({side: trace.kept() for side, trace in moment.traces.items()})
+    def __call__(self, seen: TrainingStep) -> None:
+        self.steps.append({side: trace.kept() for side, trace in seen.traces.items()})
 
 
 def _freeze(

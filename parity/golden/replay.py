@@ -14,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 
+from parity.bounds.contract import contract
 from parity.bounds.formats import arithmetic
 from parity.errors import EnvironmentUnfit, UsageError
 from parity.golden import environment as causes
@@ -24,8 +25,7 @@ from parity.golden.result import Cause, Replay
 from parity.lockstep.environment import environment, unfit
 from parity.lockstep.lockstep import Gates
 from parity.lockstep.result import Divergence, Fact, FormulaRow, WrongFormula
-from parity.lockstep.run import contract
-from parity.lockstep.tally import Ledger
+from parity.lockstep.tally import Tally
 from parity.lockstep.threads import limited
 
 
@@ -85,16 +85,16 @@ def replay_golden(
     return _verdict(golden, name, itself, today, now, bitwise=bitwise, reproduce=reproduce)
 
 
-def _itself(golden: Golden) -> Ledger:
-    """The first gate: the golden on its own, its links, and its two sides against each other."""
+def _itself(golden: Golden) -> Tally:
+    """The first gate: the golden on its own, its continuity, and its two sides against each other."""
     names = {side: f"golden/{side}" for side in golden.sides}
-    gates = Gates(golden.case, list(names.values()), cheaply=False)
+    gates = Gates(golden.case, list(names.values()), filtered=False)
     with np.errstate(all="ignore"):
         for step, traces in enumerate(golden.steps):
             named = {names[side]: trace for side, trace in traces.items()}
             batch = next(iter(traces.values()))["x"].shape[1]
             gates.ask(step, named, batch, certified=True)
-    return gates.ledger
+    return gates.tally
 
 
 def _today(golden: Golden, side: str, make: MakeSide) -> Today:
@@ -109,33 +109,33 @@ def _today(golden: Golden, side: str, make: MakeSide) -> Today:
 def _verdict(
     golden: Golden,
     name: str,
-    itself: Ledger,
+    itself: Tally,
     today: Sequence[Today],
     now: dict[str, Fact],
     *,
     bitwise: bool,
     reproduce: str | None,
 ) -> Replay:
-    ledgers = [itself, *(side.ledger for side in today)]
+    tallies = [itself, *(side.tally for side in today)]
     differing = sum(side.differing for side in today)
-    first, rows = _first(ledgers), [row for ledger in ledgers for row in ledger.formula_rows()]
+    first, rows = _first(tallies), [row for tally in tallies for row in tally.formula_rows()]
     differences = [side.first_difference for side in today if side.first_difference]
     return Replay(
         golden=name,
         digest=golden.digest,
-        verdict="mismatch" if bitwise and differing else _gravest(ledgers),
+        verdict="mismatch" if bitwise and differing else _gravest(tallies),
         steps=len(golden.steps),
         bitwise=bitwise,
-        tensors_compared=sum(ledger.tensors for ledger in ledgers),
-        numbers_compared=sum(ledger.numbers for ledger in ledgers),
-        undecided=sum(ledger.undecided for ledger in ledgers),
+        tensors_compared=sum(tally.tensors for tally in tallies),
+        numbers_compared=sum(tally.numbers for tally in tallies),
+        undecided=sum(tally.undecided for tally in tallies),
         bits_compared=sum(side.numbers for side in today),
         differing=differing,
         first_divergence=first,
         first_difference=min(differences, key=lambda found: found.step, default=None),
         formulas=rows,
         against_golden=[row for side in today for row in side.rows()],
-        wrong_formulas=[w for ledger in ledgers for w in ledger.wrong_formulas()] or _changed(first, rows),
+        wrong_formulas=[w for tally in tallies for w in tally.wrong_formulas()] or _changed(first, rows),
         causes=[
             Cause(side=side.side, fact=fact, then=before, now=after)
             for side in today
@@ -149,17 +149,17 @@ def _verdict(
     )
 
 
-def _gravest(ledgers: Sequence[Ledger]) -> Literal["match", "mismatch", "undecided"]:
+def _gravest(tallies: Sequence[Tally]) -> Literal["match", "mismatch", "undecided"]:
     """A match takes all of them."""
-    verdicts = {ledger.verdict for ledger in ledgers}
+    verdicts = {tally.verdict for tally in tallies}
     if "mismatch" in verdicts:
         return "mismatch"
     return "undecided" if "undecided" in verdicts else "match"
 
 
-def _first(ledgers: Sequence[Ledger]) -> Divergence | None:
+def _first(tallies: Sequence[Tally]) -> Divergence | None:
     """The earliest step's; of the same step the golden's own, then what is wrong in itself."""
-    found = [ledger.first for ledger in ledgers if ledger.first]
+    found = [tally.first for tally in tallies if tally.first]
     return min(found, key=lambda first: first.step, default=None)
 
 

@@ -8,15 +8,15 @@ from typing import TypeAlias
 
 import numpy as np
 
-from parity.certify.certificate import Certifier, Finding, Verdict
-from parity.certify.continuity import Links
-from parity.certify.cross_check import side_by_side
+from parity.certify.certificate import Certifier
+from parity.certify.continuity import Continuity
+from parity.certify.cross_check import starts
+from parity.certify.step import Step
 from parity.config.case import Case
 from parity.golden import bits
 from parity.golden.result import AgainstRow, BitDifference
 from parity.lockstep.lockstep import Reference, Side
-from parity.lockstep.tally import Ledger
-from parity.render.texts.message import Message
+from parity.lockstep.tally import Tally
 from reference.architecture import Architecture
 from reference.equations import Equation, constants, step_equations
 from reference.trace import Trace
@@ -35,17 +35,12 @@ def make_torch(case: Case) -> Side:
 TODAY: Mapping[str, MakeSide] = {"reference": Reference, "torch": make_torch}
 
 
-def starts(architecture: Architecture) -> list[str]:
-    """The tensors that a step starts from: what its equations need, none of them makes, and is no data."""
-    equations = step_equations(architecture)
-    needed = dict.fromkeys(name for equation in equations for name in equation.inputs)
-    return [name for name in needed if name not in {"x", "y", *(e.makes for e in equations)}]
-
-
 def keeps_state(architecture: Architecture) -> bool:
     """Whether a step needs more of the steps before it than W and b: moments, or how many there were."""
-    needed = {name for equation in step_equations(architecture) for name in equation.constants}
-    return bool(needed - {"n", "lr"} or set(starts(architecture)) - architecture.parameter_shapes().keys())
+    equations = step_equations(architecture)
+    counted = {name for equation in equations for name in equation.constants}
+    given = {"x", "y", *architecture.parameter_shapes()}
+    return bool(counted - {"n", "lr"} or set(starts(equations)) - given)
 
 
 @dataclass
@@ -56,7 +51,7 @@ class _Row:
 
 
 class Today:
-    """Takes the golden's steps and enters what comes out: certificates, side by side, bits.
+    """Takes the golden's steps and enters what comes out: certificates, cross-check, bits.
 
     `counterpart` is the golden's side that it starts from and is held against.
     """
@@ -64,13 +59,14 @@ class Today:
     def __init__(self, case: Case, side: str, counterpart: str, make: MakeSide) -> None:
         self.case, self.side, self.counterpart, self._make = case, side, counterpart, make
         self.certifier = Certifier(case.architecture, findings=case.findings_of(side))
-        self._together = Certifier(case.architecture, findings=case.findings)
-        self.ledger = Ledger()
+        self._both = Certifier(case.architecture, findings=case.findings)
+        self.tally = Tally()
         self.first_difference: BitDifference | None = None
         self._rows: dict[tuple[str, int], _Row] = {}
         self._walks = keeps_state(case.architecture)
         self._standing: Side | None = None
-        self._links = Links({})
+        self._starts = [name for name in starts(self.certifier.equations) if name not in ("x", "y")]
+        self._continuity = Continuity({})
 
     def take(self, step: int, recorded: Trace) -> None:
         """One step, from where the golden stood.
@@ -84,29 +80,19 @@ class Today:
             if self._standing is None or not self._walks:
                 parameters = {name: recorded[name] for name in self.case.architecture.parameter_shapes()}
                 self._standing = self._make(replace(self.case, parameters=parameters, x=x, y=y))
-                self._links = Links({name: recorded[name] for name in starts(self.case.architecture)})
+                self._continuity = Continuity({name: recorded[name] for name in self._starts})
             here = self._standing.step(x, y)
-            broken = self._links.broken(here)
-            self._links.advance(here)
-            self._certify(step, here, broken, recorded)
+            self._check(step, here, recorded)
 
-    def _certify(self, step: int, here: Trace, broken: Mapping[str, Message], recorded: Trace) -> None:
-        batch = recorded["x"].shape[1]
-        known = constants(self.case.architecture, batch, self.case.lr, step + 1)
-        for finding in self.certifier.certify(here, known):
-            equation = finding.equation
-            complaint = broken.get(equation.makes.removesuffix("_next"))
-            if complaint and equation.makes.endswith("_next"):
-                finding = Finding(equation, Verdict.DIFFERENT, 0, 0, vacuous=False, complaint=complaint)
-            self.ledger.certify(step, self.side, finding)
+    def _check(self, number: int, here: Trace, recorded: Trace) -> None:
+        known = constants(self.case.architecture, recorded["x"].shape[1], self.case.lr, number + 1)
+        traces = {f"golden/{self.counterpart}": recorded, self.side: here}
+        broken = {self.side: self._continuity.follow(here)}
+        self.tally.enter(number, Step(traces, known, {self.side: self.certifier}, broken), self._both)
         complaints = self.certifier.complaints(here)
-        if not complaints:
-            names = (f"golden/{self.counterpart}", self.side)
-            for pair in side_by_side(self._together, recorded, here, known):
-                self.ledger.compare(step, names, pair)
         for equation in self.certifier.equations:
             if equation.makes not in complaints:
-                self._look(step, equation, recorded, here)
+                self._look(number, equation, recorded, here)
 
     def _look(self, step: int, equation: Equation, recorded: Trace, here: Trace) -> None:
         golden, now = recorded[equation.makes], here[equation.makes]
@@ -142,7 +128,7 @@ class Today:
     def rows(self) -> list[AgainstRow]:
         """One row for each tensor, in the order of execution."""
         found = []
-        for row in self.ledger.side_by_side_rows():
+        for row in self.tally.side_by_side_rows():
             own = self._rows[row.quantity, row.layer]
             facts = row.model_dump() | {"side": self.side, "differing": own.differing, "ulps": own.ulps}
             found.append(AgainstRow.model_validate(facts))

@@ -1,86 +1,19 @@
-"""What a person sees of goldens: a line each, and of one that differs, where, how much, and why."""
+"""What a replay found, in lines for a person and as JSON."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
 
-from rich.table import Table
-
-from parity.cli.terminal import console, divergence_lines, show_result
-from parity.golden.record import Recorded
-from parity.golden.result import AgainstRow, Cause, Replay
-from parity.lockstep.result import EXIT_MATCH, FormulaRow
-from parity.render.texts import catalogue
-
-STYLES = {"match": "green", "mismatch": "bold red", "undecided": "yellow"}
-
-
-def show_replay(replay: Replay, lang: str, *, stderr: bool = False) -> None:
-    """The verdict on one golden; the numbers that differ in their bits, and the causes; what is wrong."""
-    say, out = catalogue(lang), console(stderr=stderr)
-    facts = {
-        "golden": replay.golden,
-        "verdict": say[f"run.{replay.verdict}"],
-        "steps": f"{replay.steps:,}",
-        "numbers": f"{replay.numbers_compared:,}",
-        "undecided": f"{replay.undecided:,}",
-    }
-    style = STYLES[replay.verdict]
-    out.print(say["golden.headline"].format(**facts), style=style, markup=False, soft_wrap=True)
-    bits = {"differing": f"{replay.differing:,}", "numbers": f"{replay.bits_compared:,}"}
-    key = "golden.bits" if replay.differing else "golden.same_bits"
-    out.print("  " + say[key].format(**bits), markup=False, soft_wrap=True)
-    if replay.differing:
-        out.print(_table(replay.against_golden, say))
-        for line in _cause_lines(replay, say):
-            out.print("  " + line, markup=False, soft_wrap=True)
-    for line in divergence(replay, say):
-        out.print("  " + line, style="bold red", markup=False, soft_wrap=True)
-
-
-def show_total(replays: Sequence[Replay], lang: str, *, stderr: bool = False) -> None:
-    """How many of several hold."""
-    if len(replays) > 1:
-        holding = sum(replay.exit_code == EXIT_MATCH for replay in replays)
-        line = catalogue(lang)["golden.total"].format(match=holding, count=len(replays))
-        style = "bold green" if holding == len(replays) else "bold red"
-        console(stderr=stderr).print(line, style=style, markup=False, soft_wrap=True)
-
-
-def show_recorded(made: Recorded, lang: str) -> None:
-    """What became of a golden, and why."""
-    say, out = catalogue(lang), console()
-    if made.outcome == "refused" and made.result:
-        show_result(made.result, lang)
-    for line in _reasons(made, say):
-        out.print(line, markup=False, soft_wrap=True)
-    vacuous = [f"{row.formula} {row.layer} ({row.side})" for row in _rows(made) if row.vacuous]
-    if vacuous and made.outcome != "refused":
-        out.print(say["run.vacuous_note"].format(names=", ".join(vacuous)), markup=False, soft_wrap=True)
-    style = "bold red" if made.outcome == "refused" else "green"
-    facts = {"golden": made.path, "digest": made.digest, "steps": made.result.steps if made.result else 0}
-    out.print(say[f"golden.{made.outcome}"].format(**facts), style=style, markup=False, soft_wrap=True)
+from parity.golden.result import Replay
+from parity.lockstep.text import divergence_lines
+from reference.trace import tensor_name
 
 
 def replays_json(replays: Sequence[Replay]) -> str:
     """All replays: `parity-replays/1`."""
     found = [json.loads(replay.to_json()) for replay in replays]
     return json.dumps({"schema": "parity-replays/1", "replays": found}, indent=2, ensure_ascii=False)
-
-
-def _rows(made: Recorded) -> list[FormulaRow]:
-    return made.result.formulas if made.result else []
-
-
-def _reasons(made: Recorded, say: dict[str, str]) -> Iterator[str]:
-    """Why an existing golden was recorded anew."""
-    if made.changed:
-        yield say["golden.asked_anew"].format(golden=made.path, keys=", ".join(made.changed))
-    if made.replay and made.outcome != "unchanged":
-        yield say["golden.outside"].format(golden=made.path)
-        for line in divergence(made.replay, say):
-            yield "  " + line
 
 
 def divergence(replay: Replay, say: dict[str, str]) -> Iterator[str]:
@@ -93,52 +26,19 @@ def divergence(replay: Replay, say: dict[str, str]) -> Iterator[str]:
             yield "  " + say[key]
     elif replay.verdict == "mismatch" and bit is not None:
         index = f"[{','.join(map(str, bit.index))}]" if bit.index else ""
-        numbers = {"golden": f"{bit.golden:.17g}", "here": f"{bit.here:.17g}", "ulps": _ulps(bit.ulps)}
-        layer = "" if bit.quantity == "loss" else str(bit.layer)
-        where = {"quantity": f"{bit.quantity}{layer}", "index": index, "side": bit.side, "step": bit.step}
-        yield say["golden.first_bit"].format(**where, **numbers)
+        yield say["golden.first_bit"].format(
+            quantity=tensor_name(bit.quantity, bit.layer),
+            index=index,
+            side=bit.side,
+            step=bit.step,
+            golden=f"{bit.golden:.17g}",
+            here=f"{bit.here:.17g}",
+            ulps=written_ulps(bit.ulps),
+        )
     if replay.verdict == "mismatch" and replay.reproduce:
         yield "  " + say["run.reproduce"].format(command=replay.reproduce)
 
 
-def _table(rows: Sequence[AgainstRow], say: dict[str, str]) -> Table:
-    """The tensors with other bits than the golden's."""
-    table = Table()
-    for key in ("tensor", "side", "differ", "ulp", "largest", "of_bound"):
-        table.add_column(say[f"golden.{key}"], justify="left" if key in ("tensor", "side") else "right")
-    for row in rows:
-        if row.differing:
-            layer = "" if row.quantity == "loss" else str(row.layer)
-            table.add_row(
-                f"{row.quantity}{layer}",
-                say.get(f"run.{row.side}", row.side),
-                f"{row.differing:,} / {row.numbers:,}",
-                _ulps(row.ulps),
-                f"{row.max_abs:.3g}",
-                f"{row.worst_ratio:.3g}",
-            )
-    return table
-
-
-def _cause_lines(replay: Replay, say: dict[str, str]) -> Iterator[str]:
-    """What the bits of each differing side depend on and is not what it was; or that nothing is."""
-    for side in dict.fromkeys(row.side for row in replay.against_golden if row.differing):
-        name = say.get(f"run.{side}", side)
-        recorded = {row.side.removeprefix("golden/") for row in replay.formulas if "/" in row.side}
-        if side not in recorded:
-            yield say["golden.other_side"].format(side=name)
-            continue
-        causes = [_cause(cause, say) for cause in replay.causes if cause.side == side]
-        if causes:
-            yield say["golden.causes"].format(side=name, causes="; ".join(causes))
-        else:
-            yield say["golden.no_cause"].format(side=name)
-
-
-def _cause(cause: Cause, say: dict[str, str]) -> str:
-    then, now = ("–" if value is None else str(value) for value in (cause.then, cause.now))
-    return f"{say[f'golden.cause_{cause.fact}']}: {then} → {now}"
-
-
-def _ulps(ulps: int | None) -> str:
+def written_ulps(ulps: int | None) -> str:
+    """A number of ulps; a dash where the formats differ."""
     return "–" if ulps is None else f"{ulps:,}"

@@ -15,14 +15,15 @@ import flint
 import numpy as np
 import numpy.typing as npt
 
-from parity.bounds import SLACK, Bounded, bounded
+from parity.bounds import SLACK, Bounded, exact
 from parity.bounds.formats import arithmetic
-from parity.certify.certificate import bounded_constants, evaluate
+from parity.certify.certificate import bounded_constants
+from parity.certify.cross_check import walk
 from parity.config.case import Case
 from parity.lockstep.lockstep import Reference
 from parity.lockstep.result import Witness
 from reference.arrays import Array
-from reference.equations import Equation, constants, step_equations
+from reference.equations import constants, step_equations
 
 BITS = 200
 STEP_BITS = 60
@@ -30,7 +31,7 @@ EVERY_ELEMENT_UP_TO = 256
 """Networks with more parameters are sampled: this many elements, spread by a seeded generator."""
 
 
-def testify(case: Case) -> Witness:
+def check_gradients(case: Case) -> Witness:
     """Hold the engine's first gradients against the witness, element by element."""
     x, y = next(case.batches())
     with np.errstate(all="ignore"):
@@ -41,9 +42,10 @@ def testify(case: Case) -> Witness:
     worst = 0.0
     for name, index in elements:
         truth = derivative(case, x, y, name, index)
-        bound = float(np.broadcast_to(bounds[name].carried, bounds[name].shape)[index]) * SLACK
+        bound = bounds[f"d{name}"]
+        reach = float(np.broadcast_to(bound.carried, bound.shape)[index]) * SLACK
         error = abs(float(flint.arb(float(trace[f"d{name}"][index])) - truth))
-        ratio = 0.0 if error == 0 else error / bound if bound else float("inf")
+        ratio = 0.0 if error == 0 else error / reach if reach else float("inf")
         worst = max(worst, ratio if ratio == ratio else float("inf"))
     return Witness(
         elements=len(elements),
@@ -74,35 +76,23 @@ def derivative(case: Case, x: Array, y: Array, name: str, index: tuple[int, ...]
 
 
 def _loss(case: Case, balls: dict[str, npt.NDArray[np.object_]], batch: int) -> flint.arb:
-    """The forward half of the step, evaluated on balls: no derivative is anywhere near."""
-    values: dict[str, npt.NDArray[np.generic]] = dict(balls)
+    """The step as far as the loss, evaluated on balls: no derivative is anywhere near."""
     known = {"n": flint.arb(case.architecture.n(batch)), "lr": flint.arb(case.lr)}
-    for equation in _forward(case):
-        values[equation.makes] = equation.of(values, known)  # type: ignore[arg-type]
-    loss: flint.arb = np.asarray(values["loss"], dtype=object).item()
+    steps = walk(step_equations(case.architecture), balls, known)
+    loss: flint.arb = next(np.asarray(made, dtype=object).item() for e, made in steps if e.makes == "loss")
     return loss
-
-
-def _forward(case: Case) -> Iterator[Equation]:
-    for equation in step_equations(case.architecture):
-        yield equation
-        if equation.makes == "loss":
-            return
 
 
 def _step_bounds(case: Case, x: Array, y: Array) -> dict[str, Bounded]:
     """Truth and bound of every gradient, from exact parameters through the whole step."""
     judge = arithmetic(case.architecture.dtype)
+    equations = step_equations(case.architecture)
+    wanted = {f"d{name}" for name in case.parameters}
+    last = max(place for place, equation in enumerate(equations) if equation.makes in wanted)
     with np.errstate(all="ignore"), judge.precision():
-        start = {**case.parameters, "x": x, "y": y}
-        values = {name: bounded(judge, array, np.zeros(())) for name, array in start.items()}
+        start = {name: exact(judge, array) for name, array in {**case.parameters, "x": x, "y": y}.items()}
         known = bounded_constants(judge, constants(case.architecture, x.shape[1], case.lr))
-        wanted = {f"d{name}" for name in case.parameters}
-        for equation in step_equations(case.architecture):
-            values[equation.makes] = evaluate(equation.evaluate, equation, values, known)
-            if wanted <= values.keys():  # the update is not the witness's affair
-                break
-    return {name: values[f"d{name}"] for name in case.parameters}
+        return {e.makes: made for e, made in walk(equations[: last + 1], start, known)}
 
 
 def _elements(case: Case) -> Iterator[tuple[str, tuple[int, ...]]]:

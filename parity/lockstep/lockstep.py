@@ -15,17 +15,17 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from parity.certify.certificate import Certifier, Finding, Verdict
-from parity.certify.continuity import Links
-from parity.certify.cross_check import side_by_side
-from parity.certify.filter import CheapExaminer, Shares, knows
+from parity.certify.certificate import Certifier
+from parity.certify.continuity import Continuity
+from parity.certify.filter import Filter, Shares, knows
+from parity.certify.step import Step
 from parity.config.case import Case
 from parity.errors import UsageError
-from parity.lockstep.tally import Ledger
+from parity.lockstep.tally import Tally
 from parity.render.texts.message import Message
 from reference.arrays import Array
 from reference.engine import Network
-from reference.equations import Constants, constants
+from reference.equations import constants
 from reference.trace import Trace
 
 
@@ -52,7 +52,7 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class Moment:
+class TrainingStep:
     """What an observer sees of one step: it may look at the traces, and must copy what it keeps."""
 
     step: int
@@ -60,22 +60,23 @@ class Moment:
     worst_ratio: float
 
 
-Observer: TypeAlias = Callable[[Moment], None]
+Observer: TypeAlias = Callable[[TrainingStep], None]
 
 
 @dataclass(frozen=True)
 class Walk:
-    """How a lockstep went: its ledger, steps taken, losses first and last, and why it ended early."""
+    """How a lockstep went: its tally, steps taken, losses first and last, and why it ended early."""
 
-    ledger: Ledger
+    tally: Tally
     steps: int
     losses: dict[str, list[float]]
+    certify: Certify
     reason: Message | None = None
     diverged: bool = False
 
 
 class Certify:
-    """Which steps are certified: every K-th, or (0) only the last. Links are checked at every step."""
+    """Which steps are certified: every K-th, or (0) only the last. Continuity is checked at every step."""
 
     def __init__(self, every: int = 1) -> None:
         self.every = every
@@ -106,17 +107,17 @@ def lockstep(
     *,
     keep_going: bool = False,
     certify: Certify | None = None,
-    cheaply: bool = True,
+    filtered: bool = True,
 ) -> Walk:
     """Walk all sides through the case's steps; stop at the first mismatch unless told to keep going.
 
-    `cheaply` False asks the plain path about every step; verdicts are the same (see `certify.filter`).
+    `filtered` False judges every step in full; verdicts are the same (see `certify.filter`).
     """
-    gates = Gates(case, [side.name for side in sides], cheaply=cheaply)
+    gates = Gates(case, [side.name for side in sides], filtered=filtered)
     certify = certify or Certify()
-    ledger = gates.ledger
+    tally = gates.tally
     losses: dict[str, list[float]] = {}
-    step = 0
+    step, reason, diverged = 0, None, False
     # e^−z may overflow where σ is 0, and a diverging run everywhere: the gates say so, numpy need not.
     with np.errstate(all="ignore"):
         for step, (x, y) in zip(range(case.steps), case.batches(), strict=False):
@@ -125,28 +126,29 @@ def lockstep(
             for name, trace in traces.items():
                 _note_loss(losses, name, trace)
             for observe in observers:
-                observe(Moment(step, traces, worst))
-            if ledger.mismatch and not keep_going:
-                return Walk(ledger, step + 1, losses, Message("stopped"))
-            if not all(isfinite(ends[-1]) for ends in losses.values()):
-                last = next(iter(losses.values()))[-1]
-                reason = Message("diverged", step=step, loss=last)
-                return Walk(ledger, step + 1, losses, reason, diverged=True)
-    return Walk(ledger, step + 1, losses)
+                observe(TrainingStep(step, traces, worst))
+            if tally.mismatch and not keep_going:
+                reason = Message("stopped")
+                break
+            diverged = not all(isfinite(ends[-1]) for ends in losses.values())
+            if diverged:
+                reason = Message("diverged", step=step, loss=next(iter(losses.values()))[-1])
+                break
+    return Walk(tally, step + 1, losses, certify, reason, diverged)
 
 
 class Gates:
-    """Both gates and the links, over the steps of one walk."""
+    """Both gates and the continuity, over the steps of one walk."""
 
-    def __init__(self, case: Case, sides: Sequence[str], *, cheaply: bool = True) -> None:
-        self.case, self.ledger = case, Ledger()
+    def __init__(self, case: Case, sides: Sequence[str], *, filtered: bool = True) -> None:
+        self.case, self.tally = case, Tally()
         self.certifier = Certifier(case.architecture, findings=case.findings)
         self._certifiers = {name: self._certifier_of(name) for name in sides}
         start = case.parameters | case.architecture.initial_state(case.parameters, case.lr)
-        self.links = {name: Links(start) for name in sides}
+        self._continuity = {name: Continuity(start) for name in sides}
         known = knows(case.architecture, self.certifier.equations)
-        self._cheaply = cheaply and len(sides) == 2 and known
-        self._examiners: dict[int, CheapExaminer] = {}
+        self._filtered = filtered and len(sides) == 2 and known
+        self._filters: dict[int, Filter] = {}
 
     def _certifier_of(self, side: str) -> Certifier:
         findings = self.case.findings_of(side)
@@ -156,63 +158,25 @@ class Gates:
 
     def ask(self, step: int, traces: dict[str, Trace], batch: int, *, certified: bool) -> float:
         """Judge a step, and say the largest share of a bound that was used."""
-        broken: dict[str, dict[str, Message]] = {}
-        for name, trace in traces.items():
-            links = self.links[name]
-            broken[name] = links.broken(trace)
-            links.advance(trace)
-        linked = not any(broken.values())
-        if not certified and linked:
+        broken = {name: self._continuity[name].follow(trace) for name, trace in traces.items()}
+        continuous = not any(broken.values())
+        if not certified and continuous:
             return 0.0
-        shares = self._examine(traces, batch) if linked else None
+        shares = self._accepted(traces, batch) if continuous else None
         if shares is not None:
             ours, theirs = traces
-            self.ledger.accept(self.certifier.equations, (ours, theirs), shares)
+            self.tally.accept(self.certifier.equations, (ours, theirs), shares)
             return float(max(shares.certificates.max(), shares.side_by_side.max()))
         known = constants(self.case.architecture, batch, self.case.lr, step + 1)
-        worst = self._certify(step, traces, broken, known)
-        return max(worst, self._side_by_side(step, traces, known))
+        return self.tally.enter(step, Step(traces, known, self._certifiers, broken), self.certifier)
 
-    def _examine(self, traces: dict[str, Trace], batch: int) -> Shares | None:
-        """The cheap path, where it knows the network; it accepts a step or says nothing."""
-        if not self._cheaply:
+    def _accepted(self, traces: dict[str, Trace], batch: int) -> Shares | None:
+        """What the filter says, where it knows the network; it accepts a step or says nothing."""
+        if not self._filtered:
             return None
-        if batch not in self._examiners:
-            self._examiners[batch] = CheapExaminer(self.case.architecture, batch, self.case.lr)
-        return self._examiners[batch].examine(*traces.values())
-
-    def _certify(
-        self,
-        step: int,
-        traces: dict[str, Trace],
-        broken: dict[str, dict[str, Message]],
-        constants: Constants,
-    ) -> float:
-        """The first gate, equation by equation over all sides: what diverges first was executed first."""
-        worst = 0.0
-        certificates = {
-            name: self._certifiers[name].certify(trace, constants) for name, trace in traces.items()
-        }
-        for equation in self.certifier.equations:
-            for name, findings in certificates.items():
-                finding = next(findings)
-                complaint = broken[name].get(equation.makes.removesuffix("_next"))
-                if complaint and equation.makes.endswith("_next"):
-                    finding = Finding(equation, Verdict.DIFFERENT, 0, 0, vacuous=False, complaint=complaint)
-                self.ledger.certify(step, name, finding)
-                worst = max(worst, finding.ratio)
-        return worst
-
-    def _side_by_side(self, step: int, traces: dict[str, Trace], constants: Constants) -> float:
-        """The second gate, where there are two sides and both show everything."""
-        worst = 0.0
-        if len(traces) != 2 or any(self.certifier.complaints(trace) for trace in traces.values()):
-            return worst
-        (ours_name, ours), (theirs_name, theirs) = traces.items()
-        for pair in side_by_side(self.certifier, ours, theirs, constants):
-            self.ledger.compare(step, (ours_name, theirs_name), pair)
-            worst = max(worst, pair.ours.ratio, pair.theirs.ratio)
-        return worst
+        if batch not in self._filters:
+            self._filters[batch] = Filter(self.case.architecture, batch, self.case.lr)
+        return self._filters[batch].accepts(*traces.values())
 
 
 def _note_loss(losses: dict[str, list[float]], name: str, trace: Trace) -> None:

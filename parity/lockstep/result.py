@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Literal, NamedTuple, TypeAlias
 
+from markupsafe import Markup
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -15,6 +17,8 @@ from pydantic import (
     WrapValidator,
 )
 
+from parity.render.numbers import code, prose
+from parity.render.texts import catalogue
 from parity.render.texts.message import Message
 
 Fact: TypeAlias = str | int | float | bool | None
@@ -86,6 +90,13 @@ class FormulaRow(_Model):
     undecided: int
     vacuous: bool = Field(description="true when no step could have told a wrong formula from a right one")
 
+    def as_html(self, say: Mapping[str, str]) -> Markup:
+        """The row of a notebook's table."""
+        share = code(self.worst_ratio, 3)
+        cells = (self.slide, self.formula, self.layer, self.side, say[f"run.{self.verdict}"], share)
+        row = '<tr><td>{}</td><th scope="row">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>'
+        return Markup(row).format(*cells)
+
 
 class SideBySideRow(_Model):
     """One tensor of both sides against the one bound that admits both, over all steps."""
@@ -97,6 +108,27 @@ class SideBySideRow(_Model):
     worst_ratio: float
     numbers: int
     undecided: int
+
+
+class Line(NamedTuple):
+    """One formula of one layer: what was found on each side, and of its tensor across the sides."""
+
+    slide: int
+    formula: str
+    layer: int
+    by_side: dict[str, FormulaRow]
+    across: SideBySideRow | None
+
+
+def lines(rows: Sequence[FormulaRow], across: Iterable[SideBySideRow] = ()) -> list[Line]:
+    """The rows of all sides, a line for each formula and layer, in the order of the rows."""
+    pairs = {(row.quantity, row.layer): row for row in across}
+    found: dict[tuple[int, str, int], Line] = {}
+    for row in rows:
+        place = (row.slide, row.formula, row.layer)
+        line = found.setdefault(place, Line(*place, {}, pairs.get((row.quantity, row.layer))))
+        line.by_side[row.side] = row
+    return list(found.values())
 
 
 class Diagnosis(_Model):
@@ -159,10 +191,19 @@ class Result(_Model):
         return codes[self.verdict]
 
     def _repr_html_(self) -> str:
-        """How a notebook shows it: verdict, counts and the table, imported only when asked for."""
-        from parity.lockstep.notebook import fragment
-
-        return fragment(self)
+        """How a notebook shows it: the verdict and a row for each formula, layer and side; no style."""
+        say, first = catalogue("en"), self.first_divergence
+        verdict = say[f"run.verdict_{self.verdict}"].format(steps=prose(self.steps, "en"))
+        complaint = first.complaint if first else None
+        heads = ("run.slide", "run.formula", "run.layer", "page.side", "page.verdict", "page.share_used")
+        return str(
+            Markup("<p><b>{}</b></p>{}<table><tr>{}</tr>{}</table>").format(
+                verdict,
+                Markup("<pre>{}</pre>").format(complaint) if complaint else "",
+                Markup("").join(Markup('<th scope="col">{}</th>').format(say[head]) for head in heads),
+                Markup("").join(row.as_html(say) for row in self.formulas),
+            )
+        )
 
     def to_json(self) -> str:
         """The result as JSON; NaN and infinities as strings."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
-from parity.bounds.formats import ULP, Arithmetic, arithmetic
+from parity.bounds.contract import contract
+from parity.bounds.formats import arithmetic
 from parity.config.case import Case, build, sizes
 from parity.config.config import Config
 from parity.config.datasets import accuracy
@@ -75,55 +77,16 @@ def run(
         shares = _accuracy(case, predictions)
         third = None
         if witness:
-            from parity.lockstep.finite_difference import testify
+            from parity.lockstep.finite_difference import check_gradients
 
-            third = testify(case)
-    result = result_of(config, case, walk, facts, shares, third, reproduce, (certify or Certify()).said())
-    if peer:
-        result = _with_model(result, peer)
-    return _with_findings(result, case)
-
-
-def _with_model(result: Result, peer: Peer) -> Result:
-    """The result, with the model's name, and of a mismatch the module in which it is."""
-    reason, first = result.reason, result.first_divergence
-    if first:
-        said = Message("module_of", layer=first.layer, module=peer.modules[first.layer - 1])
-        reason = Message("hint", failure=reason, hint=said) if reason else said
-    return result.model_copy(update={"config": result.config | {"model": peer.name}, "reason": reason})
+            third = check_gradients(case)
+    return result_of(config, case, walk, Circumstances(facts, shares, third, reproduce, peer))
 
 
 def _twin(case: Case) -> TorchSide:
     from parity.pytorch.twin import Twin
 
     return Twin(case.architecture, case.parameters, case.lr)
-
-
-def _with_findings(result: Result, case: Case) -> Result:
-    """The result, with what was accepted, and with a hint where PyTorch's mismatch may be a known one."""
-    taken = [finding.name for finding in case.findings]
-    reason, first = result.reason, result.first_divergence
-    known = [f.name for f in DEVIATIONS.values() if f.applies(case.architecture) and f.name not in taken]
-    if first and first.side == "torch" and known:
-        hint = Message("known_finding", name=known[0])
-        reason = Message("hint", failure=reason, hint=hint) if reason else hint
-    return result.model_copy(update={"accepted": taken, "reason": reason})
-
-
-def contract(judge: Arithmetic) -> dict[str, Fact]:
-    """What an implementation may do to a number and still be called correct; printed with every result."""
-    return {
-        "number_format": str(judge.dtype),
-        "unit_roundoff": judge.u,
-        "largest": judge.largest,
-        "rounding": "to nearest",
-        "summation": "any order, any blocking, fused multiply-add or not",
-        "subnormals": "flushed to zero" if judge.flushes else "kept or flushed gradually",
-        "elementary_functions": ", ".join(f"{name} {ulp} ulp" for name, (ulp, _) in ULP.items()),
-        "derivatives": "of the recorded activation: a(1 − a), 1 − a², [z > 0]; other forms are named so",
-        "truth": judge.truth,
-        "appeal": "ball arithmetic, 128 bits" if judge.truth == "longdouble" else None,
-    }
 
 
 def _accuracy(case: Case, predictions: dict[str, Callable[[Array], Array]]) -> dict[str, float]:
@@ -139,20 +102,24 @@ def _accuracy(case: Case, predictions: dict[str, Callable[[Array], Array]]) -> d
     return shares
 
 
-def result_of(
-    config: Config,
-    case: Case,
-    walk: Walk,
-    facts: Mapping[str, Fact],
-    shares: Mapping[str, float] | None = None,
-    witness: Witness | None = None,
-    reproduce: str | None = None,
-    certified: str = "every step",
-) -> Result:
-    """What a walk found. `facts` is the environment, `shares` each side's accuracy."""
-    ledger = walk.ledger
-    verdict = "undecided" if walk.diverged and not ledger.mismatch else ledger.verdict
-    wrong_witness = witness is not None and witness.verdict != "match"
+@dataclass(frozen=True)
+class Circumstances:
+    """What a result says beside its walk: the environment, each side's accuracy, the third witness's word,
+    the command that runs it again, and whose model stood where the twin would.
+    """
+
+    environment: Mapping[str, Fact]
+    accuracy: Mapping[str, float] = field(default_factory=dict)
+    witness: Witness | None = None
+    reproduce: str | None = None
+    peer: Peer | None = None
+
+
+def result_of(config: Config, case: Case, walk: Walk, around: Circumstances) -> Result:
+    """What a walk found."""
+    tally, first, witness = walk.tally, walk.tally.first, around.witness
+    verdict = "undecided" if walk.diverged and not tally.mismatch else tally.verdict
+    again = around.reproduce
     asked = config.to_json() | {
         "layers": sizes(case.architecture.layers),
         "lr": case.lr,
@@ -161,22 +128,38 @@ def result_of(
         "data": case.data,
     }
     return Result(
-        verdict="mismatch" if wrong_witness else verdict,
+        verdict="mismatch" if witness and witness.verdict != "match" else verdict,
         steps=walk.steps,
-        certified=certified,
-        tensors_compared=ledger.tensors,
-        numbers_compared=ledger.numbers,
-        undecided=ledger.undecided,
-        first_divergence=ledger.first,
-        formulas=ledger.formula_rows(),
-        side_by_side=ledger.side_by_side_rows(),
-        wrong_formulas=ledger.wrong_formulas(),
+        certified=walk.certify.said(),
+        tensors_compared=tally.tensors,
+        numbers_compared=tally.numbers,
+        undecided=tally.undecided,
+        first_divergence=first,
+        formulas=tally.formula_rows(),
+        side_by_side=tally.side_by_side_rows(),
+        wrong_formulas=tally.wrong_formulas(),
         loss=walk.losses,
-        accuracy=dict(shares or {}),
+        accuracy=dict(around.accuracy),
         witness=witness,
-        reason=walk.reason,
-        reproduce=f"{reproduce} --steps {ledger.first.step + 1}" if reproduce and ledger.first else None,
+        accepted=[deviation.name for deviation in case.findings],
+        reason=_reason(case, walk, around.peer),
+        reproduce=f"{again} --steps {first.step + 1}" if again and first else None,
         contract=contract(arithmetic(case.architecture.dtype)),
-        environment=dict(facts),
-        config=asked,
+        environment=dict(around.environment),
+        config=asked | ({"model": around.peer.name} if around.peer else {}),
     )
+
+
+def _reason(case: Case, walk: Walk, peer: Peer | None) -> Message | None:
+    """Why the walk ended early; of a mismatch also its module, and a known deviation of PyTorch's."""
+    first, reason = walk.tally.first, walk.reason
+    hints = []
+    if peer and first:
+        hints.append(Message("module_of", layer=first.layer, module=peer.modules[first.layer - 1]))
+    if first and first.side == "torch":
+        taken = [deviation.name for deviation in case.findings]
+        known = [d.name for d in DEVIATIONS.values() if d.applies(case.architecture)]
+        hints += [Message("known_finding", name=name) for name in known if name not in taken][:1]
+    for hint in hints:
+        reason = Message("hint", failure=reason, hint=hint) if reason else hint
+    return reason

@@ -1,4 +1,4 @@
-"""The book of a run: findings go in, step after step; rows, the first divergence and a verdict come out."""
+"""Collects the findings of all steps into rows, the first divergence and a verdict."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Literal
 
 import numpy as np
 
-from parity.certify.certificate import Finding, Verdict
-from parity.certify.cross_check import Pair
+from parity.certify.certificate import Certifier, Finding, Verdict
+from parity.certify.cross_check import CrossCheck
 from parity.certify.filter import Shares
+from parity.certify.step import Step
 from parity.lockstep.result import Divergence, FormulaRow, SideBySideRow, WrongFormula
 from reference.equations import Equation
 
@@ -49,7 +50,7 @@ class _Row:
 
 
 class _Accepted:
-    """Steps accepted cheaply, all of one batch size: largest shares, and how many there were."""
+    """Steps accepted by the filter, all of one batch size: largest shares, and how many there were."""
 
     def __init__(self, equations: Sequence[Equation], sides: tuple[str, str], shares: Shares) -> None:
         place = {name: i for i, name in enumerate(shares.names)}
@@ -80,8 +81,8 @@ class _Accepted:
 
 
 @dataclass
-class Ledger:
-    """Everything that certificates and the side-by-side gate have said so far."""
+class Tally:
+    """Everything that certificates and the cross-check have said so far."""
 
     tensors: int = 0
     numbers: int = 0
@@ -91,6 +92,17 @@ class Ledger:
     _formulas: dict[tuple[str, int, str], _Row] = field(default_factory=dict)
     _pairs: dict[tuple[str, int], _Row] = field(default_factory=dict)
     _accepted: dict[tuple[int, tuple[str, str]], _Accepted] = field(default_factory=dict)
+
+    def enter(self, number: int, step: Step, certifier: Certifier) -> float:
+        """Check a step, across sides with `certifier`; returns the largest share of a bound used."""
+        worst = 0.0
+        for side, finding in step.findings():
+            self.certify(number, side, finding)
+            worst = max(worst, finding.ratio)
+        for found in step.cross_checks(certifier):
+            self._cross_check(number, found)
+            worst = max(worst, *(finding.ratio for finding in found.findings.values()))
+        return worst
 
     def certify(self, step: int, side: str, finding: Finding) -> None:
         """Enter one equation of one side."""
@@ -102,7 +114,7 @@ class Ledger:
             self._diverge(step, side, finding, "certificate")
 
     def accept(self, equations: Sequence[Equation], sides: tuple[str, str], shares: Shares) -> None:
-        """Enter a whole step that the cheap path accepted; its rows are filled in when they are read."""
+        """Enter a whole step that the filter accepted; its rows are filled in when they are read."""
         key = (shares.numbers["x"], sides)
         if key not in self._accepted:
             self._accepted[key] = _Accepted(equations, sides, shares)
@@ -125,12 +137,11 @@ class Ledger:
     def _pair(self, equation: Equation) -> _Row:
         return self._pairs.setdefault((equation.quantity, equation.layer), _Row())
 
-    def compare(self, step: int, sides: tuple[str, str], pair: Pair) -> None:
-        """Enter one tensor of both sides."""
-        equation = pair.ours.equation
-        row = self._pair(equation)
-        row.max_abs = max(row.max_abs, pair.max_abs)
-        for side, finding in zip(sides, (pair.ours, pair.theirs), strict=True):
+    def _cross_check(self, step: int, found: CrossCheck) -> None:
+        """Enter one tensor of all sides."""
+        row = self._pair(found.equation)
+        row.max_abs = max(row.max_abs, found.max_abs)
+        for side, finding in found.findings.items():
             row.add(finding)
             self._count(finding)
             if finding.wrong:

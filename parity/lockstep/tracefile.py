@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 
 from parity.config.case import Case
 from parity.errors import UsageError
-from parity.lockstep.lockstep import Moment
+from parity.lockstep.lockstep import TrainingStep
 from parity.render.files import written_whole
 from reference.arrays import Array
 from reference.equations import shapes
@@ -37,11 +37,11 @@ class TraceRecorder:
                 f"--trace: {size / 2**30:.1f} GiB of tensors; keep fewer with --trace-every {fewer} or more"
             )
 
-    def __call__(self, moment: Moment) -> None:
-        if moment.step % self.every == 0:
-            for side, trace in moment.traces.items():
+    def __call__(self, seen: TrainingStep) -> None:
+        if seen.step % self.every == 0:
+            for side, trace in seen.traces.items():
                 for name, tensor in trace.items():
-                    self._tensors[f"{moment.step}/{side}/{name}"] = np.array(tensor, order="C")
+                    self._tensors[f"{seen.step}/{side}/{name}"] = np.array(tensor, order="C")
 
     def write(self, facts: dict[str, JsonValue]) -> None:
         """Write the file: one metadata key, `parity`, holding canonical JSON."""

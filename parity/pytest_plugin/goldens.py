@@ -24,7 +24,7 @@ from parity.pytest_plugin.kept import keep
 from parity.pytest_plugin.runs import walk_lines
 from parity.render.texts import catalogue
 from parity.report.ci.compared import compared
-from reference.trace import Trace
+from reference.trace import Trace, tensor_name
 
 
 def golden(
@@ -119,5 +119,5 @@ def _said(made: Recorded | None, name: str) -> tuple[str, ...]:
     why = ", ".join(made.changed)
     first = made.replay.first_divergence if made.replay else None
     if first:
-        why = f"{first.quantity}{first.layer} of {first.side} was outside its bound"
+        why = f"{tensor_name(first.quantity, first.layer)} of {first.side} was outside its bound"
     return (f"{made.outcome}: {why}" if why else made.outcome,)

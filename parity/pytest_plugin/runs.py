@@ -6,12 +6,12 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from parity.cli.terminal import divergence_lines
 from parity.config.case import Case
 from parity.config.config import Config, read
 from parity.lockstep.lockstep import Observer
 from parity.lockstep.result import Result
 from parity.lockstep.run import run as run_case
+from parity.lockstep.text import divergence_lines
 from parity.pytest_plugin.answer import Answer, failure_text
 from parity.pytest_plugin.context import Context
 from parity.render.texts import catalogue

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from parity.explain import Examiner
+from parity.explain import Inspector
 from parity.lockstep.result import Result
 from parity.report.bilingual import has, say
 from parity.report.recording import Recording
 
 
-def facts(examiner: Examiner, result: Result, recording: Recording) -> list[tuple[Markup, Markup]]:
+def facts(inspector: Inspector, result: Result, recording: Recording) -> list[tuple[Markup, Markup]]:
     """Names and values, in both languages."""
-    of, contract, environment = examiner.architecture, result.contract, result.environment
+    of, contract, environment = inspector.architecture, result.contract, result.environment
     sizes = {trace["x"].shape[1] for traces in recording.steps.values() for trace in traces.values()}
     batch = min(sizes) if sizes else 0
     activations = ", ".join(dict.fromkeys(f.name for f in of.activations))
@@ -27,7 +27,7 @@ def facts(examiner: Examiner, result: Result, recording: Recording) -> list[tupl
         "n": {"outputs": of.layers[-1], "batch": batch, "n": of.n(batch), "reduction": of.reduction},
         "batch_axis": {"batch": batch},
         "weights": {"out": of.layers[1], "in_": of.layers[0]},
-        "training": {"lr": examiner.lr, "steps": result.steps, "seed": seed},
+        "training": {"lr": inspector.lr, "steps": result.steps, "seed": seed},
         "loss": {"loss": of.loss.source, "optimizer": of.optimizer.source},
         "dtype": {"dtype": contract.get("number_format"), "u": contract.get("unit_roundoff")},
         "contract": {"truth": say(f"card.truth_{truth}") if has(f"card.truth_{truth}") else truth},

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from parity.certify.observation import Observation
 from parity.check.cases import case_name
 from parity.check.diagnosis.anatomy import ANATOMIES, kind
-from parity.check.diagnosis.judge import Court
+from parity.check.diagnosis.judge import Judge
 from parity.check.diagnosis.search import Blame, blames
 from parity.check.diagnosis.text import diagnosed
 from parity.lockstep.result import Result
@@ -20,8 +20,8 @@ from reference.formula import FORMULAS
 from reference.trace import Trace
 
 
-def tell(court: Court, found: Sequence[Blame]) -> dict[str, list[Told]]:
-    """A court's blames in words, by language."""
+def tell(court: Judge, found: Sequence[Blame]) -> dict[str, list[Told]]:
+    """What a judge found, in words, by language."""
     return {lang: [_told(court, blame, lang) for blame in found] for lang in LANGUAGES}
 
 
@@ -33,7 +33,7 @@ def told_of(result: Result, recording: Recording) -> dict[str, list[Told]]:
         return {}
     if not _in_the_catalogue(recording.architecture):
         return {}
-    court = Court([_observation(recording, traces[first.side], first.step)])
+    court = Judge([_observation(recording, traces[first.side], first.step)])
     return tell(court, blames(court))
 
 
@@ -44,7 +44,7 @@ def _in_the_catalogue(of: Architecture) -> bool:
     return known and plain and of.loss.target == "values" and not of.loss.counts
 
 
-def _told(court: Court, blame: Blame, lang: str) -> Told:
+def _told(court: Judge, blame: Blame, lang: str) -> Told:
     words = diagnosed(court, blame, lang)
     return Told(
         blame.formula, FORMULAS[blame.formula].slide, list(blame.layers), words.mistake, list(words.marked)
@@ -52,7 +52,7 @@ def _told(court: Court, blame: Blame, lang: str) -> Told:
 
 
 def _observation(recording: Recording, trace: Trace, step: int) -> Observation:
-    """A trace as a court sees it: what was given, what was shown, what has another shape."""
+    """A trace as a judge sees it: what was given, what was shown, what has another shape."""
     of = recording.architecture
     batch = trace["x"].shape[1]
     expected = shapes(of, batch)

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from parity.config.case import Case
-from parity.explain import Examiner
+from parity.explain import Inspector
 from parity.golden.format import Golden
 from parity.golden.rerun import MakeSide
 from parity.golden.result import Replay
-from parity.lockstep.lockstep import Moment, Side
+from parity.lockstep.lockstep import Side, TrainingStep
 from parity.lockstep.result import Result, SideBySideRow
 from parity.report import write
 from parity.report.recorder import Recorder
@@ -49,10 +49,10 @@ class WatchedReplay:
         traces = {f"golden/{self.counterpart(name)}": recorded, name: here}
         case = self.golden.case
         worst = 0.0
-        for row in Examiner(case.architecture, case.lr, case.findings).rows(traces, step):
+        for row in Inspector(case.architecture, case.lr, case.findings).rows(traces, step):
             found = [side.finding for side in row.sides.values() if side] + [*row.together.values()]
             worst = max([worst, *(finding.ratio for finding in found)])
-        self.recorders[name](Moment(step, traces, worst))
+        self.recorders[name](TrainingStep(step, traces, worst))
 
     def write(self, replay: Replay, folder: Path, lang: str) -> None:
         """A page for each of today's sides, in a folder of its name. Raises UsageError."""

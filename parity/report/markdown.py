@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator, Mapping
 
-from parity.explain import Examiner
+from parity.explain import Inspector
 from parity.lockstep.result import Result
 from parity.render.graph import text
 from parity.render.numbers import code, percent, prose
@@ -27,7 +27,7 @@ def markdown(
 
 def _lines(result: Result, recording: Recording, lang: str, title: str | None) -> Iterator[str]:
     say = catalogue(lang)
-    examiner = Examiner(recording.architecture, recording.lr, recording.findings)
+    inspector = Inspector(recording.architecture, recording.lr, recording.findings)
     yield f"# {_cell(title) if title else say['page.title']}"
     yield ""
     yield f"**{_of(verdict(result), lang)}**"
@@ -48,16 +48,16 @@ def _lines(result: Result, recording: Recording, lang: str, title: str | None) -
     for told in recording.extras.told.get(lang, []):
         yield ""
         yield from (f"> {_cell(line)}  " for line in told.lines)
-    if examiner.architecture.depth <= 10:
+    if inspector.architecture.depth <= 10:
         yield ""
         yield "```mermaid"
-        yield text.mermaid(examiner.architecture.unfolded(Graph()))
+        yield text.mermaid(inspector.architecture.unfolded(Graph()))
         yield "```"
     steps = sorted(recording.steps)
     if steps:
         step = first.step if first and first.step in recording.steps else steps[0]
         yield ""
-        yield from _step(step_view(examiner, step, recording), say, lang)
+        yield from _step(step_view(inspector, step, recording), say, lang)
 
 
 def _step(step: StepView, say: dict[str, str], lang: str) -> Iterator[str]:

@@ -11,9 +11,9 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from parity.explain import Examiner
+from parity.explain import Inspector
 from parity.explain.byhand import written_at
-from parity.lockstep.result import FormulaRow, Result, SideBySideRow
+from parity.lockstep.result import Result, lines
 from parity.render.graph import svg, text
 from parity.render.numbers import shown
 from parity.render.texts import LANGUAGES
@@ -76,8 +76,8 @@ def policy(styles: str, script: str) -> str:
 
 def html(result: Result, recording: Recording, lang: str, titles: Mapping[str, str] | None = None) -> str:
     """The page of a result. `lang` is what a reader sees first; the other language is in it too."""
-    examiner = Examiner(recording.architecture, recording.lr, recording.findings)
-    steps = _steps(examiner, result, recording)
+    inspector = Inspector(recording.architecture, recording.lr, recording.findings)
+    steps = _steps(inspector, result, recording)
     current = _current(result, steps)
     curve = recording.extras.curve
     styles, script = Markup("\n").join([asset("page.css"), asset("lesson.css")]), asset("page.js")
@@ -99,8 +99,8 @@ def html(result: Result, recording: Recording, lang: str, titles: Mapping[str, s
             whole=[step.step for step in steps if step.stages],
             current=current,
             left_out=result.steps - len(steps) if _is_run(result) else 0,
-            graph=_graph(examiner, current.marks if current else {}),
-            facts=facts(examiner, result, recording),
+            graph=_graph(inspector, current.marks if current else {}),
+            facts=facts(inspector, result, recording),
             told=list(zip(*(recording.extras.told[code] for code in LANGUAGES), strict=True))
             if recording.extras.told
             else [],
@@ -109,8 +109,8 @@ def html(result: Result, recording: Recording, lang: str, titles: Mapping[str, s
             share_curve=curves.shares(curve, "share-caption"),
             curve_sides=list(dict.fromkeys(side for point in curve for side in point.loss)),
             curve_points=_few(curve),
-            questions=questions(examiner, current.step, recording.steps[current.step]) if current else (),
-            table=_table(result),
+            questions=questions(inspector, current.step, recording.steps[current.step]) if current else (),
+            table=lines(result.formulas, result.side_by_side),
             sides=list(dict.fromkeys(row.side for row in result.formulas)),
         )
     )
@@ -144,7 +144,7 @@ def _heading(result: Result, titles: Mapping[str, str] | None) -> Markup:
     return say("page.title")
 
 
-def _steps(examiner: Examiner, result: Result, recording: Recording) -> list[StepView]:
+def _steps(inspector: Inspector, result: Result, recording: Recording) -> list[StepView]:
     """All kept steps, whole where there is room: the broken one, the first and the last come first."""
     order = sorted(recording.steps)
     first = result.first_divergence.step if result.first_divergence else None
@@ -152,13 +152,13 @@ def _steps(examiner: Examiner, result: Result, recording: Recording) -> list[Ste
     views: dict[int, StepView] = {}
     room = MAX_BYTES
     for step in sorted(recording.extras.brief):
-        views[step] = brief_view(examiner, step, recording)
+        views[step] = brief_view(inspector, step, recording)
         room -= _weight(views[step])
     for step in urgent:
-        view = step_view(examiner, step, recording)
+        view = step_view(inspector, step, recording)
         weight = _weight(view)
         if weight > room and any(other.stages for other in views.values()):
-            view = brief_view(examiner, step, recording)
+            view = brief_view(inspector, step, recording)
             weight = _weight(view)
         room -= weight
         views[step] = view
@@ -179,11 +179,11 @@ def _current(result: Result, steps: list[StepView]) -> StepView | None:
     return next((step for step in whole if first and step.step == first.step), whole[0] if whole else None)
 
 
-def _graph(examiner: Examiner, marks: dict[str, str]) -> dict[str, object] | None:
+def _graph(inspector: Inspector, marks: dict[str, str]) -> dict[str, object] | None:
     """The picture in both orientations, and its text equivalents; None where it would be too deep."""
-    if examiner.architecture.depth > MAX_DRAWN:
+    if inspector.architecture.depth > MAX_DRAWN:
         return None
-    graph = examiner.architecture.unfolded(Graph())
+    graph = inspector.architecture.unfolded(Graph())
     return {
         "wide": Markup(svg.svg(graph, marks, prefix="w", labelled_by="graph-title")),
         "tall": Markup(svg.svg(graph, marks, upright=True, prefix="t", labelled_by="graph-title")),
@@ -196,15 +196,3 @@ def _few(points: Sequence[Curve], most: int = 12) -> list[Curve]:
     """At most so many points of a curve, and the last one."""
     every = max(1, -(-len(points) // most))
     return [*points[::every], *(points[-1:] if points and (len(points) - 1) % every else [])]
-
-
-def _table(result: Result) -> list[tuple[int, str, int, dict[str, FormulaRow], SideBySideRow | None]]:
-    """A line a formula and layer: slide, formula, layer, every side's row, the pair's row."""
-    pairs = {(row.quantity, row.layer): row for row in result.side_by_side}
-    lines: dict[tuple[int, str, int], dict[str, FormulaRow]] = {}
-    for row in result.formulas:
-        lines.setdefault((row.slide, row.formula, row.layer), {})[row.side] = row
-    return [
-        (slide, formula, layer, cells, pairs.get((next(iter(cells.values())).quantity, layer)))
-        for (slide, formula, layer), cells in lines.items()
-    ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from parity.explain import Examiner
+from parity.explain import Inspector
 from parity.explain.byhand import name_latex
 from parity.render.mathml import mathml
 from parity.render.numbers import code
@@ -29,16 +29,16 @@ class QuizQuestion:
     for_script: str
 
 
-def questions(examiner: Examiner, step: int, traces: dict[str, Trace]) -> tuple[QuizQuestion, ...]:
+def questions(inspector: Inspector, step: int, traces: dict[str, Trace]) -> tuple[QuizQuestion, ...]:
     """The output layer's δ and, where there is one, the last hidden layer's; none where a side hides s."""
-    depth = examiner.architecture.depth
+    depth = inspector.architecture.depth
     trace = next((t for t in traces.values() if all(f"s{l}" in t for l in range(1, depth + 1))), None)
     if trace is None:
         return ()
     return tuple(
-        _question(examiner, step, trace, layer)
+        _question(inspector, step, trace, layer)
         for layer in range(depth, max(0, depth - 2), -1)
-        if _has_a_slope(examiner.architecture.activations[layer - 1])
+        if _has_a_slope(inspector.architecture.activations[layer - 1])
     )
 
 
@@ -47,8 +47,8 @@ def _has_a_slope(f: Activation) -> bool:
     return f.jacobian is None and f.learned is None
 
 
-def _question(examiner: Examiner, step: int, trace: Trace, layer: int) -> QuizQuestion:
-    f = examiner.architecture.activations[layer - 1]
+def _question(inspector: Inspector, step: int, trace: Trace, layer: int) -> QuizQuestion:
+    f = inspector.architecture.activations[layer - 1]
     z, a = (trace[f"{name}{layer}"].astype(np.float64) for name in ("z", "a"))
     s = trace[f"s{layer}"].astype(np.float64)
     slope = np.broadcast_to(np.asarray(f.derivative(z, a, None), dtype=np.float64), s.shape)
@@ -59,9 +59,9 @@ def _question(examiner: Examiner, step: int, trace: Trace, layer: int) -> QuizQu
     wrong["slope_at_a"] = float(s[at]) * float(
         np.broadcast_to(np.asarray(f.derivative(a, f.function(a, None), None)), s.shape)[at]
     )
-    if layer == examiner.architecture.depth:
-        n = float(examiner.constants(trace, step)["n"])
-        if examiner.architecture.loss.name == "mse":
+    if layer == inspector.architecture.depth:
+        n = float(inspector.constants(trace, step)["n"])
+        if inspector.architecture.loss.name == "mse":
             wrong |= {"no_two_over_n": answer * n / 2, "no_two": answer / 2}
         wrong["no_n"] = answer * n
     else:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from parity.bounds.formats import format_of
 from parity.config.case import Case
-from parity.explain import Examiner
+from parity.explain import Inspector
 from parity.explain.brief import Brief, briefly
-from parity.lockstep.lockstep import Moment
+from parity.lockstep.lockstep import TrainingStep
 from parity.pytorch.deviations import Deviation
 from parity.report.recording import Curve, Extras, Recording
 from reference.architecture import Architecture
@@ -40,7 +40,7 @@ class Recorder:
 
         `findings` are the accepted deviations of PyTorch's.
         """
-        self._examiner = Examiner(architecture, lr, findings)
+        self._examiner = Inspector(architecture, lr, findings)
         self._planned, self._whole = planned, spread(planned, most)
         self._wanted: frozenset[int] | None = None
         self._every = max(1, -(-planned // MAX_POINTS))
@@ -54,28 +54,28 @@ class Recorder:
         """A recorder of a case's run."""
         return cls(case.architecture, case.lr, case.steps, most, case.findings)
 
-    def __call__(self, moment: Moment) -> None:
+    def __call__(self, seen: TrainingStep) -> None:
         """Look at one step; what is kept is copied."""
-        losses = {side: float(trace["loss"]) for side, trace in moment.traces.items() if "loss" in trace}
-        bad = not moment.worst_ratio <= 1 or not all(map(math.isfinite, losses.values()))
+        losses = {side: float(trace["loss"]) for side, trace in seen.traces.items() if "loss" in trace}
+        bad = not seen.worst_ratio <= 1 or not all(map(math.isfinite, losses.values()))
         news = bad and not self._alarmed
         self._alarmed = self._alarmed or bad
         if self._wanted is None:
-            self._wanted = spread(self._planned, self._affordable(moment))
-        if moment.step in self._whole or news:
-            self._steps[moment.step] = {side: t.kept() for side, t in moment.traces.items()}
-        elif moment.step in self._wanted:
-            self._brief[moment.step] = briefly(self._examiner.rows(moment.traces, moment.step))
-        if moment.step % self._every == 0 or moment.step in self._whole or news:
-            self._curve.append(Curve(moment.step, losses, moment.worst_ratio))
+            self._wanted = spread(self._planned, self._affordable(seen))
+        if seen.step in self._whole or news:
+            self._steps[seen.step] = {side: t.kept() for side, t in seen.traces.items()}
+        elif seen.step in self._wanted:
+            self._brief[seen.step] = briefly(self._examiner.rows(seen.traces, seen.step))
+        if seen.step % self._every == 0 or seen.step in self._whole or news:
+            self._curve.append(Curve(seen.step, losses, seen.worst_ratio))
 
-    def _affordable(self, moment: Moment) -> int:
+    def _affordable(self, seen: TrainingStep) -> int:
         """Of how many steps this network can be looked at in brief."""
         of = self._examiner.architecture
-        batch = next(trace["x"].shape[1] for trace in moment.traces.values() if "x" in trace)
+        batch = next(trace["x"].shape[1] for trace in seen.traces.values() if "x" in trace)
         weights = sum(rows * columns for rows, columns in of.parameter_shapes().values())
         wider = 1 if format_of(of.dtype).truth == "float64" else 30  # longdouble and balls know no BLAS
-        work = 3 * weights * batch * wider * len(moment.traces)
+        work = 3 * weights * batch * wider * len(seen.traces)
         return int(min(MAX_BRIEF, max(3, MAX_WORK // work)))
 
     def recording(self) -> Recording:

@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from parity.bounds.formats import format_of
 from parity.check.diagnosis.anatomy import kind
-from parity.explain import Examiner, Row, SideNumbers
+from parity.explain import Inspector, Row, SideNumbers
 from parity.explain.brief import Brief, briefly
 from parity.explain.byhand import Work, layer_latex, name_latex, plain, written_at
 from parity.explain.text import given_text, meaning
@@ -91,28 +91,28 @@ class StepView:
     left_out: int = 0
 
 
-def step_view(examiner: Examiner, step: int, recording: Recording) -> StepView:
+def step_view(inspector: Inspector, step: int, recording: Recording) -> StepView:
     """Everything that the page shows of one step that was kept whole."""
     traces = recording.steps[step]
-    rows = list(examiner.rows(traces, step, recording.extras.said.get(step)))
-    depth, half = examiner.architecture.depth, MAX_LAYERS // 2
+    rows = list(inspector.rows(traces, step, recording.extras.said.get(step)))
+    depth, half = inspector.architecture.depth, MAX_LAYERS // 2
     kept = [
         row for row in rows if row.mark or row.equation.layer <= half or row.equation.layer > depth - half
     ][:120]
-    views = [row_view(examiner, step, row, traces) for row in kept]
+    views = [row_view(inspector, step, row, traces) for row in kept]
     stages = tuple((stage, tuple(view for view in views if view.stage == stage)) for stage in STAGES)
     marks = {row.equation.makes: row.mark for row in rows if row.mark}
     loss = {name: float(trace["loss"]) for name, trace in traces.items() if "loss" in trace}
     return StepView(step, tuple(s for s in stages if s[1]), (), marks, loss, len(rows) - len(kept))
 
 
-def brief_view(examiner: Examiner, step: int, recording: Recording) -> StepView:
+def brief_view(inspector: Inspector, step: int, recording: Recording) -> StepView:
     """A step of which each tensor has one line."""
     rows = recording.extras.brief.get(step)
     if rows is None:
         said = recording.extras.said.get(step)
-        rows = briefly(examiner.rows(recording.steps[step], step, said))
-    made = {equation.makes: stage_of(equation) for equation in examiner.equations}
+        rows = briefly(inspector.rows(recording.steps[step], step, said))
+    made = {equation.makes: stage_of(equation) for equation in inspector.equations}
     stages = tuple((stage, tuple(row for row in rows if made.get(row.tensor) == stage)) for stage in STAGES)
     loss = next((row.observed for row in rows if row.tensor == "loss"), {})
     return StepView(
@@ -132,11 +132,11 @@ def stage_of(equation: Equation) -> str:
     return "gradients" if name.endswith("gradient") else "update"
 
 
-def row_view(examiner: Examiner, step: int, row: Row, traces: Mapping[str, Trace]) -> RowView:
+def row_view(inspector: Inspector, step: int, row: Row, traces: Mapping[str, Trace]) -> RowView:
     """One tensor, on all sides, in words, formulas and numbers."""
-    of, equation, at = examiner.architecture, row.equation, row.index
+    of, equation, at = inspector.architecture, row.equation, row.index
     trace = next((t for name, t in traces.items() if row.sides[name]), next(iter(traces.values())))
-    done = _work(examiner, step, row, trace)
+    done = _work(inspector, step, row, trace)
     place = name_latex(equation.makes, at)
     exact = next((side.truth[at] for side in row.sides.values() if side), None)
     formula = done.formula if done else layer_latex(equation, of)
@@ -183,13 +183,13 @@ def _mark_text(row: Row, traces: Mapping[str, Trace]) -> Markup:
     return say(f"page.{row.mark}_text") if row.mark else Markup("")
 
 
-def _work(examiner: Examiner, step: int, row: Row, trace: Trace) -> Work | None:
+def _work(inspector: Inspector, step: int, row: Row, trace: Trace) -> Work | None:
     """The number worked out by hand; None where a side's form is so wrong that nothing can be put in."""
-    equation, values = row.equation, examiner.values(trace, step)
+    equation, values = row.equation, inspector.values(trace, step)
     if len(row.index) != len(row.shape) or not any(row.sides.values()):
         return None
-    constants = examiner.constants(trace, step)
-    return work(equation, values, row.index, constants, examiner.architecture)
+    constants = inspector.constants(trace, step)
+    return work(equation, values, row.index, constants, inspector.architecture)
 
 
 def _meaning(name: str) -> Markup:

@@ -11,7 +11,7 @@ import numpy as np
 from parity.certify.observation import Observation
 from parity.check.implementations import PythonSubject, Subject
 from parity.check.run import Checked
-from parity.lockstep.lockstep import Moment
+from parity.lockstep.lockstep import TrainingStep
 from parity.report import write
 from parity.report.diagnosis import tell
 from parity.report.recorder import Recorder
@@ -46,7 +46,7 @@ def recording_of(checked: Checked, source: Path | None = None) -> Recording:
             worst = [i.finding.ratio for i in court.instances if i.observation is seen]
             theirs = _step(other, seen)(seen.given["x"], seen.given["y"])
             traces = {SIDE: Trace({**seen.given, **seen.shown, **seen.misshapen}), other: theirs}
-            recorder(Moment(seen.step, traces, max(worst, default=0.0)))
+            recorder(TrainingStep(seen.step, traces, max(worst, default=0.0)))
     return recorder.recording().with_extras(
         said={o.step: {SIDE: dict(o.complaints)} for o in observations if o.complaints},
         told=tell(court, checked.blames),

@@ -22,7 +22,7 @@ def test_correct_sides_never_raise_an_alarm(regime, dtype, seed):
     case = random_case(seed, regime, dtype)
     sides = [Reference(case), Twin(case.architecture, case.parameters, case.lr)]
     walk = lockstep(case, sides, keep_going=True)
-    assert walk.ledger.first is None
+    assert walk.tally.first is None
     assert walk.steps == case.steps or walk.diverged
 
 
@@ -32,7 +32,7 @@ def test_any_depth_and_batch(depth, batch):
     layers = tuple(np.random.default_rng(depth).integers(2, 12, size=depth + 1).tolist())
     case = random_case(depth * batch, layers=layers, batch=batch, steps=5)
     sides = [Reference(case), Twin(case.architecture, case.parameters, case.lr)]
-    ledger = lockstep(case, sides).ledger
-    assert ledger.verdict == "match"
+    tally = lockstep(case, sides).tally
+    assert tally.verdict == "match"
     # Nine tensors a layer but for the output's missing product, both sides, two gates, five steps.
-    assert ledger.tensors == 5 * 2 * 2 * (8 * depth + 1)
+    assert tally.tensors == 5 * 2 * 2 * (8 * depth + 1)

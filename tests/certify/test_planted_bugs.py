@@ -24,13 +24,13 @@ def case_for(bug: Bug) -> Case:
     return case
 
 
-def accused(ledger) -> dict[str, set[int]]:
-    return {wrong.formula: set(wrong.layers) for wrong in ledger.wrong_formulas()}
+def accused(tally) -> dict[str, set[int]]:
+    return {wrong.formula: set(wrong.layers) for wrong in tally.wrong_formulas()}
 
 
-def found(ledger) -> str:
+def found(tally) -> str:
     """For the kill matrix."""
-    return ", ".join(f"{formula} {sorted(layers)}" for formula, layers in accused(ledger).items())
+    return ", ".join(f"{formula} {sorted(layers)}" for formula, layers in accused(tally).items())
 
 
 def expected_layers(bug: Bug, case: Case) -> set[int]:
@@ -50,12 +50,12 @@ def test_in_the_engine(bug, record_property):
     record_property("side", "engine")
     case = case_for(bug)
     sides = [bug.planted(Engine)(case), Twin(case.architecture, case.parameters, case.lr)]
-    ledger = lockstep(case, sides).ledger
-    assert accused(ledger) == {bug.formula: expected_layers(bug, case)}
-    assert ledger.first.side == "reference"
-    assert ledger.first.step == 0
-    assert ledger.first.gate == "certificate"
-    record_property("found", found(ledger))
+    tally = lockstep(case, sides).tally
+    assert accused(tally) == {bug.formula: expected_layers(bug, case)}
+    assert tally.first.side == "reference"
+    assert tally.first.step == 0
+    assert tally.first.gate == "certificate"
+    record_property("found", found(tally))
 
 
 @pytest.mark.parametrize("bug", [bug for bug in BUGS if bug.on_torch], ids=lambda bug: bug.name)
@@ -63,10 +63,10 @@ def test_in_a_torch_module(bug, record_property):
     record_property("bug", bug.name)
     record_property("side", "torch")
     case = case_for(bug)
-    ledger = lockstep(case, [Reference(case), MutantTwin(case, bug)]).ledger
-    assert accused(ledger) == {bug.formula: expected_layers(bug, case)}
-    assert {wrong.side for wrong in ledger.wrong_formulas()} == {"torch"}
-    record_property("found", found(ledger))
+    tally = lockstep(case, [Reference(case), MutantTwin(case, bug)]).tally
+    assert accused(tally) == {bug.formula: expected_layers(bug, case)}
+    assert {wrong.side for wrong in tally.wrong_formulas()} == {"torch"}
+    record_property("found", found(tally))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -75,7 +75,7 @@ def test_the_copy_without_a_bug_is_silent(dtype):
     right = Bug("none", "n", lambda t: t.y.size, "")
     for seed in range(10):
         case = random_case(seed, "ordinary", dtype)
-        assert lockstep(case, [Engine(case), MutantTwin(case, right)]).ledger.first is None
+        assert lockstep(case, [Engine(case), MutantTwin(case, right)]).tally.first is None
 
 
 def test_two_bugs_at_once_accuse_exactly_two_formulas():
@@ -84,9 +84,9 @@ def test_two_bugs_at_once_accuse_exactly_two_formulas():
     case = random_case(3, activation="tanh", layers=(5, 4, 3, 4, 2), batch=6, steps=1)
     both = second.planted(first.planted(Engine))
     sides = [both(case), Twin(case.architecture, case.parameters, case.lr)]
-    ledger = lockstep(case, sides).ledger
-    assert accused(ledger) == {"hidden_delta": {1, 2, 3}, "bias_gradient": {1, 2, 3, 4}}
-    assert list(accused(ledger)) == ["hidden_delta", "bias_gradient"]
+    tally = lockstep(case, sides).tally
+    assert accused(tally) == {"hidden_delta": {1, 2, 3}, "bias_gradient": {1, 2, 3, 4}}
+    assert list(accused(tally)) == ["hidden_delta", "bias_gradient"]
 
 
 def test_a_step_that_starts_elsewhere_is_caught():
@@ -99,9 +99,9 @@ def test_a_step_that_starts_elsewhere_is_caught():
             self.W[2] = np.nextafter(self.W[2], np.float32(np.inf))
             return trace
 
-    ledger = lockstep(case, [Nudged(case), Twin(case.architecture, case.parameters, case.lr)]).ledger
-    assert (ledger.first.step, ledger.first.formula, ledger.first.layer) == (1, "weight_update", 2)
-    assert "does not start from" in ledger.first.complaint
+    tally = lockstep(case, [Nudged(case), Twin(case.architecture, case.parameters, case.lr)]).tally
+    assert (tally.first.step, tally.first.formula, tally.first.layer) == (1, "weight_update", 2)
+    assert "does not start from" in tally.first.complaint
 
 
 @pytest.mark.parametrize(
@@ -124,9 +124,9 @@ def test_a_spoilt_trace_is_a_failure_never_a_skip(spoil, words):
             spoil(trace)
             return trace
 
-    ledger = lockstep(case, [Spoilt(case), Twin(case.architecture, case.parameters, case.lr)]).ledger
-    assert ledger.verdict == "mismatch"
+    tally = lockstep(case, [Spoilt(case), Twin(case.architecture, case.parameters, case.lr)]).tally
+    assert tally.verdict == "mismatch"
     if words:
-        assert words in ledger.first.complaint
+        assert words in tally.first.complaint
     else:
-        assert ledger.first.formula == "hidden_delta"
+        assert tally.first.formula == "hidden_delta"

@@ -33,9 +33,9 @@ def clipped(case, clipping, optimizer=None):
     return replace(case, architecture=shape)
 
 
-def ledger(case, ours=None):
+def tally(case, ours=None):
     sides = [Reference(ours or case), Twin(case.architecture, case.parameters, case.lr)]
-    return lockstep(case, sides, keep_going=True).ledger
+    return lockstep(case, sides, keep_going=True).tally
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -43,7 +43,7 @@ def ledger(case, ours=None):
 @pytest.mark.parametrize("regime", REGIMES)
 def test_silence_on_correct_code(regime, clipping, dtype):
     for seed in range(4):
-        found = ledger(clipped(random_case(seed, regime, dtype), clipping, "adam" if seed % 2 else None))
+        found = tally(clipped(random_case(seed, regime, dtype), clipping, "adam" if seed % 2 else None))
         assert found.first is None, found.first
 
 
@@ -63,7 +63,7 @@ def test_a_wrong_clipping_is_caught_there_and_nowhere_else(name):
         **({"max_norm": 9.0 if small else 1e-4} if kind == "norm" else {"clip_value": 1e-3})
     )
     case = random_case(3, "ordinary", "float64", "tanh", (3, 4, 2), batch=4, steps=1)
-    found = ledger(clipped(case, right), clipped(case, replace(right, clip=wrong)))
+    found = tally(clipped(case, right), clipped(case, replace(right, clip=wrong)))
     assert {wrong.formula for wrong in found.wrong_formulas()} == {"weight_clipping", "bias_clipping"}
     assert {wrong.side for wrong in found.wrong_formulas()} == {"reference"}
 
@@ -72,7 +72,7 @@ def test_a_wrong_norm_is_caught_as_the_norm():
     right = CLIPPINGS["norm"].configured(max_norm=0.1)
     case = random_case(3, "ordinary", "float64", "tanh", (3, 4, 2), batch=4, steps=1)
     weights_only = replace(right, measure=lambda *g, **options: right.measure(*g[::2], **options))
-    found = ledger(clipped(case, right), clipped(case, weights_only))
+    found = tally(clipped(case, right), clipped(case, weights_only))
     assert [wrong.formula for wrong in found.wrong_formulas()] == ["gradient_norm"]
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from parity.bounds.formats import arithmetic
-from parity.certify.observation import Observation, Scenario
+from parity.certify.observation import Observation
 from parity.check.diagnosis.anatomy import anatomy
+from parity.check.diagnosis.scenario import Scenario
 from parity.errors import UsageError
 from parity.explain.number import explain, parse, recorded, walked
 from reference.equations import shapes

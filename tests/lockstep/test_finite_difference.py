@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from parity.certify.certificate import Certifier, Verdict
-from parity.lockstep.finite_difference import testify as ask_witness
+from parity.lockstep.finite_difference import check_gradients
 from parity.lockstep.lockstep import Reference
 from reference.operations.activations import ACTIVATIONS
 from tests.strategies import random_case
@@ -18,13 +18,13 @@ from tests.strategies import random_case
 @pytest.mark.parametrize("activation", ["identity", "sigmoid", "tanh", "relu"])
 def test_every_gradient_of_small_networks(activation, dtype):
     case = random_case(4, "ordinary", dtype, activation, (3, 4, 2), batch=3, steps=1)
-    said = ask_witness(case)
+    said = check_gradients(case)
     assert said.elements == said.of == 4 * 3 + 4 + 2 * 4 + 2
     assert said.verdict == "match"
 
 
 def test_large_networks_are_sampled_and_the_sample_is_stated():
-    said = ask_witness(random_case(4, activation="tanh", layers=(20, 15, 2), batch=2, steps=1))
+    said = check_gradients(random_case(4, activation="tanh", layers=(20, 15, 2), batch=2, steps=1))
     assert (said.elements, said.of) == (256, 20 * 15 + 15 + 15 * 2 + 2)
     assert said.verdict == "match"
 
@@ -37,7 +37,7 @@ def test_a_derivative_that_everybody_believes_is_still_caught():
     trace = Reference(case).step(case.x, case.y)
     constants = {"n": 6, "lr": case.lr}
     assert all(f.verdict is Verdict.MATCH for f in Certifier(case.architecture).certify(trace, constants))
-    assert ask_witness(case).verdict == "different-formula"
+    assert check_gradients(case).verdict == "different-formula"
 
 
 def test_balls_alone_can_judge_float64():

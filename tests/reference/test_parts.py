@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from reference.architecture import architecture
+from reference.clipping import CLIPPINGS
+from reference.equations import shapes, step_equations
 from reference.graph import Graph
 from reference.initialisers import GAINS, INITIALISERS, Initialiser, gain
 from reference.operations.activations import ACTIVATIONS
@@ -16,8 +20,9 @@ from reference.operations.linear import AFFINE, MATMUL
 from reference.operations.losses import LOSSES
 from reference.operations.reductions import MEAN, TOTAL
 from reference.operations.rows import activation, loss
+from reference.optimizers import OPTIMIZERS
 from reference.sweeps import Sweeps, _array
-from reference.trace import Trace, split
+from reference.trace import Trace, split, tensor_name
 from reference.training import batches
 
 # --- Graphs ---------------------------------------------------------------------------------------
@@ -102,6 +107,17 @@ def test_one_gradient_for_all_terms():
 )
 def test_names_of_a_trace(name, parts):
     assert split(name) == parts
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_every_tensor_is_named_by_its_quantity_and_layer(optimizer):
+    plain = architecture((3, 4, 2), "prelu", optimizer=OPTIMIZERS[optimizer].configured())
+    of = replace(plain, clipping=CLIPPINGS["norm"].configured(max_norm=1.0, norm_type=2.0))
+    names = shapes(of, batch=5)
+    assert {"loss", "norm", "alpha1_next", "clipped_b2"} < names.keys()
+    assert [tensor_name(*split(name)) for name in names] == list(names)
+    for equation in step_equations(of):
+        assert tensor_name(equation.quantity, equation.layer) == equation.makes
 
 
 def test_no_names_of_a_trace():

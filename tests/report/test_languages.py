@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from parity.certify.certificate import Certifier
-from parity.certify.continuity import Links
+from parity.certify.continuity import Continuity
 from parity.check.calls import asked_calls
 from parity.render.texts import catalogue
 from parity.render.texts.message import Message
@@ -123,6 +123,6 @@ def test_whatever_the_core_says_is_a_message():
         found = certifier.complaints(one).values()
         assert all(isinstance(text, Message) for text in found)
         assert key in {text.key for text in found}
-    sentences = [*Links(trace).broken({"W1": trace["W1"] + 1}).values()]
+    sentences = [*Continuity(trace).broken({"W1": trace["W1"] + 1}).values()]
     sentences += [c.case for c in asked_calls(None, None, None)]
     assert all(isinstance(text, Message) for text in sentences)

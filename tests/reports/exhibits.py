@@ -123,7 +123,7 @@ def _trained(exhibit: Exhibit) -> tuple[Result, Recording]:
     from parity.config.config import Config
     from parity.lockstep.environment import environment
     from parity.lockstep.lockstep import Observer, lockstep
-    from parity.lockstep.run import result_of, run
+    from parity.lockstep.run import Circumstances, result_of, run
     from parity.pytorch.twin import Twin
 
     config = Config.model_validate(exhibit.config)
@@ -139,7 +139,7 @@ def _trained(exhibit: Exhibit) -> tuple[Result, Recording]:
         case = build(config)
         twin = Twin(case.architecture, case.parameters, case.lr)
         walk = lockstep(case, [exhibit.mistake.side(case), twin], observers(case))
-        result = result_of(config, case, walk, environment())
+        result = result_of(config, case, walk, Circumstances(environment()))
     recording = recorders[0].recording()
     if exhibit.mistake:
         recording = recording.with_extras(source=exhibit.mistake.line)

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from parity.bounds.formats import format_of
-from parity.explain.text import lines
 from parity.explain.number import RecordedStep, explain, parse
+from parity.explain.text import lines
 from parity.lockstep.result import Result
 from parity.render.graph import svg, text
 from parity.render.texts import LANGUAGES, catalogue

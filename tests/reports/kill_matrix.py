@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from parity.check.cases import DEFAULT_ACTIVATIONS, calls
-from parity.check.diagnosis.judge import Court
+from parity.check.diagnosis.judge import Judge
 from parity.check.diagnosis.search import blames
 from tests.mutants.inprocess import observations
 from tests.mutants.planted import mutant
@@ -46,7 +46,7 @@ def trial(plant: Plant, activation: str, layout: str, dtype: str) -> Trial:
     """Plant it, check it."""
     step = mutant(plant, layout=layout)
     asked = calls(ACTIVATIONS[activation], np.dtype(dtype))
-    court = Court(observations(step, asked, layout))
+    court = Judge(observations(step, asked, layout))
     found = blames(court)
     where = {(layer, depth, shape) for _, layer, depth, shape in step.changed}
     located = False

@@ -1,4 +1,4 @@
-"""The cheap path as a whole: both gates on one step of two sides, accepted entirely or not at all."""
+"""The filter as a whole: both gates on one step of two sides, accepted entirely or not at all."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Shares:
 
 
 def knows(architecture: Architecture, equations: Sequence[Equation]) -> bool:
-    """Whether the cheap path has bounds for these equations: float32, four activations, MSE, plain SGD."""
+    """Whether the filter has bounds for these equations: float32, four activations, MSE, plain SGD."""
     updates = {"weight_update": formulas.weight_update, "bias_update": formulas.bias_update}
     kinds = {
         "affine", "activation", "loss", "loss_gradient", "output_delta", "hidden_delta",
@@ -55,8 +55,8 @@ def knows(architecture: Architecture, equations: Sequence[Equation]) -> bool:
     )
 
 
-class CheapExaminer:
-    """Examines steps of one architecture, batch size and learning rate; keeps its buffers."""
+class Filter:
+    """Filters steps of one architecture, batch size and learning rate; keeps its buffers."""
 
     def __init__(self, architecture: Architecture, batch: int, lr: float) -> None:
         self.layout = FlatLayout(architecture, batch)
@@ -67,12 +67,12 @@ class CheapExaminer:
         self._told = np.zeros((2, len(self.layout.sampled)), dtype=bool)
         self._nothing = np.zeros_like(self._told)
 
-    def examine(self, ours: Trace, theirs: Trace) -> Shares | None:
-        """The shares of an accepted step, or None: then the plain path must judge it."""
+    def accepts(self, ours: Trace, theirs: Trace) -> Shares | None:
+        """The shares of an accepted step, or None: then the step must be checked in full."""
         with np.errstate(all="ignore"):  # 0/0 is no share, and what overflows is not accepted
-            return self._examine(ours, theirs)
+            return self._accepts(ours, theirs)
 
-    def _examine(self, ours: Trace, theirs: Trace) -> Shares | None:
+    def _accepts(self, ours: Trace, theirs: Trace) -> Shares | None:
         local, together, parameters = self.local, self.together, self.parameters
         if not self.recorded.gather(ours, theirs) or not local.evaluate():
             return None

@@ -11,10 +11,12 @@ import numpy as np
 from parity.bounds import Bounded
 from parity.bounds.formats import Arithmetic, arithmetic
 from parity.certify.certificate import Certifier, Finding, Verdict, compare
-from parity.certify.observation import Made, Observation, Scenario
+from parity.certify.observation import Observation
 from parity.check.diagnosis.anatomy import kind
+from parity.check.diagnosis.hypothesis import Made
 from parity.check.diagnosis.lower_precision import cheaper, representable
 from parity.check.diagnosis.mistake import DoesNotApplyError
+from parity.check.diagnosis.scenario import Scenario
 from reference.architecture import Architecture
 from reference.arrays import Array
 from reference.equations import Equation
@@ -55,7 +57,7 @@ class Instance:
         return self.observation.architecture.depth - self.equation.layer
 
 
-class Court:
+class Judge:
     """Judges the observations of one subject."""
 
     def __init__(self, observations: Sequence[Observation]) -> None:
@@ -88,7 +90,7 @@ class Court:
             return finding
 
     def forget(self) -> None:
-        """Let go of what was only kept to be quick; many courts may be kept at once."""
+        """Let go of what was only kept to be quick; many judges may be kept at once."""
         self._scenarios.clear()
 
     def certifier(self, observation: Observation) -> Certifier:

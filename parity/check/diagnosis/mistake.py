@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from parity.certify.observation import Scenario, Situation
 from parity.check.diagnosis.anatomy import Operand, Operands
+from parity.check.diagnosis.hypothesis import Situation
+from parity.check.diagnosis.scenario import Scenario
 
 Exchange: TypeAlias = Callable[[Situation], Operands]
 

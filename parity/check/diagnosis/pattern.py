@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from parity.bounds import Bounded
-from parity.certify.observation import Made, Situation
 from parity.check.diagnosis.anatomy import Operand, Operands
-from parity.check.diagnosis.judge import Court, Instance
+from parity.check.diagnosis.hypothesis import Made, Situation
+from parity.check.diagnosis.judge import Instance, Judge
 from parity.check.diagnosis.mistake import Mistake
 from parity.check.diagnosis.mistakes.factors import UPDATES
 
@@ -38,7 +38,7 @@ def wrong_numbers(instance: Instance, truth: Bounded) -> npt.NDArray[np.bool_]:
     return wrong
 
 
-def pattern(court: Court, instance: Instance) -> Pattern:
+def pattern(court: Judge, instance: Instance) -> Pattern:
     """The pattern of one instance."""
     wrong = wrong_numbers(instance, court.expected(instance))
     count, size = int(wrong.sum()), wrong.size
@@ -53,7 +53,7 @@ def pattern(court: Court, instance: Instance) -> Pattern:
     return Pattern("everything" if count == size else "some", None, count, size)
 
 
-def one_element(court: Court, part: Sequence[Instance], accepted: tuple[Made, ...]) -> bool:
+def one_element(court: Judge, part: Sequence[Instance], accepted: tuple[Made, ...]) -> bool:
     """Whether one number alone is wrong, in every instance at the same place, or always the last."""
     places: set[tuple[int, ...]] = set()
     last: set[bool] = set()
@@ -68,7 +68,7 @@ def one_element(court: Court, part: Sequence[Instance], accepted: tuple[Made, ..
     return len(places) == 1 or last == {True}
 
 
-def free_constant(court: Court, part: Sequence[Instance], accepted: tuple[Made, ...]) -> Mistake | None:
+def free_constant(court: Judge, part: Sequence[Instance], accepted: tuple[Made, ...]) -> Mistake | None:
     """One constant between observed and expected, read off the first instance; others must bear it out.
 
     In an update it stands before the step, so it is what W has moved by that is compared.

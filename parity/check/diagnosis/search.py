@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from parity.certify.observation import Made
 from parity.check.diagnosis.anatomy import kind
-from parity.check.diagnosis.judge import Court, Instance
+from parity.check.diagnosis.hypothesis import Made
+from parity.check.diagnosis.judge import Instance, Judge
 from parity.check.diagnosis.mistake import DoesNotApplyError, Mistake
 from parity.check.diagnosis.mistakes import mistakes
 from parity.check.diagnosis.mistakes.factors import KINDS
@@ -83,7 +83,7 @@ class Blame:
         return self.guesses[0] if self.guesses else None
 
 
-def blames(court: Court) -> list[Blame]:
+def blames(court: Judge) -> list[Blame]:
     """Every formula that is wrong in itself, in the order of execution."""
     found: list[Blame] = []
     accepted: tuple[Made, ...] = ()
@@ -104,7 +104,7 @@ def blames(court: Court) -> list[Blame]:
 class _Inquest:
     """The search for the mistake behind the first group of what is still unexplained."""
 
-    def __init__(self, court: Court, pending: Sequence[Instance], accepted: tuple[Made, ...]) -> None:
+    def __init__(self, court: Judge, pending: Sequence[Instance], accepted: tuple[Made, ...]) -> None:
         self.court, self.pending, self.accepted = court, pending, accepted
         first = min(pending, key=lambda i: (len(i.hidden), KINDS.index(i.kind)))
         self.group = [i for i in pending if i.kind == first.kind]

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity.certify.observation import Scenario
 from parity.check.diagnosis.anatomy import anatomy, kind, symbol
-from parity.check.diagnosis.judge import Court, Instance
+from parity.check.diagnosis.judge import Instance, Judge
 from parity.check.diagnosis.pattern import pattern, wrong_numbers
+from parity.check.diagnosis.scenario import Scenario
 from parity.check.diagnosis.search import Blame
 from parity.render.texts import catalogue
 from parity.render.texts.message import said
@@ -38,7 +38,7 @@ class Diagnosed:
         return tuple(line.replace("`", "") for line in self.marked)
 
 
-def diagnosed(court: Court, blame: Blame, lang: str) -> Diagnosed:
+def diagnosed(court: Judge, blame: Blame, lang: str) -> Diagnosed:
     """A blame, in English or Spanish."""
     say = catalogue(lang)
     name = blame.formula
@@ -64,7 +64,7 @@ def counted(text: str, say: Say) -> str:
     return re.sub(pattern, lambda match: words[match[0]], text)
 
 
-def _detail(court: Court, blame: Blame, say: Say, lang: str) -> str:
+def _detail(court: Judge, blame: Blame, say: Say, lang: str) -> str:
     """What was done, or, where no one mistake fits, what can be said all the same."""
     if blame.guess:
         parts = [
@@ -105,7 +105,7 @@ def _evidence(blame: Blame, name: str, say: Say, mark: str = "") -> str | None:
     return None
 
 
-def _worked(court: Court, blame: Blame, say: Say) -> list[str]:
+def _worked(court: Judge, blame: Blame, say: Say) -> list[str]:
     """The formula both ways, and one number of it both ways."""
     instance, guess = blame.first, blame.guess
     right = court.scenario(instance.observation)
@@ -162,7 +162,7 @@ def _work(scenario: Scenario, name: str, index: tuple[int, ...], say: Say) -> st
         return counted(anatomy(equation).work(scenario.slipped(equation), index), say)
 
 
-def _index(court: Court, instance: Instance) -> tuple[int, ...]:
+def _index(court: Judge, instance: Instance) -> tuple[int, ...]:
     """The number to show: the wrong one that is furthest off."""
     if instance.finding.worst is not None:
         return instance.finding.worst.index

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from parity.golden.result import Replay
-from parity.lockstep.result import FormulaRow, Result, WrongFormula
+from parity.lockstep.result import FormulaRow, Result, WrongFormula, lines
 from parity.render.texts import catalogue
 from parity.report.ci import github
 from parity.report.ci.facts import Compared, Root
 from parity.report.ci.github import cell
 from parity.report.ci.summary import Noted, causes, markdown
+from reference.trace import tensor_name
 
 
 def roots(wrong: Sequence[WrongFormula]) -> tuple[Root, ...]:
@@ -61,8 +62,7 @@ def _bits(replay: Replay) -> str:
     bit = replay.first_difference
     if replay.verdict == "match" or bit is None:
         return ""
-    layer = "" if bit.quantity == "loss" else str(bit.layer)
-    where = f"{bit.quantity}{layer} of {bit.side}, step {bit.step}"
+    where = f"{tensor_name(bit.quantity, bit.layer)} of {bit.side}, step {bit.step}"
     return f"{replay.differing:,} numbers have other bits, first {where}"
 
 
@@ -74,12 +74,9 @@ def _table(rows: Sequence[FormulaRow], say: Mapping[str, str]) -> Iterator[str]:
     heads = [say["run.slide"], say["run.formula"], say["run.layer"], *(cell(side) for side in sides)]
     yield "| " + " | ".join(heads) + " |"
     yield "|--:|---|--:|" + "---|" * len(sides)
-    by_place: dict[tuple[int, str, int], dict[str, FormulaRow]] = {}
-    for row in rows:
-        by_place.setdefault((row.slide, row.formula, row.layer), {})[row.side] = row
-    for (slide, formula, layer), found in by_place.items():
-        texts = [_cell(found[side], say) if side in found else "" for side in sides]
-        yield f"| {slide} | {cell(formula)} | {layer} | " + " | ".join(texts) + " |"
+    for line in lines(rows):
+        texts = [_cell(line.by_side[side], say) if side in line.by_side else "" for side in sides]
+        yield f"| {line.slide} | {cell(line.formula)} | {line.layer} | " + " | ".join(texts) + " |"
 
 
 def _cell(row: FormulaRow, say: Mapping[str, str]) -> str:
@@ -93,5 +90,5 @@ def _reason(result: Result | Replay) -> str:
         return result.reason
     if first is None:
         return _bits(result) if isinstance(result, Replay) else ""
-    where = f"{first.quantity}{first.layer} of {first.side}, step {first.step}"
+    where = f"{tensor_name(first.quantity, first.layer)} of {first.side}, step {first.step}"
     return f"{where}: {first.complaint or 'differs from the other side more than rounding allows'}"

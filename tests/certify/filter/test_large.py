@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from parity.bounds import exact
 from parity.certify.certificate import Certifier, Verdict, bounded_constants, evaluate
-from parity.certify.cross_check import side_by_side
-from parity.certify.filter import CheapExaminer, knows, layout, products
+from parity.certify.cross_check import cross_check
+from parity.certify.filter import Filter, knows, layout, products
 from parity.certify.filter import certificates as local
 from parity.certify.filter import gradients as parameters
 from parity.certify.filter import updates as replay
@@ -78,8 +78,8 @@ class Plain:
                     <= shares.certificates[i, place[finding.equation.makes]]
                     <= 1
                 )
-        for pair in side_by_side(self.certifier, ours, theirs, self.constants):
-            for i, finding in enumerate((pair.ours, pair.theirs)):
+        for pair in cross_check(self.certifier, {"reference": ours, "torch": theirs}, self.constants):
+            for i, finding in enumerate(pair.findings.values()):
                 assert not finding.wrong
                 assert finding.undecided == 0
                 assert (
@@ -115,20 +115,20 @@ def test_what_is_accepted_is_inside_and_no_share_is_too_small(mode, regime, seed
     case = random_case(seed, regime, activation=activation, steps=1)
     with forced(mode), np.errstate(all="ignore"):
         plain, (ours, theirs) = Plain(case), apart(case, random)
-        examiner = CheapExaminer(case.architecture, case.x.shape[1], case.lr)
+        the_filter = Filter(case.architecture, case.x.shape[1], case.lr)
         for _ in range(2):  # at first everything is added up whole, to tell what could fail
-            shares = examiner.examine(ours, theirs)
+            shares = the_filter.accepts(ours, theirs)
             if shares is not None:
                 plain.holds(ours, theirs, shares)
         for _ in range(3):  # any number, anywhere
-            name, side = str(random.choice(examiner.layout.judged)), int(random.integers(2))
+            name, side = str(random.choice(the_filter.layout.judged)), int(random.integers(2))
             traces = [ours, theirs]
             at = int(random.integers(traces[side][name].size))
             was = np.float32(traces[side][name].flat[at])
             factor = np.float32(1 + random.normal() * 10.0 ** random.uniform(-8, 0))
             number = random.choice([was * factor, np.nextafter(was, np.float32(1)), np.float32(-0.0)])
             traces[side] = moved(traces[side], name, at, number)
-            shares = examiner.examine(*traces)
+            shares = the_filter.accepts(*traces)
             if shares is not None:
                 plain.holds(*traces, shares)
         for _ in range(3):  # just inside and just outside the bound of one formula
@@ -140,7 +140,7 @@ def test_what_is_accepted_is_inside_and_no_share_is_too_small(mode, regime, seed
             number = truth.flat[at] + times * bound.flat[at]
             if np.isfinite(number):
                 traces[side] = moved(traces[side], equation.makes, at, np.float32(number))
-                shares = examiner.examine(*traces)
+                shares = the_filter.accepts(*traces)
                 if shares is not None:
                     plain.holds(*traces, shares)
 
@@ -152,13 +152,13 @@ def test_what_is_not_finite_is_left_to_the_plain_path(mode, spoil):
     sides = Reference(case), Twin(case.architecture, case.parameters, case.lr)
     with forced(mode):
         ours, theirs = (side.step(case.x, case.y).kept() for side in sides)
-        examiner = CheapExaminer(case.architecture, 4, case.lr)
-        assert examiner.examine(ours, theirs) is not None
+        the_filter = Filter(case.architecture, 4, case.lr)
+        assert the_filter.accepts(ours, theirs) is not None
         for name in theirs:
-            assert examiner.examine(ours, moved(theirs, name, 0, spoil)) is None
-            assert examiner.examine(moved(ours, name, 0, spoil), theirs) is None
+            assert the_filter.accepts(ours, moved(theirs, name, 0, spoil)) is None
+            assert the_filter.accepts(moved(ours, name, 0, spoil), theirs) is None
         both = [moved(trace, "W1_next", 0, spoil) for trace in (ours, theirs)]
-        assert examiner.examine(*both) is None
+        assert the_filter.accepts(*both) is None
 
 
 @pytest.mark.parametrize("mode", ["large", "cut"])
@@ -169,18 +169,18 @@ def test_both_paths_tell_the_same_over_many_steps(mode, activation):
     case.x[...] = np.where(np.random.default_rng(0).random(case.x.shape) < 0.05, case.x, 0)
 
     def rows(walk):
-        found = [*walk.ledger.formula_rows(), *walk.ledger.side_by_side_rows()]
+        found = [*walk.tally.formula_rows(), *walk.tally.side_by_side_rows()]
         return [row.model_dump(exclude={"worst_ratio", "max_abs"}) for row in found]
 
-    def walk(*, cheaply):
+    def walk(*, filtered):
         sides = [Reference(case), Twin(case.architecture, case.parameters, case.lr)]
-        return lockstep(case, sides, keep_going=True, cheaply=cheaply)
+        return lockstep(case, sides, keep_going=True, filtered=filtered)
 
     with forced(mode):
-        plain, cheap = walk(cheaply=False), walk(cheaply=True)
+        plain, cheap = walk(filtered=False), walk(filtered=True)
     assert rows(cheap) == rows(plain)
-    assert cheap.ledger.numbers == plain.ledger.numbers
-    largest = [[row.max_abs for row in w.ledger.side_by_side_rows()] for w in (cheap, plain)]
+    assert cheap.tally.numbers == plain.tally.numbers
+    largest = [[row.max_abs for row in w.tally.side_by_side_rows()] for w in (cheap, plain)]
     np.testing.assert_array_almost_equal_nulp(np.float32(largest[0]), np.float32(largest[1]), 1)
 
 
@@ -191,9 +191,9 @@ def test_steps_of_large_networks_are_accepted():
         p *= np.float32(0.1)
     with forced("large"):
         ours, theirs = Reference(case), Twin(case.architecture, case.parameters, case.lr)
-        examiner = CheapExaminer(case.architecture, 40, case.lr)
+        the_filter = Filter(case.architecture, 40, case.lr)
         for _ in range(6):
-            assert examiner.examine(ours.step(case.x, case.y), theirs.step(case.x, case.y)) is not None
+            assert the_filter.accepts(ours.step(case.x, case.y), theirs.step(case.x, case.y)) is not None
 
 
 def test_what_the_cheap_path_does_not_know_it_leaves_alone():

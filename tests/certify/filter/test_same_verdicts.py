@@ -52,15 +52,15 @@ class Planted:
         return trace
 
 
-def told(case: Case, plant: Plant, *, cheaply: bool) -> tuple[object, ...]:
+def told(case: Case, plant: Plant, *, filtered: bool) -> tuple[object, ...]:
     """Whether the plant changed a bit, and all that the lockstep says of it, but shares."""
     side = Planted(case, plant)
     sides = [side, Twin(case.architecture, case.parameters, case.lr)]
-    ledger = lockstep(case, sides, cheaply=cheaply).ledger
-    at = ledger.first
+    tally = lockstep(case, sides, filtered=filtered).tally
+    at = tally.first
     first = at and (at.step, at.formula, at.layer, at.gate)
-    wrong = [(w.formula, tuple(w.layers), w.side) for w in ledger.wrong_formulas()]
-    return side.changed, ledger.verdict, first, wrong, ledger.numbers, ledger.undecided
+    wrong = [(w.formula, tuple(w.layers), w.side) for w in tally.wrong_formulas()]
+    return side.changed, tally.verdict, first, wrong, tally.numbers, tally.undecided
 
 
 @pytest.mark.parametrize("activation", [*ACTIVATIONS, None])
@@ -68,7 +68,7 @@ def told(case: Case, plant: Plant, *, cheaply: bool) -> tuple[object, ...]:
 def test_both_paths_tell_the_same(plant, activation):
     # All square: a plant whose shapes do not go together would be seen by its author at once.
     case = random_case(5, "ordinary", "float32", activation, (4, 4, 4, 4), batch=4, steps=3)
-    cheap, plain = (told(case, plant, cheaply=cheaply) for cheaply in (True, False))
+    cheap, plain = (told(case, plant, filtered=filtered) for filtered in (True, False))
     assert cheap == plain
     if not cheap[0]:
         assert cheap[3] == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from parity.check.cases import calls
-from parity.check.diagnosis.judge import Court
+from parity.check.diagnosis.judge import Judge
 from parity.check.diagnosis.mistakes import NAMES
 from parity.check.diagnosis.search import blames
 from tests.mutants.inprocess import observations
@@ -38,7 +38,7 @@ def test_every_name_of_the_catalogue_is_planted():
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("layout", ["columns", "rows"])
 def test_without_a_plant_nothing_is_found(layout, dtype):
-    court = Court(observations(mutant(layout=layout), calls(dtype=dtype), layout))
+    court = Judge(observations(mutant(layout=layout), calls(dtype=dtype), layout))
     assert not [i for i in court.instances if i.wrong]
     assert blames(court) == []
 
@@ -53,7 +53,7 @@ PAIRS = [
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: " and ".join(p[0] for p in pair))
 def test_two_at_once_are_both_listed_first_first(pair):
-    found = blames(Court(observations(mutant(*pair), calls())))
+    found = blames(Judge(observations(mutant(*pair), calls())))
     order = ["affine", "output_delta", "hidden_delta", "weight_gradient", "bias_gradient"]
     order += ["weight_update", "bias_update"]
     expected = sorted(((p[1], (p[0],)) for p in pair), key=lambda e: order.index(e[0]))

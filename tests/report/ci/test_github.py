@@ -7,7 +7,16 @@ import urllib.parse
 
 import pytest
 
+from parity.config.config import Config
+from parity.golden import Recorded, record, replay
+from parity.golden.result import BitDifference
+from parity.golden.text import divergence
+from parity.lockstep.result import Divergence
+from parity.lockstep.run import run
+from parity.pytest_plugin.goldens import _said
+from parity.render.texts import catalogue
 from parity.report.ci import github
+from parity.report.ci.compared import compared
 from parity.report.ci.facts import Compared, Root, from_properties
 from parity.report.ci.summary import Noted, causes, markdown
 from tests.cli.test_cli import FEW, ask  # noqa: F401 - a fixture
@@ -104,6 +113,34 @@ def test_without_a_root_the_reason_is_told(tmp_path):
     found = causes([noted("t", roots=(), verdict="error", reason="it did not come back")], tmp_path)
     assert found[0].title == "parity: error"
     assert "it did not come back" in found[0].message
+
+
+@pytest.mark.parametrize(
+    ("quantity", "name"), [("loss", "loss"), ("W_next", "W1_next"), ("delta", "delta1"), ("norm", "norm")]
+)
+def test_a_tensor_is_told_by_its_name(tmp_path, quantity, name):
+    """Of a run that is no match without a wrong formula, and of a golden of which only bits differ."""
+    config = Config.model_validate({"data": {"name": "xor"}, "training": {"steps": 1}})
+    first = Divergence(
+        step=3, side="torch", formula="f", slide=2, layer=1, quantity=quantity, gate="side-by-side"
+    )
+    ran = run(config, torch=False).model_copy(update={"verdict": "mismatch", "first_divergence": first})
+    assert compared("run", "xor", ran).reason.startswith(f"{name} of torch, step 3: differs")
+
+    golden = tmp_path / "xor.safetensors"
+    assert record(config, golden, torch=False).exit_code == 0
+    bit = BitDifference(
+        step=2, side="reference", quantity=quantity, layer=1, index=[0, 0], golden=1.0, here=2.0, ulps=None
+    )
+    replayed = replay(golden, torch=False)
+    changed = replayed.model_copy(update={"verdict": "mismatch", "first_difference": bit, "differing": 1})
+    assert compared("golden", "xor", changed).reason.endswith(f"first {name} of reference, step 2")
+    lines = "\n".join(divergence(changed, catalogue("en")))
+    assert f"{name}[0,0]" in lines
+
+    moved = replayed.model_copy(update={"first_divergence": first})
+    made = Recorded(golden, "updated", replay=moved, result=ran)
+    assert _said(made, "xor") == (f"updated: {name} of torch was outside its bound",)
 
 
 def test_failures_stand_first_and_names_stay_text():

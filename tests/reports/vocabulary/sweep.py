@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from parity.config.case import Case
 from parity.lockstep.lockstep import Reference, lockstep
-from parity.lockstep.tally import Ledger
+from parity.lockstep.tally import Tally
 from parity.pytorch.twin import Twin
 from tests.reports.vocabulary.entries import Entry
 
@@ -32,16 +32,16 @@ FORWARD_AND_BACKWARD = {
 SIDES = ("reference", "torch")
 
 
-def walked(case: Case) -> Ledger:
+def walked(case: Case) -> Tally:
     """Both sides of a case, through all its steps, past a mismatch if there is one."""
     sides = [Reference(case), Twin(case.architecture, case.parameters, case.lr)]
-    return lockstep(case, sides, keep_going=True).ledger
+    return lockstep(case, sides, keep_going=True).tally
 
 
-def alarms(ledger: Ledger) -> list[str]:
+def alarms(tally: Tally) -> list[str]:
     """Every complaint of a run: wrong formulas, and a first number outside the second gate."""
-    found = [f"{w.side} {w.formula} {w.layers}" for w in ledger.wrong_formulas()]
-    first = ledger.first
+    found = [f"{w.side} {w.formula} {w.layers}" for w in tally.wrong_formulas()]
+    first = tally.first
     if first and first.gate == "side-by-side":
         found.append(f"{first.side} {first.quantity}{first.layer}, side by side")
     return found
@@ -68,7 +68,7 @@ class Share:
 
 
 @dataclass
-class Tally:
+class Sweep:
     """What came of one entry in one format."""
 
     entry: Entry
@@ -80,27 +80,27 @@ class Tally:
     sides: dict[str, Share] = field(default_factory=lambda: {side: Share() for side in SIDES})
     together: float = 0.0  # the largest share of the second gate's bound
 
-    def add(self, label: str, ledger: Ledger) -> None:
+    def add(self, label: str, tally: Tally) -> None:
         """Enter one network."""
         self.networks += 1
-        self.numbers += ledger.numbers
-        self.undecided += ledger.undecided
-        for alarm in alarms(ledger):
+        self.numbers += tally.numbers
+        self.undecided += tally.undecided
+        for alarm in alarms(tally):
             self.alarms[alarm.split()[0]].append(f"{label}: {alarm}")
-        for row in ledger.formula_rows():
+        for row in tally.formula_rows():
             if is_own(self.entry, row.formula):
                 share = self.sides[row.side]
                 share.numbers += row.numbers
                 share.undecided += row.undecided
                 share.worst = max(share.worst, row.worst_ratio)
                 share.telling[row.formula] += not row.vacuous
-        rows = ledger.side_by_side_rows()
+        rows = tally.side_by_side_rows()
         self.together = max([self.together, *(row.worst_ratio for row in rows)])
 
 
-def tally(entry: Entry, dtype: str, cases: Iterable[tuple[str, Case]]) -> Tally:
+def tally(entry: Entry, dtype: str, cases: Iterable[tuple[str, Case]]) -> Sweep:
     """Every case, entered under its label."""
-    found = Tally(entry, dtype)
+    found = Sweep(entry, dtype)
     for label, case in cases:
         found.add(label, walked(case))
     return found

@@ -10,7 +10,7 @@ import pytest
 
 from parity.config.case import Case
 from parity.lockstep.lockstep import Reference, lockstep
-from parity.lockstep.tally import Ledger
+from parity.lockstep.tally import Tally
 from parity.pytorch.twin import Twin
 from tests.mutants.vocabulary import Mutant, of_activation, of_loss, of_optimizer
 from tests.reports.vocabulary.draw import Size, case
@@ -39,9 +39,9 @@ def mutants(entry: Entry, drawn: Case) -> Iterator[Mutant]:
     return of_optimizer(drawn.architecture.optimizer)
 
 
-def accused(drawn: Case, mutant: Mutant) -> Ledger:
+def accused(drawn: Case, mutant: Mutant) -> Tally:
     sides = [Reference(mutant.planted(drawn)), Twin(drawn.architecture, drawn.parameters, drawn.lr)]
-    return lockstep(drawn, sides, keep_going=True).ledger
+    return lockstep(drawn, sides, keep_going=True).tally
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=str)
@@ -49,13 +49,13 @@ def test_every_mistake_is_found_where_it_was_made(entry):
     told: Counter[str] = Counter()
     for drawn in cases(entry):
         for mutant in mutants(entry, drawn):
-            ledger = accused(drawn, mutant)
-            found = {wrong.formula for wrong in ledger.wrong_formulas() if wrong.side == "reference"}
+            tally = accused(drawn, mutant)
+            found = {wrong.formula for wrong in tally.wrong_formulas() if wrong.side == "reference"}
             options = entry.variants[drawn.seed]
             assert found <= mutant.formulas, f"{mutant} with {options}: accused of {found}"
             assert found or not mutant.told, f"{mutant} with {options}: not found"
-            assert all(wrong.side == "reference" for wrong in ledger.wrong_formulas())
+            assert all(wrong.side == "reference" for wrong in tally.wrong_formulas())
             if mutant.told:
-                assert (ledger.first.side, ledger.first.gate) == ("reference", "certificate")
+                assert (tally.first.side, tally.first.gate) == ("reference", "certificate")
                 told[mutant.name] += 1
     assert len(told) >= EXCEPTIONS.get(entry.name, FEWEST[entry.kind]), told

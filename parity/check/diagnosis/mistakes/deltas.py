@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from parity.bounds import Bounded
-from parity.certify.observation import Situation
 from parity.check.diagnosis.anatomy import Operand, Operands, curve, layer_function, slope
+from parity.check.diagnosis.hypothesis import Situation
 from parity.check.diagnosis.mistake import (
     DoesNotApplyError,
     Exchange,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from parity.bounds import constant
-from parity.certify.observation import Observation, Situation
+from parity.certify.observation import Observation
 from parity.check.diagnosis.anatomy import Operand, Operands
+from parity.check.diagnosis.hypothesis import Situation
 from parity.check.diagnosis.mistake import Exchange, Mistake
 
 Count = Callable[[Observation, int], float]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from parity.certify.observation import Situation
 from parity.check.diagnosis.anatomy import Operand, Operands, applied, layer_function
+from parity.check.diagnosis.hypothesis import Situation
 from parity.check.diagnosis.mistake import (
     DoesNotApplyError,
     Exchange,

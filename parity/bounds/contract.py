@@ -1,0 +1,21 @@
+"""The rounding contract: what an implementation may do to a number and still be called correct."""
+
+from __future__ import annotations
+
+from parity.bounds.formats import ULP, Arithmetic
+
+
+def contract(judge: Arithmetic) -> dict[str, str | int | float | bool | None]:
+    """The contract of a number format, as it is printed with every result."""
+    return {
+        "number_format": str(judge.dtype),
+        "unit_roundoff": judge.u,
+        "largest": judge.largest,
+        "rounding": "to nearest",
+        "summation": "any order, any blocking, fused multiply-add or not",
+        "subnormals": "flushed to zero" if judge.flushes else "kept or flushed gradually",
+        "elementary_functions": ", ".join(f"{name} {ulp} ulp" for name, (ulp, _) in ULP.items()),
+        "derivatives": "of the recorded activation: a(1 − a), 1 − a², [z > 0]; other forms are named so",
+        "truth": judge.truth,
+        "appeal": "ball arithmetic, 128 bits" if judge.truth == "longdouble" else None,
+    }
