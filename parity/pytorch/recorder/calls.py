@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 from weakref import ref
 
@@ -46,7 +46,7 @@ class _Pending:
     base: torch.Tensor | None
     grad: bool
     begins: bool
-    since: int
+    before: list[GradNode] = field(default_factory=list)  # nodes of what the call writes to
 
 
 class Calls:
@@ -57,7 +57,6 @@ class Calls:
         self.updating = False  # an optimizer's step is running
         self.opaque = False  # a compiled region is running
         self.count = 0
-        self._since = internals.next_sequence()  # nodes from here on are the current call's
         self._pending: _Pending | None = None
         self._key = object()
         self._ids = itertools.count()
@@ -103,6 +102,8 @@ class Calls:
         pending = self._begin(str(operation), named, location, backward=backward, grad=grad)
         if grad and targets:
             pending.base, pending.fields["geometry"] = _in_place_on_view(targets[0])
+            nodes = [internals.owner(target).grad_fn for target in targets]
+            pending.before = [node for node in nodes if node is not None]
         held = self.snapshots.before_write(targets)
         found = operation(*args, **kwargs)
         self._end(pending, found, {name: named[name] for name in written})
@@ -123,14 +124,14 @@ class Calls:
         }  # fmt: skip
         self.count += 1
         in_module = bool(where.module_class) and phase in ("forward", "no_grad")
-        return _Pending(fields, [], None, grad, in_module, self._since)
+        return _Pending(fields, [], None, grad, in_module)
 
     def _end(self, pending: _Pending, found: object, written: Mapping[str, object]) -> None:
         results = tuple(found) if isinstance(found, (tuple, list)) else (found,)
         pending.fields["results"] = tuple(self.value(result) for result in results)
         pending.fields["written"] = {name: self.value(value) for name, value in written.items()}
         pending.outputs = list(tensors(results))
-        self._pending, self._since = pending, internals.next_sequence()
+        self._pending = pending
 
     def settle(self) -> None:
         """Autograd has wrapped the outputs of the last call by now: note who made them, and tell."""
@@ -145,7 +146,7 @@ class Calls:
                 outputs.append(None)
                 continue
             outputs.append(Output(self.tag(node).id, tensor.output_nr))
-            if internals.sequence(node) >= pending.since:
+            if not any(node is old for old in pending.before):
                 makers.setdefault(id(node), (node, []))[1].append(tensor)
         call = Call(outputs=tuple(outputs), **pending.fields)  # type: ignore[arg-type]
         for node, made in makers.values():
@@ -200,8 +201,8 @@ def _in_place_on_view(tensor: torch.Tensor) -> tuple[torch.Tensor | None, Geomet
     """The base and the geometry of a view that an operation writes to. Asking the view itself for its
     node would make one, and so change the order in which autograd runs them.
     """
-    base = internals.view_base(tensor)
-    if base is None:
+    base = internals.owner(tensor)
+    if base is tensor:
         return None, None
     offset = tensor.storage_offset() - base.storage_offset()
     return base, Geometry(tuple(base.shape), base.stride(), tuple(tensor.shape), tensor.stride(), offset)

@@ -40,9 +40,10 @@ def variable(node: GradNode) -> torch.Tensor | None:
     return cast("torch.Tensor | None", getattr(node, "variable", None))
 
 
-def view_base(tensor: torch.Tensor) -> torch.Tensor | None:
-    """What a tensor is a view of, or None."""
-    return tensor._base if tensor._is_view() else None  # type: ignore[attr-defined]
+def owner(tensor: torch.Tensor) -> torch.Tensor:
+    """What a tensor is a view of, or the tensor itself."""
+    base: torch.Tensor | None = tensor._base  # type: ignore[attr-defined]
+    return tensor if base is None else base
 
 
 def saved_view(node: GradNode) -> tuple[tuple[int, ...], tuple[int, ...], int] | None:
