@@ -1,0 +1,260 @@
+"""Backward passes: the gradients that every node of autograd's graph took and gave, through its hooks."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, cast
+
+import torch
+from torch.utils.hooks import RemovableHandle
+
+from parity.pytorch.recorder import graph, internals
+from parity.pytorch.recorder.calls import Calls
+from parity.pytorch.recorder.data import Backward, Leaf, Output, Recorded, Root
+from parity.pytorch.recorder.places import calling
+from parity.pytorch.recorder.signatures import tensors
+
+if TYPE_CHECKING:
+    from torch.autograd.graph import GradientEdge
+    from torch.autograd.graph import Node as GradNode
+
+BACKWARD, GRAD = torch.autograd.backward, torch.autograd.grad
+CODES = (BACKWARD.__code__, GRAD.__code__)  # type: ignore[attr-defined]
+
+
+class BackwardListener(Protocol):
+    """Who hears of backward passes that no other one runs inside."""
+
+    recording: bool
+
+    def begins(self, *, reaches: bool) -> None:
+        """A backward pass is about to run, which reaches a parameter or not."""
+
+    def ended(self, *, reaches: bool) -> None:
+        """The pass is over."""
+
+    def backward(self, backward: Backward) -> None:
+        """A backward pass, an inner one too, as it was recorded."""
+
+    def node(self, backward: Backward, node: int) -> None:
+        """A node ran."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a caller of autograd asks for."""
+
+    outputs: tuple[torch.Tensor | GradientEdge, ...]
+    seeds: tuple[torch.Tensor | None, ...]
+    inputs: tuple[torch.Tensor | GradientEdge, ...] | None
+    retained: bool
+
+    @classmethod
+    def of(cls, arguments: Mapping[str, object]) -> Asked:
+        """Out of the arguments of `torch.autograd.backward` or of `torch.autograd.grad`."""
+        outputs = _several(arguments.get("tensors", arguments.get("outputs")))
+        seeds = _several(arguments.get("grad_tensors", arguments.get("grad_outputs")))
+        inputs = arguments.get("inputs")
+        keep, create = arguments.get("retain_graph"), arguments.get("create_graph", False)
+        return cls(
+            cast("tuple[torch.Tensor | GradientEdge, ...]", outputs),
+            cast("tuple[torch.Tensor | None, ...]", seeds) or (None,) * len(outputs),
+            None if inputs is None else cast("tuple[torch.Tensor, ...]", _several(inputs)),
+            bool(create if keep is None else keep),
+        )
+
+    @property
+    def recordable(self) -> bool:
+        """Whether these are plain tensors that can be differentiated. If not, PyTorch will say so."""
+        targets = (*self.outputs, *(self.inputs or ()))
+        kinds = (torch.Tensor, torch.nn.Parameter)
+        plain = all(type(one) in kinds for one in targets if isinstance(one, torch.Tensor))
+        grad = all(one.requires_grad for one in targets if isinstance(one, torch.Tensor))
+        return plain and grad and len(self.outputs) == len(self.seeds)
+
+
+def _several(value: object) -> tuple[object, ...]:
+    if value is None:
+        return ()
+    if isinstance(value, torch.Tensor) or hasattr(value, "output_nr"):
+        return (value,)
+    return tuple(value.values()) if isinstance(value, dict) else tuple(cast("list[object]", value))
+
+
+@dataclass(eq=False)
+class _Open:
+    """A backward pass that is running."""
+
+    backward: Backward
+    handles: list[RemovableHandle] = field(default_factory=list)
+    graph: list[GradNode] = field(default_factory=list)  # dropped when it ends, unless it is retained
+
+
+class Backwards:
+    """Records backward passes from when it is entered until it is left."""
+
+    def __init__(self, calls: Calls, listener: BackwardListener) -> None:
+        self._calls, self._listener = calls, listener
+        self._running: list[_Open | None] = []
+        self._early: list[RemovableHandle] = []
+
+    # --- Where a pass begins --------------------------------------------------------------------------
+
+    def enter(self) -> None:
+        """Announce what calls `torch.autograd.backward` and `grad`, the public functions, by name.
+
+        A caller that took hold of one of them before is noticed when its first node runs.
+        """
+        torch.autograd.backward = self._announced(BACKWARD)
+        torch.autograd.grad = self._announced(GRAD)
+        self._calls.on_node = self._prepare
+
+    def leave(self) -> None:
+        """Give the functions back and remove every hook."""
+        torch.autograd.backward, torch.autograd.grad = BACKWARD, GRAD
+        self._calls.on_node = None
+        self._remove_early()
+
+    def _announced(self, original: Callable[..., object]) -> Callable[..., object]:
+        signature = inspect.signature(original)
+
+        @functools.wraps(original)
+        def announced(*args: object, **kwargs: object) -> object:
+            asked = None
+            with suppress(TypeError):  # wrong arguments: PyTorch says so
+                asked = Asked.of(signature.bind(*args, **kwargs).arguments)
+            batched = kwargs.get("is_grads_batched", False)
+            if asked is None or batched or not asked.recordable:
+                return original(*args, **kwargs)
+            with self._pass(asked) as opened:
+                found = original(*args, **kwargs)
+                if opened is not None and found is not None:
+                    opened.backward.found = tuple(map(self._recorded, _several(found)))  # type: ignore[arg-type]
+            return found
+
+        return announced
+
+    def _prepare(self, node: GradNode) -> None:
+        self._early.append(node.register_prehook(functools.partial(self._unannounced, self._calls.tag(node).id)))
+
+    def _remove_early(self) -> None:
+        for handle in self._early:
+            handle.remove()
+        self._early.clear()
+
+    def _unannounced(self, number: int, grads: tuple[torch.Tensor | None, ...]) -> None:
+        """A node is about to run. Nobody said so: ask the frames who it is for."""
+        del grads
+        if self._running and (self._running[-1] is None or number in self._running[-1].backward.nodes):
+            return
+        arguments = calling(CODES)
+        asked = None if arguments is None else Asked.of(arguments)
+        if asked is not None and asked.recordable:
+            manager = self._pass(asked)
+            manager.__enter__()
+            internals.queue_callback(functools.partial(manager.__exit__, None, None, None))
+
+    @contextmanager
+    def _pass(self, asked: Asked) -> Iterator[_Open | None]:
+        self._calls.settle()
+        outermost = not self._running
+        roots = [graph.edge(output)[0] for output in asked.outputs]
+        reaches = outermost and self._reaches(asked, roots)
+        if outermost:
+            self._listener.begins(reaches=reaches)
+        opened = self._open(asked, roots) if self._listener.recording else None
+        del roots
+        self._running.append(opened)
+        try:
+            yield opened
+        finally:
+            self._calls.settle()
+            self._running.pop()
+            if opened is not None:
+                self._close(opened)
+            if outermost:
+                self._remove_early()
+                self._listener.ended(reaches=reaches)
+
+    def _reaches(self, asked: Asked, roots: list[GradNode]) -> bool:
+        if asked.inputs is None:
+            return graph.reaches(roots, self._calls)
+        places = self._calls.places
+        leaves = [one for one in asked.inputs if isinstance(one, torch.Tensor) and one.is_leaf]
+        return any(
+            places.is_parameter(leaf) and (places.knows_parameters or isinstance(leaf, torch.nn.Parameter))
+            for leaf in leaves
+        )
+
+    # --- While it runs --------------------------------------------------------------------------------
+
+    def _recorded(self, tensor: torch.Tensor | None) -> Recorded | None:
+        return None if tensor is None else self._calls.snapshots.take(tensor)
+
+    def _open(self, asked: Asked, roots: list[GradNode]) -> _Open:
+        reached = graph.reachable(roots)
+        nodes = {self._calls.tag(node).id: graph.described(node, self._calls) for node in reached}
+        outputs, inputs = self._outputs(asked.outputs), None
+        if asked.inputs is not None:
+            inputs = self._outputs(asked.inputs)
+        seeds = [self._recorded(next(tensors(seed), None)) for seed in asked.seeds]
+        users = graph.senders(nodes)
+        backward = Backward(
+            nodes=nodes,
+            roots=tuple(map(Root, outputs, seeds)),
+            inputs=inputs,
+            source=self._calls.places.here().source,
+            retained=asked.retained,
+            needed=graph.needed(nodes, users, inputs),
+            senders=users,
+        )
+        opened = _Open(backward, graph=[] if asked.retained else reached)
+        for node in reached:
+            number = self._calls.tag(node).id
+            leaf = internals.variable(node)
+            if leaf is not None:
+                opened.handles.append(node.register_prehook(functools.partial(self._before, opened, number, leaf)))
+            opened.handles.append(node.register_hook(functools.partial(self._ran, opened, number, leaf)))
+        return opened
+
+    def _outputs(self, targets: tuple[torch.Tensor | GradientEdge, ...]) -> tuple[Output, ...]:
+        edges = [graph.edge(target) for target in targets]
+        return tuple(Output(self._calls.tag(node).id, slot) for node, slot in edges)
+
+    def _before(
+        self, opened: _Open, number: int, leaf: torch.Tensor, grads: tuple[torch.Tensor | None, ...]
+    ) -> None:
+        del grads
+        if self._running and self._running[-1] is opened:
+            name = opened.backward.nodes[number].parameter or ""
+            opened.backward.leaves[number] = Leaf(name, self._recorded(leaf.grad))
+
+    def _ran(
+        self,
+        opened: _Open,
+        number: int,
+        leaf: torch.Tensor | None,
+        grad_in: tuple[torch.Tensor | None, ...],
+        grad_out: tuple[torch.Tensor | None, ...],
+    ) -> None:
+        if not self._running or self._running[-1] is not opened:
+            return  # the same node in an inner pass, which has hooks of its own
+        backward = opened.backward
+        backward.grad_out[number] = [self._recorded(grad) for grad in grad_out]
+        backward.grad_in[number] = [self._recorded(grad) for grad in grad_in]
+        if leaf is not None:
+            backward.leaves[number].after = self._recorded(leaf.grad)
+        self._listener.node(backward, number)
+
+    def _close(self, opened: _Open) -> None:
+        for handle in opened.handles:
+            handle.remove()
+        opened.handles.clear()
+        for node in opened.graph:
+            self._calls.untag(node)
+        opened.graph.clear()
+        self._listener.backward(opened.backward)

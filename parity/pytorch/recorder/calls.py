@@ -1,0 +1,208 @@
+"""The calls of a program: every ATen operation with its real inputs and outputs."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+from weakref import ref
+
+import torch
+
+from parity.pytorch.recorder import internals
+from parity.pytorch.recorder.data import Argument, Call, Geometry, Output
+from parity.pytorch.recorder.places import Location, Places
+from parity.pytorch.recorder.signatures import signature, tensors
+from parity.pytorch.recorder.snapshots import Snapshots
+
+if TYPE_CHECKING:
+    from torch.autograd.graph import Node as GradNode
+
+
+class CallListener(Protocol):
+    """Who hears of a call once its outputs are final."""
+
+    def __call__(self, call: Call, *, begins: bool) -> None:
+        """`begins`: the call is part of a forward pass, not of what follows a backward pass."""
+
+
+@dataclass(frozen=True)
+class Tag:
+    """What is written on a node of autograd's graph: it lives, and ends, with the node."""
+
+    id: int
+    call: Call | None = None
+    made: tuple[ref[torch.Tensor], ...] = ()
+
+
+@dataclass
+class _Pending:
+    """A call whose outputs autograd has not wrapped yet: it will have, at the next event."""
+
+    fields: dict[str, object]
+    outputs: list[torch.Tensor]
+    base: torch.Tensor | None
+    grad: bool
+    begins: bool
+    before: list[GradNode] = field(default_factory=list)  # nodes of what the call writes to
+
+
+class Calls:
+    """Records the calls that are dispatched to it."""
+
+    def __init__(self, places: Places, snapshots: Snapshots, listener: CallListener) -> None:
+        self.places, self.snapshots, self._listener = places, snapshots, listener
+        self.updating = False  # an optimizer's step is running
+        self.opaque = False  # a compiled region is running
+        self.count = 0
+        self._pending: _Pending | None = None
+        self._key = object()
+        self._ids = itertools.count()
+        self.on_node: Callable[[GradNode], None] | None = None  # told of each node that a call made
+
+    # --- Nodes --------------------------------------------------------------------------------------
+
+    def tag(self, node: GradNode) -> Tag:
+        """What is known of a node of autograd's graph."""
+        known: Tag | None = node.metadata.get(self._key)  # type: ignore[attr-defined, assignment]
+        return self._mark(node, None, ()) if known is None else known
+
+    def _mark(self, node: GradNode, call: Call | None, made: Sequence[torch.Tensor]) -> Tag:
+        known: Tag | None = node.metadata.get(self._key)  # type: ignore[attr-defined]
+        number = next(self._ids) if known is None else known.id
+        tag = Tag(number, call, tuple(ref(tensor) for tensor in made))
+        node.metadata[self._key] = tag  # type: ignore[attr-defined]
+        return tag
+
+    def untag(self, node: GradNode) -> None:
+        """Let go of the call that made a node: its graph will not run again."""
+        node.metadata.pop(self._key, None)  # type: ignore[attr-defined]
+
+    # --- Calls --------------------------------------------------------------------------------------
+
+    def run(
+        self, operation: torch._ops.OpOverload, args: Sequence[object], kwargs: Mapping[str, object]
+    ) -> object:
+        """Run an operation, recorded. In a backward pass only what can itself be differentiated is."""
+        self.settle()
+        schema = signature(operation)
+        named = schema.named(args, kwargs)
+        trains = named.get("training") is not False  # batch norm writes its statistics in training only
+        written = [name for name in schema.written if trains and named.get(name) is not None]
+        targets = [tensor for name in written for tensor in tensors(named[name])]
+        backward, grad = internals.in_backward(), torch.is_grad_enabled()
+        location = None if backward and not grad else self.places.here()
+        if location is None or location.compiled or self.opaque:
+            held = self.snapshots.before_write(targets)
+            found = operation(*args, **kwargs)
+            del held
+            return found
+        pending = self._begin(str(operation), named, location, backward=backward, grad=grad)
+        if grad and targets:
+            pending.base, pending.fields["geometry"] = _in_place_on_view(targets[0])
+            nodes = [internals.owner(target).grad_fn for target in targets]
+            pending.before = [node for node in nodes if node is not None]
+        held = self.snapshots.before_write(targets)
+        found = operation(*args, **kwargs)
+        self._end(pending, found, {name: named[name] for name in written})
+        del held
+        return found
+
+    def _begin(
+        self, name: str, named: Mapping[str, object], where: Location, *, backward: bool, grad: bool
+    ) -> _Pending:
+        phase = "backward-with-grad" if backward else "forward" if grad else "no_grad"
+        if self.updating and not grad:
+            phase = "update"
+        fields: dict[str, object] = {
+            "index": self.count, "operation": name, "phase": phase, "module": where.module,
+            "module_class": where.module_class, "source": where.source,
+            "sequence": internals.next_sequence(),
+            "arguments": {key: self.value(value) for key, value in named.items()},
+        }  # fmt: skip
+        self.count += 1
+        in_module = bool(where.module_class) and phase in ("forward", "no_grad")
+        return _Pending(fields, [], None, grad, in_module)
+
+    def _end(self, pending: _Pending, found: object, written: Mapping[str, object]) -> None:
+        results = tuple(found) if isinstance(found, (tuple, list)) else (found,)
+        pending.fields["results"] = tuple(self.value(result) for result in results)
+        pending.fields["written"] = {name: self.value(value) for name, value in written.items()}
+        pending.outputs = list(tensors(results))
+        self._pending = pending
+
+    def settle(self) -> None:
+        """Autograd has wrapped the outputs of the last call by now: note who made them, and tell."""
+        pending, self._pending = self._pending, None
+        if pending is None:
+            return
+        makers: dict[int, tuple[GradNode, list[torch.Tensor]]] = {}
+        outputs: list[Output | None] = []
+        for tensor in [pending.base] if pending.base is not None else pending.outputs:
+            node = tensor.grad_fn if pending.grad and tensor.requires_grad else None
+            if node is None:
+                outputs.append(None)
+                continue
+            outputs.append(Output(self.tag(node).id, tensor.output_nr))
+            if not any(node is old for old in pending.before):
+                makers.setdefault(id(node), (node, []))[1].append(tensor)
+        call = Call(outputs=tuple(outputs), **pending.fields)  # type: ignore[arg-type]
+        for node, made in makers.values():
+            self._mark(node, call, made)
+            if self.on_node is not None:
+                self.on_node(node)
+        forward = call.phase == "forward" and any(output is not None for output in outputs)
+        self._listener(call, begins=pending.begins or forward)
+
+    # --- Compiled regions -----------------------------------------------------------------------------
+
+    @contextmanager
+    def region(
+        self, name: str, module: torch.nn.Module, given: Mapping[str, object]
+    ) -> Iterator[Callable[[object], None]]:
+        """A region that runs compiled: one call, which tells nothing of what is inside."""
+        self.settle()
+        where = Location(self.places.module(module, module), type(module).__name__, "", compiled=True)
+        pending = self._begin(name, given, where, backward=False, grad=torch.is_grad_enabled())
+        pending.fields |= {"compiled": True, "source": self.places.here().source}
+        held = self.snapshots.before_write([*tensors(dict(given)), *module.buffers()])
+        self.opaque = True
+
+        def done(found: object) -> None:
+            self._end(pending, tuple(tensors(found)), {})
+
+        try:
+            yield done
+        finally:
+            self.opaque = False
+            del held
+            self.settle()
+
+    # --- Values -------------------------------------------------------------------------------------
+
+    def value(self, value: object) -> Argument:
+        """An argument or a result as plain data: tensors recorded, PyTorch's own objects by name."""
+        if isinstance(value, torch.Tensor):
+            return self.snapshots.take(value)
+        if value is None or isinstance(value, (bool, int, float, complex, str)):
+            return value
+        if isinstance(value, (tuple, list)):
+            return tuple(self.value(part) for part in value)
+        if isinstance(value, dict):
+            return tuple((str(key), self.value(part)) for key, part in value.items())
+        if isinstance(value, torch.Generator):
+            return "generator"
+        return str(value).removeprefix("torch.")
+
+
+def _in_place_on_view(tensor: torch.Tensor) -> tuple[torch.Tensor | None, Geometry | None]:
+    """The base and the geometry of a view that an operation writes to. Asking the view itself for its
+    node would make one, and so change the order in which autograd runs them.
+    """
+    base = internals.owner(tensor)
+    if base is tensor:
+        return None, None
+    offset = tensor.storage_offset() - base.storage_offset()
+    return base, Geometry(tuple(base.shape), base.stride(), tuple(tensor.shape), tensor.stride(), offset)

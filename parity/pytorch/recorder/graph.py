@@ -1,0 +1,116 @@
+"""Autograd's graph as data: the nodes that can be reached from what is differentiated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import torch
+
+from parity.pytorch.recorder import internals
+from parity.pytorch.recorder.calls import Calls, Tag
+from parity.pytorch.recorder.data import Geometry, Node, Output
+from parity.pytorch.recorder.places import user_function
+
+if TYPE_CHECKING:
+    from torch.autograd.graph import GradientEdge
+    from torch.autograd.graph import Node as GradNode
+
+
+def edge(target: torch.Tensor | GradientEdge) -> tuple[GradNode, int]:
+    """The node and the output of it that a tensor is; of a leaf, where its gradient is accumulated."""
+    if isinstance(target, torch.Tensor):
+        target = torch.autograd.graph.get_gradient_edge(target)
+    return target.node, target.output_nr
+
+
+def reachable(roots: Iterable[GradNode]) -> list[GradNode]:
+    """Every node that can be reached. As long as the list lives, so do the nodes' identities."""
+    found: dict[int, GradNode] = {}
+    waiting = list(roots)
+    while waiting:
+        node = waiting.pop()
+        if id(node) not in found:
+            found[id(node)] = node
+            waiting += [after for after, _ in node.next_functions if after is not None]
+    return list(found.values())
+
+
+def described(node: GradNode, calls: Calls) -> Node:
+    """A node as data."""
+    tag, leaf, made_by = calls.tag(node), internals.variable(node), internals.forward_class(node)
+    following = tuple(
+        None if after is None else Output(calls.tag(after).id, slot) for after, slot in node.next_functions
+    )
+    return Node(
+        tag.id,
+        node.name(),
+        internals.sequence(node),
+        tag.call,
+        following,
+        parameter=None if leaf is None else calls.places.parameter(leaf),
+        custom=None if made_by is None else user_function(made_by),
+        compiled=made_by is not None and made_by.__name__ == "CompiledFunction",
+        geometry=_geometry(node),
+        hooks=_hooks(tag, leaf),
+    )
+
+
+def _geometry(node: GradNode) -> Geometry | None:
+    saved = internals.saved_view(node)
+    if saved is None:
+        return None
+    shape, strides, offset = saved
+    return Geometry((), (), shape, strides, offset)
+
+
+def _hooks(tag: Tag, leaf: torch.Tensor | None) -> tuple[str, ...]:
+    alive = [made() for made in tag.made] if leaf is None else [leaf]
+    return tuple(kind for tensor in alive if tensor is not None for kind in internals.user_hooks(tensor))
+
+
+def senders(nodes: Mapping[int, Node]) -> dict[Output, tuple[tuple[int, int], ...]]:
+    """Who sends a gradient to an output: node and edge."""
+    found: dict[Output, list[tuple[int, int]]] = {}
+    for node in nodes.values():
+        for place, target in enumerate(node.next):
+            if target is not None:
+                found.setdefault(target, []).append((node.id, place))
+    return {target: tuple(users) for target, users in found.items()}
+
+
+def needed(
+    nodes: Mapping[int, Node],
+    users: Mapping[Output, tuple[tuple[int, int], ...]],
+    inputs: tuple[Output, ...] | None,
+) -> frozenset[int]:
+    """The nodes on the way to the inputs, these included; without inputs, all."""
+    if inputs is None:
+        return frozenset(nodes)
+    before: dict[int, set[int]] = {}
+    for target, sent in users.items():
+        before.setdefault(target.node, set()).update(user for user, _ in sent)
+    found: set[int] = set()
+    waiting = [target.node for target in inputs]
+    while waiting:
+        node = waiting.pop()
+        if node not in found:
+            found.add(node)
+            waiting += before.get(node, ())
+    return frozenset(found)
+
+
+def reaches(roots: Iterable[GradNode], calls: Calls) -> bool:
+    """Whether a parameter can be reached; it looks no further than the first one."""
+    seen: dict[int, GradNode] = {}
+    waiting = list(roots)
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen[id(node)] = node
+        leaf = internals.variable(node)
+        if leaf is not None and calls.places.is_parameter(leaf):
+            return True
+        waiting += [after for after, _ in node.next_functions if after is not None]
+    return False

@@ -1,0 +1,88 @@
+"""Every name that PyTorch does not promise to keep, in one place. Tried with PyTorch 2.13."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import CodeType
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch.utils import _python_dispatch
+
+from parity.errors import EnvironmentUnfit
+
+if TYPE_CHECKING:
+    from torch.autograd.graph import Node as GradNode
+
+DispatchMode = _python_dispatch.TorchDispatchMode
+CALL_IMPL: CodeType = torch.nn.Module._call_impl.__code__  # the frame in which a module runs its forward
+
+try:
+    next_sequence: Callable[[], int] = torch._C._autograd._get_sequence_nr  # type: ignore[attr-defined]
+    _graph_task: Callable[[], int] = torch._C._current_graph_task_id
+    queue_callback = torch.autograd.Variable._execution_engine.queue_callback  # type: ignore[attr-defined]
+except AttributeError as missing:  # pragma: no cover - another version of PyTorch
+    raise EnvironmentUnfit(f"recording: PyTorch {torch.__version__} does not have {missing.name}") from None
+
+
+def in_backward() -> bool:
+    """Whether autograd's engine is running a node in this thread."""
+    return _graph_task() >= 0
+
+
+def sequence(node: GradNode) -> int:
+    """The number that autograd gave a node when it was made; they grow."""
+    return cast("int", node._sequence_nr())  # type: ignore[attr-defined]
+
+
+def variable(node: GradNode) -> torch.Tensor | None:
+    """The leaf whose gradient a node accumulates, or None for any other node."""
+    return cast("torch.Tensor | None", getattr(node, "variable", None))
+
+
+def owner(tensor: torch.Tensor) -> torch.Tensor:
+    """What a tensor is a view of, or the tensor itself."""
+    base: torch.Tensor | None = tensor._base  # type: ignore[attr-defined]
+    return tensor if base is None else base
+
+
+def saved_view(node: GradNode) -> tuple[tuple[int, ...], tuple[int, ...], int] | None:
+    """Size, stride and offset of a view that autograd made anew, since its base was written to."""
+    if node.name() != "AsStridedBackward0":
+        return None
+    size, stride = node._saved_size, node._saved_stride  # type: ignore[attr-defined]
+    return tuple(size), tuple(stride), int(node._saved_storage_offset or 0)  # type: ignore[attr-defined]
+
+
+def forward_class(node: GradNode) -> type | None:
+    """The `torch.autograd.Function` in Python that made a node, or None."""
+    return cast("type | None", getattr(type(node), "_forward_cls", None))
+
+
+def is_compiled(module: torch.nn.Module) -> bool:
+    """Whether a module is what `torch.compile` returned."""
+    from torch._dynamo.eval_frame import OptimizedModule
+
+    return isinstance(module, OptimizedModule)
+
+
+def stack_height() -> int:
+    """How many dispatch modes are active."""
+    return cast("int", torch._C._len_torch_dispatch_stack())
+
+
+def is_top(mode: DispatchMode) -> bool:
+    """Whether a dispatch mode is the innermost one."""
+    return _python_dispatch._get_current_dispatch_mode() is mode
+
+
+def user_hooks(tensor: torch.Tensor) -> tuple[str, ...]:
+    """The kinds of hooks that somebody put on a tensor."""
+    kinds = {"tensor hook": "_backward_hooks", "post-accumulate hook": "_post_accumulate_grad_hooks"}
+    return tuple(kind for kind, name in kinds.items() if getattr(tensor, name, None))
+
+
+def module_hooks(module: torch.nn.Module) -> tuple[str, ...]:
+    """The kinds of hooks that somebody put on a module."""
+    kinds = ("forward_pre_hooks", "forward_hooks", "backward_pre_hooks", "backward_hooks")
+    return tuple(kind.replace("_", " ")[:-1] for kind in kinds if getattr(module, f"_{kind}"))

@@ -1,0 +1,141 @@
+"""Where in the user's program an operation runs, read off the interpreter's frames.
+
+A module's own hooks would be seen by `torch.compile` and by the module's fast path; frames are not.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import weakref
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType, FrameType
+
+import torch
+
+from parity.pytorch.recorder.data import UserFunction
+from parity.pytorch.recorder.internals import CALL_IMPL
+
+TORCH = str(Path(torch.__file__).parent) + "/"
+OURS = str(Path(__file__).parent) + "/"
+COMPILED = (TORCH + "_inductor/", TORCH + "_functorch/_aot_autograd/")
+
+
+@dataclass(frozen=True)
+class Location:
+    """The module that runs, the line of the user's program, and whether compiled code runs it."""
+
+    module: str
+    module_class: str
+    source: str
+    compiled: bool
+
+
+class Places:
+    """The names of the user's modules and parameters, and where in them something happens."""
+
+    def __init__(self, modules: Iterable[torch.nn.Module]) -> None:
+        self.modules: dict[int, tuple[weakref.ref[torch.nn.Module], str]] = {}
+        self._parameters: dict[int, tuple[weakref.ref[torch.Tensor], str]] = {}
+        given = list(modules)
+        for number, module in enumerate(given):
+            self._learn(module, "" if len(given) == 1 else str(number))
+        self.knows_parameters = bool(given)
+        self._unnamed = 0
+
+    def _learn(self, module: torch.nn.Module, prefix: str) -> None:
+        for name, part in module.named_modules():
+            path = ".".join(filter(None, (prefix, name)))
+            self.modules[id(part)] = weakref.ref(part), path
+        for name, parameter in module.named_parameters():
+            path = ".".join(filter(None, (prefix, name)))
+            self._parameters[id(parameter)] = weakref.ref(parameter), path
+
+    def is_parameter(self, leaf: torch.Tensor) -> bool:
+        """Whether a leaf is a parameter of the given modules; where none were given, any leaf is."""
+        return not self.knows_parameters or self._known(leaf) is not None
+
+    def _known(self, leaf: torch.Tensor) -> str | None:
+        reference, name = self._parameters.get(id(leaf), (None, ""))
+        return name if reference is not None and reference() is leaf else None
+
+    def parameter(self, leaf: torch.Tensor) -> str:
+        """The name of a leaf: its module's, or a number with its shape."""
+        known = self._known(leaf)
+        if known is None:
+            shape = "×".join(map(str, leaf.shape)) or "scalar"
+            known = f"parameter {self._unnamed} ({shape})"
+            self._unnamed += 1
+            self._parameters[id(leaf)] = weakref.ref(leaf), known
+        return known
+
+    def module(self, module: torch.nn.Module, outermost: torch.nn.Module) -> str:
+        """The path of a module: from the given ones, or from the outermost that runs, by its class."""
+        reference, path = self.modules.get(id(module), (None, ""))
+        if reference is None or reference() is not module:
+            self._learn_modules(outermost)
+            reference, path = self.modules.get(id(module), (None, type(module).__name__))
+        return path
+
+    def _learn_modules(self, outermost: torch.nn.Module) -> None:
+        for name, part in outermost.named_modules():
+            path = ".".join(filter(None, (type(outermost).__name__, name)))
+            known, _ = self.modules.get(id(part), (None, ""))
+            if known is None or known() is not part:
+                self.modules[id(part)] = weakref.ref(part), path
+
+    def here(self) -> Location:
+        """Where the operation that is being dispatched comes from."""
+        frame: FrameType | None = sys._getframe(1)
+        source, compiled = "", False
+        module: torch.nn.Module | None = None
+        while frame is not None and not (source and module is not None):
+            code = frame.f_code
+            if code is CALL_IMPL and module is None:
+                module = frame.f_locals["self"]
+            file = code.co_filename
+            if not source and file.startswith(COMPILED):
+                compiled = True
+            elif not source and not file.startswith((TORCH, OURS, "<")):
+                source = f"{Path(file).name}:{frame.f_lineno}"
+            if source and module is not None:
+                break
+            frame = frame.f_back
+        if module is None:
+            return Location("", "", source, compiled)
+        reference, path = self.modules.get(id(module), (None, ""))
+        if reference is None or reference() is not module:
+            path = self.module(module, _outermost(frame) or module)
+        return Location(path, type(module).__name__, source, compiled)
+
+
+def _outermost(frame: FrameType | None) -> torch.nn.Module | None:
+    found: torch.nn.Module | None = None
+    while frame is not None:
+        if frame.f_code is CALL_IMPL:
+            found = frame.f_locals["self"]
+        frame = frame.f_back
+    return found
+
+
+def calling(codes: Iterable[CodeType]) -> Mapping[str, object] | None:
+    """The local variables of the innermost running function that has one of these codes."""
+    wanted = frozenset(codes)
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code in wanted:
+            return dict(frame.f_locals)
+        frame = frame.f_back
+    return None
+
+
+def user_function(made_by: type) -> UserFunction:
+    """The name and the source of a `torch.autograd.Function`."""
+    try:
+        file = Path(inspect.getsourcefile(made_by) or "?").name
+        source = f"{file}:{inspect.getsourcelines(made_by)[1]}"
+    except (OSError, TypeError):  # typed in an interactive session, or made by a program
+        source = ""
+    return UserFunction(made_by.__qualname__, made_by.__module__, source)

@@ -1,0 +1,57 @@
+"""What an operation's schema says of its arguments: their names, and which it writes to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+
+# Running statistics are written without a mark in the schema, and without a new version of the tensor.
+UNMARKED = {
+    "aten.native_batch_norm.default": ("running_mean", "running_var"),
+    "aten.native_batch_norm.out": ("running_mean", "running_var"),
+    "aten.cudnn_batch_norm.default": ("running_mean", "running_var"),
+    "aten.miopen_batch_norm.default": ("running_mean", "running_var"),
+}
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The names of an operation's arguments in order, and of those that it writes to."""
+
+    names: tuple[str, ...]
+    written: tuple[str, ...]
+
+    def named(self, args: Sequence[object], kwargs: Mapping[str, object]) -> dict[str, object]:
+        """Every argument that was given, by name."""
+        return dict(zip(self.names, args, strict=False)) | dict(kwargs)
+
+
+@cache
+def signature(operation: torch._ops.OpOverload) -> Signature:
+    """The signature of an operation.
+
+    An operation outside ATen whose name ends in "_" and whose schema marks nothing, as those of
+    torch.distributed, is taken to write to all its tensors.
+    """
+    arguments = operation._schema.arguments
+    marked = tuple(a.name for a in arguments if a.alias_info is not None and a.alias_info.is_write)
+    name = str(operation)
+    foreign = not name.startswith("aten.") and name.split(".")[1].endswith("_")
+    if not marked and foreign:
+        marked = tuple(a.name for a in arguments if "Tensor" in str(a.type))
+    return Signature(tuple(a.name for a in arguments), (*marked, *UNMARKED.get(name, ())))
+
+
+def tensors(value: object) -> Iterator[torch.Tensor]:
+    """The tensors in an argument or a result, in order."""
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for part in value:
+            yield from tensors(part)
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from tensors(part)

@@ -1,0 +1,170 @@
+"""Values of tensors, kept until nobody needs them, and copied only where somebody writes to them.
+
+A snapshot reads PyTorch's own memory until an operation is about to write to that storage; then all
+snapshots of the storage are copied first, once for each stretch of memory. Memory that numpy also
+holds can be written to without an operation: there the values are copied at once, and looked at
+again at every use.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TypeAlias, cast
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+import numpy as np
+import torch
+
+from parity.errors import UsageError
+from parity.pytorch.recorder.data import Identity, Recorded, Values
+
+LOW = (torch.bfloat16, torch.float16)
+Place: TypeAlias = tuple[torch.dtype, int, tuple[int, ...], tuple[int, ...], bool]
+
+
+def numbers(tensor: torch.Tensor) -> Values:
+    """A tensor's values as numpy shows them, in PyTorch's memory where numpy knows the format.
+
+    `Tensor.numpy` would leave a mark: it forbids that the storage is ever resized.
+    """
+    plain = tensor.resolve_conj().resolve_neg()
+    values = np.from_dlpack(plain.float() if plain.dtype in LOW else plain)
+    values.flags.writeable = False
+    return values
+
+
+class StorageState:
+    """The snapshots of one storage in one state."""
+
+    def __init__(self, identity: Identity) -> None:
+        self.identity = identity
+        self.members: WeakValueDictionary[Place, Recorded] = WeakValueDictionary()
+        self.aliases: WeakKeyDictionary[Recorded, torch.Tensor] = WeakKeyDictionary()
+
+    def freeze(self) -> None:
+        """Copy what is still read from PyTorch's memory, since somebody is about to write to it."""
+        live = [(recorded, self.aliases.pop(recorded)) for recorded in list(self.aliases)]
+        blocks: list[tuple[torch.dtype, int, Values]] = []
+        for recorded, alias in sorted(live, key=lambda one: -_extent(one[1])):
+            recorded.freeze(_copied(alias, blocks))
+
+
+def _extent(tensor: torch.Tensor) -> int:
+    if tensor.numel() == 0:
+        return 0
+    return 1 + sum((n - 1) * s for n, s in zip(tensor.shape, tensor.stride(), strict=True))
+
+
+def _copied(alias: torch.Tensor, blocks: list[tuple[torch.dtype, int, Values]]) -> Values:
+    """A copy of a tensor, or a view of a stretch of its storage that is copied already."""
+    extent, start = _extent(alias), alias.storage_offset()
+    if extent > 2 * alias.numel() or alias.is_conj() or alias.is_neg() or extent == 0:
+        return numbers(alias.clone(memory_format=torch.contiguous_format))
+    for dtype, first, block in blocks:
+        if dtype == alias.dtype and first <= start and start + extent <= first + block.size:
+            found = block[start - first :]
+            break
+    else:
+        found = numbers(alias.as_strided((extent,), (1,), start).clone())
+        blocks.append((alias.dtype, start, found))
+    strides = tuple(s * found.itemsize for s in alias.stride())
+    return np.lib.stride_tricks.as_strided(found, alias.shape, strides, writeable=False)
+
+
+class Snapshots:
+    """The snapshots of all storages. `reading` is true while they run operations of their own."""
+
+    def __init__(self) -> None:
+        self.reading = False
+        self._states: WeakValueDictionary[int, StorageState] = WeakValueDictionary()
+        self._watched: WeakKeyDictionary[Recorded, StorageState] = WeakKeyDictionary()
+        self._numbers = itertools.count()
+
+    @contextmanager
+    def _quietly(self) -> Iterator[None]:
+        before, self.reading = self.reading, True
+        try:
+            yield
+        finally:
+            self.reading = before
+
+    def take(self, tensor: torch.Tensor) -> Recorded:
+        """The values of a tensor as they are now. Raises UsageError for a tensor that is not on the CPU."""
+        if tensor.device.type != "cpu":
+            raise UsageError(f"recording: a tensor is on device {tensor.device}; only the CPU is recorded")
+        with self._quietly(), torch.no_grad():
+            if tensor.layout != torch.strided or tensor.is_quantized:
+                return self._dense(tensor)
+            return self._strided(tensor.detach())
+
+    def _dense(self, tensor: torch.Tensor) -> Recorded:
+        layout = "quantized" if tensor.is_quantized else str(tensor.layout).removeprefix("torch.")
+        dense = tensor.dequantize() if tensor.is_quantized else tensor.detach().to_dense()
+        found = Recorded(Identity(next(self._numbers), 0), _name(tensor.dtype), tuple(dense.shape),
+                         dense.stride(), 0, partial(numbers, dense), layout)  # fmt: skip
+        found.freeze(numbers(dense.clone()))
+        return found
+
+    def _strided(self, alias: torch.Tensor) -> Recorded:
+        storage = alias.untyped_storage()
+        key, exported = storage.data_ptr(), not storage.resizable()
+        state = self._states.get(key)
+        if state is None:
+            state = self._states[key] = StorageState(Identity(next(self._numbers), 0))
+        turned = alias.is_conj() or alias.is_neg()
+        place = alias.dtype, alias.storage_offset(), tuple(alias.shape), alias.stride(), turned
+        known = state.members.get(place)
+        if known is not None and exported:
+            state.freeze()
+            if not np.array_equal(_bits(known.array), _bits(numbers(alias))):
+                state, known = self._next(key, state), None  # somebody wrote through numpy
+        if known is None:
+            known = Recorded(state.identity, _name(alias.dtype), place[2], place[3], place[1],
+                             partial(_live, alias, state))  # fmt: skip
+            state.members[place], state.aliases[known] = known, alias
+        if exported:
+            state.freeze()
+            self._watched[known] = state  # a frozen snapshot does not hold its state, this does
+        return known
+
+    def _next(self, key: int, state: StorageState) -> StorageState:
+        state.freeze()
+        fresh = StorageState(Identity(state.identity.storage, state.identity.state + 1))
+        self._states[key] = fresh
+        return fresh
+
+    def before_write(self, tensors: Iterable[torch.Tensor]) -> list[StorageState]:
+        """An operation is about to write to these tensors. Hold what is returned until it has."""
+        fresh = []
+        with self._quietly(), torch.no_grad():
+            for tensor in tensors:
+                if tensor.layout == torch.strided and tensor.device.type == "cpu":
+                    key = tensor.untyped_storage().data_ptr()
+                    state = self._states.get(key)
+                    if state is not None:
+                        fresh.append(self._next(key, state))
+        return fresh
+
+    def freeze(self) -> None:
+        """Make every snapshot independent of PyTorch's memory: from here on writes are not seen."""
+        with self._quietly(), torch.no_grad():
+            for state in list(self._states.values()):
+                state.freeze()
+            self._watched.clear()
+
+
+def _live(alias: torch.Tensor, state: StorageState) -> Values:
+    """Reads the memory. As long as a snapshot holds this function, the state it belongs to lives."""
+    del state
+    return numbers(alias)
+
+
+def _bits(values: Values) -> Values:
+    return cast("Values", np.ascontiguousarray(values).reshape(-1).view(np.uint8))
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

@@ -1,0 +1,89 @@
+"""Steps of optimizers: parameters, gradients and state before and after, through PyTorch's own hooks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import TypeAlias, cast
+
+import torch
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
+
+from parity.pytorch.recorder.calls import Calls
+from parity.pytorch.recorder.data import Argument, ParameterUpdate, Update
+
+Optimizer: TypeAlias = torch.optim.Optimizer
+
+
+class Updates:
+    """Records the steps of the given optimizers, or of all where none are given."""
+
+    def __init__(
+        self, calls: Calls, optimizers: tuple[Optimizer, ...], listener: Callable[[Update], None]
+    ) -> None:
+        self._calls, self._optimizers, self._listener = calls, optimizers, listener
+        self._counts: Counter[int] = Counter()
+        self._open: list[tuple[Optimizer, int, list[tuple[torch.Tensor, ParameterUpdate]]]] = []
+        self.recording = True
+
+    def enter(self) -> None:
+        """From now on every optimizer tells."""
+        self._handles = [
+            register_optimizer_step_pre_hook(self._before),
+            register_optimizer_step_post_hook(self._after),
+        ]
+
+    def leave(self) -> None:
+        """Remove the hooks."""
+        for handle in self._handles:
+            handle.remove()
+
+    def _ours(self, optimizer: Optimizer) -> bool:
+        return self.recording and (not self._optimizers or any(one is optimizer for one in self._optimizers))
+
+    def _before(self, optimizer: Optimizer, args: object, kwargs: object) -> None:
+        del args, kwargs
+        self._calls.settle()
+        if not self._ours(optimizer):
+            return
+        rows = [
+            (parameter, self._row(optimizer, group, parameter))
+            for group in optimizer.param_groups
+            for parameter in group["params"]
+        ]
+        self._open.append((optimizer, self._calls.count, rows))
+        self._calls.updating = True
+
+    def _row(
+        self, optimizer: Optimizer, group: Mapping[str, object], parameter: torch.Tensor
+    ) -> ParameterUpdate:
+        chosen = {name: value for name, value in group.items() if name not in ("params", "param_names")}
+        return ParameterUpdate(
+            name=self._calls.places.parameter(parameter),
+            hyperparameters={name: self._calls.value(value) for name, value in chosen.items()},
+            before=self._calls.snapshots.take(parameter),
+            gradient=None if parameter.grad is None else self._calls.snapshots.take(parameter.grad),
+            state_before=self._state(optimizer, parameter),
+        )
+
+    def _state(self, optimizer: Optimizer, parameter: torch.Tensor) -> dict[str, Argument]:
+        state = cast("Mapping[str, object]", optimizer.state.get(parameter, {}))
+        return {str(name): self._calls.value(value) for name, value in state.items()}
+
+    def _after(self, optimizer: Optimizer, args: object, kwargs: object) -> None:
+        del args, kwargs
+        self._calls.settle()
+        if not self._open or self._open[-1][0] is not optimizer:
+            return
+        _, first, rows = self._open.pop()
+        self._calls.updating = bool(self._open)
+        for parameter, row in rows:
+            row.after = self._calls.snapshots.take(parameter)
+            row.state_after = self._state(optimizer, parameter)
+        self._counts[id(optimizer)] += 1
+        made = tuple(row for _, row in rows)
+        count = self._counts[id(optimizer)]
+        self._listener(Update(type(optimizer).__name__, count, made, first, self._calls.count))
