@@ -119,7 +119,7 @@ class Graph:
         nodes = tuple(None if parent is None else self._nodes[parent] for parent in parents)
         node = Node(name, gradient or f"d{name}", operation, nodes, settled)
         for operand, found in node.operands.items():
-            for parent in found if operand not in operation.vjps else ():
+            for parent in found if operation.vjps and operand not in operation.vjps else ():
                 if parent and parent.operation and parent.operation.vjps:
                     raise ValueError(f"{name}: {parent.name!r} is computed, {operation.label!r} wants data")
         return self._enter(node)

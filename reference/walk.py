@@ -94,11 +94,26 @@ def _takes_gradient(node: Node, operand: str) -> bool:
     return node.operation is not None and "g" in node.operation.vjps[operand].takes
 
 
+def senders(graph: Graph, of: str) -> dict[str, dict[str, tuple[Node, str, int]]]:
+    """By node, the errors that arrive at it: the name of each, and the operation's node, operand and place.
+
+    Where only one arrives, it has the name of the node's gradient.
+    """
+    return {
+        node.name: dict(zip(_share_names(node, len(shares)), shares, strict=True))
+        for node, shares in _sent(graph, graph[of]).items()
+    }
+
+
+def _share_names(node: Node, shares: int) -> list[str]:
+    if shares == 1:
+        return [node.gradient]
+    return [f"share{i}_{node.gradient}" for i in range(1, shares + 1)]
+
+
 def _arriving(node: Node, shares: _Shares, root: Node, *, seeded: bool) -> list[Equation]:
     """∂L/∂value of a node: the one share that is sent to it, or the sum of several."""
-    names = [f"share{i}_{node.gradient}" for i in range(1, len(shares) + 1)]
-    if len(shares) == 1:
-        names = [node.gradient]
+    names = _share_names(node, len(shares))
     found = [
         _share(*share, name, apart=seeded or share[0] is not root)
         for share, name in zip(shares, names, strict=True)

@@ -43,6 +43,14 @@ class Recorded:
         self._read: Callable[[], Values] | None = read
         self._array: Values | None = None
 
+    @classmethod
+    def of(cls, values: Values, dtype: str) -> Recorded:
+        """Values that nobody recorded, as those of a gradient that autograd leaves out."""
+        strides = tuple(stride // values.itemsize for stride in values.strides)
+        made = cls(Identity(-1, 0), dtype, values.shape, strides, 0, lambda: values)
+        made.freeze(values)
+        return made
+
     @property
     def array(self) -> Values:
         """The values, not writeable; bfloat16 and float16 as float32. Keep the object, not the array:

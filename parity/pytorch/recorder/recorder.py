@@ -12,7 +12,7 @@ import torch
 from parity.pytorch.recorder import internals
 from parity.pytorch.recorder.backwards import Backwards
 from parity.pytorch.recorder.calls import Calls
-from parity.pytorch.recorder.data import Backward, Call, Step, Update
+from parity.pytorch.recorder.data import Backward, Call, Recorded, Step, Update
 from parity.pytorch.recorder.places import Places
 from parity.pytorch.recorder.regions import Regions
 from parity.pytorch.recorder.snapshots import Snapshots
@@ -117,6 +117,10 @@ class Recorder:
         self._updates.leave()
         self._backwards.leave()
         self._snapshots.freeze()
+
+    def recorded(self, tensor: torch.Tensor) -> Recorded:
+        """A tensor as the calls that use it will show it."""
+        return self._snapshots.take(tensor)
 
     def _resume(self) -> None:
         """Look again, unless the program is inside a dispatch mode of its own: modes are a stack."""

@@ -1,0 +1,300 @@
+"""The computational graph of a recorded step: any model, its loss included, as the reference trains it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from parity.errors import UsageError
+from parity.pytorch.aten import Bound, UnsupportedError, bind, edge_places, operand_parts
+from parity.pytorch.recorder.data import Argument, Backward, Call, Node, Output, Recorded, Step, flat
+from reference import graph as computational
+from reference.arrays import Array
+from reference.clipping import Clipping
+from reference.model import LOSS, Model, Shape
+from reference.optimizers import SGD, Optimizer
+from reference.trace import Trace
+from reference.walk import senders
+
+KINDS = {"weight": "W", "bias": "b"}
+"""The symbol of a parameter, by the last part of its path; of any other it is p."""
+
+
+@dataclass(frozen=True)
+class ImportedModel(Model):
+    """A recorded model. `leaves` is an example of every leaf, `paths` says where things are in the model."""
+
+    built: computational.Graph
+    leaves: Mapping[str, Array]
+    paths: Mapping[str, str]
+    answer: str
+    statistics: tuple[str, ...]
+    dtype: np.dtype[np.generic]
+    optimizer: Optimizer = SGD
+    clipping: Clipping | None = None
+
+    @property
+    def graph(self) -> computational.Graph:
+        """As it was recorded."""
+        return self.built
+
+    @property
+    def output(self) -> str:
+        """What the loss is taken of."""
+        return self.answer
+
+    def parameter_shapes(self) -> dict[str, Shape]:
+        """In the order of their first use."""
+        leaves = (node for node in self.built.nodes if not node.operation and not node.given)
+        return {node.name: self.leaves[node.name].shape for node in leaves}
+
+    def example(self, batch: int) -> dict[str, Array]:
+        """The given leaves of the recorded step."""
+        leaves = (node for node in self.built.nodes if not node.operation and node.given)
+        return {node.name: self.leaves[node.name] for node in leaves}
+
+    def samples(self, x: Array) -> int:
+        """The rows of x."""
+        return len(x) if x.ndim else 0
+
+    def n(self, batch: int) -> int:
+        """1: a recorded loss divides by itself."""
+        return 1
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A call at its place in the graph: the node of its value, and autograd's node, if it has one."""
+
+    name: str
+    call: Call
+    bound: Bound
+    node: Node | None
+
+
+class Import:
+    """Builds the graph of a recorded step, and reads the step's trace.
+
+    Leaves are x, y, parameters and whatever else the model is given. A call is a node, in the order of
+    execution: a1, a2, …, and the loss. Raises UsageError for what the table of operations does not
+    have, and for what is no graph of operations, naming the module and the line.
+    """
+
+    def __init__(self, step: Step, x: Recorded, y: Recorded) -> None:
+        if len(step.backwards) != 1 or len(step.backwards[0].roots) != 1:
+            raise UsageError("model: a step is one backward pass from one loss")
+        self.backward: Backward = step.backwards[0]
+        self.graph = computational.Graph()
+        self.placed: list[Placed] = []
+        self.paths: dict[str, str] = {}
+        self.statistics: list[str] = []
+        self.leaves: dict[str, Array] = {}
+        self._made: dict[int, tuple[str, Recorded]] = {}  # by the identity of the recorded tensor
+        self._outputs: dict[Output, str] = {}
+        self._parameters: dict[int, str] = {}  # by autograd's node
+        self._storages: set[int] = set()
+        self._nodes = {id(node.call): node for node in self.backward.nodes.values() if node.call}
+        self._leaf("x", x)
+        self._leaf("y", y)
+        calls = self._needed(step.calls)
+        if not calls:
+            raise UsageError("model: the loss does not depend on any operation that was recorded")
+        for layer, call in enumerate(calls, start=1):
+            self._place(call, layer, last=call is calls[-1])
+
+    # --- Building -------------------------------------------------------------------------------------
+
+    def _needed(self, calls: Iterable[Call]) -> list[Call]:
+        """The calls on which the loss depends."""
+        root = self.backward.nodes[self.backward.roots[0].output.node].call
+        tensors: set[int] = set()
+        outputs: set[Output] = {self.backward.roots[0].output}
+        found = []
+        for call in reversed(list(calls)):
+            made = {id(tensor) for tensor in call.tensors()}
+            if call is not root and not made & tensors and not outputs & set(call.outputs):
+                continue
+            if call.phase != "forward":
+                continue  # computed outside the graph: given
+            found.append(call)
+            tensors |= {id(tensor) for value in call.arguments.values() for tensor in flat(value)}
+            node = self._nodes.get(id(call))
+            outputs |= {edge for edge in node.next if edge} if node else set()
+        return found[::-1]
+
+    def _place(self, call: Call, layer: int, *, last: bool) -> None:
+        where = f"model: {call.module or 'the model itself'} ({call.source})"
+        try:
+            bound = bind(call)
+        except UnsupportedError as error:
+            raise UsageError(f"{where}: {error} is not in the table of operations") from None
+        if call.geometry is not None:
+            raise UsageError(f"{where}: {call.operation} writes into a part of a tensor")
+        node = self._nodes.get(id(call))
+        name = LOSS if last else f"a{layer}"
+        edges = edges_of(bound, node)
+        try:
+            parents = [
+                self._parent(part, edges.get((operand, place)), operand, layer)
+                for operand, parts in operand_parts(bound)
+                for place, part in enumerate(parts)
+            ]
+            self.graph.add(
+                name, bound.operation, *parents, gradient=_gradient(name, layer), **bound.options
+            )
+        except ValueError as error:
+            raise UsageError(f"{where}: {error}") from None
+        self.placed.append(Placed(name, call, bound, node))
+        self.paths[name] = call.module
+        for output, tensor in bound.results.items():
+            if isinstance(tensor, Recorded):
+                made = self.graph[name].made(output)
+                self._note(made, tensor)
+                if output in bound.operation.given:
+                    self.graph.leaf(made, given=True)
+                    self.leaves[made] = tensor.array
+        for output in filter(None, call.outputs):
+            self._outputs[output] = name
+
+    def _parent(self, given: Argument, edge: Output | None, operand: str, layer: int) -> str | None:
+        """The node of an operand: made by a call, a parameter, or given."""
+        if given is None:
+            return None
+        if edge is not None:
+            return self._outputs[edge] if edge in self._outputs else self._parameter(edge, given, layer)
+        if isinstance(given, Recorded) and id(given) in self._made:
+            return self._made[id(given)][0]
+        if isinstance(given, Recorded) and given.identity.storage in self._storages:
+            raise ValueError(f"{operand} is a view of a tensor that was written to in the meantime")
+        name = f"{operand.strip('*')}{layer}"
+        while name in self.graph:
+            name = f"also_{name}"
+        return self._leaf(name, given)
+
+    def _parameter(self, edge: Output, given: Argument, layer: int) -> str:
+        if edge.node in self._parameters:
+            return self._parameters[edge.node]
+        node = self.backward.nodes[edge.node]
+        if node.parameter is None:
+            kind = f"{node.custom.name} ({node.custom.source})" if node.custom else node.name
+            raise ValueError(f"{kind} is no operation of PyTorch's: its formula is not known")
+        kind = KINDS.get(node.parameter.rpartition(".")[2], "p")
+        name = f"{kind}{layer}"
+        while name in self.graph:
+            name = f"also_{name}"
+        self._parameters[edge.node] = name
+        self.paths[name] = node.parameter
+        return self._leaf(name, given, learned=True)
+
+    def _leaf(self, name: str, given: Argument, *, learned: bool = False) -> str:
+        self.graph.leaf(name, given=not learned)
+        if isinstance(given, Recorded):
+            self._note(name, given)
+            self.leaves[name] = given.array
+        else:
+            self.leaves[name] = np.asarray(given)
+        return name
+
+    def _note(self, name: str, tensor: Recorded) -> None:
+        self._made[id(tensor)] = name, tensor
+        if name in self.graph and self.graph[name].operation:
+            self._storages.add(tensor.identity.storage)
+
+    # --- Reading --------------------------------------------------------------------------------------
+
+    @property
+    def signature(self) -> tuple[object, ...]:
+        """What is the same in every step: the operations, their options, and who takes whose tensors."""
+        return tuple(
+            (
+                node.name,
+                node.operation.name if node.operation else "",
+                tuple(sorted(node.options.items())),
+                tuple(parent.name if parent else "" for parent in node.parents),
+            )
+            for node in self.graph.nodes
+        )
+
+    def model(self, optimizer: Optimizer = SGD, clipping: Clipping | None = None) -> ImportedModel:
+        """What the reference trains."""
+        renewed = {
+            self.graph[placed.name].made(out) for placed in self.placed for out in placed.bound.results
+        }
+        learned = [node.name for node in self.graph.nodes if not node.operation and not node.given]
+        if not learned:
+            raise UsageError("model: the loss does not depend on a parameter that is learned")
+        answer = self.graph[LOSS].parents[0]
+        assert answer is not None
+        return ImportedModel(
+            self.graph,
+            self.leaves,
+            self.paths,
+            answer.name,
+            tuple(name for name in self.leaves if f"{name}_next" in renewed),
+            np.dtype(self.leaves[learned[0]].dtype),
+            optimizer,
+            clipping,
+        )
+
+    def trace(self) -> Trace:
+        """Every tensor of both sweeps, and all leaves, as PyTorch has them."""
+        found = Trace(self.leaves)
+        for placed in self.placed:
+            for output, tensor in placed.bound.results.items():
+                if isinstance(tensor, Recorded):
+                    found[self.graph[placed.name].made(output)] = tensor.array
+        nodes = {placed.name: placed.node for placed in self.placed}
+        leaves = {name: node for node, name in self._parameters.items()}
+        for name, shares in senders(self.graph, LOSS).items():
+            gradient, like = self.graph[name].gradient, found[name]
+            node, value = nodes.get(name), None
+            if name in leaves:
+                value = self.backward.leaves[leaves[name]].after
+            elif node is not None:
+                value = self._arrived(node, placed_slot(node, self._outputs, name))
+            found[gradient] = _or_zeros(value, like)
+            if len(shares) > 1:
+                for share, (user, operand, place) in shares.items():
+                    found[share] = _or_zeros(self._sent(nodes[user.name], user.name, operand, place), like)
+        root = nodes[LOSS]
+        assert root is not None
+        seed = self._arrived(root, self.backward.roots[0].output.slot)
+        found[self.graph[LOSS].gradient] = _or_zeros(seed, found[LOSS])
+        return found
+
+    def _arrived(self, node: Node, slot: int) -> Recorded | None:
+        out = self.backward.grad_out.get(node.id)
+        return out[slot] if out is not None and slot < len(out) else None
+
+    def _sent(self, node: Node | None, user: str, operand: str, place: int) -> Recorded | None:
+        if node is None or node.id not in self.backward.grad_in:
+            return None
+        bound = next(placed.bound for placed in self.placed if placed.name == user)
+        places = list(edge_places(bound, node))
+        return self.backward.grad_in[node.id][places.index((operand, place))]
+
+
+def placed_slot(node: Node, outputs: Mapping[Output, str], name: str) -> int:
+    """Which output of autograd's node a value is."""
+    return next(
+        (output.slot for output, made in outputs.items() if made == name and output.node == node.id), 0
+    )
+
+
+def edges_of(bound: Bound, node: Node | None) -> dict[tuple[str, int], Output]:
+    """Where the errors of each operand go."""
+    if node is None:
+        return {}
+    pairs = zip(edge_places(bound, node), node.next, strict=False)
+    return {place: edge for place, edge in pairs if edge is not None}
+
+
+def _gradient(name: str, layer: int) -> str:
+    return f"d{LOSS}" if name == LOSS else f"s{layer}"
+
+
+def _or_zeros(recorded: Recorded | None, like: Array) -> Array:
+    """A gradient; one that autograd does not spell out is zero."""
+    return np.zeros_like(like) if recorded is None else recorded.array

@@ -1,0 +1,99 @@
+"""A model of any graph in the lockstep: PyTorch's side runs the user's own module, recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+
+from parity.errors import UsageError
+from parity.pytorch.imported.graph import Import, ImportedModel
+from parity.pytorch.modules import optimizer
+from parity.pytorch.recorder.recorder import Recorder
+from reference.arrays import Array
+from reference.trace import Trace
+
+LossFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+class ImportedSide:
+    """One module, trained by an optimizer of `torch.optim`, every step recorded.
+
+    x and y are rows: a sample is a row, whatever its shape.
+    """
+
+    name = "torch"
+
+    def __init__(self, module: torch.nn.Module, loss: LossFunction) -> None:
+        self.module, self.loss = module, loss
+        self._signature: tuple[object, ...] | None = None
+        self._ahead: Trace | None = None
+
+    def record(self, x: Array, y: Array) -> Import:
+        """Forward, loss and backward of one batch, recorded; the parameters stay as they are.
+
+        Raises UsageError for what the model raises, and for what cannot be imported.
+        """
+        rows, targets = torch.from_numpy(np.array(x)), torch.from_numpy(np.array(y))
+        self.module.zero_grad(set_to_none=True)
+        recorder = Recorder(self.module)
+        try:
+            with recorder:
+                given = recorder.recorded(rows), recorder.recorded(targets)
+                self.loss(self.module(rows), targets).backward()  # type: ignore[no-untyped-call]
+        except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
+            said = " ".join(str(error).split())[:300]
+            raise UsageError(f"model: raised {type(error).__name__} on x {x.shape}: {said}") from None
+        if not recorder.steps:
+            raise UsageError("model: no gradient reaches a parameter")
+        return Import(recorder.steps[0], *given)
+
+    def begin(self, model: ImportedModel, lr: float) -> None:
+        """Make the optimizer, over the parameters in the graph's order."""
+        self.model = model
+        named = dict(self.module.named_parameters())
+        self._parameters = {name: named[model.paths[name]] for name in model.parameter_shapes()}
+        self.optimizer = optimizer(model, self._parameters.values(), lr)
+        arrays = {name: _array(tensor) for name, tensor in self._parameters.items()}
+        self._states = model.initial_state(arrays, lr)
+
+    def step(self, x: Array, y: Array) -> Trace:
+        """One training step. Raises UsageError for a graph that is not the first step's."""
+        if self._ahead is not None:
+            trace, self._ahead = self._ahead, None
+            return trace
+        recorded = self.record(x, y)
+        if self._signature is None:
+            self._signature = recorded.signature
+        if recorded.signature != self._signature:
+            raise UsageError(
+                "model: its graph is not the same in every step; `parity watch` takes such a model"
+            )
+        trace = recorded.trace()
+        trace |= self._update()
+        return trace
+
+    def ahead(self, x: Array, y: Array) -> Mapping[str, Array]:
+        """Take the step now, and hand out what it was given, for a side that is to be given the same."""
+        self._ahead = self.step(x, y)
+        kept = {*self.model.statistics, "x", "y"}
+        return {name: self._ahead[name] for name in self.model.example(len(x)) if name not in kept}
+
+    def _update(self) -> dict[str, Array]:
+        self.optimizer.step()
+        found = {f"{name}_next": _array(tensor) for name, tensor in self._parameters.items()}
+        before, self._states = self._states, self._kept_states()
+        return found | before | {f"{name}_next": array for name, array in self._states.items()}
+
+    def _kept_states(self) -> dict[str, Array]:
+        kept = self.optimizer.state
+        return {
+            f"{state}_{name}": _array(kept[parameter][entry.key]).reshape(entry.shape(*parameter.shape))
+            for name, parameter in self._parameters.items()
+            for state, entry in self.model.optimizer_of(name).states.items()
+        }
+
+
+def _array(tensor: torch.Tensor) -> Array:
+    return np.array(tensor.detach().numpy())

@@ -1,0 +1,200 @@
+"""Forward, vjp, sum, grad: what a recorded step says of each of its operations, on its own numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from parity.certify.measure import Measured
+from parity.pytorch.aten import Bound, UnsupportedError, bind, edge_places
+from parity.pytorch.recorder.data import Argument, Backward, Call, Geometry, Node, Output, Recorded
+from parity.watch.judging import judge, same, summed
+
+Kind: TypeAlias = Literal["forward", "vjp", "sum", "grad", "update"]
+Reason: TypeAlias = Literal["opaque", "unsupported", "altered"]
+
+PASSES = ("BackwardHookFunctionBackward",)
+"""Nodes that only hand on what they are given: PyTorch's own, for hooks of modules."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One tensor that was held to its formula, and where in the program it is."""
+
+    kind: Kind
+    operation: str
+    operand: str
+    module: str
+    source: str
+    measured: Measured
+
+
+@dataclass(frozen=True)
+class Left:
+    """What is not certified, and why."""
+
+    operation: str
+    kind: Reason
+    module: str
+    source: str
+
+
+def short(operation: str) -> str:
+    """`addmm` of "aten.addmm.default"."""
+    return operation.split(".")[1] if operation.count(".") > 1 else operation
+
+
+def forward(call: Call) -> Iterator[Check | Left]:
+    """Each tensor that a call made is its formula of the tensors that it took."""
+    if call.compiled:
+        yield Left(call.operation, "opaque", call.module, call.source)
+        return
+    try:
+        known = bind(call)
+        operands = {**known.operands, **known.results}
+        for output, formula in known.operation.forward.items():
+            made = known.results.get(output)
+            if output in known.operation.given or made is None:
+                continue
+            several = isinstance(made, tuple)
+            for at, part in enumerate(made if isinstance(made, tuple) else (made,)):
+                if isinstance(part, Recorded) and part.array.size:
+                    options = {**known.options, "at": at} if several else known.options
+                    check = known.operation.choices.get(output)
+                    measured = judge(formula, operands, options, part, check)
+                    shown = "" if len(known.operation.forward) == 1 else output
+                    yield Check("forward", short(call.operation), shown, call.module, call.source, measured)
+    except (UnsupportedError, ValueError):
+        yield Left(call.operation, "unsupported", call.module, call.source)
+
+
+def backward(passed: Backward, number: int) -> Iterator[Check | Left]:
+    """A node of autograd that has run.
+
+    What arrived is the sum of what was sent; what it sends on is the vector-Jacobian product of that.
+    """
+    node = passed.nodes[number]
+    call = node.call
+    operation = short(call.operation) if call else node.name
+    module, source = (call.module, call.source) if call else ("", "")
+    if node.parameter is not None:
+        yield from _accumulated(passed, number)
+        return
+    for slot, arrived in enumerate(passed.grad_out[number]):
+        shares = passed.shares(Output(number, slot))
+        if arrived is not None and shares and arrived.array.size:
+            measured = summed(shares, arrived)
+            if measured.wrong and node.hooks:
+                yield Left(f"{operation}: {', '.join(node.hooks)}", "altered", module, source)
+            else:
+                yield Check("sum", operation, "", module, source, measured)
+    if node.custom is not None:
+        yield Left(node.custom.name, "opaque", node.custom.module, node.custom.source)
+    elif node.compiled or (call is not None and call.compiled):
+        yield Left(operation, "opaque", module, source)
+    elif node.name in PASSES:
+        for arrived, sent in zip(passed.grad_out[number], passed.grad_in[number], strict=False):
+            if arrived is not None and sent is not None:
+                yield Check("vjp", node.name, "", module, source, same(sent, arrived.array))
+    elif call is None:
+        yield from _view(passed, node)
+    else:
+        yield from _products(passed, node, call)
+
+
+def _accumulated(passed: Backward, number: int) -> Iterator[Check]:
+    """`.grad` after a backward pass is `.grad` before, and what arrived."""
+    leaf = passed.leaves.get(number)
+    if leaf is None or leaf.after is None:
+        return
+    parts = [*passed.shares(Output(number, 0)), *([leaf.before] if leaf.before is not None else [])]
+    if parts:
+        yield Check("grad", "accumulate", leaf.name, _owner(leaf.name), "", summed(parts, leaf.after))
+
+
+def _owner(parameter: str) -> str:
+    return parameter.rpartition(".")[0]
+
+
+# --- Vector-Jacobian products -------------------------------------------------------------------------
+
+
+def _products(passed: Backward, node: Node, call: Call) -> Iterator[Check | Left]:
+    left = Left(f"{call.operation}, backward", "unsupported", call.module, call.source)
+    try:
+        known = bind(call)
+        places = list(edge_places(known, node))
+        if node.name == "CopySlices" or call.geometry is not None:
+            yield left
+            return
+        if len(places) < sum(edge is not None for edge in node.next):
+            yield left  # an edge for an operand that the table does not differentiate
+        gradients = _gradients(passed, node, call, known)
+        operands = {**known.operands, **known.results, **gradients}
+        for edge, (operand, at) in enumerate(places):
+            sent = passed.grad_in[node.id][edge]
+            if sent is None or not sent.array.size:
+                continue
+            several = len(_parts(known.operands.get(operand))) > 1 or operand.startswith("*")
+            options = {**known.options, "at": at} if several else known.options
+            measured = judge(known.operation.vjps[operand], operands, options, sent)
+            shown = operand.strip("*") + (str(at) if several else "")
+            yield Check("vjp", short(call.operation), shown, call.module, call.source, measured)
+    except (UnsupportedError, ValueError, KeyError):
+        yield left
+
+
+def _parts(value: Argument) -> tuple[Argument, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _gradients(passed: Backward, node: Node, call: Call, known: Bound) -> dict[str, Argument]:
+    """`g` of the value, `g_NAME` of by-products, `*g` of several results; zeros where none came."""
+    arrived = passed.grad_out[node.id]
+    tensors = list(call.tensors())
+    slots = {id(t): o.slot for t, o in zip(tensors, call.outputs, strict=False) if o and o.node == node.id}
+
+    def of(made: Argument) -> Argument:
+        if not isinstance(made, Recorded):
+            return None
+        slot = slots.get(id(made), 0 if len(tensors) == 1 or call.geometry else -1)
+        found = arrived[slot] if 0 <= slot < len(arrived) else None
+        return found if found is not None else _zeros(made)
+
+    found: dict[str, Argument] = {}
+    for output, made in known.results.items():
+        if isinstance(made, tuple):
+            found["*g"] = tuple(of(part) for part in made)
+        else:
+            found["g" if output == known.operation.value else f"g_{output}"] = of(made)
+    return found
+
+
+def _zeros(like: Recorded) -> Recorded:
+    zeros = np.zeros(like.shape, like.array.dtype)
+    return Recorded.of(zeros, like.dtype)
+
+
+def _view(passed: Backward, node: Node) -> Iterator[Check | Left]:
+    """A view that PyTorch made again after its base was written to: its gradient goes into its place."""
+    arrived, sent = passed.grad_out[node.id][0], passed.grad_in[node.id][0]
+    if node.geometry is None or arrived is None:
+        yield Left(node.name, "unsupported", "", "")
+    elif sent is not None:
+        yield Check("vjp", "as_strided", "", "", "", same(sent, _placed(node.geometry, arrived)))
+
+
+def _placed(geometry: Geometry, arrived: Recorded) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
+    """Zeros in the shape of the base, and a gradient in the place of the view."""
+    places = sum(
+        np.expand_dims(np.arange(n) * s, tuple(i for i in range(len(geometry.shape)) if i != axis))
+        for axis, (n, s) in enumerate(zip(geometry.shape, geometry.strides, strict=True))
+    ) + np.full(geometry.shape, geometry.offset)
+    size = 1 + sum((n - 1) * s for n, s in zip(geometry.base_shape, geometry.base_strides, strict=True))
+    memory = np.zeros(size, arrived.array.dtype)
+    memory[places] = arrived.array
+    strides = tuple(s * memory.itemsize for s in geometry.base_strides)
+    return np.lib.stride_tricks.as_strided(memory, geometry.base_shape, strides)

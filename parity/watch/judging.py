@@ -1,0 +1,146 @@
+"""One recorded tensor held to a formula of the table, on the recorded operands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import reduce
+from types import SimpleNamespace
+
+import numpy as np
+
+from parity.bounds import Bounded, exact
+from parity.bounds.conversion import stored
+from parity.bounds.formats import FORMATS, Arithmetic, arithmetic
+from parity.bounds.number import cast_to
+from parity.certify.certificate import bounded_constants
+from parity.certify.measure import Measured, Values, Worst, measure
+from parity.pytorch.recorder.data import Argument, Recorded
+from reference.arrays import accumulated
+from reference.formula import Constants, Formula
+from reference.operation import Options, bound
+
+MISSHAPEN = Measured(1, 0, vacuous=False, worst=Worst((), np.nan, np.nan, np.inf, 0.0, np.inf))
+"""Of a tensor that has not even the shape of its formula's result."""
+
+Form = Callable[..., object]
+
+
+def judge(
+    formula: Formula,
+    operands: Mapping[str, Argument],
+    options: Options,
+    observed: Recorded,
+    check: Form | None = None,
+) -> Measured:
+    """The observed tensor against the formula of the operands that it takes, in its own form first.
+
+    `check` stands for the formula of a choice: of the operands and what was chosen. Where no bound is
+    said to be kept, the tensor must be the same, bit for bit.
+    """
+    taken = [operands[name] for name in formula.takes]
+    if check is not None:
+        forms: tuple[Form, ...] = (lambda *values: bound(check, options)(*values, observed.array),)  # type: ignore[arg-type]
+    else:
+        forms = tuple(bound(form, options) for form in (formula.function, *formula.other_forms))
+    spread = [name.startswith("*") for name in formula.takes]
+    return held(forms, taken, observed, spread)
+
+
+def held(
+    forms: Sequence[Form],
+    taken: Sequence[Argument],
+    observed: Recorded,
+    spread: Sequence[bool] = (),
+    constants: Constants | None = None,
+) -> Measured:
+    """The observed tensor against the first form that it fits, or against the first.
+
+    `spread` says which of what is taken is several arguments; `constants`, where there are any, are a last
+    argument with their names as attributes. What longdouble would reject is judged again by ball
+    arithmetic.
+    """
+    first: Measured | None = None
+    computed = _computed(taken, observed)
+    truths = (None, "ball") if FORMATS[computed].truth == "longdouble" else (None,)
+    for form in forms:
+        for truth in truths:
+            kind = arithmetic(computed, truth)
+            named = SimpleNamespace(**bounded_constants(kind, constants)) if constants else None
+            found = _once(form, taken, spread, observed, kind, truth, named)
+            if not found.wrong:
+                return found
+            first = first or found
+    assert first is not None
+    return first
+
+
+def summed(parts: Sequence[Recorded], observed: Recorded) -> Measured:
+    """The observed tensor as the sum of its parts, in any order; of one part, bit for bit."""
+    if len(parts) == 1:
+        return same(observed, parts[0].array)
+    return held((lambda *shares: reduce(accumulated, shares),), parts, observed)  # type: ignore[arg-type]
+
+
+def same(observed: Recorded, expected: Values) -> Measured:
+    """The observed tensor, which nothing has rounded."""
+    found, cast = observed.array, expected.astype(observed.array.dtype)
+    if cast.shape != found.shape:
+        return MISSHAPEN
+    either = np.isnan(found) & np.isnan(cast) if found.dtype.kind == "f" else np.zeros(found.shape, bool)
+    return measure(np.where(either, 0, found), np.where(either, 0, cast))
+
+
+def _once(
+    form: Form,
+    taken: Sequence[Argument],
+    spread: Sequence[bool],
+    observed: Recorded,
+    kind: Arithmetic,
+    truth: str | None,
+    constants: SimpleNamespace | None,
+) -> Measured:
+    arguments: list[object] = []
+    with np.errstate(all="ignore"), kind.precision():
+        for place, value in enumerate(taken):
+            lifted = _lifted(value, kind)
+            several = bool(spread) and spread[place]
+            arguments += lifted if several and isinstance(lifted, tuple) else [lifted]
+        made = form(*arguments) if constants is None else form(*arguments, constants)
+        if isinstance(made, Bounded):
+            made = _out(made, observed.dtype, truth)
+        if not isinstance(made, Bounded):
+            return same(observed, np.asarray(made))
+        return measure(observed.array, made) if made.shape == observed.shape else MISSHAPEN
+
+
+def _computed(taken: Sequence[Argument], observed: Recorded) -> str:
+    """The format in which a formula is computed: the finest among its tensors', as PyTorch promotes."""
+    found = [tensor.dtype for tensor in _tensors([*taken, observed]) if tensor.dtype in FORMATS]
+    return min(found, key=lambda name: FORMATS[name].u, default="float32")
+
+
+def _tensors(values: Sequence[Argument]) -> Iterator[Recorded]:
+    for value in values:
+        if isinstance(value, Recorded):
+            yield value
+        elif isinstance(value, tuple):
+            yield from _tensors(value)
+
+
+def _lifted(value: Argument, kind: Arithmetic) -> object:
+    """A recorded tensor of floats as exact numbers, one of integers as data; anything else as it is."""
+    if isinstance(value, tuple):
+        return tuple(_lifted(part, kind) for part in value)
+    if not isinstance(value, Recorded):
+        return value
+    return exact(kind, value.array) if value.dtype in FORMATS else value.array
+
+
+def _out(made: Bounded, dtype: str, truth: str | None) -> Bounded:
+    """What a formula made, in the format in which the tensor is stored."""
+    if dtype not in FORMATS:
+        return made
+    target = arithmetic(dtype, truth if dtype == "float64" else None)
+    if target.dtype != made.arithmetic.dtype:
+        made = cast_to(target, made)
+    return stored(Bounded(target, made.value, made.carried, kink=made.kink))

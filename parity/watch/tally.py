@@ -1,0 +1,158 @@
+"""Counts what is checked, and makes the result of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from parity.bounds.contract import contract
+from parity.bounds.formats import arithmetic
+from parity.watch.checks import Check, Left
+from parity.watch.result import (
+    Coverage,
+    Fact,
+    NotCertified,
+    Told,
+    WatchedRow,
+    WatchResult,
+    WrongOperation,
+)
+
+Place = tuple[str, str, str, str, str]
+MOST_WRONG = 100
+"""A program that is wrong everywhere need not be told everywhere."""
+
+
+@dataclass
+class _Sum:
+    calls: int = 0
+    numbers: int = 0
+    undecided: int = 0
+    worst_ratio: float = 0.0
+    resolution: float = 0.0
+    vacuous: bool = True
+    wrong: bool = False
+
+    def add(self, check: Check) -> None:
+        found = check.measured
+        self.calls += 1
+        self.numbers += found.numbers
+        self.undecided += found.undecided
+        self.vacuous = self.vacuous and found.vacuous
+        self.wrong = self.wrong or found.wrong
+        if found.worst is not None:
+            self.worst_ratio = max(self.worst_ratio, found.worst.ratio)
+            self.resolution = max(self.resolution, found.resolution)
+
+    @property
+    def verdict(self) -> Told:
+        if self.wrong:
+            return "mismatch"
+        return "undecided" if self.undecided == self.numbers or self.vacuous else "match"
+
+
+@dataclass
+class WatchTally:
+    """Everything that was checked so far. `accepted` names what need not be certified."""
+
+    accepted: Collection[str] = ()
+    steps: int = 0
+    seen: int = 0
+    numbers: int = 0
+    undecided: int = 0
+    wrong: list[WrongOperation] = field(default_factory=list)
+    _sums: dict[Place, _Sum] = field(default_factory=dict)
+    _left: dict[Left, int] = field(default_factory=dict)
+
+    def operation(self, found: Iterable[Check | Left]) -> None:
+        """Enter one operation, or one step back through it: all that was found of it."""
+        self.seen += 1
+        for one in found:
+            if isinstance(one, Left):
+                self._left[one] = self._left.get(one, 0) + 1
+            else:
+                self._add(one)
+
+    def _add(self, check: Check) -> None:
+        place = check.module, check.operation, check.kind, check.operand, check.source
+        self._sums.setdefault(place, _Sum()).add(check)
+        self.numbers += check.measured.numbers
+        self.undecided += check.measured.undecided
+        worst = check.measured.worst
+        if check.measured.wrong and worst is not None and len(self.wrong) < MOST_WRONG:
+            self.wrong.append(
+                WrongOperation(
+                    step=self.steps,
+                    module=check.module,
+                    operation=check.operation,
+                    check=check.kind,
+                    operand=check.operand,
+                    source=check.source,
+                    index=list(worst.index),
+                    observed=worst.observed,
+                    expected=worst.expected,
+                    error=worst.error,
+                    bound=worst.bound,
+                    ratio=worst.ratio,
+                )
+            )
+
+    def result(self, environment: Mapping[str, Fact], reason: str | None = None) -> WatchResult:
+        """What all of it comes to."""
+        rows = [
+            WatchedRow(
+                module=module,
+                operation=operation,
+                check=kind,  # type: ignore[arg-type]  # a check's own kind
+                operand=operand,
+                source=source,
+                calls=sums.calls,
+                numbers=sums.numbers,
+                verdict=sums.verdict,
+                worst_ratio=sums.worst_ratio,
+                resolution=sums.resolution,
+                undecided=sums.undecided,
+                vacuous=sums.vacuous,
+            )
+            for (module, operation, kind, operand, source), sums in self._sums.items()
+        ]
+        left = {one: count for one, count in self._left.items() if not self._accepts(one)}
+        return WatchResult(
+            verdict=self._verdict(rows, bool(left)),
+            steps=self.steps,
+            operations=self.seen,
+            numbers_compared=self.numbers,
+            undecided=self.undecided,
+            coverage=Coverage(
+                certified=self.seen - sum(self._left.values()),
+                seen=self.seen,
+                not_certified=[
+                    NotCertified(
+                        operation=one.operation,
+                        kind=one.kind,
+                        module=one.module,
+                        source=one.source,
+                        count=count,
+                    )
+                    for one, count in self._left.items()
+                ],
+            ),
+            rows=rows,
+            first_divergence=self.wrong[0] if self.wrong else None,
+            wrong=self.wrong,
+            contract=contract(arithmetic("float32")),
+            environment=dict(environment),
+            accepted=sorted(self.accepted),
+            reason=reason,
+        )
+
+    def _accepts(self, left: Left) -> bool:
+        names = {left.operation, left.operation.partition(",")[0], left.operation.partition(":")[0], left.kind}
+        return bool(names & set(self.accepted))
+
+    def _verdict(self, rows: list[WatchedRow], incomplete: bool) -> str:  # noqa: FBT001 - private
+        if self.wrong:
+            return "mismatch"
+        if incomplete:
+            return "incomplete"
+        return "match" if any(row.verdict == "match" for row in rows) else "undecided"

@@ -1,0 +1,96 @@
+"""The fifth check: an optimizer's step is its rules, on the parameter, gradient and state that it had."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from parity.certify.measure import Measured
+from parity.pytorch.recorder.data import Argument, ParameterUpdate, Recorded, Update
+from parity.watch.checks import Check, Left
+from parity.watch.judging import held
+from reference.optimizers import GROUPS, OPTIMIZERS, Optimizer, OptimizerFamily, Rule
+
+HOW = {"foreach", "fused", "capturable", "differentiable", "lr", "initial_lr", "swap_params"}
+"""Hyperparameters that say how a step is run, or that the rules read apart."""
+
+
+def updated(update: Update) -> Iterator[Check | Left]:
+    """Each parameter and each state after an optimizer's step."""
+    operation = f"optim.{update.optimizer}"
+    family = next((f for f in OPTIMIZERS.values() if f.source == f"torch.{operation}"), None)
+    if family is None:
+        yield Left(operation, "unsupported", "", "")
+        return
+    for row in update.parameters:
+        if row.gradient is None or row.after is None:
+            continue
+        module = row.name.rpartition(".")[0]
+        try:
+            optimizer = _configured(family, row).of(matrix=len(row.before.shape) == 2)
+        except ValueError:
+            yield Left(operation, "unsupported", module, "")
+            continue
+        for rule in optimizer.rules:
+            found = _held(optimizer, rule, row)
+            shown = row.name if rule.makes == "p" else f"{row.name}: {rule.formula}"
+            if found is None:
+                yield Left(f"{operation}: {rule.formula}", "unsupported", module, "")
+            else:
+                yield Check("update", operation, shown, module, "", found)
+
+
+def _configured(family: OptimizerFamily, row: ParameterUpdate) -> Optimizer:
+    """The reference's optimizer with PyTorch's hyperparameters. Raises ValueError for one that it lacks."""
+    options: dict[str, float | bool | str | None] = {}
+    for name, value in row.hyperparameters.items():
+        if name in HOW:
+            continue
+        parts = GROUPS.get(name, (name,))
+        values = value if name in GROUPS and isinstance(value, tuple) else (value,)
+        for part, one in zip(parts, values, strict=True):
+            if part in family.options:
+                options[part] = _plain(one)
+            elif one not in (None, False):
+                raise ValueError(f"{family.name} takes no {part}")
+    return family.configured(**options)
+
+
+def _plain(value: Argument) -> float | bool | str | None:
+    if isinstance(value, Recorded):
+        return float(value.array.item())
+    if isinstance(value, tuple | complex):
+        raise ValueError("no number")
+    return value if isinstance(value, bool | str) or value is None else float(value)
+
+
+def _held(optimizer: Optimizer, rule: Rule, row: ParameterUpdate) -> Measured | None:
+    """One rule on one parameter; None where PyTorch does not keep what the rule makes."""
+    lr = float(_plain(row.hyperparameters["lr"]) or 0)
+    tensors: dict[str, Argument] = {"p": row.before, "g": row.gradient, "p_next": row.after}
+    for state, entry in optimizer.states.items():
+        before = row.state_before.get(entry.key)
+        if not isinstance(before, Recorded):
+            started = np.asarray(entry.start(row.before.array, lr), row.before.array.dtype)  # type: ignore[arg-type]
+            before = Recorded.of(started, row.before.dtype)
+        tensors[state] = before
+        tensors[f"{state}_next"] = row.state_after.get(entry.key)
+    observed = tensors[f"{rule.makes}_next"]
+    if not isinstance(observed, Recorded) or any(tensors[name] is None for name in rule.inputs):
+        return None
+    t = _steps(optimizer, row)
+    constants = {"lr": lr, "t": t, **optimizer.numbers, **optimizer.derive(lr, t)}
+    forms = (rule.function, *rule.other_functions)
+    return held(forms, [tensors[name] for name in rule.inputs], observed, constants=constants)
+
+
+def _steps(optimizer: Optimizer, row: ParameterUpdate) -> int:
+    """t, counted from 1: PyTorch's own count, or whether there was a state before."""
+    counted = row.state_after.get("step")
+    if isinstance(counted, Recorded):
+        return int(counted.array.item())
+    if isinstance(counted, int | float):
+        return int(counted)
+    kept: Mapping[str, Argument] = row.state_before
+    return 2 if any(isinstance(kept.get(entry.key), Recorded) for entry in optimizer.states.values()) else 1
