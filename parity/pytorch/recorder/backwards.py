@@ -169,16 +169,20 @@ class Backwards:
         opened = self._open(asked, roots) if self._listener.recording else None
         del roots
         self._running.append(opened)
+        ran = False
         try:
             yield opened
+            ran = True
         finally:
             self._calls.settle()
             self._running.pop()
             if opened is not None:
                 self._close(opened)
+                if ran:
+                    self._listener.backward(opened.backward)
             if outermost:
                 self._remove_early()
-                self._listener.ended(reaches=reaches)
+                self._listener.ended(reaches=reaches and ran)
 
     def _reaches(self, asked: Asked, roots: list[GradNode]) -> bool:
         if asked.inputs is None:
@@ -228,10 +232,12 @@ class Backwards:
     def _before(
         self, opened: _Open, number: int, leaf: torch.Tensor, grads: tuple[torch.Tensor | None, ...]
     ) -> None:
-        del grads
+        """A leaf is about to take its gradient, into memory that becomes its `.grad`."""
         if self._running and self._running[-1] is opened:
-            name = opened.backward.nodes[number].parameter or ""
-            opened.backward.leaves[number] = Leaf(name, self._recorded(leaf.grad))
+            backward = opened.backward
+            name = backward.nodes[number].parameter or ""
+            backward.leaves[number] = Leaf(name, self._recorded(leaf.grad))
+            backward.grad_out[number] = [self._recorded(grad) for grad in grads]
 
     def _ran(
         self,
@@ -244,10 +250,11 @@ class Backwards:
         if not self._running or self._running[-1] is not opened:
             return  # the same node in an inner pass, which has hooks of its own
         backward = opened.backward
-        backward.grad_out[number] = [self._recorded(grad) for grad in grad_out]
         backward.grad_in[number] = [self._recorded(grad) for grad in grad_in]
         if leaf is not None:
             backward.leaves[number].after = self._recorded(leaf.grad)
+        else:
+            backward.grad_out[number] = [self._recorded(grad) for grad in grad_out]
         self._listener.node(backward, number)
 
     def _close(self, opened: _Open) -> None:
@@ -257,4 +264,3 @@ class Backwards:
         for node in opened.graph:
             self._calls.untag(node)
         opened.graph.clear()
-        self._listener.backward(opened.backward)

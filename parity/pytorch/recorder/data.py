@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -189,7 +189,7 @@ class Root:
 class Backward:
     """One run of autograd: `backward()` or `autograd.grad()`."""
 
-    nodes: Mapping[int, Node]
+    nodes: dict[int, Node]
     roots: tuple[Root, ...]
     inputs: tuple[Output, ...] | None  # what alone was asked for; None: all leaves
     source: str
@@ -216,7 +216,8 @@ class Backward:
         return [share for share in (*seeds, *found) if share is not None]
 
     def forget(self, node: int) -> None:
-        """Let go of the gradients that only this node needed, once it is dealt with."""
+        """Let go of the call and of the gradients that only this node needed, once it is dealt with."""
+        self.nodes[node] = replace(self.nodes[node], call=None)
         self.grad_out[node] = [None] * len(self.grad_out[node])
         for slot in range(len(self.grad_out[node])):
             for user, edge in self.senders.get(Output(node, slot), ()):
