@@ -26,7 +26,17 @@ class Recorded:
     are views of the same memory: `offset` and `strides`, in elements, say which part.
     """
 
-    __slots__ = ("__weakref__", "_array", "_read", "dtype", "identity", "layout", "offset", "shape", "strides")
+    __slots__ = (
+        "__weakref__",
+        "_array",
+        "_read",
+        "dtype",
+        "identity",
+        "layout",
+        "offset",
+        "shape",
+        "strides",
+    )
 
     def __init__(
         self,
@@ -73,7 +83,8 @@ class Recorded:
                          np.array(self.array), self.layout)  # fmt: skip
 
     def __repr__(self) -> str:
-        return f"Recorded({self.dtype}{list(self.shape)}, storage {self.identity.storage}.{self.identity.state})"
+        storage, state = self.identity
+        return f"Recorded({self.dtype}{list(self.shape)}, storage {storage}.{state})"
 
 
 def _thawed(
@@ -258,4 +269,4 @@ class Step:
     backwards: tuple[Backward, ...] = ()
     updates: tuple[Update, ...] = ()
     module_hooks: tuple[tuple[str, str], ...] = ()  # path of a module, kind of the user's hook
-    remarks: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()  # what happened and could not be recorded

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import subprocess
 import sys
+import threading
 import weakref
 
 import numpy as np
@@ -33,7 +35,7 @@ def names(calls):
 
 
 def test_what_follows_belongs_to_the_step_until_the_next_forward():
-    net, optimizer, loss = small()
+    net, optimizer, _ = small()
     with Recorder(net) as recorder:
         for _ in range(3):
             x = torch.randn(5, 3) / 255
@@ -98,12 +100,13 @@ def test_autograd_grad_of_parameters_is_a_step_without_update():
     assert not step.updates
     assert not backward.leaves
     assert all(
-        np.array_equal(ours.array, theirs.numpy()) for ours, theirs in zip(backward.found, found, strict=True)
+        np.array_equal(ours.array, theirs.numpy())
+        for ours, theirs in zip(backward.found, found, strict=True)
     )
 
 
 def test_a_gradient_with_respect_to_an_input_is_no_step():
-    net, optimizer, loss = small()
+    net, _, loss = small()
     with Recorder(net) as recorder:
         x = torch.randn(5, 3, requires_grad=True)
         torch.autograd.grad(net(x).sum(), x)
@@ -153,13 +156,14 @@ def test_an_unwanted_step_runs_without_us():
             modes.append(torch.utils._python_dispatch._get_current_dispatch_mode() is not None)
             found.backward()
             optimizer.step()
-    assert modes[0] and not any(modes[2:])
+    assert modes[0]
+    assert not any(modes[2:])
 
 
 def test_a_dispatch_mode_of_the_users_own():
     from torch.utils.flop_counter import FlopCounterMode
 
-    net, optimizer, loss = small()
+    net, _, loss = small()
     counts = []
     for recorder in (None, Recorder(net, wanted=lambda step: step in (1, 2))):
         if recorder is not None:
@@ -174,8 +178,54 @@ def test_a_dispatch_mode_of_the_users_own():
     assert torch.utils._python_dispatch._get_current_dispatch_mode() is None
 
 
+def test_a_backward_in_another_thread_is_left_alone():
+    net, _, loss = small()
+    with Recorder(net) as recorder:
+        other = threading.Thread(target=lambda: loss().backward())
+        other.start()
+        other.join()
+        loss().backward()
+    assert [len(step.backwards) for step in recorder.steps] == [1]
+
+
+def test_what_was_taken_while_recording_does_nothing_afterwards():
+    net, _, loss = small()
+    with Recorder(net) as recorder:
+        taken = torch.autograd.backward
+        loss().backward()
+    taken(loss())
+    taken(loss())
+    assert len(recorder.steps) == 1
+    assert torch.utils._python_dispatch._get_current_dispatch_mode() is None
+
+
+def test_a_closure_is_called_inside_the_update():
+    def run(*, recorded):
+        torch.manual_seed(1)
+        net, _, loss = small()
+        optimizer = torch.optim.LBFGS(net.parameters(), max_iter=3)
+
+        called = []
+
+        def closure():
+            called.append(1)
+            optimizer.zero_grad()
+            found = loss()
+            found.backward()
+            return found
+
+        with Recorder(net) if recorded else contextlib.nullcontext() as recorder:
+            optimizer.step(closure)
+        return [p.tolist() for p in net.parameters()], len(called), recorder
+
+    ours, count, recorder = run(recorded=True)
+    assert ours == run(recorded=False)[0]
+    assert count > 1
+    assert [len(step.updates) for step in recorder.steps] == [0] * (count - 1) + [1]
+
+
 def test_a_failed_backward_is_no_step():
-    net, optimizer, loss = small()
+    net, _, loss = small()
     with Recorder(net) as recorder:
         h = net[0](torch.randn(5, 3))
         y = torch.exp(h)
@@ -187,10 +237,16 @@ def test_a_failed_backward_is_no_step():
 
 
 def test_the_users_own_exception_passes():
-    net, optimizer, loss = small()
-    with pytest.raises(ZeroDivisionError), Recorder(net) as recorder:
-        loss().backward()
-        _ = 1 / 0
+    net, _, loss = small()
+    recorder = Recorder(net)
+
+    def run():
+        with recorder:
+            loss().backward()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run()
     assert len(recorder.steps) == 1
     assert torch.utils._python_dispatch._get_current_dispatch_mode() is None
 
@@ -260,6 +316,20 @@ def test_an_optimizers_own_hook_shows_between_backward_and_update():
     assert np.max(np.abs(first.after.array - moved)) < 1e-7
 
 
+def test_what_cannot_be_recorded_is_remarked_on():
+    net, _, loss = small()
+    with Recorder(net) as recorder:
+        out = net(torch.randn(5, 3))
+        seeds = torch.eye(10).reshape(10, 5, 2)
+        torch.autograd.grad(out, net[2].weight, seeds, is_grads_batched=True, retain_graph=True)
+        torch.func.grad(lambda x: net(x).sum())(torch.randn(5, 3))
+        loss().backward()
+    (step,) = recorder.steps
+    assert len(step.backwards) == 1
+    assert len(step.remarks) == 2
+    assert all(remark.startswith("test_steps.py:") for remark in step.remarks)
+
+
 # --- Streaming ----------------------------------------------------------------------------------------
 
 
@@ -304,13 +374,17 @@ def test_streamed_it_is_the_same(name):
         assert values == defined(call)
     backwards = [step.backwards[0] for step in kept]
     assert [name for name, *_ in ran] == [b.nodes[n].name for b in backwards for n in b.grad_out]
-    assert all(gradient is None for b in streamed[0].backwards for g in b.grad_out.values() for gradient in g)
+    assert all(
+        gradient is None for b in streamed[0].backwards for g in b.grad_out.values() for gradient in g
+    )
 
 
 def test_streamed_only_what_backward_needs_stays():
     net, _, loss = small()
     alive: list[weakref.ref] = []
-    with Recorder(net, on_call=lambda call: alive.append(weakref.ref(call)), on_node=lambda b, n: None, keep=False):
+    with Recorder(
+        net, on_call=lambda call: alive.append(weakref.ref(call)), on_node=lambda b, n: None, keep=False
+    ):
         found = loss()
         (found * 0).detach().add(1).item()
         during = [made().operation for made in alive if made() is not None]
@@ -340,9 +414,11 @@ def test_a_recording_can_be_pickled_and_needs_no_torch(tmp_path):
 
 
 def test_sixteen_bits_are_kept_as_float32_with_their_name():
-    net, _, loss = small()
+    net, _, _ = small()
     with Recorder(net) as recorder, torch.autocast("cpu", torch.bfloat16):
         F.mse_loss(net(torch.randn(5, 3)), torch.randn(5, 2)).backward()
-    low = [value for call in recorder.steps[0].calls for value in call.tensors() if value.dtype == "bfloat16"]
+    low = [
+        value for call in recorder.steps[0].calls for value in call.tensors() if value.dtype == "bfloat16"
+    ]
     assert low
     assert {value.array.dtype for value in low} == {np.dtype("float32")}
