@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import functools
 import inspect
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, cast
+from weakref import WeakKeyDictionary
 
 import torch
 from torch.utils.hooks import RemovableHandle
 
 from parity.pytorch.recorder import graph, internals
-from parity.pytorch.recorder.calls import Calls
+from parity.pytorch.recorder.calls import Calls, Tag
 from parity.pytorch.recorder.data import Backward, Leaf, Output, Recorded, Root
 from parity.pytorch.recorder.places import calling
 from parity.pytorch.recorder.signatures import tensors
@@ -23,13 +25,15 @@ if TYPE_CHECKING:
     from torch.autograd.graph import Node as GradNode
 
 BACKWARD, GRAD = torch.autograd.backward, torch.autograd.grad
-CODES = (BACKWARD.__code__, GRAD.__code__)  # type: ignore[attr-defined]
+CODES = (BACKWARD.__code__, GRAD.__code__)
 
 
 class BackwardListener(Protocol):
     """Who hears of backward passes that no other one runs inside."""
 
-    recording: bool
+    @property
+    def recording(self) -> bool:
+        """Whether passes are recorded now."""
 
     def begins(self, *, reaches: bool) -> None:
         """A backward pass is about to run, which reaches a parameter or not."""
@@ -43,6 +47,9 @@ class BackwardListener(Protocol):
     def node(self, backward: Backward, node: int) -> None:
         """A node ran."""
 
+    def remark(self, text: str) -> None:
+        """Something happened that could not be recorded."""
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -52,6 +59,7 @@ class Asked:
     seeds: tuple[torch.Tensor | None, ...]
     inputs: tuple[torch.Tensor | GradientEdge, ...] | None
     retained: bool
+    batched: bool
 
     @classmethod
     def of(cls, arguments: Mapping[str, object]) -> Asked:
@@ -65,16 +73,22 @@ class Asked:
             cast("tuple[torch.Tensor | None, ...]", seeds) or (None,) * len(outputs),
             None if inputs is None else cast("tuple[torch.Tensor, ...]", _several(inputs)),
             bool(create if keep is None else keep),
+            bool(arguments.get("is_grads_batched", False)),
         )
 
     @property
-    def recordable(self) -> bool:
-        """Whether these are plain tensors that can be differentiated. If not, PyTorch will say so."""
-        targets = (*self.outputs, *(self.inputs or ()))
-        kinds = (torch.Tensor, torch.nn.Parameter)
-        plain = all(type(one) in kinds for one in targets if isinstance(one, torch.Tensor))
-        grad = all(one.requires_grad for one in targets if isinstance(one, torch.Tensor))
-        return plain and grad and len(self.outputs) == len(self.seeds)
+    def _targets(self) -> list[torch.Tensor]:
+        return [one for one in (*self.outputs, *(self.inputs or ())) if isinstance(one, torch.Tensor)]
+
+    @property
+    def answerable(self) -> bool:
+        """Whether all of it can be differentiated. If not, PyTorch will say so."""
+        return all(one.requires_grad for one in self._targets) and len(self.outputs) == len(self.seeds)
+
+    @property
+    def plain(self) -> bool:
+        """Whether these are tensors with values of their own."""
+        return all(internals.is_plain(one) for one in self._targets)
 
 
 def _several(value: object) -> tuple[object, ...]:
@@ -83,6 +97,10 @@ def _several(value: object) -> tuple[object, ...]:
     if isinstance(value, torch.Tensor) or hasattr(value, "output_nr"):
         return (value,)
     return tuple(value.values()) if isinstance(value, dict) else tuple(cast("list[object]", value))
+
+
+def _finish(manager: AbstractContextManager[object]) -> None:
+    manager.__exit__(None, None, None)
 
 
 @dataclass(eq=False)
@@ -100,7 +118,8 @@ class Backwards:
     def __init__(self, calls: Calls, listener: BackwardListener) -> None:
         self._calls, self._listener = calls, listener
         self._running: list[_Open | None] = []
-        self._early: list[RemovableHandle] = []
+        self._early: WeakKeyDictionary[Tag, RemovableHandle] = WeakKeyDictionary()
+        self._thread: int | None = None  # the one that entered
 
     # --- Where a pass begins --------------------------------------------------------------------------
 
@@ -109,15 +128,18 @@ class Backwards:
 
         A caller that took hold of one of them before is noticed when its first node runs.
         """
-        torch.autograd.backward = self._announced(BACKWARD)
-        torch.autograd.grad = self._announced(GRAD)
+        self._thread = threading.get_ident()
+        torch.autograd.backward = self._announced(BACKWARD)  # type: ignore[assignment]
+        torch.autograd.grad = self._announced(GRAD)  # type: ignore[assignment]
         self._calls.on_node = self._prepare
 
     def leave(self) -> None:
         """Give the functions back and remove every hook."""
         torch.autograd.backward, torch.autograd.grad = BACKWARD, GRAD
-        self._calls.on_node = None
-        self._remove_early()
+        self._calls.on_node, self._thread = None, None
+        for handle in self._early.values():
+            handle.remove()
+        self._early.clear()
 
     def _announced(self, original: Callable[..., object]) -> Callable[..., object]:
         signature = inspect.signature(original)
@@ -127,24 +149,30 @@ class Backwards:
             asked = None
             with suppress(TypeError):  # wrong arguments: PyTorch says so
                 asked = Asked.of(signature.bind(*args, **kwargs).arguments)
-            batched = kwargs.get("is_grads_batched", False)
-            if asked is None or batched or not asked.recordable:
+            if asked is None or not self._is_ours(asked):
                 return original(*args, **kwargs)
             with self._pass(asked) as opened:
                 found = original(*args, **kwargs)
                 if opened is not None and found is not None:
-                    opened.backward.found = tuple(map(self._recorded, _several(found)))  # type: ignore[arg-type]
+                    results = cast("tuple[torch.Tensor | None, ...]", _several(found))
+                    opened.backward.found = tuple(map(self._recorded, results))
             return found
 
         return announced
 
-    def _prepare(self, node: GradNode) -> None:
-        self._early.append(node.register_prehook(functools.partial(self._unannounced, self._calls.tag(node).id)))
+    def _is_ours(self, asked: Asked) -> bool:
+        """Whether a pass is to be recorded. One that cannot be is remarked on."""
+        if threading.get_ident() != self._thread or not asked.answerable:
+            return False
+        if asked.plain and not asked.batched:
+            return True
+        if self._listener.recording and not self._calls.opaque:
+            where = self._calls.places.here().source
+            self._listener.remark(f"{where}: a backward pass of batched or wrapped tensors is not recorded")
+        return False
 
-    def _remove_early(self) -> None:
-        for handle in self._early:
-            handle.remove()
-        self._early.clear()
+    def _prepare(self, node: GradNode, tag: Tag) -> None:
+        self._early[tag] = node.register_prehook(functools.partial(self._unannounced, tag.id))
 
     def _unannounced(self, number: int, grads: tuple[torch.Tensor | None, ...]) -> None:
         """A node is about to run. Nobody said so: ask the frames who it is for."""
@@ -153,10 +181,10 @@ class Backwards:
             return
         arguments = calling(CODES)
         asked = None if arguments is None else Asked.of(arguments)
-        if asked is not None and asked.recordable:
+        if asked is not None and self._is_ours(asked):
             manager = self._pass(asked)
             manager.__enter__()
-            internals.queue_callback(functools.partial(manager.__exit__, None, None, None))
+            internals.queue_callback(lambda: _finish(manager))
 
     @contextmanager
     def _pass(self, asked: Asked) -> Iterator[_Open | None]:
@@ -169,16 +197,19 @@ class Backwards:
         opened = self._open(asked, roots) if self._listener.recording else None
         del roots
         self._running.append(opened)
+        ran = False
         try:
             yield opened
+            ran = True
         finally:
             self._calls.settle()
             self._running.pop()
             if opened is not None:
                 self._close(opened)
+                if ran:
+                    self._listener.backward(opened.backward)
             if outermost:
-                self._remove_early()
-                self._listener.ended(reaches=reaches)
+                self._listener.ended(reaches=reaches and ran)
 
     def _reaches(self, asked: Asked, roots: list[GradNode]) -> bool:
         if asked.inputs is None:
@@ -217,7 +248,9 @@ class Backwards:
             number = self._calls.tag(node).id
             leaf = internals.variable(node)
             if leaf is not None:
-                opened.handles.append(node.register_prehook(functools.partial(self._before, opened, number, leaf)))
+                opened.handles.append(
+                    node.register_prehook(functools.partial(self._before, opened, number, leaf))
+                )
             opened.handles.append(node.register_hook(functools.partial(self._ran, opened, number, leaf)))
         return opened
 
@@ -228,10 +261,12 @@ class Backwards:
     def _before(
         self, opened: _Open, number: int, leaf: torch.Tensor, grads: tuple[torch.Tensor | None, ...]
     ) -> None:
-        del grads
+        """A leaf is about to take its gradient, into memory that becomes its `.grad`."""
         if self._running and self._running[-1] is opened:
-            name = opened.backward.nodes[number].parameter or ""
-            opened.backward.leaves[number] = Leaf(name, self._recorded(leaf.grad))
+            backward = opened.backward
+            name = backward.nodes[number].parameter or ""
+            backward.leaves[number] = Leaf(name, self._recorded(leaf.grad))
+            backward.grad_out[number] = [self._recorded(grad) for grad in grads]
 
     def _ran(
         self,
@@ -244,10 +279,11 @@ class Backwards:
         if not self._running or self._running[-1] is not opened:
             return  # the same node in an inner pass, which has hooks of its own
         backward = opened.backward
-        backward.grad_out[number] = [self._recorded(grad) for grad in grad_out]
         backward.grad_in[number] = [self._recorded(grad) for grad in grad_in]
         if leaf is not None:
             backward.leaves[number].after = self._recorded(leaf.grad)
+        else:
+            backward.grad_out[number] = [self._recorded(grad) for grad in grad_out]
         self._listener.node(backward, number)
 
     def _close(self, opened: _Open) -> None:
@@ -255,6 +291,8 @@ class Backwards:
             handle.remove()
         opened.handles.clear()
         for node in opened.graph:
+            early = self._early.pop(self._calls.tag(node), None)
+            if early is not None:
+                early.remove()
             self._calls.untag(node)
         opened.graph.clear()
-        self._listener.backward(opened.backward)

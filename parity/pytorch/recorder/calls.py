@@ -28,7 +28,7 @@ class CallListener(Protocol):
         """`begins`: the call is part of a forward pass, not of what follows a backward pass."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tag:
     """What is written on a node of autograd's graph: it lives, and ends, with the node."""
 
@@ -60,25 +60,25 @@ class Calls:
         self._pending: _Pending | None = None
         self._key = object()
         self._ids = itertools.count()
-        self.on_node: Callable[[GradNode], None] | None = None  # told of each node that a call made
+        self.on_node: Callable[[GradNode, Tag], None] | None = None  # told of each node that a call made
 
     # --- Nodes --------------------------------------------------------------------------------------
 
     def tag(self, node: GradNode) -> Tag:
         """What is known of a node of autograd's graph."""
-        known: Tag | None = node.metadata.get(self._key)  # type: ignore[attr-defined, assignment]
-        return self._mark(node, None, ()) if known is None else known
+        known = internals.notes(node).get(self._key)
+        return known if isinstance(known, Tag) else self._mark(node, None, ())
 
     def _mark(self, node: GradNode, call: Call | None, made: Sequence[torch.Tensor]) -> Tag:
-        known: Tag | None = node.metadata.get(self._key)  # type: ignore[attr-defined]
-        number = next(self._ids) if known is None else known.id
-        tag = Tag(number, call, tuple(ref(tensor) for tensor in made))
-        node.metadata[self._key] = tag  # type: ignore[attr-defined]
+        notes = internals.notes(node)
+        known = notes.get(self._key)
+        number = known.id if isinstance(known, Tag) else next(self._ids)
+        tag = notes[self._key] = Tag(number, call, tuple(ref(tensor) for tensor in made))
         return tag
 
     def untag(self, node: GradNode) -> None:
         """Let go of the call that made a node: its graph will not run again."""
-        node.metadata.pop(self._key, None)  # type: ignore[attr-defined]
+        internals.notes(node).pop(self._key, None)
 
     # --- Calls --------------------------------------------------------------------------------------
 
@@ -150,9 +150,9 @@ class Calls:
                 makers.setdefault(id(node), (node, []))[1].append(tensor)
         call = Call(outputs=tuple(outputs), **pending.fields)  # type: ignore[arg-type]
         for node, made in makers.values():
-            self._mark(node, call, made)
+            tag = self._mark(node, call, made)
             if self.on_node is not None:
-                self.on_node(node)
+                self.on_node(node, tag)
         forward = call.phase == "forward" and any(output is not None for output in outputs)
         self._listener(call, begins=pending.begins or forward)
 
@@ -204,5 +204,5 @@ def _in_place_on_view(tensor: torch.Tensor) -> tuple[torch.Tensor | None, Geomet
     base = internals.owner(tensor)
     if base is tensor:
         return None, None
-    offset = tensor.storage_offset() - base.storage_offset()
+    offset = int(tensor.storage_offset()) - int(base.storage_offset())
     return base, Geometry(tuple(base.shape), base.stride(), tuple(tensor.shape), tensor.stride(), offset)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -26,7 +26,17 @@ class Recorded:
     are views of the same memory: `offset` and `strides`, in elements, say which part.
     """
 
-    __slots__ = ("__weakref__", "_array", "_read", "dtype", "identity", "layout", "offset", "shape", "strides")
+    __slots__ = (
+        "__weakref__",
+        "_array",
+        "_read",
+        "dtype",
+        "identity",
+        "layout",
+        "offset",
+        "shape",
+        "strides",
+    )
 
     def __init__(
         self,
@@ -81,7 +91,8 @@ class Recorded:
                          np.array(self.array), self.layout)  # fmt: skip
 
     def __repr__(self) -> str:
-        return f"Recorded({self.dtype}{list(self.shape)}, storage {self.identity.storage}.{self.identity.state})"
+        storage, state = self.identity
+        return f"Recorded({self.dtype}{list(self.shape)}, storage {storage}.{state})"
 
 
 def _thawed(
@@ -197,7 +208,7 @@ class Root:
 class Backward:
     """One run of autograd: `backward()` or `autograd.grad()`."""
 
-    nodes: Mapping[int, Node]
+    nodes: dict[int, Node]
     roots: tuple[Root, ...]
     inputs: tuple[Output, ...] | None  # what alone was asked for; None: all leaves
     source: str
@@ -224,7 +235,8 @@ class Backward:
         return [share for share in (*seeds, *found) if share is not None]
 
     def forget(self, node: int) -> None:
-        """Let go of the gradients that only this node needed, once it is dealt with."""
+        """Let go of the call and of the gradients that only this node needed, once it is dealt with."""
+        self.nodes[node] = replace(self.nodes[node], call=None)
         self.grad_out[node] = [None] * len(self.grad_out[node])
         for slot in range(len(self.grad_out[node])):
             for user, edge in self.senders.get(Output(node, slot), ()):
@@ -265,4 +277,4 @@ class Step:
     backwards: tuple[Backward, ...] = ()
     updates: tuple[Update, ...] = ()
     module_hooks: tuple[tuple[str, str], ...] = ()  # path of a module, kind of the user's hook
-    remarks: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()  # what happened and could not be recorded

@@ -44,7 +44,7 @@ def described(node: GradNode, calls: Calls) -> Node:
     )
     return Node(
         tag.id,
-        node.name(),
+        node.name().rpartition("::")[2],
         internals.sequence(node),
         tag.call,
         following,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from types import CodeType
 from typing import TYPE_CHECKING, cast
@@ -18,9 +19,10 @@ DispatchMode = _python_dispatch.TorchDispatchMode
 CALL_IMPL: CodeType = torch.nn.Module._call_impl.__code__  # the frame in which a module runs its forward
 
 try:
-    next_sequence: Callable[[], int] = torch._C._autograd._get_sequence_nr  # type: ignore[attr-defined]
+    next_sequence: Callable[[], int] = torch._C._autograd._get_sequence_nr
     _graph_task: Callable[[], int] = torch._C._current_graph_task_id
-    queue_callback = torch.autograd.Variable._execution_engine.queue_callback  # type: ignore[attr-defined]
+    queue_callback = torch.autograd.Variable._execution_engine.queue_callback
+    _is_wrapped: Callable[[torch.Tensor], bool] = torch._C._functorch.is_functorch_wrapped_tensor
 except AttributeError as missing:  # pragma: no cover - another version of PyTorch
     raise EnvironmentUnfit(f"recording: PyTorch {torch.__version__} does not have {missing.name}") from None
 
@@ -32,7 +34,17 @@ def in_backward() -> bool:
 
 def sequence(node: GradNode) -> int:
     """The number that autograd gave a node when it was made; they grow."""
-    return cast("int", node._sequence_nr())  # type: ignore[attr-defined]
+    return node._sequence_nr()
+
+
+def notes(node: GradNode) -> dict[object, object]:
+    """A dictionary that lives with a node, for whoever wants to remember something of it."""
+    return cast("dict[object, object]", node.metadata)  # a method by its stub, in truth an attribute
+
+
+def is_plain(tensor: torch.Tensor) -> bool:
+    """Whether a tensor holds its own values: no subclass, none of torch.func's wrappers."""
+    return type(tensor) in (torch.Tensor, torch.nn.Parameter) and not _is_wrapped(tensor)
 
 
 def variable(node: GradNode) -> torch.Tensor | None:
@@ -42,7 +54,7 @@ def variable(node: GradNode) -> torch.Tensor | None:
 
 def owner(tensor: torch.Tensor) -> torch.Tensor:
     """What a tensor is a view of, or the tensor itself."""
-    base: torch.Tensor | None = tensor._base  # type: ignore[attr-defined]
+    base: torch.Tensor | None = tensor._base
     return tensor if base is None else base
 
 
@@ -60,15 +72,24 @@ def forward_class(node: GradNode) -> type | None:
 
 
 def is_compiled(module: torch.nn.Module) -> bool:
-    """Whether a module is what `torch.compile` returned."""
-    from torch._dynamo.eval_frame import OptimizedModule
-
-    return isinstance(module, OptimizedModule)
+    """Whether a module is what `torch.compile` returned. Nothing is, before that was imported."""
+    compiler = sys.modules.get("torch._dynamo.eval_frame")
+    return compiler is not None and isinstance(module, compiler.OptimizedModule)
 
 
 def stack_height() -> int:
     """How many dispatch modes are active."""
-    return cast("int", torch._C._len_torch_dispatch_stack())
+    return torch._C._len_torch_dispatch_stack()
+
+
+def enter(mode: DispatchMode) -> None:
+    """Make a dispatch mode the innermost one."""
+    mode.__enter__()  # type: ignore[no-untyped-call]
+
+
+def leave(mode: DispatchMode) -> None:
+    """End the innermost dispatch mode."""
+    mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]
 
 
 def is_top(mode: DispatchMode) -> bool:

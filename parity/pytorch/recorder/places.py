@@ -10,13 +10,14 @@ import sys
 import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import CodeType, FrameType
 
 import torch
 
 from parity.pytorch.recorder.data import UserFunction
-from parity.pytorch.recorder.internals import CALL_IMPL
+from parity.pytorch.recorder.internals import CALL_IMPL, is_compiled, module_hooks
 
 TORCH = str(Path(torch.__file__).parent) + "/"
 OURS = str(Path(__file__).parent) + "/"
@@ -79,6 +80,16 @@ class Places:
             reference, path = self.modules.get(id(module), (None, type(module).__name__))
         return path
 
+    def module_hooks(self) -> tuple[tuple[str, str], ...]:
+        """The hooks that the user has on modules: path and kind."""
+        alive = [(reference(), path) for reference, path in self.modules.values()]
+        return tuple(
+            (path, kind)
+            for module, path in alive
+            if module is not None and not is_compiled(module)  # there they are ours
+            for kind in module_hooks(module)
+        )
+
     def _learn_modules(self, outermost: torch.nn.Module) -> None:
         for name, part in outermost.named_modules():
             path = ".".join(filter(None, (type(outermost).__name__, name)))
@@ -95,11 +106,12 @@ class Places:
             code = frame.f_code
             if code is CALL_IMPL and module is None:
                 module = frame.f_locals["self"]
-            file = code.co_filename
-            if not source and file.startswith(COMPILED):
-                compiled = True
-            elif not source and not file.startswith((TORCH, OURS, "<")):
-                source = f"{Path(file).name}:{frame.f_lineno}"
+            if not source:
+                name = _user_file(code.co_filename)
+                if name:
+                    source = f"{name}:{frame.f_lineno}"
+                else:
+                    compiled = compiled or code.co_filename.startswith(COMPILED)
             if source and module is not None:
                 break
             frame = frame.f_back
@@ -109,6 +121,12 @@ class Places:
         if reference is None or reference() is not module:
             path = self.module(module, _outermost(frame) or module)
         return Location(path, type(module).__name__, source, compiled)
+
+
+@cache
+def _user_file(path: str) -> str:
+    """The name of a file of the user's program; of PyTorch's, ours or none, nothing."""
+    return "" if path.startswith((TORCH, OURS, "<")) else Path(path).name
 
 
 def _outermost(frame: FrameType | None) -> torch.nn.Module | None:

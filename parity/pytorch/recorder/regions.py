@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from typing import TypeAlias
 
 import torch
 from torch.utils.hooks import RemovableHandle
 
 from parity.pytorch.recorder import internals
 from parity.pytorch.recorder.calls import Calls
+
+Done: TypeAlias = Callable[[object], None]
 
 
 class Regions:
@@ -19,13 +21,11 @@ class Regions:
     def __init__(self, calls: Calls, modules: Iterable[torch.nn.Module]) -> None:
         self._calls, self._modules = calls, tuple(modules)
         self._handles: list[RemovableHandle] = []
-        self._open: list[tuple[AbstractContextManager[Callable[[object], None]], Callable[[object], None]]] = []
-        self.recording = True
+        self._open: list[tuple[AbstractContextManager[Done], Done]] = []
+        self.recording = False
 
     def enter(self) -> None:
         """Hook the compiled modules: the hooks run outside of what is compiled."""
-        if "torch._dynamo" not in sys.modules:
-            return  # nothing is compiled yet
         for module in {id(part): part for whole in self._modules for part in whole.modules()}.values():
             if internals.is_compiled(module):
                 self._handles.append(module.register_forward_pre_hook(self._begins, with_kwargs=True))
@@ -39,7 +39,9 @@ class Regions:
             handle.remove()
         self._handles.clear()
 
-    def _begins(self, module: torch.nn.Module, args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
+    def _begins(
+        self, module: torch.nn.Module, args: tuple[object, ...], kwargs: Mapping[str, object]
+    ) -> None:
         if not self.recording or self._calls.opaque:
             return
         given = {str(place): value for place, value in enumerate(args)} | dict(kwargs)

@@ -9,7 +9,7 @@ again at every use.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TypeAlias, cast
@@ -60,7 +60,7 @@ def _extent(tensor: torch.Tensor) -> int:
 
 def _copied(alias: torch.Tensor, blocks: list[tuple[torch.dtype, int, Values]]) -> Values:
     """A copy of a tensor, or a view of a stretch of its storage that is copied already."""
-    extent, start = _extent(alias), alias.storage_offset()
+    extent, start = _extent(alias), int(alias.storage_offset())
     if extent > 2 * alias.numel() or alias.is_conj() or alias.is_neg() or extent == 0:
         return numbers(alias.clone(memory_format=torch.contiguous_format))
     for dtype, first, block in blocks:
@@ -95,10 +95,13 @@ class Snapshots:
         """The values of a tensor as they are now. Raises UsageError for a tensor that is not on the CPU."""
         if tensor.device.type != "cpu":
             raise UsageError(f"recording: a tensor is on device {tensor.device}; only the CPU is recorded")
-        with self._quietly(), torch.no_grad():
+        before, self.reading = self.reading, True  # as `_quietly`, which costs as much as all the rest
+        try:
             if tensor.layout != torch.strided or tensor.is_quantized:
                 return self._dense(tensor)
             return self._strided(tensor.detach())
+        finally:
+            self.reading = before
 
     def _dense(self, tensor: torch.Tensor) -> Recorded:
         layout = "quantized" if tensor.is_quantized else str(tensor.layout).removeprefix("torch.")
@@ -115,7 +118,7 @@ class Snapshots:
         if state is None:
             state = self._states[key] = StorageState(Identity(next(self._numbers), 0))
         turned = alias.is_conj() or alias.is_neg()
-        place = alias.dtype, alias.storage_offset(), tuple(alias.shape), alias.stride(), turned
+        place = alias.dtype, int(alias.storage_offset()), tuple(alias.shape), alias.stride(), turned
         known = state.members.get(place)
         if known is not None and exported:
             state.freeze()
@@ -136,10 +139,12 @@ class Snapshots:
         self._states[key] = fresh
         return fresh
 
-    def before_write(self, tensors: Iterable[torch.Tensor]) -> list[StorageState]:
+    def before_write(self, tensors: Sequence[torch.Tensor]) -> list[StorageState]:
         """An operation is about to write to these tensors. Hold what is returned until it has."""
-        fresh = []
-        with self._quietly(), torch.no_grad():
+        fresh: list[StorageState] = []
+        if not tensors:
+            return fresh
+        with self._quietly():
             for tensor in tensors:
                 if tensor.layout == torch.strided and tensor.device.type == "cpu":
                     key = tensor.untyped_storage().data_ptr()
@@ -150,7 +155,7 @@ class Snapshots:
 
     def freeze(self) -> None:
         """Make every snapshot independent of PyTorch's memory: from here on writes are not seen."""
-        with self._quietly(), torch.no_grad():
+        with self._quietly():
             for state in list(self._states.values()):
                 state.freeze()
             self._watched.clear()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from typing import TypeAlias, cast
+from collections.abc import Mapping
+from typing import Protocol, TypeAlias, cast
 
 import torch
 from torch.optim.optimizer import (
@@ -18,16 +18,24 @@ from parity.pytorch.recorder.data import Argument, ParameterUpdate, Update
 Optimizer: TypeAlias = torch.optim.Optimizer
 
 
+class UpdateListener(Protocol):
+    """Who hears of updates, where it is recording."""
+
+    @property
+    def recording(self) -> bool:
+        """Whether updates are recorded now."""
+
+    def update(self, update: Update) -> None:
+        """An optimizer made a step."""
+
+
 class Updates:
     """Records the steps of the given optimizers, or of all where none are given."""
 
-    def __init__(
-        self, calls: Calls, optimizers: tuple[Optimizer, ...], listener: Callable[[Update], None]
-    ) -> None:
+    def __init__(self, calls: Calls, optimizers: tuple[Optimizer, ...], listener: UpdateListener) -> None:
         self._calls, self._optimizers, self._listener = calls, optimizers, listener
         self._counts: Counter[int] = Counter()
         self._open: list[tuple[Optimizer, int, list[tuple[torch.Tensor, ParameterUpdate]]]] = []
-        self.recording = True
 
     def enter(self) -> None:
         """From now on every optimizer tells."""
@@ -42,7 +50,8 @@ class Updates:
             handle.remove()
 
     def _ours(self, optimizer: Optimizer) -> bool:
-        return self.recording and (not self._optimizers or any(one is optimizer for one in self._optimizers))
+        ours = not self._optimizers or any(one is optimizer for one in self._optimizers)
+        return ours and self._listener.recording
 
     def _before(self, optimizer: Optimizer, args: object, kwargs: object) -> None:
         del args, kwargs
@@ -86,4 +95,4 @@ class Updates:
         self._counts[id(optimizer)] += 1
         made = tuple(row for _, row in rows)
         count = self._counts[id(optimizer)]
-        self._listener(Update(type(optimizer).__name__, count, made, first, self._calls.count))
+        self._listener.update(Update(type(optimizer).__name__, count, made, first, self._calls.count))

@@ -193,15 +193,21 @@ def resnet_block():
         h += self.down(x)
         return self.head(F.adaptive_avg_pool2d(h.relu_(), 1).flatten(1))
 
-    parts = dict(conv1=nn.Conv2d(2, 4, 3, stride=2, padding=1), bn1=nn.BatchNorm2d(4), head=nn.Linear(4, 3),
-                 conv2=nn.Conv2d(4, 4, 3, padding=1), bn2=nn.BatchNorm2d(4), down=nn.Conv2d(2, 4, 1, stride=2))
+    parts = dict(
+        conv1=nn.Conv2d(2, 4, 3, stride=2, padding=1),
+        bn1=nn.BatchNorm2d(4),
+        head=nn.Linear(4, 3),
+        conv2=nn.Conv2d(4, 4, 3, padding=1),
+        bn2=nn.BatchNorm2d(4),
+        down=nn.Conv2d(2, 4, 1, stride=2),
+    )
     return Of(forward, **parts), batch(real(4, 2, 8, 8), whole(3, 4)), classes
 
 
 @model
 def cnn_channels_last():
-    net = nn.Sequential(nn.Conv2d(3, 6, 3, padding=1), nn.ReLU(), nn.Conv2d(6, 6, 3, groups=2), nn.Flatten(),
-                        nn.Linear(216, 3)).to(memory_format=torch.channels_last)  # fmt: skip
+    net = nn.Sequential(nn.Conv2d(3, 6, 3, padding=1), nn.ReLU(), nn.Conv2d(6, 6, 3, groups=2),
+                        nn.Flatten(), nn.Linear(216, 3)).to(memory_format=torch.channels_last)  # fmt: skip
     made = batch(real(2, 3, 8, 8), whole(3, 2))
     return net, lambda seed: (made(seed)[0].to(memory_format=torch.channels_last), made(seed)[1]), classes
 
@@ -234,23 +240,28 @@ def u_net():
         fine = F.interpolate(F.relu(self.mix(up)), scale_factor=2, mode="bilinear", align_corners=False)
         return self.out(F.interpolate(fine, scale_factor=0.5, mode="nearest"))
 
-    parts = dict(down1=nn.Conv2d(1, 4, 3, padding=1), down2=nn.Conv2d(4, 6, 3, padding=1), out=nn.Conv2d(4, 2, 1),
-                 up=nn.ConvTranspose2d(6, 4, 2, stride=2), mix=nn.Conv2d(8, 4, 3, padding=1))
+    parts = dict(
+        down1=nn.Conv2d(1, 4, 3, padding=1),
+        down2=nn.Conv2d(4, 6, 3, padding=1),
+        out=nn.Conv2d(4, 2, 1),
+        up=nn.ConvTranspose2d(6, 4, 2, stride=2),
+        mix=nn.Conv2d(8, 4, 3, padding=1),
+    )
     return Of(forward, **parts), batch(real(2, 1, 8, 8), real(2, 2, 8, 8)), mse
 
 
 @model
 def autoencoder_group_norm():
     net = nn.Sequential(nn.Conv2d(1, 4, 3, stride=2, padding=1), nn.GroupNorm(2, 4), nn.SiLU(),
-                        nn.Conv2d(4, 2, 3, padding=1), nn.Upsample(scale_factor=2), nn.InstanceNorm2d(2, affine=True),
-                        nn.ConvTranspose2d(2, 1, 3, padding=1), nn.Sigmoid())  # fmt: skip
+                        nn.Conv2d(4, 2, 3, padding=1), nn.Upsample(scale_factor=2),
+                        nn.InstanceNorm2d(2, affine=True), nn.ConvTranspose2d(2, 1, 3, padding=1), nn.Sigmoid())  # fmt: skip
     return net, batch(real(2, 1, 8, 8)), lambda module, x: F.l1_loss(module(x), x)
 
 
 @model
 def pixel_shuffle():
-    net = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.PReLU(8), nn.PixelShuffle(2), nn.ReflectionPad2d(1),
-                        nn.Conv2d(2, 1, 3))  # fmt: skip
+    net = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.PReLU(8), nn.PixelShuffle(2),
+                        nn.ReflectionPad2d(1), nn.Conv2d(2, 1, 3))  # fmt: skip
     return net, batch(real(2, 1, 5, 5), real(2, 1, 10, 10)), mse
 
 
@@ -416,7 +427,9 @@ def index_gather_scatter():
     def forward(self, x, place):
         h = self.a(x)
         picked = h.gather(1, place) + h[torch.arange(4), place[:, 0], None]
-        return torch.zeros_like(h).scatter_add(1, place, picked) + h.index_select(0, torch.tensor([2, 0, 1, 1]))
+        return torch.zeros_like(h).scatter_add(1, place, picked) + h.index_select(
+            0, torch.tensor([2, 0, 1, 1])
+        )
 
     return Of(forward, a=nn.Linear(5, 6)), batch(real(4, 5), whole(6, 4, 3), real(4, 6)), \
         lambda module, x, place, y: F.smooth_l1_loss(module(x, place), y)  # fmt: skip
@@ -439,8 +452,10 @@ def variational():
         self.kl = 0.5 * (spread.exp() + mean.square() - 1 - spread).sum(-1).mean()
         return self.decode(z)
 
-    return Of(forward, encode=nn.Linear(6, 8), decode=nn.Linear(4, 6)), batch(real(5, 6)), \
-        lambda module, x: F.binary_cross_entropy_with_logits(module(x), x.sigmoid()) + module.kl  # fmt: skip
+    def loss(module, x):
+        return F.binary_cross_entropy_with_logits(module(x), x.sigmoid()) + module.kl
+
+    return Of(forward, encode=nn.Linear(6, 8), decode=nn.Linear(4, 6)), batch(real(5, 6)), loss
 
 
 @model

@@ -70,9 +70,7 @@ def test_every_way_an_optimizer_runs(name, optimizer):
 
 def test_sparse_gradients():
     torch.manual_seed(0)
-    ours, theirs = (
-        _sparse(recorded) for recorded in (True, False)
-    )
+    ours, theirs = (_sparse(recorded) for recorded in (True, False))
     assert ours == theirs
 
 

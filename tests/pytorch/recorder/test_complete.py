@@ -1,4 +1,4 @@
-"""Of every model of the zoo, a step is recorded whole: nothing without its maker, no gradient from nowhere."""
+"""A step of every model of the zoo is whole: no node without its call, no gradient from nowhere."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def recorded(name, steps=2):
 
 
 def is_sum(arrived, shares):
-    """Whether a tensor is the sum of its shares: of one bit for bit, of more within γ of their magnitudes."""
+    """Whether a tensor is the sum of its shares: of one, bit for bit; of more, within their γ."""
     if len(shares) == 1:
         return np.array_equal(arrived.array, shares[0].array)
     exact = sum(share.array.astype(np.float64) for share in shares)
@@ -89,7 +89,9 @@ def test_updates_hold_what_the_optimizer_read_and_wrote(name):
             assert np.array_equal(row.gradient.array, leaves[row.name].after.array)
             moved = row.before.array - np.float32(0.05) * row.gradient.array
             wrong = np.abs(row.after.array - moved)
-            assert np.all(wrong <= 4 * U["float32"] * (np.abs(row.before.array) + np.abs(row.gradient.array)))
+            assert np.all(
+                wrong <= 4 * U["float32"] * (np.abs(row.before.array) + np.abs(row.gradient.array))
+            )
         inside = [call for call in step.calls if update.first <= call.index < update.last]
         assert inside
         assert {call.phase for call in inside} == {"update"}
