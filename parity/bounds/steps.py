@@ -35,6 +35,22 @@ for _function in (np.floor, np.ceil, np.rint, np.trunc):
     _step(_function)
 
 
+def _asked(function: Callable[..., Any]) -> None:
+    def asked(x: Bounded) -> Bounded:
+        """0 where the bound is finite, and with it the number; else nothing is known.
+
+        Source: IEEE 754-2019, §5.7.2.
+        """
+        unknown = EXACT if x.is_exact else np.where(np.isfinite(x.carried), 0.0, np.inf)
+        return Bounded(x.arithmetic, x.arithmetic.lift(function(x.lowered())), unknown)
+
+    rule(function.__name__)(asked)
+
+
+for _function in (np.isnan, np.isinf):
+    _asked(_function)
+
+
 @rule("not_equal")
 def not_equal(x: Bounded, y: Bounded) -> Bounded:
     """As equal.

@@ -2,7 +2,8 @@
 
 L(t) = Σ g·y(x + t d) along a random direction d of one operand. The central difference
 D(h) = (L(h) − L(−h))/2h is off by c h² to first order, of which D(h) − D(h/2) is three quarters; by the
-bounds of y at both ends, Σ|g|B/2h; and the product that it is held against by Σ|d|B of its own.
+bounds of y at both ends, Σ|g|B/2h; and the product that it is held against by Σ|d|B of its own. x and d
+are multiples of powers of two such that x ± h d is exact; sums of n terms add n u Σ|terms|.
 """
 
 from __future__ import annotations
@@ -48,14 +49,13 @@ def slopes(run: Run, rng: np.random.Generator) -> Iterator[Slope]:
     for operand, at in run.gradients:
         many = operand.startswith("*")
         x = start[operand][at] if many else start[operand]
-        d = rng.standard_normal(x.shape)
+        d = np.rint(rng.standard_normal(x.shape) * 2.0**10) / 2.0**10
         here = _outputs(run, start, same)
         moved = Run(
             run.operation, run.overload, run.sample, run.dtype, run.regime, start, here, run.upstream
         )
         found = evaluated(moved, run.operation.vjps[operand], here, recorded, at if many else None)[0]
-        room = float(np.sum(np.abs(d) * _bound(found)))
-        product = float(np.sum(d * _lowered(found)))
+        product, room = _sum(d, found)
         coarse, fine = (_central(run, start, operand, at, d, h) for h in (STEP, STEP / 2))
         room += abs(coarse[0] - fine[0]) + fine[1]
         yield Slope(f"d{operand}", product, fine[0], room)
@@ -67,7 +67,8 @@ def _off_ties(value: Any, learned: bool, rng: np.random.Generator) -> Any:
         return tuple(_off_ties(part, learned, rng) for part in value)
     if not learned or not isinstance(value, np.ndarray) or value.dtype.kind != "f":
         return value
-    return value + JITTER * rng.uniform(0.25, 1, value.shape) * np.where(value == 0, 1, value)
+    beside = value + JITTER * rng.uniform(0.25, 1, value.shape) * np.where(value == 0, 1, value)
+    return np.rint(beside * 2.0**26) / 2.0**26
 
 
 def _central(run: Run, start: dict, operand: str, at: int, d: np.ndarray, h: float) -> tuple[float, float]:
@@ -112,9 +113,16 @@ def _loss(run: Run, outputs: dict) -> tuple[float, float]:
         name = run.operation.value if key in ("g", "*g") else key.removeprefix("g_")
         pairs = zip(g, outputs[name], strict=True) if key == "*g" else [(g, outputs[name])]
         for one, y in pairs:
-            total += float(np.sum(one * _lowered(y)))
-            room += float(np.sum(np.abs(one) * _bound(y)))
+            found, around = _sum(one, y)
+            total, room = total + found, room + around
     return total, room
+
+
+def _sum(weights: np.ndarray, y: Any) -> tuple[float, float]:
+    """Σ w y, and how far it can be from the truth: Σ|w|B, and (n + 1) u Σ|w y| in float64."""
+    terms = weights * _lowered(y)
+    around = (np.size(terms) + 1) * 2.0**-53 * np.sum(np.abs(terms)) + np.sum(np.abs(weights) * _bound(y))
+    return float(np.sum(terms)), float(around)
 
 
 def _lowered(value: Any) -> np.ndarray:

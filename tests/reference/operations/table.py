@@ -234,7 +234,7 @@ def _option(value: Any, kind: str) -> Any:
 def _array(tensor: Any) -> Any:
     if isinstance(tensor, list | tuple):
         return tuple(_array(part) for part in tensor)
-    return tensor.detach().numpy() if isinstance(tensor, torch.Tensor) else tensor
+    return tensor.numpy(force=True) if isinstance(tensor, torch.Tensor) else tensor
 
 
 # Formulas on what was recorded
