@@ -14,6 +14,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 Array: TypeAlias = npt.NDArray[np.floating]
 """A float32 or float64 numpy array. Anything that answers to numpy's ufuncs can stand in for it."""
 
+Data: TypeAlias = npt.NDArray[np.generic]
+"""An array of anything: indices, masks, or numbers."""
+
 Scalar: TypeAlias = float | Array
 """A number, or an array that is used as one factor."""
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import TypeAlias
 
-from reference.arrays import Array
+from reference.arrays import Array, Data
 from reference.formula import Formula
 
 Option: TypeAlias = "float | int | bool | str | tuple[Option, ...] | None"
@@ -32,6 +32,9 @@ REQUIRED: Option = "required"
 """The default of an option that must be given."""
 
 Options: TypeAlias = Mapping[str, Option]
+
+Operand: TypeAlias = "Data | float | tuple[Data | None, ...] | None"
+"""What may stand in an operand's place: an array, a Python number as a constant, several under "*parts"."""
 
 VALUE = "y"
 """The name of the tensor that an operation is about, among those that it makes."""
@@ -45,7 +48,7 @@ class UnreadArgumentError(ValueError):
 class Sample:
     """Operands and options on which an operation is tried: arrays by operand, options by name."""
 
-    operands: Mapping[str, Array | None]
+    operands: Mapping[str, Operand]
     options: Options = field(default_factory=dict)
 
 
@@ -132,16 +135,17 @@ def define(
     what the value's formula takes.
     """
     made = dict(forward) if isinstance(forward, Mapping) else {VALUE: forward}
+    value = rest.get("value", VALUE)
     formulas = {}
     for output, (function, latex) in made.items():
-        by_product = "" if output == VALUE else f"_{output.removesuffix('_next')}"
+        by_product = "" if output == value else f"_{output.removesuffix('_next')}"
         formulas[output] = Formula(name + by_product, latex, function)
     gradients = {}
     for operand, (function, latex) in vjps.items():
         plain = operand.strip("*")
         gradient = f"{name}_{GRADIENT_NAMES.get(plain, plain)}_gradient"
         gradients[operand] = Formula(gradient, latex, function)
-    taken = tuple(operands) or formulas[VALUE].takes
+    taken = tuple(operands) or formulas[str(value)].takes
     return Operation(name, taken, formulas, gradients, **rest)  # type: ignore[arg-type]
 
 

@@ -1,6 +1,15 @@
 """Numbers that carry their rounding bound: see `parity.bounds.number`."""
 
-from parity.bounds import conversion, elementary, movement, operations, selection, sums
+from parity.bounds import (
+    conversion,
+    elementary,
+    logarithms,
+    movement,
+    operations,
+    selection,
+    steps,
+    sums,
+)
 from parity.bounds.conversion import stored
 from parity.bounds.number import (
     RULES,
@@ -25,10 +34,12 @@ __all__ = [
     "elementary",
     "exact",
     "hold_both",
+    "logarithms",
     "movement",
     "operations",
     "rounded",
     "selection",
+    "steps",
     "stored",
     "sums",
 ]

@@ -22,6 +22,8 @@ ULP: dict[str, tuple[int, str]] = {
     "exp2": (4, "as exp"),
     "expm1": (4, "as log1p; glibc manual: 1 to 2"),
     "log": (4, "as exp; glibc manual: 1"),
+    "log2": (4, "as log"),
+    "log10": (4, "as log; glibc manual: 2"),
     "log1p": (4, "numpy 1.78, torch 0.6 ulp in float32, observed; glibc manual: 2"),
     "tanh": (4, "numpy 1.37, torch 0.6 ulp in float32, observed; glibc manual: 2"),
     "cosh": (4, "as exp; glibc manual: 2"),
@@ -31,6 +33,7 @@ ULP: dict[str, tuple[int, str]] = {
         "SLEEF's u10, which torch runs on: 1; glibc manual: 1; numpy 1.6 in float32, its release notes",
     ),
     "cos": (4, "as sin"),
+    "tan": (4, "as sin; glibc manual: 1"),
     "erf": (
         6,
         "absolute, of 1: oneDNN's, which torch's GELU asks; calibrated, 5.72 seen: "

@@ -2,11 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeAlias
+
 import numpy as np
 
 from reference.arrays import Array
+
+Dims: TypeAlias = int | tuple[int, ...] | None
 
 
 def spread(g: Array, terms: Array) -> Array:
     """One number for all terms, without a copy; other kinds of number than arrays broadcast later."""
     return np.broadcast_to(g, terms.shape) if isinstance(terms, np.ndarray) else g
+
+
+def summed_to(g: Array, x: Array) -> Array:
+    """The gradient of an operand that was broadcast: the sum over each axis along which it was repeated."""
+    shape, lead = np.shape(x), np.ndim(g) - np.ndim(x)
+    if np.shape(g) == shape:
+        return g
+    repeated = (lead + i for i, size in enumerate(shape) if size == 1 and np.shape(g)[lead + i] != 1)
+    axes = (*range(lead), *repeated)
+    return np.reshape(np.sum(g, axis=axes, keepdims=True), shape)
+
+
+def repeated_to(g: Array, x: Array, *also: Array) -> Array:
+    """g, broadcast to the shape that x and the others have together."""
+    return np.broadcast_to(g, np.broadcast_shapes(np.shape(x), *map(np.shape, also)))
+
+
+def axes_of(dim: Dims, rank: int) -> tuple[int, ...]:
+    """PyTorch's `dim` as axes from the front: all of them for None or (); of one number, its one."""
+    if dim is None or dim == ():
+        return tuple(range(rank))
+    dims: Sequence[int] = (dim,) if isinstance(dim, int) else dim
+    return tuple(sorted(d % max(rank, 1) for d in dims)) if rank else ()
+
+
+def broadcast(*operands: Array) -> bool:
+    """Whether operands can be broadcast against each other."""
+    try:
+        np.broadcast_shapes(*(np.shape(operand) for operand in operands))
+    except ValueError:
+        return False
+    return True

@@ -257,9 +257,9 @@ def test_errors_of_sweeping_say_which_node_and_why():
     with pytest.raises(ValueError, match="'lost' is not in the graph"):
         graph.backward("lost")
     for operation in (ADD, SUBTRACT):
-        wrong = build(leaves, ("z", operation, "W", "b"))
-        with pytest.raises(ValueError, match=r"z: .* shapes \(2, 3\) and \(2, 1\) do not fit"):
-            wrong.forward(leaves)  # numpy would have broadcast
+        wrong = build(leaves, ("z", operation, "x", "b"))
+        with pytest.raises(ValueError, match=r"z: .* shapes \(3, 4\) and \(2, 1\) do not fit"):
+            wrong.forward(leaves)
     with pytest.raises(ValueError, match=r"m: average: shapes \(0, 3\) do not fit"):
         build(("p",), ("m", MEAN, "p")).forward({"p": np.ones((0, 3))})
 

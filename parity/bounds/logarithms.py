@@ -1,0 +1,80 @@
+"""Rounding bounds of the elementary functions to other bases than e, and of the tangent.
+
+As in `parity.bounds.elementary`, K ulp each: 2Ku of the result and 4η.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from parity.bounds.elementary import UNDERFLOWS, log
+from parity.bounds.formats import ULP
+from parity.bounds.number import EXACT, Bounded, Truths, rule
+from parity.bounds.overflow import Float64s
+from parity.bounds.rounding import Rounding
+
+
+def _rounded(name: str, x: Bounded, value: Truths, carried: Float64s) -> Bounded:
+    rounding = Rounding(2 * ULP[name][0] * x.arithmetic.unit, UNDERFLOWS * x.arithmetic.eta)
+    return rounding.close(x.arithmetic, value, carried)
+
+
+def _logarithm(name: str, x: Bounded, base: float) -> Bounded:
+    natural = log(x)
+    value = natural.value / np.log(x.arithmetic.lift(base))
+    if x.is_exact:
+        result = _rounded(name, x, value, EXACT)
+        result.bound = np.where(x.lowered() == 0, 0.0, result.bound)
+        return result
+    return _rounded(name, x, value, natural.carried / np.log(base))
+
+
+@rule("log2")
+def log2(x: Bounded) -> Bounded:
+    """2Ku|log₂ x| + 4η, and what log x carries by log 2.
+
+    Source: the table of ulps; as log.
+    """
+    return _logarithm("log2", x, 2.0)
+
+
+@rule("log10")
+def log10(x: Bounded) -> Bounded:
+    """2Ku|log₁₀ x| + 4η, and what log x carries by log 10.
+
+    Source: the table of ulps; as log.
+    """
+    return _logarithm("log10", x, 10.0)
+
+
+@rule("exp2")
+def exp2(x: Bounded) -> Bounded:
+    """2Ku 2^x + 4η, and 2^x (2^B − 1) carried.
+
+    Source: the table of ulps; as exp.
+    """
+    value: Truths = x.arithmetic.lift(2.0) ** x.value if x.arithmetic.truth == "ball" else np.exp2(x.value)
+    magnitude = x.arithmetic.lower(value)
+    carried = EXACT if x.is_exact else magnitude * np.expm1(x.carried * np.log(2))
+    result = _rounded("exp2", x, value, carried)
+    result.bound = np.where(np.isneginf(x.lowered()) & (x.carried == 0), 0.0, result.bound)
+    return result
+
+
+@rule("tan")
+def tan(x: Bounded) -> Bounded:
+    """2Ku|tan x| + 4η, and the distance to the further of tan (x ± B) carried, where no pole lies between.
+
+    The tangent grows from pole to pole; across one, nothing is known.
+
+    Source: the table of ulps.
+    """
+    value = np.tan(x.value)
+    if x.is_exact:
+        return _rounded("tan", x, value, EXACT)
+    low, high = (x.lowered() + side * x.carried for side in (-1, 1))
+    same = np.floor(low / np.pi + 0.5) == np.floor(high / np.pi + 0.5)
+    middle = x.arithmetic.lower(value)
+    return _rounded(
+        "tan", x, value, np.where(same, np.maximum(np.tan(high) - middle, middle - np.tan(low)), np.inf)
+    )

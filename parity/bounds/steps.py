@@ -1,0 +1,119 @@
+"""Rounding bounds of steps and of comparisons that `parity.bounds.selection` lacks, and of products."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from parity.bounds.number import EXACT, Bounded, rule
+from parity.bounds.overflow import guarded
+from parity.bounds.selection import equal
+from parity.bounds.sums import Axes
+
+
+def _step(function: Callable[..., Any]) -> None:
+    def step(x: Bounded) -> Bounded:
+        """0 where no step lies within the bound, as of an exact number; else as far as it goes.
+
+        |f(x̂) − f(x)| ≤ max(f(x + B) − f(x), f(x) − f(x − B)), since f does not decrease.
+
+        Source: IEEE 754-2019, §5.9.
+        """
+        value = x.arithmetic.lift(function(x.lowered()))
+        if x.is_exact:
+            return Bounded(x.arithmetic, value, EXACT)
+        low, middle, high = (function(x.lowered() + side * x.carried) for side in (-1, 0, 1))
+        return Bounded(x.arithmetic, value, np.maximum(high - middle, middle - low))
+
+    rule(function.__name__)(step)
+
+
+for _function in (np.floor, np.ceil, np.rint, np.trunc):
+    _step(_function)
+
+
+def _asked(function: Callable[..., Any]) -> None:
+    def asked(x: Bounded) -> Bounded:
+        """0 where the bound is finite, and with it the number; else nothing is known.
+
+        Source: IEEE 754-2019, §5.7.2.
+        """
+        unknown = EXACT if x.is_exact else np.where(np.isfinite(x.carried), 0.0, np.inf)
+        return Bounded(x.arithmetic, x.arithmetic.lift(function(x.lowered())), unknown)
+
+    rule(function.__name__)(asked)
+
+
+for _function in (np.isnan, np.isinf):
+    _asked(_function)
+
+
+@rule("not_equal")
+def not_equal(x: Bounded, y: Bounded) -> Bounded:
+    """As equal.
+
+    Source: as greater.
+    """
+    return logical_not(equal(x, y))
+
+
+@rule("logical_not")
+def logical_not(x: Bounded) -> Bounded:
+    """The bound of the condition: 1 where nobody can tell whether it holds.
+
+    Source: IEEE 754, comparison predicates.
+    """
+    if x.is_exact:
+        return Bounded(x.arithmetic, x.arithmetic.lift(x.lowered() == 0), EXACT)
+    unsure = x.magnitude() <= x.carried
+    bound = np.where(np.isnan(x.carried), np.nan, np.where(unsure & (x.carried > 0), 1.0, 0.0))
+    return Bounded(x.arithmetic, x.arithmetic.lift(x.lowered() == 0), bound, kink=x.kink)
+
+
+@rule("logical_or")
+def logical_or(x: Bounded, y: Bounded) -> Bounded:
+    """1 where one is unsure and the other does not hold for sure; else 0.
+
+    Source: IEEE 754, comparison predicates.
+    """
+    one, other = logical_not(x), logical_not(y)
+    value = x.arithmetic.lift((one.lowered() == 0) | (other.lowered() == 0))
+    if one.is_exact and other.is_exact:
+        return Bounded(x.arithmetic, value, EXACT)
+    sure = ((one.lowered() == 0) & (one.carried == 0)) | ((other.lowered() == 0) & (other.carried == 0))
+    return Bounded(x.arithmetic, value, np.where(sure, 0.0, np.maximum(one.carried, other.carried)))
+
+
+@rule("multiply", "reduce")
+def multiply_reduce(x: Bounded, axis: Axes = 0, keepdims: bool = False) -> Bounded:  # noqa: FBT001, FBT002 - numpy's signature
+    """γ_{k−1} Π|x| for a product of k factors in any order, and Π(|x| + B) − Π|x| carried.
+
+    Every factor meets at most k − 1 multiplications. A partial product that leaves the normal range is
+    magnified by the factors that follow: where the factors above 1 and those below 1 could do so,
+    nothing is known; of an exact zero and finite numbers the product is 0.
+
+    Source: Higham (2002), §3.1, lemma 3.1.
+    """
+    arithmetic = x.arithmetic
+    axes = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else axis
+    k = prod(x.shape[i] for i in axes)
+    value = x.value.prod(axis=axes, keepdims=keepdims)
+    carried = np.broadcast_to(x.carried, x.shape)
+    most = x.magnitude() + carried
+
+    def along(part: Any) -> Any:
+        return np.prod(part, axis=axes, keepdims=keepdims)
+
+    magnitude = along(most)
+    bound = (magnitude - along(x.magnitude())) * 2 if carried.any() else 0.0
+    bound = bound + arithmetic.gamma(max(k - 1, 0)) * magnitude
+    high = along(np.maximum(most, 1)) * (1 + arithmetic.gamma(k))
+    low = along(np.where(most == 0, 1, np.minimum(most, 1)))
+    least = 2 * arithmetic.eta / arithmetic.u
+    bound = np.where((low < least) & (k > 1), bound + 2 * k * arithmetic.eta * high, bound)
+    zero = np.any((x.value == 0) & (carried == 0), axis=axes, keepdims=keepdims)
+    bound = np.where(zero, 0.0, bound)
+    return Bounded(arithmetic, value, guarded(high, arithmetic.largest, bound))
