@@ -52,7 +52,7 @@ class Sample:
     options: Options = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Operation:
     """One kind of node; see the module.
 

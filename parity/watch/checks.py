@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -15,6 +15,8 @@ from parity.watch.judging import judge, same, summed
 
 Kind: TypeAlias = Literal["forward", "vjp", "sum", "grad", "update"]
 Reason: TypeAlias = Literal["opaque", "unsupported", "altered"]
+
+Draw: TypeAlias = Callable[[Recorded], bool]
 
 PASSES = ("BackwardHookFunctionBackward",)
 """Nodes that only hand on what they are given: PyTorch's own, for hooks of modules."""
@@ -47,8 +49,11 @@ def short(operation: str) -> str:
     return operation.split(".")[1] if operation.count(".") > 1 else operation
 
 
-def forward(call: Call) -> Iterator[Check | Left]:
-    """Each tensor that a call made is its formula of the tensors that it took."""
+def forward(call: Call, drawn: Draw) -> Iterator[Check | Left]:
+    """Each tensor that a call made is its formula of the tensors that it took.
+
+    Of each tensor `drawn` is asked whether it is to be checked.
+    """
     if call.compiled:
         yield Left(call.operation, "opaque", call.module, call.source)
         return
@@ -61,7 +66,7 @@ def forward(call: Call) -> Iterator[Check | Left]:
                 continue
             several = isinstance(made, tuple)
             for at, part in enumerate(made if isinstance(made, tuple) else (made,)):
-                if isinstance(part, Recorded) and part.array.size:
+                if isinstance(part, Recorded) and drawn(part):
                     options = {**known.options, "at": at} if several else known.options
                     check = known.operation.choices.get(output)
                     measured = judge(formula, operands, options, part, check)
@@ -71,7 +76,7 @@ def forward(call: Call) -> Iterator[Check | Left]:
         yield Left(call.operation, "unsupported", call.module, call.source)
 
 
-def backward(passed: Backward, number: int) -> Iterator[Check | Left]:
+def backward(passed: Backward, number: int, drawn: Draw) -> Iterator[Check | Left]:
     """A node of autograd that has run.
 
     What arrived is the sum of what was sent; what it sends on is the vector-Jacobian product of that.
@@ -85,7 +90,7 @@ def backward(passed: Backward, number: int) -> Iterator[Check | Left]:
         return
     for slot, arrived in enumerate(passed.grad_out[number]):
         shares = passed.shares(Output(number, slot))
-        if arrived is not None and shares and arrived.array.size:
+        if arrived is not None and shares and drawn(arrived):
             measured = summed(shares, arrived)
             if measured.wrong and node.hooks:
                 yield Left(f"{operation}: {', '.join(node.hooks)}", "altered", module, source)
@@ -102,7 +107,7 @@ def backward(passed: Backward, number: int) -> Iterator[Check | Left]:
     elif call is None:
         yield from _view(passed, node)
     else:
-        yield from _products(passed, node, call)
+        yield from _products(passed, node, call, drawn)
 
 
 def _accumulated(passed: Backward, number: int) -> Iterator[Check]:
@@ -122,7 +127,7 @@ def _owner(parameter: str) -> str:
 # --- Vector-Jacobian products -------------------------------------------------------------------------
 
 
-def _products(passed: Backward, node: Node, call: Call) -> Iterator[Check | Left]:
+def _products(passed: Backward, node: Node, call: Call, drawn: Draw) -> Iterator[Check | Left]:
     left = Left(f"{call.operation}, backward", "unsupported", call.module, call.source)
     try:
         known = bind(call)
@@ -136,7 +141,7 @@ def _products(passed: Backward, node: Node, call: Call) -> Iterator[Check | Left
         operands = {**known.operands, **known.results, **gradients}
         for edge, (operand, at) in enumerate(places):
             sent = passed.grad_in[node.id][edge]
-            if sent is None or not sent.array.size:
+            if sent is None or not drawn(sent):
                 continue
             several = len(_parts(known.operands.get(operand))) > 1 or operand.startswith("*")
             options = {**known.options, "at": at} if several else known.options

@@ -47,8 +47,8 @@ def _configured(family: OptimizerFamily, row: ParameterUpdate) -> Optimizer:
     for name, value in row.hyperparameters.items():
         if name in HOW:
             continue
-        parts = GROUPS.get(name, (name,))
-        values = value if name in GROUPS and isinstance(value, tuple) else (value,)
+        together = isinstance(value, tuple) and name in GROUPS
+        parts, values = (GROUPS[name], value) if together else ((name,), (value,))
         for part, one in zip(parts, values, strict=True):
             if part in family.options:
                 options[part] = _plain(one)

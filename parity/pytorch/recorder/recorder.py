@@ -141,6 +141,8 @@ class Recorder:
     def _dispatch(
         self, operation: torch._ops.OpOverload, args: Sequence[object], kwargs: Mapping[str, object]
     ) -> object:
+        if not self._snapshots.reading:
+            self._calls.settle()  # the last call may have been the first of a step that is not wanted
         if not self.recording or self._snapshots.reading or operation.namespace == "profiler":
             return operation(*args, **kwargs)
         return self._calls.run(operation, args, kwargs)
