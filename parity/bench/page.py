@@ -14,8 +14,8 @@ from rich.table import Table
 from parity.bench.measure import PRODUCTS, SIZES, Measured, bench_case, contestant
 from parity.bench.others import absent
 from parity.bench.profile import Part, call_microseconds, reasons
-from parity.cli.terminal import console
 from parity.lockstep.result import Fact
+from parity.render.console import console
 
 MEASURED = ("engine", "torch", "lockstep", "certified")
 STEPS = 5

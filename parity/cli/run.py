@@ -70,11 +70,12 @@ def run(
     lang: options.Lang = "en",
     threads: options.Threads = 1,
 ) -> int:
-    from parity.cli.terminal import progress, show_result
+    from parity.cli.terminal import progress
     from parity.config.case import Case
     from parity.lockstep.lockstep import Certify, Observer
     from parity.lockstep.run import run as run_case
     from parity.lockstep.tracefile import TraceRecorder
+    from parity.render.console import console
     from parity.render.files import writable, writable_folder, write_text
     from parity.render.texts import catalogue
     from parity.report import write as write_report
@@ -124,7 +125,7 @@ def run(
         write_text(json, result.to_json())
     if report:
         write_report(result, kept[0].recording(), report, lang)
-    show_result(result, lang, stderr=json == "-")
+    result.show(console(stderr=json == "-"), lang)
     subject = model or str(case.file or result.config["data"])
     tell("parity run", [compared("run", subject, result)], result.formulas, lang)
     return result.exit_code

@@ -18,7 +18,7 @@ from parity.report.recorder import Recorder
 if TYPE_CHECKING:
     import torch
 
-    from parity.pytorch.imported.case import Batch, Loss
+    from parity.pytorch.imported.case import Batch, LossLike
 
 
 def model(
@@ -26,7 +26,7 @@ def model(
     number: int,
     asked: torch.nn.Module,
     batch: tuple[Batch, Batch],
-    loss: Loss,
+    loss: LossLike,
     **training: JsonValue,
 ) -> Answer[Result]:
     """Raises UsageError for a model without a mirror, EnvironmentUnfit without torch."""

@@ -27,8 +27,7 @@ def write(
     Raises UsageError for an unknown language or a folder that cannot be written to; nothing is
     written then.
     """
-    from parity.errors import UsageError
-    from parity.render.files import write_text
+    from parity.render.files import make_folder, write_text
     from parity.report.diagnosis import told_of
     from parity.report.markdown import markdown
     from parity.report.page import html
@@ -40,10 +39,7 @@ def write(
         "report.md": markdown(result, recording, lang, titles),
         "result.json": result.to_json(),
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{folder}: cannot be made: {error.strerror}") from None
+    make_folder(folder)
     for name, text in texts.items():
         write_text(str(folder / name), text)
     return [folder / name for name in texts]

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from parity.golden.result import Replay
-from parity.lockstep.result import FormulaRow, Result, WrongFormula, lines
+from parity.lockstep.result import FormulaRow, Result, WrongFormula
+from parity.lockstep.text import lines
 from parity.render.texts import catalogue
 from parity.report.ci import github
 from parity.report.ci.facts import Compared, Root

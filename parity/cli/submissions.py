@@ -13,8 +13,8 @@ from parity.check.cases import Call
 from parity.check.implementations import python_subject
 from parity.check.process import Limits
 from parity.check.run import Checked, UnusableSubjectError, check
-from parity.cli.terminal import console
 from parity.errors import UsageError
+from parity.render.console import console
 from parity.render.files import write_text
 from parity.render.texts import catalogue
 from parity.render.texts.message import said
