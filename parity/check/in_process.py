@@ -14,12 +14,13 @@ from types import TracebackType
 
 import numpy as np
 
-from parity.check.calls import MOST_STEPS
+from parity.check.calls import MOST_STEPS, asked_calls
 from parity.check.cases import Call
-from parity.check.implementations import Answers, raised
+from parity.check.implementations import Answers, Subject, python_subject, raised
 from parity.check.process import Limits
 from parity.check.worker import UnusableError, call, layout_of, reason
-from parity.config.case import Case
+from parity.config.case import Case, build
+from parity.config.options import read_config
 from parity.errors import UsageError
 from parity.lockstep.lockstep import Side
 from reference.arrays import Array
@@ -97,6 +98,24 @@ def own_subject(asked: object) -> OwnSubject:
     file = Path(code.co_filename) if code else None
     name = f"{file.name}:{plain.__qualname__}" if file else _shown(asked)
     return OwnSubject(name, function, layout, file, code.co_firstlineno if code else None)
+
+
+def asked_subject(
+    asked: object, config: Path | Mapping[str, object] | None, activation: str | None, dtype: str | None
+) -> tuple[Subject, Sequence[Call]]:
+    """Who is judged, and on which calls: a path runs in a process of its own, all else in this one.
+
+    Raises UsageError for what is no subject, and for a side without a config: it keeps its own weights.
+    """
+    if isinstance(asked, str | Path):
+        return python_subject(str(asked)), asked_calls(config, activation, dtype)
+    if not is_side(asked):
+        return own_subject(asked), asked_calls(config, activation, dtype)
+    if config is None:
+        raise UsageError("check: a side keeps its own weights; say from which it starts: config=…")
+    case = build(read_config(config, {"activation": activation, "dtype": dtype}))
+    calls, shown = walked(asked, case)  # type: ignore[arg-type] # is_side says so
+    return shown, calls
 
 
 def is_side(asked: object) -> bool:

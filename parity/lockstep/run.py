@@ -83,6 +83,15 @@ def run(
     return result_of(config, case, walk, Circumstances(facts, shares, third, reproduce, peer))
 
 
+def model_peer(spec: str, seed: int) -> Peer:
+    """The torch model that `--model` names. Raises UsageError, and EnvironmentUnfit without torch."""
+    require_torch()
+    from parity.pytorch.imported.case import ModelPeer
+    from parity.pytorch.imported.load import load
+
+    return ModelPeer(spec, load(spec, seed))
+
+
 def _twin(case: Case) -> TorchSide:
     from parity.pytorch.twin import Twin
 
