@@ -17,7 +17,7 @@ from parity.explain.number import Explanation, parse, recorded, walked
 from parity.explain.number import explain as explain_number
 from parity.golden.folder import goldens
 from parity.golden.reader import read as read_golden
-from parity.golden.record import Recorded, with_steps
+from parity.golden.record import RecordedGolden, with_steps
 from parity.golden.record import record as record_golden
 from parity.golden.record import update as update_golden
 from parity.golden.replay import chosen, replay_golden
@@ -146,7 +146,7 @@ def record(
     config: ConfigLike = None,
     threads: int = 1,
     **options: object,
-) -> Recorded:
+) -> RecordedGolden:
     """Freeze a run into a golden, if all of it holds: `parity record`.
 
     With `update`, a golden that stands there is recorded anew if it is outside its bounds, or if

@@ -15,7 +15,7 @@ from types import TracebackType
 import numpy as np
 
 from parity.check.calls import MOST_STEPS, asked_calls
-from parity.check.cases import Call
+from parity.check.cases import SubjectCall
 from parity.check.implementations import Answers, Subject, python_subject, raised
 from parity.check.process import Limits
 from parity.check.worker import UnusableError, call, layout_of, reason
@@ -38,7 +38,7 @@ class OwnSubject:
     line: int | None = None
     errors: dict[int, BaseException] = field(default_factory=dict)
 
-    def answer(self, calls: Sequence[Call], limits: Limits) -> Answers:
+    def answer(self, calls: Sequence[SubjectCall], limits: Limits) -> Answers:
         """Every call, in order and with fresh arrays; one that raises does not stop the next."""
         answers = Answers(layout=self.layout)
         for number, one in enumerate(calls):
@@ -76,7 +76,7 @@ class Shown:
     name: str
     traces: tuple[Trace, ...]
 
-    def answer(self, calls: Sequence[Call], limits: Limits) -> Answers:
+    def answer(self, calls: Sequence[SubjectCall], limits: Limits) -> Answers:
         return Answers(tensors={number: dict(trace) for number, trace in enumerate(self.traces)})
 
 
@@ -102,7 +102,7 @@ def own_subject(asked: object) -> OwnSubject:
 
 def asked_subject(
     asked: object, config: Path | Mapping[str, object] | None, activation: str | None, dtype: str | None
-) -> tuple[Subject, Sequence[Call]]:
+) -> tuple[Subject, Sequence[SubjectCall]]:
     """Who is judged, and on which calls: a path runs in a process of its own, all else in this one.
 
     Raises UsageError for what is no subject, and for a side without a config: it keeps its own weights.
@@ -131,13 +131,13 @@ def is_side(asked: object) -> bool:
     return sum(p.kind in kinds and p.default is p.empty for p in parameters) == 2
 
 
-def walked(side: Side, case: Case) -> tuple[list[Call], Shown]:
+def walked(side: Side, case: Case) -> tuple[list[SubjectCall], Shown]:
     """A side's first steps, as calls and the answers to them: each step is judged from where it stood.
 
     Raises UsageError where the side does not start from the case's weights, or a step not from where
     the one before ended: then there is no one training to judge.
     """
-    calls: list[Call] = []
+    calls: list[SubjectCall] = []
     traces: list[Trace] = []
     stood: Mapping[str, Array] = case.parameters
     for step, (x, y) in zip(range(min(case.steps, MOST_STEPS)), case.batches(), strict=False):
@@ -147,7 +147,7 @@ def walked(side: Side, case: Case) -> tuple[list[Call], Shown]:
                 since = "the step before ended" if step else "the config says"
                 raise UsageError(f"check: {name} of step {step} is not where {since}")
         given = Trace({**stood, "x": np.array(x, order="C"), "y": np.array(y, order="C")})
-        calls.append(Call("config", step, case.architecture, case.lr, given))
+        calls.append(SubjectCall("config", step, case.architecture, case.lr, given))
         traces.append(Trace({name: t for name, t in trace.items() if name not in given}))
         missing = [f"{name}_next" for name in stood if f"{name}_next" not in trace]
         if missing:

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from parity.bounds.contract import contract
 from parity.bounds.formats import arithmetic
 from parity.check.answers import observations
-from parity.check.cases import Call
+from parity.check.cases import SubjectCall
 from parity.check.diagnosis.anatomy import kind
 from parity.check.diagnosis.judge import Judge
 from parity.check.diagnosis.search import Blame, blames
@@ -77,7 +77,7 @@ class UnusableSubjectError(UsageError):
 
 def check(
     subject: Subject,
-    calls: Sequence[Call],
+    calls: Sequence[SubjectCall],
     limits: Limits | None = None,
     *,
     lang: str = "en",
@@ -155,6 +155,6 @@ def _not_shown(court: Judge) -> list[str]:
     return [name for name in FORMULAS if name in names - judged and name != "loss_gradient"]
 
 
-def _config(subject: Subject, calls: Sequence[Call]) -> dict[str, JsonValue]:
+def _config(subject: Subject, calls: Sequence[SubjectCall]) -> dict[str, JsonValue]:
     cases: list[JsonValue] = list(dict.fromkeys(call.case for call in calls))
     return {"subject": subject.name, "dtype": str(calls[0].architecture.dtype), "cases": cases}

@@ -64,7 +64,7 @@ def bench(
     from parity.lockstep.environment import environment
     from parity.lockstep.threads import limited
 
-    rows: list[benchmark.Measured] = []
+    rows: list[benchmark.BenchRow] = []
     parts: list[Part] = []
     with limited(threads):
         for name in names:

@@ -22,7 +22,6 @@ from parity.explain.byhand import Work, written_at
 from parity.explain.text import lines
 from parity.explain.worked import work
 from parity.lockstep.lockstep import Reference, Side
-from parity.pytorch.deviations import Deviation
 from parity.render.outcome import Outcome, Pages
 from reference.architecture import Architecture
 from reference.equations import shapes
@@ -50,7 +49,7 @@ class RecordedStep:
     lr: float
     step: int
     traces: Mapping[str, Trace]
-    findings: tuple[Deviation, ...] = ()
+    findings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ Became: TypeAlias = Literal["recorded", "updated", "unchanged", "refused"]
 
 
 @dataclass(frozen=True)
-class Recorded(Outcome):
+class RecordedGolden(Outcome):
     """What became of a golden: recorded, updated, left as it was, or refused since the run does not hold.
 
     `result` is the run that was recorded or refused; `replay` what an existing golden had come to;
@@ -84,7 +84,7 @@ def record(
     threads: int = 1,
     observers: Callable[[Case], Sequence[Observer]] = lambda case: (),
     reproduce: str | None = None,
-) -> Recorded:
+) -> RecordedGolden:
     """Freeze the run of a config into a new golden, if every formula of it holds.
 
     Without `torch` only the reference's side is recorded, and PyTorch is not imported. Steps default
@@ -104,7 +104,7 @@ def update(
     torch: bool = True,
     threads: int = 1,
     observers: Callable[[Case], Sequence[Observer]] = lambda case: (),
-) -> Recorded:
+) -> RecordedGolden:
     """Record a golden anew if it is outside its bounds, or if `config` asks for another run; else touch
     nothing.
 
@@ -124,7 +124,7 @@ def update(
         sides = chosen(reference=True, torch=torch and "torch" in golden.sides)
         replayed = replay_golden(golden, str(path), sides, threads=threads)
         if replayed.verdict == "match":
-            return Recorded(path, "unchanged", golden.digest, replay=replayed)
+            return RecordedGolden(path, "unchanged", golden.digest, replay=replayed)
     has_torch = "torch" in golden.sides
     if has_torch and not torch:
         raise UsageError(
@@ -198,7 +198,7 @@ def _freeze(
     threads: int,
     observers: Callable[[Case], Sequence[Observer]],
     reproduce: str | None = None,
-) -> Recorded:
+) -> RecordedGolden:
     """Run, and write what was kept if the run holds."""
     keepers: list[_Keeper] = []
 
@@ -209,7 +209,7 @@ def _freeze(
     config = with_steps(config)
     result = run(config, watching, threads=threads, torch=torch, reproduce=reproduce)
     if result.verdict != "match":
-        return Recorded(path, "refused", result=result)
+        return RecordedGolden(path, "refused", result=result)
     keeper = keepers[0]
     facts: Facts = {
         "schema": SCHEMA,
@@ -219,7 +219,7 @@ def _freeze(
         "sides": list(keeper.steps[0]),
         "steps": len(keeper.steps),
     }
-    return Recorded(path, "recorded", write(path, facts, keeper.steps), result)
+    return RecordedGolden(path, "recorded", write(path, facts, keeper.steps), result)
 
 
 def _resolved(config: Config, case: Case) -> Config:

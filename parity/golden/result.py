@@ -14,7 +14,7 @@ from parity.lockstep.result import (
     Fact,
     FormulaRow,
     Found,
-    Part,
+    ResultPart,
     SideBySideRow,
     WrongFormula,
 )
@@ -33,7 +33,7 @@ class AgainstRow(SideBySideRow):
     ulps: int | None = Field(description="floats between the two farthest apart, where both are finite")
 
 
-class BitDifference(Part):
+class BitDifference(ResultPart):
     """The first number, in the order of execution, whose bits are not the golden's."""
 
     step: int
@@ -46,7 +46,7 @@ class BitDifference(Part):
     ulps: int | None
 
 
-class Cause(Part):
+class Cause(ResultPart):
     """A fact that a side's last bits depend on, and that is not what it was."""
 
     side: str

@@ -14,7 +14,7 @@ from reference.trace import tensor_name
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from parity.golden.record import Recorded
+    from parity.golden.record import RecordedGolden
     from parity.golden.result import AgainstRow, Cause, Replay
     from parity.lockstep.result import FormulaRow
 
@@ -53,7 +53,7 @@ def show_total(replays: Sequence[Replay], out: Console, lang: str) -> None:
         out.print(line, style=style, markup=False, soft_wrap=True)
 
 
-def show_recorded(made: Recorded, out: Console, lang: str) -> None:
+def show_recorded(made: RecordedGolden, out: Console, lang: str) -> None:
     """What became of a golden, and why."""
     say = catalogue(lang)
     if made.outcome == "refused" and made.result:
@@ -68,11 +68,11 @@ def show_recorded(made: Recorded, out: Console, lang: str) -> None:
     out.print(say[f"golden.{made.outcome}"].format(**facts), style=style, markup=False, soft_wrap=True)
 
 
-def _rows(made: Recorded) -> list[FormulaRow]:
+def _rows(made: RecordedGolden) -> list[FormulaRow]:
     return made.result.formulas if made.result else []
 
 
-def _reasons(made: Recorded, say: dict[str, str]) -> Iterator[str]:
+def _reasons(made: RecordedGolden, say: dict[str, str]) -> Iterator[str]:
     """Why an existing golden was recorded anew."""
     if made.changed:
         yield say["golden.asked_anew"].format(golden=made.path, keys=", ".join(made.changed))

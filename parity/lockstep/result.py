@@ -48,7 +48,7 @@ KEEP_MESSAGES = {"messages": "as parts"}
 """The context of `model_dump_json` that keeps messages apart from plain texts."""
 
 
-class Part(BaseModel):
+class ResultPart(BaseModel):
     """A part of a result: strict, frozen, NaN and infinities as strings."""
 
     model_config = ConfigDict(
@@ -56,7 +56,7 @@ class Part(BaseModel):
     )
 
 
-class Found(Outcome, Part):
+class Found(Outcome, ResultPart):
     """A result that is JSON: `verdict` says what was found, `exit_code` says it to a shell."""
 
     _pages: Pages | None = PrivateAttr(default=None)
@@ -77,7 +77,7 @@ class Found(Outcome, Part):
         return self.model_dump_json(by_alias=True, indent=2)
 
 
-class Divergence(Part):
+class Divergence(ResultPart):
     """The first number, in the order of execution, that its formula cannot have produced."""
 
     step: int
@@ -99,7 +99,7 @@ class Divergence(Part):
     case: Said | None = Field(None, description="of a subject: the smallest case that fails")
 
 
-class FormulaRow(Part):
+class FormulaRow(ResultPart):
     """One formula of one layer on one side, over all steps."""
 
     formula: str
@@ -117,7 +117,7 @@ class FormulaRow(Part):
     vacuous: bool = Field(description="true when no step could have told a wrong formula from a right one")
 
 
-class SideBySideRow(Part):
+class SideBySideRow(ResultPart):
     """One tensor of both sides against the one bound that admits both, over all steps."""
 
     quantity: str
@@ -129,14 +129,14 @@ class SideBySideRow(Part):
     undecided: int
 
 
-class Diagnosis(Part):
+class Diagnosis(ResultPart):
     """Which mistake reproduces the wrong numbers."""
 
     mistake: str
     detail: str
 
 
-class WrongFormula(Part):
+class WrongFormula(ResultPart):
     """A formula that is wrong in itself, not one that inherited a wrong tensor."""
 
     formula: str
@@ -148,7 +148,7 @@ class WrongFormula(Part):
     evidence: str | None = Field(None, description="how finely what was shown can place it")
 
 
-class Witness(Part):
+class Witness(ResultPart):
     """The third witness: derivatives of the loss that know no chain rule."""
 
     elements: int

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from parity.check.cases import Call
+from parity.check.cases import SubjectCall
 from parity.check.implementations import PythonSubject, Subject, python_subject
 from parity.check.in_process import OwnSubject, asked_subject, own_subject
 from parity.check.process import Limits
@@ -62,7 +62,7 @@ def check(context: Context, number: int, asked: object, case: CheckCase) -> Answ
     return judged(context, number, subject, calls, command, case.timeout)
 
 
-def on_calls(context: Context, number: int, asked: object, calls: Sequence[Call]) -> Answer[Result]:
+def on_calls(context: Context, number: int, asked: object, calls: Sequence[SubjectCall]) -> Answer[Result]:
     """Judge a `step` on calls that somebody else chose. Raises UsageError for a subject that is none."""
     subject = python_subject(str(asked)) if isinstance(asked, str | Path) else own_subject(asked)
     return judged(context, number, subject, calls, None, CheckCase.timeout)
@@ -72,7 +72,7 @@ def judged(
     context: Context,
     number: int,
     subject: Subject,
-    calls: Sequence[Call],
+    calls: Sequence[SubjectCall],
     command: str | None,
     timeout: float,
 ) -> Answer[Result]:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from parity.check.cases import Call
+from parity.check.cases import SubjectCall
 from parity.config.config import Config, read
 from parity.errors import UsageError
-from parity.golden import Golden, Recorded, Replay
+from parity.golden import Golden, RecordedGolden, Replay
 from parity.golden import read as read_golden
 from parity.golden.record import changed_keys, update
 from parity.golden.replay import chosen, replay_golden
@@ -70,7 +70,9 @@ def on_golden(context: Context, number: int, name: str, step: object) -> Answer[
     case, side = held.case, held.sides[0]
     given = [*case.architecture.parameter_shapes(), "x", "y"]
     calls = [
-        Call(name, number, case.architecture, case.lr, Trace({key: traces[side][key] for key in given}))
+        SubjectCall(
+            name, number, case.architecture, case.lr, Trace({key: traces[side][key] for key in given})
+        )
         for number, traces in enumerate(held.steps)
     ]
     answer = on_calls(context, number, step, calls)
@@ -84,7 +86,7 @@ def _path(context: Context, name: str) -> Path:
     return context.goldens / (name.removesuffix(GOLDEN_SUFFIX) + GOLDEN_SUFFIX)
 
 
-def _update(context: Context, path: Path, asked: Config | None) -> Recorded:
+def _update(context: Context, path: Path, asked: Config | None) -> RecordedGolden:
     if asked is None and not path.exists():
         raise UsageError(
             f"{context.relative(path)}: there is no such golden, and no config to record one from"
@@ -111,7 +113,7 @@ def _existing(context: Context, path: Path, asked: Config | None) -> Golden:
     return held
 
 
-def _said(made: Recorded | None, name: str) -> tuple[str, ...]:
+def _said(made: RecordedGolden | None, name: str) -> tuple[str, ...]:
     """What an update did, in words: nothing for a golden that it left alone."""
     if made is None or made.outcome == "unchanged":
         return ()

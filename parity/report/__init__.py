@@ -21,7 +21,7 @@ def write(
 ) -> list[Path]:
     """Write `index.html`, `report.md` and `result.json` into `folder`, which is made where it is not.
 
-    The entry point of every `--report`: a `parity.report.recorder.Recorder` observes the steps of any
+    The entry point of every `--report`: a `parity.report.recorder.PageRecorder` observes the steps of any
     sides that are traces, and its recording, with the result, is all that a page needs. `titles` has the
     page's title by language, where it has one of its own.
     Raises UsageError for an unknown language or a folder that cannot be written to; nothing is

@@ -16,7 +16,7 @@ from parity.lockstep.result import Result
 from parity.lockstep.run import Peer
 from parity.lockstep.tracefile import TraceRecorder
 from parity.report import write
-from parity.report.recorder import Recorder
+from parity.report.recorder import PageRecorder
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,12 @@ def run(
 
     Raises UsageError and EnvironmentUnfit as that does.
     """
-    pages: list[Recorder] = []
+    pages: list[PageRecorder] = []
     traces: list[TraceRecorder] = []
 
     def all_observers(case: Case) -> list[Observer]:
         if keep.pages:
-            pages.append(Recorder.of(case))
+            pages.append(PageRecorder.of(case))
         if keep.trace:
             traces.append(TraceRecorder(keep.trace, case, sides=2, every=keep.every))
         return [*observers(case), *traces, *pages]

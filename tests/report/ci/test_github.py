@@ -17,7 +17,7 @@ from parity.pytest_plugin.goldens import _said
 from parity.render.texts import catalogue
 from parity.report.ci import github
 from parity.report.ci.compared import compared
-from parity.report.ci.facts import Compared, Root, from_properties
+from parity.report.ci.facts import Compared, RootCause, from_properties
 from parity.report.ci.summary import Noted, causes, markdown
 from tests.cli.test_cli import FEW, ask  # noqa: F401 - a fixture
 from tests.pytest_plugin.test_plugin import BAD, GOOD
@@ -91,7 +91,7 @@ def test_a_cell_of_a_table_is_one_cell_and_plain_text():
     assert re.search(r"(?<!\\)[|`<_*]", text) is None
 
 
-ROOT = Root("hidden_delta", (1,), 5, "subject", "sign-flipped", "The sign is turned round.")
+ROOT = RootCause("hidden_delta", (1,), 5, "subject", "sign-flipped", "The sign is turned round.")
 
 
 def noted(test, roots=(ROOT,), failed=True, **facts):
