@@ -16,7 +16,7 @@ from parity.errors import UsageError
 from parity.explain.number import explain, parse, recorded, walked
 from reference.equations import shapes
 from reference.trace import Trace
-from tests.check.test_hostile import parity
+from tests.command import parity
 from tests.strategies import random_case
 
 
