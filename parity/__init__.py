@@ -1,7 +1,63 @@
-"""Is this gradient right? The deck's backpropagation and PyTorch's, held against each other.
+"""Is this gradient right? Backpropagation by hand and PyTorch's, certified number by number.
 
-Every side, ours, PyTorch's or a student's, becomes the same `reference.trace.Trace`; everything
-after that (certificates, diagnosis, reports, golden files) only ever sees traces.
+    run(config=None, **options)          the deck's engine and PyTorch in lockstep
+    check(subject, **options)            somebody's own backpropagation: the first wrong formula
+    model(module, x, y, **options)       any layered torch model, mirrored and trained in lockstep
+    explain(number, **options)           one number worked out by hand
+    record(output, **options)            freeze a run into a golden
+    replay(*files, **options)            hold goldens against here and now
+
+Each does what the command of its name does, with the command's options. A result has `verdict`,
+`verify()` (itself, or raises Mismatch), `to_json()`, `report(folder)`, and as a `str` it is what a
+terminal shows. A question that is wrong raises UsageError. `help(parity.run)` says more.
+
+Importing this costs nothing: neither numpy nor PyTorch is imported before a function is first used.
 """
 
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from parity.errors import Mismatch, UsageError
+
+if TYPE_CHECKING:
+    from parity.public import check, explain, model, record, replay, run
+
 __version__ = "0.1.0"
+__all__ = ["run", "check", "model", "explain", "record", "replay", "Mismatch", "UsageError"]
+
+
+class _Face(ModuleType):
+    """The module itself; what its `__all__` names is loaded when first asked for.
+
+    `parity.check` and `parity.explain` are packages too. Whoever imports such a package first, Python
+    makes it an attribute here; that is where it learns to be called as the function of its name.
+    """
+
+    def __getattr__(self, name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = getattr(import_module("parity.public"), name)
+        return self.__dict__.setdefault(name, found)  # a package of that name is there by now
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in __all__ and isinstance(value, ModuleType):
+            value.__class__ = _CallablePackage
+        super().__setattr__(name, value)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *__all__})
+
+
+class _CallablePackage(ModuleType):
+    """A package that is called as the public function of its name."""
+
+    def __call__(self, *arguments: object, **options: object) -> object:
+        function = getattr(import_module("parity.public"), self.__name__.rpartition(".")[2])
+        return function(*arguments, **options)
+
+
+sys.modules[__name__].__class__ = _Face

@@ -1,9 +1,13 @@
-"""The two ways in which a question cannot be answered. Each is one line: what is wrong, and where."""
+"""What is raised to a caller; each is one line, save a mismatch, which is all that a terminal shows."""
 
 
-class UsageError(Exception):
+class UsageError(ValueError):
     """The question is wrong: a bad option, config, data or file. Exit code 2."""
 
 
 class EnvironmentUnfit(Exception):  # noqa: N818 - it names a state of the machine, not of the program
     """The environment cannot answer: torch is missing or unsupported. Exit code 3."""
+
+
+class Mismatch(AssertionError):  # noqa: N818 - it is what was found, as an assertion says it
+    """Not everything holds; the text is what the command prints. Raised by a result's `verify`."""

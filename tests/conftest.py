@@ -5,7 +5,8 @@ import os
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
-from hypothesis import HealthCheck, settings  # noqa: E402 - after the threads are set
+import pytest  # noqa: E402 - after the threads are set
+from hypothesis import HealthCheck, settings  # noqa: E402
 
 settings.register_profile(
     "parity",
@@ -17,17 +18,14 @@ settings.register_profile(
 settings.load_profile("parity")
 
 
-def pytest_terminal_summary(terminalreporter):
-    """The kill matrix: each planted bug, and the formula and layers in which each side's was found."""
-    rows: dict[str, dict[str, str]] = {}
-    for outcome in ("passed", "failed"):
-        for report in terminalreporter.getreports(outcome):
-            facts = dict(report.user_properties)
-            if "bug" in facts and report.when == "call":
-                found = facts.get("found", "NOT FOUND") if outcome == "passed" else "FAILED"
-                rows.setdefault(facts["bug"], {})[facts["side"]] = found
-    if rows:
-        terminalreporter.section("kill matrix")
-        for bug, found in sorted(rows.items()):
-            sides = (f"{found.get(side, '–'):28}" for side in ("engine", "torch"))
-            terminalreporter.write_line(f"{bug:34} {' '.join(sides)}")
+@pytest.fixture
+def ask(capsys):
+    """Ask `parity WORDS…` in this process: exit code, stdout, stderr."""
+    from parity.__main__ import _run
+
+    def run(*words: object) -> tuple[int, str, str]:
+        code = _run([str(word) for word in words])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run

@@ -56,7 +56,7 @@ SIZES = {
 
 
 @dataclass(frozen=True)
-class Measured:
+class BenchRow:
     """One ratio."""
 
     size: str
@@ -74,7 +74,7 @@ class Measured:
         return {"size": self.size, "dtype": self.dtype, "what": self.what, **ratios}
 
 
-def measure(name: str, dtype: str, activation: str, *, with_peers: bool = True) -> Iterator[Measured]:
+def measure(name: str, dtype: str, activation: str, *, with_peers: bool = True) -> Iterator[BenchRow]:
     """The ratios of one size. Rows come when the size is done; Ctrl-C in between loses only this size."""
     size, case = SIZES[name], bench_case(SIZES[name], dtype, activation)
     x, y = case.x, case.y
@@ -109,7 +109,7 @@ def measure(name: str, dtype: str, activation: str, *, with_peers: bool = True) 
         ratios = [one[over] / one[under] for one in rounds]
         step = median(one[over] for one in rounds) * 1e6
         what = f"{over}/{under}"
-        yield Measured(name, dtype, what, median(ratios), min(ratios), max(ratios), reach, step)
+        yield BenchRow(name, dtype, what, median(ratios), min(ratios), max(ratios), reach, step)
 
 
 _OURS = ("torch", "engine", "products", "plain", "lockstep", "certified")

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from rich.table import Table
 
-from parity.bench.measure import PRODUCTS, SIZES, Measured, bench_case, contestant
+from parity.bench.measure import PRODUCTS, SIZES, BenchRow, bench_case, contestant
 from parity.bench.others import absent
 from parity.bench.profile import Part, call_microseconds, reasons
-from parity.cli.terminal import console
 from parity.lockstep.result import Fact
+from parity.render.console import console
 
 MEASURED = ("engine", "torch", "lockstep", "certified")
 STEPS = 5
@@ -43,7 +43,7 @@ the number of calls that counts."""
 class Report:
     """Everything one benchmark found."""
 
-    rows: Sequence[Measured]
+    rows: Sequence[BenchRow]
     memory: dict[str, dict[str, float]]
     facts: dict[str, Fact]
     command: str
@@ -123,7 +123,7 @@ class Report:
             out.print(f"{part.size:8}{share}  {part.what}", markup=False)
 
 
-def cells(row: Measured) -> tuple[str, ...]:
+def cells(row: BenchRow) -> tuple[str, ...]:
     """A row of the table."""
     numbers = (f"{value:.2f}" for value in (row.median, row.min, row.max))
     reach = "–" if row.reach is None else f"{row.reach:g}"

@@ -16,7 +16,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from parity.bench.measure import PRODUCTS, SIZES, Measured, bench_case, contestant
+from parity.bench.measure import PRODUCTS, SIZES, BenchRow, bench_case, contestant
 from parity.certify.continuity import Continuity
 from parity.certify.filter.certificates import Local
 from parity.certify.filter.cross_check import Together
@@ -138,7 +138,7 @@ def call_microseconds() -> float:
     return median(times) * 1e6
 
 
-def reasons(rows: Sequence[Measured], parts: Sequence[Part]) -> list[str]:
+def reasons(rows: Sequence[BenchRow], parts: Sequence[Part]) -> list[str]:
     """For each ratio above what it is to reach: what the time went to."""
     found = []
     for row in rows:

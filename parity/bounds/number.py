@@ -172,14 +172,14 @@ class Bounded(NDArrayOperatorsMixin):
         return found.function(*inputs, **options)
 
 
-class Rule(NamedTuple):
+class BoundRule(NamedTuple):
     """What bounds one function: a function of `Bounded` operands, save those that are `data`, by place."""
 
     function: Callable[..., Bounded]
     data: tuple[int, ...]
 
 
-RULES: dict[tuple[str, str], Rule] = {}
+RULES: dict[tuple[str, str], BoundRule] = {}
 """The rounding bound of each of numpy's functions that formulas use, by (name, method)."""
 
 
@@ -189,7 +189,7 @@ def rule(
     """Enter a rule for a numpy function; operands whose places are `data` reach it as they are."""
 
     def enter(function: Callable[..., Bounded]) -> Callable[..., Bounded]:
-        RULES[name, method] = Rule(function, data)
+        RULES[name, method] = BoundRule(function, data)
         return function
 
     return enter

@@ -22,7 +22,7 @@ import numpy as np
 from parity.bounds import Bounded, constant, doubles, rounded
 from parity.bounds.formats import Arithmetic, arithmetic
 from parity.certify.measure import Worst, measure, taken
-from parity.pytorch.deviations import Deviation
+from parity.pytorch.deviations import accepted
 from parity.render.texts.message import Message
 from reference.architecture import Architecture
 from reference.arrays import Array
@@ -76,10 +76,13 @@ class Certifier:
     """Checks traces of one architecture in one number format."""
 
     def __init__(
-        self, architecture: Architecture, truth: str | None = None, findings: Sequence[Deviation] = ()
+        self, architecture: Architecture, truth: str | None = None, findings: Sequence[str] = ()
     ) -> None:
-        """`findings` are accepted deviations of PyTorch's: what they admit is one more form."""
-        self.architecture, self.findings = architecture, findings
+        """`findings` name accepted deviations of PyTorch's: what they admit is one more form.
+
+        Raises UsageError for one that is not listed.
+        """
+        self.architecture, self.findings = architecture, accepted(findings)
         self.equations = tuple(self._admitting(equation) for equation in step_equations(architecture))
         self.arithmetic = arithmetic(architecture.dtype, truth)
         # What longdouble would reject, ball arithmetic decides; elsewhere one judge is enough.

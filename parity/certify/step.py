@@ -13,7 +13,7 @@ from reference.trace import Trace
 
 
 @dataclass(frozen=True)
-class Step:
+class CheckedStep:
     """One step of every side.
 
     `certifiers` has one for each side that is to be certified, `broken` by side what

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from parity.certify.observation import Observation
-from parity.check.cases import Call
+from parity.check.cases import SubjectCall
 from parity.check.implementations import Answers
 from parity.render.texts.message import Message
 from reference.arrays import Array
@@ -18,7 +18,7 @@ JUDGED = ("delta", "dW", "db", "W_next", "b_next")
 """At least one of these must be there: without them there is nothing of backpropagation to judge."""
 
 
-def observations(calls: Sequence[Call], answers: Answers) -> list[Observation]:
+def observations(calls: Sequence[SubjectCall], answers: Answers) -> list[Observation]:
     """One for each call that was answered. What cannot be used is entered into `answers.failures`."""
     found: list[Observation] = []
     for number, call in enumerate(calls):
@@ -34,7 +34,7 @@ def observations(calls: Sequence[Call], answers: Answers) -> list[Observation]:
     return found
 
 
-def _observation(call: Call, tensors: dict[str, Array], before: Observation | None) -> Observation:
+def _observation(call: SubjectCall, tensors: dict[str, Array], before: Observation | None) -> Observation:
     expected = shapes(call.architecture, call.given["x"].shape[1])
     dtype = np.dtype(call.architecture.dtype)
     shown, misshapen, complaints = Trace(), Trace(), {}
@@ -55,7 +55,7 @@ def _observation(call: Call, tensors: dict[str, Array], before: Observation | No
     )
 
 
-def _unusable(tensors: dict[str, Array], call: Call) -> Message | None:
+def _unusable(tensors: dict[str, Array], call: SubjectCall) -> Message | None:
     """Why an answer cannot be judged at all."""
     expected = shapes(call.architecture, call.given["x"].shape[1])
     for name, tensor in tensors.items():

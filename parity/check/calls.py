@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from parity.bounds.formats import COMPUTED
-from parity.check.cases import DEFAULT_ACTIVATIONS, Call, calls
+from parity.check.cases import DEFAULT_ACTIVATIONS, SubjectCall, calls
 from parity.config.case import Case, build
 from parity.config.options import parse_names, read_config
 from parity.errors import UsageError
@@ -22,7 +22,7 @@ MOST_STEPS = 3
 
 def asked_calls(
     config: Path | Mapping[str, object] | None, activation: str | None, dtype: str | None
-) -> list[Call]:
+) -> list[SubjectCall]:
     """The calls of a check. Raises UsageError for names that there are not."""
     if dtype not in (None, *COMPUTED):
         raise UsageError(f"--dtype {dtype}: known: {', '.join(COMPUTED)}")
@@ -46,7 +46,7 @@ def _not_told(where: str, what: str) -> UsageError:
     return UsageError(f"{where}: step(W, b, x, y, lr, activation) is not told {what}")
 
 
-def _calls(case: Case, name: str) -> list[Call]:
+def _calls(case: Case, name: str) -> list[SubjectCall]:
     """The first steps of a config's case, each from where the deck's engine stands.
 
     Raises UsageError for a case that asks for more than slide 6's update of W and b.
@@ -60,11 +60,13 @@ def _calls(case: Case, name: str) -> list[Call]:
     if architecture.clipping:
         raise _not_told(name, "how gradients are clipped")
     network = Network(case.architecture, case.parameters)
-    found: list[Call] = []
+    found: list[SubjectCall] = []
     for step, (x, y) in zip(range(min(case.steps, MOST_STEPS)), case.batches(), strict=False):
         before = {key: parameter.copy() for key, parameter in network.parameters.items()}
         found.append(
-            Call(name, step, case.architecture, case.lr, Trace({**before, "x": x.copy(), "y": y.copy()}))
+            SubjectCall(
+                name, step, case.architecture, case.lr, Trace({**before, "x": x.copy(), "y": y.copy()})
+            )
         )
         with np.errstate(all="ignore"):
             network.step(x, y, case.lr)

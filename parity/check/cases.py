@@ -51,7 +51,7 @@ DEFAULT_ACTIVATIONS = ("sigmoid", "tanh", "relu", "identity")
 
 
 @dataclass(frozen=True)
-class Call:
+class SubjectCall:
     """One call of a subject: W, b, x, y, η, for one network."""
 
     case: str
@@ -65,7 +65,7 @@ def calls(
     activations: Sequence[str] = DEFAULT_ACTIVATIONS,
     dtype: npt.DTypeLike = np.float64,
     plans: Sequence[Plan] = PLANS,
-) -> list[Call]:
+) -> list[SubjectCall]:
     """Every call that a check makes, smallest case first, the steps of a case in order."""
     return [call for number, plan in enumerate(plans) for call in _calls(plan, activations, dtype, number)]
 
@@ -76,7 +76,9 @@ def case_name(of: Architecture, batch: int) -> Message:
     return Message("sample" if batch == 1 else "samples", network=network, count=batch)
 
 
-def _calls(plan: Plan, activations: Sequence[str], dtype: npt.DTypeLike, number: int) -> Iterator[Call]:
+def _calls(
+    plan: Plan, activations: Sequence[str], dtype: npt.DTypeLike, number: int
+) -> Iterator[SubjectCall]:
     names = tuple(activations[i % len(activations)] for i in plan.activations)
     shape = architecture(plan.layers, names, np.dtype(dtype))
     name = case_name(shape, plan.batch)
@@ -85,7 +87,7 @@ def _calls(plan: Plan, activations: Sequence[str], dtype: npt.DTypeLike, number:
         drawn = _draw(plan, shape, np.random.default_rng([number, attempt]), reach)
         if drawn is not None:
             for step, given in enumerate(drawn):
-                yield Call(name, step, shape, plan.lr, given)
+                yield SubjectCall(name, step, shape, plan.lr, given)
             return
     raise UsageError(f"{name}: no network was found in which every unit and every sample counts")
 

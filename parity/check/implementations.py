@@ -17,7 +17,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from parity.check.cases import Call
+from parity.check.cases import SubjectCall
 from parity.check.process import Limits, run
 from parity.errors import UsageError
 from parity.render.texts.message import Message
@@ -42,7 +42,7 @@ class Subject(Protocol):
     @property
     def name(self) -> str: ...
 
-    def answer(self, calls: Sequence[Call], limits: Limits) -> Answers: ...
+    def answer(self, calls: Sequence[SubjectCall], limits: Limits) -> Answers: ...
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class PythonSubject:
     module: str
     function: str
 
-    def answer(self, calls: Sequence[Call], limits: Limits) -> Answers:
+    def answer(self, calls: Sequence[SubjectCall], limits: Limits) -> Answers:
         """All calls in one process, in order, so that what it keeps between steps is seen."""
         with tempfile.TemporaryDirectory(prefix="parity-") as place:
             for number, call in enumerate(calls):
@@ -110,7 +110,7 @@ class ExecutableSubject:
     name: str
     command: tuple[str, ...]
 
-    def answer(self, calls: Sequence[Call], limits: Limits) -> Answers:
+    def answer(self, calls: Sequence[SubjectCall], limits: Limits) -> Answers:
         """One process a call."""
         answers = Answers()
         with tempfile.TemporaryDirectory(prefix="parity-") as place:
@@ -157,7 +157,7 @@ def executable_subject(command: str) -> ExecutableSubject:
     return ExecutableSubject(command, (str(Path(program).resolve()), *words[1:]))
 
 
-def _write(path: Path, call: Call) -> None:
+def _write(path: Path, call: SubjectCall) -> None:
     lr: Array = np.asarray(call.lr, dtype=call.architecture.dtype)
     tensors = {name: np.array(tensor, order="C") for name, tensor in call.given.items()}
     names = ",".join(f.name for f in call.architecture.activations)

@@ -14,12 +14,13 @@ from types import TracebackType
 
 import numpy as np
 
-from parity.check.calls import MOST_STEPS
-from parity.check.cases import Call
-from parity.check.implementations import Answers, raised
+from parity.check.calls import MOST_STEPS, asked_calls
+from parity.check.cases import SubjectCall
+from parity.check.implementations import Answers, Subject, python_subject, raised
 from parity.check.process import Limits
 from parity.check.worker import UnusableError, call, layout_of, reason
-from parity.config.case import Case
+from parity.config.case import Case, build
+from parity.config.options import read_config
 from parity.errors import UsageError
 from parity.lockstep.lockstep import Side
 from reference.arrays import Array
@@ -37,7 +38,7 @@ class OwnSubject:
     line: int | None = None
     errors: dict[int, BaseException] = field(default_factory=dict)
 
-    def answer(self, calls: Sequence[Call], limits: Limits) -> Answers:
+    def answer(self, calls: Sequence[SubjectCall], limits: Limits) -> Answers:
         """Every call, in order and with fresh arrays; one that raises does not stop the next."""
         answers = Answers(layout=self.layout)
         for number, one in enumerate(calls):
@@ -75,7 +76,7 @@ class Shown:
     name: str
     traces: tuple[Trace, ...]
 
-    def answer(self, calls: Sequence[Call], limits: Limits) -> Answers:
+    def answer(self, calls: Sequence[SubjectCall], limits: Limits) -> Answers:
         return Answers(tensors={number: dict(trace) for number, trace in enumerate(self.traces)})
 
 
@@ -99,6 +100,24 @@ def own_subject(asked: object) -> OwnSubject:
     return OwnSubject(name, function, layout, file, code.co_firstlineno if code else None)
 
 
+def asked_subject(
+    asked: object, config: Path | Mapping[str, object] | None, activation: str | None, dtype: str | None
+) -> tuple[Subject, Sequence[SubjectCall]]:
+    """Who is judged, and on which calls: a path runs in a process of its own, all else in this one.
+
+    Raises UsageError for what is no subject, and for a side without a config: it keeps its own weights.
+    """
+    if isinstance(asked, str | Path):
+        return python_subject(str(asked)), asked_calls(config, activation, dtype)
+    if not is_side(asked):
+        return own_subject(asked), asked_calls(config, activation, dtype)
+    if config is None:
+        raise UsageError("check: a side keeps its own weights; say from which it starts: config=…")
+    case = build(read_config(config, {"activation": activation, "dtype": dtype}))
+    calls, shown = walked(asked, case)  # type: ignore[arg-type] # is_side says so
+    return shown, calls
+
+
 def is_side(asked: object) -> bool:
     """Whether it is a side of a lockstep: its `step` takes x and y, and the weights are its own."""
     step = getattr(asked, "step", None)
@@ -112,13 +131,13 @@ def is_side(asked: object) -> bool:
     return sum(p.kind in kinds and p.default is p.empty for p in parameters) == 2
 
 
-def walked(side: Side, case: Case) -> tuple[list[Call], Shown]:
+def walked(side: Side, case: Case) -> tuple[list[SubjectCall], Shown]:
     """A side's first steps, as calls and the answers to them: each step is judged from where it stood.
 
     Raises UsageError where the side does not start from the case's weights, or a step not from where
     the one before ended: then there is no one training to judge.
     """
-    calls: list[Call] = []
+    calls: list[SubjectCall] = []
     traces: list[Trace] = []
     stood: Mapping[str, Array] = case.parameters
     for step, (x, y) in zip(range(min(case.steps, MOST_STEPS)), case.batches(), strict=False):
@@ -128,7 +147,7 @@ def walked(side: Side, case: Case) -> tuple[list[Call], Shown]:
                 since = "the step before ended" if step else "the config says"
                 raise UsageError(f"check: {name} of step {step} is not where {since}")
         given = Trace({**stood, "x": np.array(x, order="C"), "y": np.array(y, order="C")})
-        calls.append(Call("config", step, case.architecture, case.lr, given))
+        calls.append(SubjectCall("config", step, case.architecture, case.lr, given))
         traces.append(Trace({name: t for name, t in trace.items() if name not in given}))
         missing = [f"{name}_next" for name in stood if f"{name}_next" not in trace]
         if missing:

@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from markupsafe import escape
 from pydantic import JsonValue
 
 from parity.bounds.contract import contract
 from parity.bounds.formats import arithmetic
 from parity.check.answers import observations
-from parity.check.cases import Call
+from parity.check.cases import SubjectCall
 from parity.check.diagnosis.anatomy import kind
 from parity.check.diagnosis.judge import Judge
 from parity.check.diagnosis.search import Blame, blames
 from parity.check.diagnosis.text import Diagnosed, diagnosed
 from parity.check.implementations import Subject
 from parity.check.process import Limits
+from parity.check.text import show_checked
 from parity.errors import UsageError
 from parity.lockstep.environment import environment
 from parity.lockstep.result import Diagnosis, Divergence, Result, WrongFormula
 from parity.lockstep.tally import Tally
 from parity.lockstep.threads import limited
+from parity.render.outcome import Outcome, Pages
 from parity.render.texts.message import Message
 from reference.formula import FORMULAS
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 SIDE = "subject"
 
 
 @dataclass(frozen=True)
-class Checked:
+class Checked(Outcome):
     """What a check found: the result, each wrong formula in words, what failed, what it printed.
 
     `court` and `blames` are what all that was said from.
@@ -41,6 +48,23 @@ class Checked:
     output: str
     court: Judge
     blames: tuple[Blame, ...]
+    _pages: Pages | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def verdict(self) -> str:
+        """The result's."""
+        return self.result.verdict
+
+    def show(self, out: Console, lang: str = "en") -> None:
+        """Each wrong formula, or that there is none. Formulas are named in the language of the check."""
+        show_checked(self, out, lang)
+
+    def to_json(self) -> str:
+        """The result as JSON."""
+        return self.result.to_json()
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(str(self))}</pre>{self.result._repr_html_()}"
 
 
 class UnusableSubjectError(UsageError):
@@ -53,7 +77,7 @@ class UnusableSubjectError(UsageError):
 
 def check(
     subject: Subject,
-    calls: Sequence[Call],
+    calls: Sequence[SubjectCall],
     limits: Limits | None = None,
     *,
     lang: str = "en",
@@ -131,6 +155,6 @@ def _not_shown(court: Judge) -> list[str]:
     return [name for name in FORMULAS if name in names - judged and name != "loss_gradient"]
 
 
-def _config(subject: Subject, calls: Sequence[Call]) -> dict[str, JsonValue]:
+def _config(subject: Subject, calls: Sequence[SubjectCall]) -> dict[str, JsonValue]:
     cases: list[JsonValue] = list(dict.fromkeys(call.case for call in calls))
     return {"subject": subject.name, "dtype": str(calls[0].architecture.dtype), "cases": cases}

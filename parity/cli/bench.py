@@ -54,7 +54,7 @@ def bench(
     from parity.bench.profile import Part
     from parity.bench.profile import profile as taken_apart
     from parity.certify.filter.activations import SLOPES
-    from parity.cli.terminal import console
+    from parity.render.console import console
 
     for name in names:
         if name not in benchmark.SIZES:
@@ -64,7 +64,7 @@ def bench(
     from parity.lockstep.environment import environment
     from parity.lockstep.threads import limited
 
-    rows: list[benchmark.Measured] = []
+    rows: list[benchmark.BenchRow] = []
     parts: list[Part] = []
     with limited(threads):
         for name in names:

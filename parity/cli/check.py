@@ -47,13 +47,14 @@ def check(
     lang: options.Lang = "en",
 ) -> int:
     from parity.check.calls import asked_calls
-    from parity.check.gradescope import check_folder, gradescope_results
     from parity.check.implementations import PythonSubject, executable_subject, python_subject
     from parity.check.process import Limits
     from parity.check.run import UnusableSubjectError
     from parity.check.run import check as check_one
-    from parity.cli.terminal_check import show_checked, show_output
+    from parity.check.text import show_output
+    from parity.cli.submissions import check_folder, gradescope_results
     from parity.errors import UsageError
+    from parity.render.console import console
     from parity.render.files import writable, writable_folder, write_text
     from parity.render.texts import catalogue
     from parity.report.ci.compared import compared, tell
@@ -90,7 +91,7 @@ def check(
     if report:
         write_page(checked, one, report, lang)
     show_output(checked.output, lang)
-    show_checked(checked, lang, stderr=json == "-")
+    checked.show(console(stderr=json == "-"), lang)
     file, line = (str(one.file or ""), one.line) if isinstance(one, PythonSubject) else ("", 0)
     told = compared("check", one.name, checked.result, file, line)
     tell("parity check", [told], checked.result.formulas, lang)

@@ -39,12 +39,10 @@ def explain(
 ) -> int:
     from importlib.util import find_spec
 
-    from parity.bounds.formats import format_of
-    from parity.cli.terminal import console
     from parity.config.case import build
     from parity.explain.number import explain as explain_number
     from parity.explain.number import parse, recorded, walked
-    from parity.explain.text import lines
+    from parity.render.console import console
     from parity.render.texts import catalogue
 
     catalogue(lang)
@@ -55,8 +53,5 @@ def explain(
         torch = find_spec("torch") is not None
         found = walked(build(case.config()), step, with_torch=torch)
     explanation = explain_number(found, question)
-    digits = format_of(found.architecture.dtype).digits
-    out = console()
-    for line in lines(explanation, step, digits, lang):
-        out.print(line, markup=False, soft_wrap=True)
-    return 0 if explanation.holds else 1
+    explanation.show(console(), lang)
+    return 0 if explanation.verdict == "match" else 1

@@ -15,7 +15,6 @@ from parity.config.options import CASE_OPTIONS, NETWORK, TRAINING, CaseOption, r
 
 if TYPE_CHECKING:
     from parity.config.config import Config
-    from parity.lockstep.run import Peer
 
 OUTPUT = "Output"
 
@@ -119,18 +118,7 @@ def _keyword(name: str, annotation: object) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
-def read_model(spec: str, config: Config) -> Peer:
-    """The torch model that `--model` names. Raises UsageError, and EnvironmentUnfit without torch."""
-    from parity.lockstep.environment import require_torch
-
-    require_torch()
-    from parity.pytorch.imported.case import ModelPeer
-    from parity.pytorch.imported.load import load
-
-    return ModelPeer(spec, load(spec, config.training.seed))
-
-
 __all__ = [
     "NETWORK", "OUTPUT", "TRAINING", "AskedCase", "ConfigFile", "Json", "Lang", "Report", "Threads",
-    "read_model", "takes_case",
+    "takes_case",
 ]  # fmt: skip

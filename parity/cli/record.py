@@ -69,13 +69,13 @@ def record(
     threads: options.Threads = 1,
 ) -> int:
     from parity.cli.terminal import progress
-    from parity.cli.terminal_golden import show_recorded
     from parity.errors import UsageError
     from parity.golden.folder import goldens
     from parity.golden.reader import read
     from parity.golden.record import place, with_steps
     from parity.golden.record import record as record_case
     from parity.golden.record import update as update_golden
+    from parity.render.console import console
     from parity.render.texts import catalogue
 
     catalogue(lang)
@@ -92,7 +92,7 @@ def record(
         outcomes = []
         for path in found:
             outcomes.append(update_golden(path, torch=not no_torch, threads=threads))
-            show_recorded(outcomes[-1], lang)
+            outcomes[-1].show(console(), lang)
         return max(outcome.exit_code for outcome in outcomes)
     place(output)
     asked = with_steps(case.config())
@@ -115,5 +115,5 @@ def record(
                 observers=lambda of: [watch(of.steps)],
                 reproduce=case.reproduction("run", without="steps"),
             )
-    show_recorded(made, lang)
+    made.show(console(), lang)
     return made.exit_code

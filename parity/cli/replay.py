@@ -56,11 +56,12 @@ def replay(
 ) -> int:
     import shlex
 
-    from parity.cli.terminal_golden import show_replay, show_total
     from parity.golden.folder import goldens, worst_code
     from parity.golden.reader import read
     from parity.golden.replay import chosen, replay_golden
-    from parity.golden.text import replays_json
+    from parity.golden.result import Replays
+    from parity.golden.text import show_total
+    from parity.render.console import console
     from parity.render.files import writable, writable_folder, write_text
     from parity.render.texts import catalogue
     from parity.report.ci.compared import compared, tell
@@ -77,7 +78,7 @@ def replay(
     flags = {"--no-torch": no_torch, "--no-reference": no_reference, "--bitwise": bitwise}
     words = ["parity", "replay", *(flag for flag, is_set in flags.items() if is_set)]
     words += ["--threads", str(threads)] if threads > 1 else []
-    replays = []
+    replays, out = [], console(stderr=json == "-")
     for path in found:
         golden = read(path)
         watched = _watched(golden, sides) if report else None
@@ -92,10 +93,10 @@ def replay(
         replays.append(one)
         if report and watched:
             watched.write(one, report / path.stem, lang)
-        show_replay(one, lang, stderr=json == "-")
+        one.show(out, lang)
     if json:
-        write_text(json, replays_json(replays))
-    show_total(replays, lang, stderr=json == "-")
+        write_text(json, Replays(tuple(replays)).to_json())
+    show_total(replays, out, lang)
     tell("parity replay", [compared("golden", one.golden, one, one.golden) for one in replays], lang=lang)
     return worst_code(replays)
 

@@ -70,61 +70,42 @@ def run(
     lang: options.Lang = "en",
     threads: options.Threads = 1,
 ) -> int:
-    from parity.cli.terminal import progress, show_result
-    from parity.config.case import Case
-    from parity.lockstep.lockstep import Certify, Observer
-    from parity.lockstep.run import run as run_case
-    from parity.lockstep.tracefile import TraceRecorder
+    from parity.cli.terminal import progress
+    from parity.lockstep.lockstep import Certify
+    from parity.lockstep.run import model_peer
+    from parity.render.console import console
     from parity.render.files import writable, writable_folder, write_text
     from parity.render.texts import catalogue
-    from parity.report import write as write_report
     from parity.report.ci.compared import compared, tell
-    from parity.report.recorder import Recorder
+    from parity.report.run import Keep
+    from parity.report.run import run as run_case
 
-    chosen = Certify.parse(certify)
-    catalogue(lang)  # an unknown language is said before the work, not after
+    Certify.parse(certify)
+    catalogue(lang)  # an unknown word is said before the work, not after
     asked = case.config()
     for path in (json, str(trace) if trace else None):
         if path:
             writable(path)
     if report:
         writable_folder(report)
-    peer = options.read_model(model, asked) if model else None
-    recorders: list[TraceRecorder] = []
-    kept: list[Recorder] = []
-
+    peer = model_peer(model, asked.training.seed) if model else None
     with progress(lang) as watch:
-
-        def observers(of: Case) -> list[Observer]:
-            if trace:
-                recorders.append(TraceRecorder(trace, of, sides=2, every=trace_every))
-            if report:
-                kept.append(Recorder.of(of))
-            return [watch(of.steps), *recorders, *kept]
-
         result = run_case(
             asked,
-            observers,
+            Keep(pages=report is not None, trace=trace, every=trace_every),
+            lambda of: [watch(of.steps)],
             keep_going=keep_going,
-            certify=chosen,
+            certify=certify,
             threads=threads,
             witness=witness,
             reproduce=case.reproduction("run", without="steps", model=model),
             peer=peer,
         )
-    for recorder in recorders:
-        recorder.write(
-            {
-                "config": dict(result.config),
-                "environment": dict(result.environment),
-                "seed": asked.training.seed,
-            }
-        )
     if json:
         write_text(json, result.to_json())
     if report:
-        write_report(result, kept[0].recording(), report, lang)
-    show_result(result, lang, stderr=json == "-")
+        result.report(report, lang)
+    result.show(console(stderr=json == "-"), lang)
     subject = model or str(case.file or result.config["data"])
     tell("parity run", [compared("run", subject, result)], result.formulas, lang)
     return result.exit_code

@@ -13,7 +13,6 @@ from parity.config.config import Config
 from parity.config.options import parse_layers
 from parity.config.targets import fitting, is_indices, target
 from parity.errors import UsageError
-from parity.pytorch.deviations import Deviation, accepted
 from reference.architecture import Architecture
 from reference.arrays import Array
 from reference.training import batches
@@ -55,13 +54,13 @@ class Case:
     held_y: Array | None = None
     data: str = "given"
     measures_accuracy: bool = False
-    findings: tuple[Deviation, ...] = ()  # deviations of PyTorch's that do not count
+    findings: tuple[str, ...] = ()  # the names of deviations of PyTorch's that do not count
 
     def batches(self) -> Iterator[tuple[Array, Array]]:
         """Endless batches, the same for every call."""
         return batches(self.x, self.y, self.batch, self.seed)
 
-    def findings_of(self, side: str) -> tuple[Deviation, ...]:
+    def findings_of(self, side: str) -> tuple[str, ...]:
         """What is accepted of a side: of the reference nothing, it is to keep to the formulas."""
         return () if side == "reference" else self.findings
 
@@ -102,7 +101,7 @@ def build(config: Config, given: datasets.Dataset | None = None) -> Case:
         held_x=_columns(held.x, dtype, "x") if held else None,
         held_y=_columns(held.y, dtype, "y") if held else None,
         data=name,
-        findings=accepted(config.training.accept),
+        findings=tuple(config.training.accept),
         measures_accuracy=training.classes is not None or name == "xor",
     )
 
@@ -139,7 +138,7 @@ class Described:
 
     architecture: Architecture
     lr: float
-    findings: tuple[Deviation, ...] = ()
+    findings: tuple[str, ...] = ()
 
 
 def described(facts: Mapping[str, JsonValue], targets: int) -> Described:
@@ -160,7 +159,7 @@ def described(facts: Mapping[str, JsonValue], targets: int) -> Described:
         raise
     except (KeyError, TypeError, ValueError):  # pydantic's ValidationError is a ValueError
         raise UsageError("the config does not say which network it is about") from None
-    return Described(architecture, float(lr), accepted(config.training.accept))
+    return Described(architecture, float(lr), tuple(config.training.accept))
 
 
 def data_of(config: Config) -> tuple[str, datasets.Dataset, datasets.Dataset | None]:

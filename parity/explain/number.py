@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -18,12 +19,16 @@ from parity.config.case import Case, described
 from parity.errors import UsageError
 from parity.explain import Inspector, Row
 from parity.explain.byhand import Work, written_at
+from parity.explain.text import lines
 from parity.explain.worked import work
 from parity.lockstep.lockstep import Reference, Side
-from parity.pytorch.deviations import Deviation
+from parity.render.outcome import Outcome, Pages
 from reference.architecture import Architecture
 from reference.equations import shapes
 from reference.trace import Trace
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _ASKED = re.compile(r"\s*([A-Za-z_]+\d*(?:_next)?)\s*(?:\[\s*(\d+)\s*,\s*(\d+)\s*\])?\s*")
 
@@ -44,7 +49,7 @@ class RecordedStep:
     lr: float
     step: int
     traces: Mapping[str, Trace]
-    findings: tuple[Deviation, ...] = ()
+    findings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ class SideNumber:
 
 
 @dataclass(frozen=True)
-class Explanation:
+class Explanation(Outcome):
     """One number. `row` and `work` are None for what is given to a step and has no formula in it."""
 
     where: str
@@ -67,11 +72,26 @@ class Explanation:
     row: Row | None
     work: Work | None
     answers: tuple[SideNumber, ...]
+    step: int
+    dtype: str
+    _pages: Pages | None = field(default=None, compare=False, repr=False)
 
     @property
-    def holds(self) -> bool:
-        """Whether every side's number is where rounding may have taken it."""
-        return all(answer.ratio <= 1 for answer in self.answers)
+    def verdict(self) -> str:
+        """`match` where every side's number is where rounding may have taken it."""
+        return "match" if all(answer.ratio <= 1 for answer in self.answers) else "mismatch"
+
+    def show(self, out: Console, lang: str = "en") -> None:
+        """The number as a teacher would work it out at the board."""
+        for line in lines(self, lang):
+            out.print(line, markup=False, soft_wrap=True)
+
+    def to_json(self) -> str:
+        """Where the number is, the formula with numbers put in, and every side's answer."""
+        facts = {"number": self.where, "step": self.step, "verdict": self.verdict}
+        facts |= {"formula": self.work.formula_text, "put_in": self.work.text} if self.work else {}
+        sides = [asdict(answer) for answer in self.answers]
+        return json.dumps(facts | {"sides": sides}, indent=2, ensure_ascii=False)
 
 
 def parse(text: str) -> Question:
@@ -96,17 +116,16 @@ def explain(recorded: RecordedStep, question: Question) -> Explanation:
     shown = next(iter(traces.values()))[name]
     index = _index(shown.shape, question, int(np.argmax(np.abs(shown))))
     inspector = Inspector(of, recorded.lr, recorded.findings)
-    where = written_at(name, index)
+    where, dtype = written_at(name, index), str(np.dtype(of.dtype))
     row = next(inspector.rows(recorded.traces, recorded.step, only=name), None)
     if row is None:  # x, y and the parameters are given
         given = {side: float(trace[name][index]) for side, trace in traces.items()}
-        return Explanation(
-            where, name, None, None, tuple(SideNumber(s, v, v, 0.0, 0.0) for s, v in given.items())
-        )
+        found = tuple(SideNumber(s, v, v, 0.0, 0.0) for s, v in given.items())
+        return Explanation(where, name, None, None, found, recorded.step, dtype)
     trace = next(iter(traces.values()))
     values = inspector.values(trace, recorded.step)
     worked = work(row.equation, values, index, inspector.constants(trace, recorded.step), of)
-    return Explanation(where, name, row, worked, tuple(answers(row, index)))
+    return Explanation(where, name, row, worked, tuple(answers(row, index)), recorded.step, dtype)
 
 
 def answers(row: Row, index: tuple[int, ...]) -> list[SideNumber]:

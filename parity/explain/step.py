@@ -16,7 +16,6 @@ from parity.certify.certificate import Certifier, compare
 from parity.certify.cross_check import CrossCheck, cross_check, starts
 from parity.certify.observation import Observation, Reconstruction
 from parity.explain.row import Row, SideNumbers
-from parity.pytorch.deviations import Deviation
 from reference.architecture import Architecture
 from reference.arrays import Array
 from reference.equations import Constants, Equation, constants, shapes, step_equations
@@ -29,7 +28,7 @@ BALLS_UP_TO = 2_000
 class Inspector:
     """Inspects steps of one network."""
 
-    def __init__(self, architecture: Architecture, lr: float, findings: Sequence[Deviation] = ()) -> None:
+    def __init__(self, architecture: Architecture, lr: float, findings: Sequence[str] = ()) -> None:
         """`findings` are accepted deviations of PyTorch's, as in the run that is looked at."""
         self.architecture, self.lr, self.findings = architecture, lr, findings
         self.equations = step_equations(architecture)

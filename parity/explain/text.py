@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
+from parity.bounds.formats import FORMATS
 from parity.check.diagnosis.anatomy import kind
 from parity.explain.byhand import Given, plain, written_at
-from parity.explain.number import Explanation
 from parity.render.texts import catalogue
 from parity.render.texts.formulas import formula_name
 from reference.trace import split
 
+if TYPE_CHECKING:
+    from parity.explain.number import Explanation
 
-def lines(found: Explanation, step: int, digits: int, lang: str) -> Iterator[str]:
+
+def lines(found: Explanation, lang: str) -> Iterator[str]:
     """Formula, symbols, numbers put in, and an answer for each side."""
-    say = catalogue(lang)
+    say, step, digits = catalogue(lang), found.step, FORMATS[found.dtype].digits
     row, work = found.row, found.work
     if row is None or work is None:
         yield say["explain.given"].format(where=found.where, step=step)

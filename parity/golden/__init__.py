@@ -6,8 +6,8 @@ records anew what has left its bounds. Nothing here imports PyTorch before it is
 
 from parity.golden.format import Golden
 from parity.golden.reader import read
-from parity.golden.record import Recorded, record, update
+from parity.golden.record import RecordedGolden, record, update
 from parity.golden.replay import replay
 from parity.golden.result import Replay
 
-__all__ = ["Golden", "Recorded", "Replay", "read", "record", "replay", "update"]
+__all__ = ["Golden", "RecordedGolden", "Replay", "read", "record", "replay", "update"]

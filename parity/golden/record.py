@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
@@ -17,12 +18,17 @@ from parity.golden.format import MAX_BYTES, MAX_HEADER, SCHEMA, SUFFIX, Facts, s
 from parity.golden.reader import read
 from parity.golden.replay import chosen, replay_golden
 from parity.golden.result import Replay
+from parity.golden.text import show_recorded
 from parity.lockstep.lockstep import Observer, TrainingStep
 from parity.lockstep.result import Result
 from parity.lockstep.run import run
 from parity.render.files import writable
+from parity.render.outcome import Outcome, Pages
 from reference.equations import shapes
 from reference.trace import Trace
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 STEPS = 5
 """Steps of a golden when nobody says how many: it shows every formula at work, and stays reviewable."""
@@ -30,11 +36,11 @@ NAMED = 128
 """More bytes than a header spends on one tensor: name, dtype, shape, offsets."""
 
 
-Outcome: TypeAlias = Literal["recorded", "updated", "unchanged", "refused"]
+Became: TypeAlias = Literal["recorded", "updated", "unchanged", "refused"]
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordedGolden(Outcome):
     """What became of a golden: recorded, updated, left as it was, or refused since the run does not hold.
 
     `result` is the run that was recorded or refused; `replay` what an existing golden had come to;
@@ -42,11 +48,27 @@ class Recorded:
     """
 
     path: Path
-    outcome: Outcome
+    outcome: Became
     digest: str | None = None
     result: Result | None = None
     replay: Replay | None = None
     changed: tuple[str, ...] = ()
+    _pages: Pages | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def verdict(self) -> str:
+        """`match`, unless the run was refused: then what that came to."""
+        return self.result.verdict if self.outcome == "refused" and self.result else "match"
+
+    def show(self, out: Console, lang: str = "en") -> None:
+        """What became of the golden, and why."""
+        show_recorded(self, out, lang)
+
+    def to_json(self) -> str:
+        """The golden's name and digest, what became of it, and the run's result where there was one."""
+        facts = {"golden": str(self.path), "outcome": self.outcome, "digest": self.digest}
+        run = json.loads(self.result.to_json()) if self.result else None
+        return json.dumps(facts | {"changed": self.changed, "result": run}, indent=2, ensure_ascii=False)
 
     @property
     def exit_code(self) -> int:
@@ -62,7 +84,7 @@ def record(
     threads: int = 1,
     observers: Callable[[Case], Sequence[Observer]] = lambda case: (),
     reproduce: str | None = None,
-) -> Recorded:
+) -> RecordedGolden:
     """Freeze the run of a config into a new golden, if every formula of it holds.
 
     Without `torch` only the reference's side is recorded, and PyTorch is not imported. Steps default
@@ -82,7 +104,7 @@ def update(
     torch: bool = True,
     threads: int = 1,
     observers: Callable[[Case], Sequence[Observer]] = lambda case: (),
-) -> Recorded:
+) -> RecordedGolden:
     """Record a golden anew if it is outside its bounds, or if `config` asks for another run; else touch
     nothing.
 
@@ -102,7 +124,7 @@ def update(
         sides = chosen(reference=True, torch=torch and "torch" in golden.sides)
         replayed = replay_golden(golden, str(path), sides, threads=threads)
         if replayed.verdict == "match":
-            return Recorded(path, "unchanged", golden.digest, replay=replayed)
+            return RecordedGolden(path, "unchanged", golden.digest, replay=replayed)
     has_torch = "torch" in golden.sides
     if has_torch and not torch:
         raise UsageError(
@@ -110,7 +132,7 @@ def update(
         )
     asked = config if config is not None and changed else golden.config
     made = _freeze(asked, path, torch=has_torch, threads=threads, observers=observers)
-    outcome: Outcome = "refused" if made.outcome == "refused" else "updated"
+    outcome: Became = "refused" if made.outcome == "refused" else "updated"
     return replace(made, outcome=outcome, replay=replayed, changed=changed)
 
 
@@ -176,7 +198,7 @@ def _freeze(
     threads: int,
     observers: Callable[[Case], Sequence[Observer]],
     reproduce: str | None = None,
-) -> Recorded:
+) -> RecordedGolden:
     """Run, and write what was kept if the run holds."""
     keepers: list[_Keeper] = []
 
@@ -187,7 +209,7 @@ def _freeze(
     config = with_steps(config)
     result = run(config, watching, threads=threads, torch=torch, reproduce=reproduce)
     if result.verdict != "match":
-        return Recorded(path, "refused", result=result)
+        return RecordedGolden(path, "refused", result=result)
     keeper = keepers[0]
     facts: Facts = {
         "schema": SCHEMA,
@@ -197,7 +219,7 @@ def _freeze(
         "sides": list(keeper.steps[0]),
         "steps": len(keeper.steps),
     }
-    return Recorded(path, "recorded", write(path, facts, keeper.steps), result)
+    return RecordedGolden(path, "recorded", write(path, facts, keeper.steps), result)
 
 
 def _resolved(config: Config, case: Case) -> Config:

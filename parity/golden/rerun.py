@@ -11,7 +11,7 @@ import numpy as np
 from parity.certify.certificate import Certifier
 from parity.certify.continuity import Continuity
 from parity.certify.cross_check import starts
-from parity.certify.step import Step
+from parity.certify.step import CheckedStep
 from parity.config.case import Case
 from parity.golden import bits
 from parity.golden.result import AgainstRow, BitDifference
@@ -88,7 +88,9 @@ class Today:
         known = constants(self.case.architecture, recorded["x"].shape[1], self.case.lr, number + 1)
         traces = {f"golden/{self.counterpart}": recorded, self.side: here}
         broken = {self.side: self._continuity.follow(here)}
-        self.tally.enter(number, Step(traces, known, {self.side: self.certifier}, broken), self._both)
+        self.tally.enter(
+            number, CheckedStep(traces, known, {self.side: self.certifier}, broken), self._both
+        )
         complaints = self.certifier.complaints(here)
         for equation in self.certifier.equations:
             if equation.makes not in complaints:

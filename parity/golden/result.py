@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from markupsafe import escape
+from pydantic import Field, JsonValue
 
 from parity.lockstep.result import (
-    EXIT_MATCH,
-    EXIT_MISMATCH,
-    EXIT_NOTHING,
     Divergence,
     Fact,
     FormulaRow,
+    Found,
+    ResultPart,
     SideBySideRow,
     WrongFormula,
 )
+from parity.lockstep.text import html_table
+from parity.render.outcome import Outcome, Pages
 
-
-class _Model(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, ser_json_inf_nan="strings", populate_by_name=True
-    )
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 class AgainstRow(SideBySideRow):
@@ -32,7 +33,7 @@ class AgainstRow(SideBySideRow):
     ulps: int | None = Field(description="floats between the two farthest apart, where both are finite")
 
 
-class BitDifference(_Model):
+class BitDifference(ResultPart):
     """The first number, in the order of execution, whose bits are not the golden's."""
 
     step: int
@@ -45,7 +46,7 @@ class BitDifference(_Model):
     ulps: int | None
 
 
-class Cause(_Model):
+class Cause(ResultPart):
     """A fact that a side's last bits depend on, and that is not what it was."""
 
     side: str
@@ -54,7 +55,7 @@ class Cause(_Model):
     now: Fact
 
 
-class Replay(_Model):
+class Replay(Found):
     """What a golden has come to, here and now.
 
     Sides are `golden/reference`, `golden/torch` (what was recorded) and `reference`, `torch` (today's).
@@ -83,12 +84,42 @@ class Replay(_Model):
     environment: dict[str, Fact]
     config: dict[str, JsonValue]
 
+    def show(self, out: Console, lang: str = "en") -> None:
+        """The verdict, the numbers that differ in their bits, the causes; what is wrong."""
+        from parity.golden.text import show_replay
+
+        show_replay(self, out, lang)
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows it: the verdict and the table."""
+        return html_table(self)
+
+
+@dataclass(frozen=True)
+class Replays(Outcome):
+    """What several goldens have come to; the verdict is the worst."""
+
+    replays: tuple[Replay, ...]
+    _pages: Pages | None = field(default=None, compare=False, repr=False)
+
     @property
-    def exit_code(self) -> int:
-        """0 all holds, 1 a regression, 5 nothing was decided."""
-        codes = {"match": EXIT_MATCH, "mismatch": EXIT_MISMATCH, "undecided": EXIT_NOTHING}
-        return codes[self.verdict]
+    def verdict(self) -> str:
+        """`mismatch` where one is wrong, else `undecided` where one is."""
+        found = {replay.verdict for replay in self.replays}
+        return next((verdict for verdict in ("mismatch", "undecided") if verdict in found), "match")
+
+    def show(self, out: Console, lang: str = "en") -> None:
+        """Each golden, and how many of several hold."""
+        from parity.golden.text import show_total
+
+        for replay in self.replays:
+            replay.show(out, lang)
+        show_total(self.replays, out, lang)
 
     def to_json(self) -> str:
-        """The replay as JSON; NaN and infinities as strings."""
-        return self.model_dump_json(by_alias=True, indent=2)
+        """All replays: `parity-replays/1`."""
+        found = [json.loads(replay.to_json()) for replay in self.replays]
+        return json.dumps({"schema": "parity-replays/1", "replays": found}, indent=2, ensure_ascii=False)
+
+    def _repr_html_(self) -> str:
+        return "".join(f"<h4>{escape(one.golden)}</h4>{one._repr_html_()}" for one in self.replays)

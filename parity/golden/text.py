@@ -1,19 +1,123 @@
-"""What a replay found, in lines for a person and as JSON."""
+"""What a person sees of goldens: a line each, and of one that differs, where, how much, and why."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from parity.golden.result import Replay
+from rich.table import Table
+
 from parity.lockstep.text import divergence_lines
+from parity.render.texts import catalogue
 from reference.trace import tensor_name
 
+if TYPE_CHECKING:
+    from rich.console import Console
 
-def replays_json(replays: Sequence[Replay]) -> str:
-    """All replays: `parity-replays/1`."""
-    found = [json.loads(replay.to_json()) for replay in replays]
-    return json.dumps({"schema": "parity-replays/1", "replays": found}, indent=2, ensure_ascii=False)
+    from parity.golden.record import RecordedGolden
+    from parity.golden.result import AgainstRow, Cause, Replay
+    from parity.lockstep.result import FormulaRow
+
+STYLES = {"match": "green", "mismatch": "bold red", "undecided": "yellow"}
+
+
+def show_replay(replay: Replay, out: Console, lang: str) -> None:
+    """The verdict on one golden; the numbers that differ in their bits, and the causes; what is wrong."""
+    say = catalogue(lang)
+    facts = {
+        "golden": replay.golden,
+        "verdict": say[f"run.{replay.verdict}"],
+        "steps": f"{replay.steps:,}",
+        "numbers": f"{replay.numbers_compared:,}",
+        "undecided": f"{replay.undecided:,}",
+    }
+    style = STYLES[replay.verdict]
+    out.print(say["golden.headline"].format(**facts), style=style, markup=False, soft_wrap=True)
+    bits = {"differing": f"{replay.differing:,}", "numbers": f"{replay.bits_compared:,}"}
+    key = "golden.bits" if replay.differing else "golden.same_bits"
+    out.print("  " + say[key].format(**bits), markup=False, soft_wrap=True)
+    if replay.differing:
+        out.print(_table(replay.against_golden, say))
+        for line in _cause_lines(replay, say):
+            out.print("  " + line, markup=False, soft_wrap=True)
+    for line in divergence(replay, say):
+        out.print("  " + line, style="bold red", markup=False, soft_wrap=True)
+
+
+def show_total(replays: Sequence[Replay], out: Console, lang: str) -> None:
+    """How many of several hold."""
+    if len(replays) > 1:
+        holding = sum(replay.verdict == "match" for replay in replays)
+        line = catalogue(lang)["golden.total"].format(match=holding, count=len(replays))
+        style = "bold green" if holding == len(replays) else "bold red"
+        out.print(line, style=style, markup=False, soft_wrap=True)
+
+
+def show_recorded(made: RecordedGolden, out: Console, lang: str) -> None:
+    """What became of a golden, and why."""
+    say = catalogue(lang)
+    if made.outcome == "refused" and made.result:
+        made.result.show(out, lang)
+    for line in _reasons(made, say):
+        out.print(line, markup=False, soft_wrap=True)
+    vacuous = [f"{row.formula} {row.layer} ({row.side})" for row in _rows(made) if row.vacuous]
+    if vacuous and made.outcome != "refused":
+        out.print(say["run.vacuous_note"].format(names=", ".join(vacuous)), markup=False, soft_wrap=True)
+    style = "bold red" if made.outcome == "refused" else "green"
+    facts = {"golden": made.path, "digest": made.digest, "steps": made.result.steps if made.result else 0}
+    out.print(say[f"golden.{made.outcome}"].format(**facts), style=style, markup=False, soft_wrap=True)
+
+
+def _rows(made: RecordedGolden) -> list[FormulaRow]:
+    return made.result.formulas if made.result else []
+
+
+def _reasons(made: RecordedGolden, say: dict[str, str]) -> Iterator[str]:
+    """Why an existing golden was recorded anew."""
+    if made.changed:
+        yield say["golden.asked_anew"].format(golden=made.path, keys=", ".join(made.changed))
+    if made.replay and made.outcome != "unchanged":
+        yield say["golden.outside"].format(golden=made.path)
+        for line in divergence(made.replay, say):
+            yield "  " + line
+
+
+def _table(rows: Sequence[AgainstRow], say: dict[str, str]) -> Table:
+    """The tensors with other bits than the golden's."""
+    table = Table()
+    for key in ("tensor", "side", "differ", "ulp", "largest", "of_bound"):
+        table.add_column(say[f"golden.{key}"], justify="left" if key in ("tensor", "side") else "right")
+    for row in rows:
+        if row.differing:
+            table.add_row(
+                tensor_name(row.quantity, row.layer),
+                say.get(f"run.{row.side}", row.side),
+                f"{row.differing:,} / {row.numbers:,}",
+                written_ulps(row.ulps),
+                f"{row.max_abs:.3g}",
+                f"{row.worst_ratio:.3g}",
+            )
+    return table
+
+
+def _cause_lines(replay: Replay, say: dict[str, str]) -> Iterator[str]:
+    """What the bits of each differing side depend on and is not what it was; or that nothing is."""
+    for side in dict.fromkeys(row.side for row in replay.against_golden if row.differing):
+        name = say.get(f"run.{side}", side)
+        recorded = {row.side.removeprefix("golden/") for row in replay.formulas if "/" in row.side}
+        if side not in recorded:
+            yield say["golden.other_side"].format(side=name)
+            continue
+        causes = [_cause(cause, say) for cause in replay.causes if cause.side == side]
+        if causes:
+            yield say["golden.causes"].format(side=name, causes="; ".join(causes))
+        else:
+            yield say["golden.no_cause"].format(side=name)
+
+
+def _cause(cause: Cause, say: dict[str, str]) -> str:
+    then, now = ("–" if value is None else str(value) for value in (cause.then, cause.now))
+    return f"{say[f'golden.cause_{cause.fact}']}: {then} → {now}"
 
 
 def divergence(replay: Replay, say: dict[str, str]) -> Iterator[str]:

@@ -18,7 +18,7 @@ import numpy as np
 from parity.certify.certificate import Certifier
 from parity.certify.continuity import Continuity
 from parity.certify.filter import Filter, Shares, knows
-from parity.certify.step import Step
+from parity.certify.step import CheckedStep
 from parity.config.case import Case
 from parity.errors import UsageError
 from parity.lockstep.tally import Tally
@@ -168,7 +168,7 @@ class Gates:
             self.tally.accept(self.certifier.equations, (ours, theirs), shares)
             return float(max(shares.certificates.max(), shares.side_by_side.max()))
         known = constants(self.case.architecture, batch, self.case.lr, step + 1)
-        return self.tally.enter(step, Step(traces, known, self._certifiers, broken), self.certifier)
+        return self.tally.enter(step, CheckedStep(traces, known, self._certifiers, broken), self.certifier)
 
     def _accepted(self, traces: dict[str, Trace], batch: int) -> Shares | None:
         """What the filter says, where it knows the network; it accepts a step or says nothing."""

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Literal, NamedTuple, TypeAlias
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias
 
-from markupsafe import Markup
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
     JsonValue,
     PlainSerializer,
+    PrivateAttr,
     SerializationInfo,
     ValidatorFunctionWrapHandler,
     WrapValidator,
 )
 
-from parity.render.numbers import code, prose
-from parity.render.texts import catalogue
+from parity.render.outcome import Outcome, Pages
 from parity.render.texts.message import Message
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Fact: TypeAlias = str | int | float | bool | None
 Verdict: TypeAlias = Literal["match", "other-form", "different-formula", "undecided"]
@@ -45,13 +48,36 @@ KEEP_MESSAGES = {"messages": "as parts"}
 """The context of `model_dump_json` that keeps messages apart from plain texts."""
 
 
-class _Model(BaseModel):
+class ResultPart(BaseModel):
+    """A part of a result: strict, frozen, NaN and infinities as strings."""
+
     model_config = ConfigDict(
         extra="forbid", frozen=True, ser_json_inf_nan="strings", populate_by_name=True
     )
 
 
-class Divergence(_Model):
+class Found(Outcome, ResultPart):
+    """A result that is JSON: `verdict` says what was found, `exit_code` says it to a shell."""
+
+    _pages: Pages | None = PrivateAttr(default=None)
+
+    @property
+    def exit_code(self) -> int:
+        """0 all holds, 1 a mismatch, 5 nothing was decided."""
+        return {"match": EXIT_MATCH, "mismatch": EXIT_MISMATCH, "undecided": EXIT_NOTHING}[self.verdict]
+
+    def with_pages(self, write: Callable[[Path, str], object]) -> Self:
+        """The same result, whose `report` writes these pages too."""
+        copy = self.model_copy()
+        copy._pages = Pages(write)
+        return copy
+
+    def to_json(self) -> str:
+        """The result as JSON; NaN and infinities as strings."""
+        return self.model_dump_json(by_alias=True, indent=2)
+
+
+class Divergence(ResultPart):
     """The first number, in the order of execution, that its formula cannot have produced."""
 
     step: int
@@ -73,7 +99,7 @@ class Divergence(_Model):
     case: Said | None = Field(None, description="of a subject: the smallest case that fails")
 
 
-class FormulaRow(_Model):
+class FormulaRow(ResultPart):
     """One formula of one layer on one side, over all steps."""
 
     formula: str
@@ -90,15 +116,8 @@ class FormulaRow(_Model):
     undecided: int
     vacuous: bool = Field(description="true when no step could have told a wrong formula from a right one")
 
-    def as_html(self, say: Mapping[str, str]) -> Markup:
-        """The row of a notebook's table."""
-        share = code(self.worst_ratio, 3)
-        cells = (self.slide, self.formula, self.layer, self.side, say[f"run.{self.verdict}"], share)
-        row = '<tr><td>{}</td><th scope="row">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>'
-        return Markup(row).format(*cells)
 
-
-class SideBySideRow(_Model):
+class SideBySideRow(ResultPart):
     """One tensor of both sides against the one bound that admits both, over all steps."""
 
     quantity: str
@@ -110,35 +129,14 @@ class SideBySideRow(_Model):
     undecided: int
 
 
-class Line(NamedTuple):
-    """One formula of one layer: what was found on each side, and of its tensor across the sides."""
-
-    slide: int
-    formula: str
-    layer: int
-    by_side: dict[str, FormulaRow]
-    across: SideBySideRow | None
-
-
-def lines(rows: Sequence[FormulaRow], across: Iterable[SideBySideRow] = ()) -> list[Line]:
-    """The rows of all sides, a line for each formula and layer, in the order of the rows."""
-    pairs = {(row.quantity, row.layer): row for row in across}
-    found: dict[tuple[int, str, int], Line] = {}
-    for row in rows:
-        place = (row.slide, row.formula, row.layer)
-        line = found.setdefault(place, Line(*place, {}, pairs.get((row.quantity, row.layer))))
-        line.by_side[row.side] = row
-    return list(found.values())
-
-
-class Diagnosis(_Model):
+class Diagnosis(ResultPart):
     """Which mistake reproduces the wrong numbers."""
 
     mistake: str
     detail: str
 
 
-class WrongFormula(_Model):
+class WrongFormula(ResultPart):
     """A formula that is wrong in itself, not one that inherited a wrong tensor."""
 
     formula: str
@@ -150,7 +148,7 @@ class WrongFormula(_Model):
     evidence: str | None = Field(None, description="how finely what was shown can place it")
 
 
-class Witness(_Model):
+class Witness(ResultPart):
     """The third witness: derivatives of the loss that know no chain rule."""
 
     elements: int
@@ -159,7 +157,7 @@ class Witness(_Model):
     verdict: Verdict
 
 
-class Result(_Model):
+class Result(Found):
     """What a run found."""
 
     schema_name: Literal["parity-result/1"] = Field(default="parity-result/1", alias="schema")
@@ -184,27 +182,14 @@ class Result(_Model):
     environment: dict[str, Fact]
     config: dict[str, JsonValue] = {}
 
-    @property
-    def exit_code(self) -> int:
-        """0 all holds, 1 a mismatch, 5 nothing was decided."""
-        codes = {"match": EXIT_MATCH, "mismatch": EXIT_MISMATCH, "undecided": EXIT_NOTHING}
-        return codes[self.verdict]
+    def show(self, out: Console, lang: str = "en") -> None:
+        """The table by formula and side, the counts, and what a person needs to know of a mismatch."""
+        from parity.lockstep.text import show_result
+
+        show_result(self, out, lang)
 
     def _repr_html_(self) -> str:
-        """How a notebook shows it: the verdict and a row for each formula, layer and side; no style."""
-        say, first = catalogue("en"), self.first_divergence
-        verdict = say[f"run.verdict_{self.verdict}"].format(steps=prose(self.steps, "en"))
-        complaint = first.complaint if first else None
-        heads = ("run.slide", "run.formula", "run.layer", "page.side", "page.verdict", "page.share_used")
-        return str(
-            Markup("<p><b>{}</b></p>{}<table><tr>{}</tr>{}</table>").format(
-                verdict,
-                Markup("<pre>{}</pre>").format(complaint) if complaint else "",
-                Markup("").join(Markup('<th scope="col">{}</th>').format(say[head]) for head in heads),
-                Markup("").join(row.as_html(say) for row in self.formulas),
-            )
-        )
+        """How a notebook shows it: the verdict and the table."""
+        from parity.lockstep.text import html_table
 
-    def to_json(self) -> str:
-        """The result as JSON; NaN and infinities as strings."""
-        return self.model_dump_json(by_alias=True, indent=2)
+        return html_table(self)

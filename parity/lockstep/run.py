@@ -83,6 +83,15 @@ def run(
     return result_of(config, case, walk, Circumstances(facts, shares, third, reproduce, peer))
 
 
+def model_peer(spec: str, seed: int) -> Peer:
+    """The torch model that `--model` names. Raises UsageError, and EnvironmentUnfit without torch."""
+    require_torch()
+    from parity.pytorch.imported.case import ModelPeer
+    from parity.pytorch.imported.load import load
+
+    return ModelPeer(spec, load(spec, seed))
+
+
 def _twin(case: Case) -> TorchSide:
     from parity.pytorch.twin import Twin
 
@@ -141,7 +150,7 @@ def result_of(config: Config, case: Case, walk: Walk, around: Circumstances) -> 
         loss=walk.losses,
         accuracy=dict(around.accuracy),
         witness=witness,
-        accepted=[deviation.name for deviation in case.findings],
+        accepted=list(dict.fromkeys(case.findings)),
         reason=_reason(case, walk, around.peer),
         reproduce=f"{again} --steps {first.step + 1}" if again and first else None,
         contract=contract(arithmetic(case.architecture.dtype)),
@@ -157,9 +166,8 @@ def _reason(case: Case, walk: Walk, peer: Peer | None) -> Message | None:
     if peer and first:
         hints.append(Message("module_of", layer=first.layer, module=peer.modules[first.layer - 1]))
     if first and first.side == "torch":
-        taken = [deviation.name for deviation in case.findings]
         known = [d.name for d in DEVIATIONS.values() if d.applies(case.architecture)]
-        hints += [Message("known_finding", name=name) for name in known if name not in taken][:1]
+        hints += [Message("known_finding", name=name) for name in known if name not in case.findings][:1]
     for hint in hints:
         reason = Message("hint", failure=reason, hint=hint) if reason else hint
     return reason

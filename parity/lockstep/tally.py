@@ -11,7 +11,7 @@ import numpy as np
 from parity.certify.certificate import Certifier, Finding, Verdict
 from parity.certify.cross_check import CrossCheck
 from parity.certify.filter import Shares
-from parity.certify.step import Step
+from parity.certify.step import CheckedStep
 from parity.lockstep.result import Divergence, FormulaRow, SideBySideRow, WrongFormula
 from reference.equations import Equation
 
@@ -93,7 +93,7 @@ class Tally:
     _pairs: dict[tuple[str, int], _Row] = field(default_factory=dict)
     _accepted: dict[tuple[int, tuple[str, str]], _Accepted] = field(default_factory=dict)
 
-    def enter(self, number: int, step: Step, certifier: Certifier) -> float:
+    def enter(self, number: int, step: CheckedStep, certifier: Certifier) -> float:
         """Check a step, across sides with `certifier`; returns the largest share of a bound used."""
         worst = 0.0
         for side, finding in step.findings():

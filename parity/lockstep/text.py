@@ -1,12 +1,110 @@
-"""What a run found, in lines for a person."""
+"""What a person sees of a run: the table by formula and side, the counts, the first divergence."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from parity.lockstep.result import Divergence, WrongFormula
+from markupsafe import Markup
+from rich.table import Table
+
+from parity.render.numbers import code, prose
+from parity.render.texts import catalogue
 from parity.render.texts.message import said
 from reference.trace import tensor_name
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from parity.lockstep.result import Divergence, FormulaRow, Result, SideBySideRow, WrongFormula
+
+STYLES = {"match": "green", "other-form": "cyan", "different-formula": "bold red", "undecided": "yellow"}
+
+
+def show_result(result: Result, out: Console, lang: str) -> None:
+    """The table by formula and side, the counts, and what a person needs to know of a mismatch."""
+    say = catalogue(lang)
+    out.print(_formula_table(result, say))
+    out.print(say["run.share"])
+    for side, (first, last) in result.loss.items():
+        out.print(say["run.loss"].format(first=short(first), last=short(last), side=side))
+    for side, share in result.accuracy.items():
+        out.print(say["run.accuracy"].format(value=f"{share:.1%}", side=side))
+    if result.witness:
+        facts = result.witness.model_dump() | {"ratio": short(result.witness.worst_ratio)}
+        facts["verdict"] = say[f"run.{result.witness.verdict}"]
+        out.print(say["run.witness"].format(**facts))
+    share = result.undecided / max(1, result.numbers_compared)
+    out.print(
+        say["run.counted"].format(
+            tensors=f"{result.tensors_compared:,}",
+            numbers=f"{result.numbers_compared:,}",
+            undecided=f"{result.undecided:,}",
+            share=f"{share:.3%}",
+        )
+    )
+    vacuous = [f"{row.formula} {row.layer} ({row.side})" for row in result.formulas if row.vacuous]
+    if vacuous:
+        out.print(say["run.vacuous_note"].format(names=", ".join(vacuous)))
+    if result.certified != "every step":
+        out.print(say["run.certified"].format(what=said(result.certified, lang)))
+    out.print(say["run.contract"].format(**result.contract))
+    if result.accepted:
+        out.print(say["run.accepted"].format(names=", ".join(result.accepted)), style="yellow")
+    if result.reason:
+        out.print(said(result.reason, lang), markup=False)
+    for line in divergence_lines(result.first_divergence, result.wrong_formulas, result.reproduce, say):
+        out.print(line, style="bold red", markup=False)
+    style = {"match": "bold green", "mismatch": "bold red", "undecided": "bold yellow"}[result.verdict]
+    out.print(say[f"run.verdict_{result.verdict}"].format(steps=f"{result.steps:,}"), style=style)
+
+
+class Line(NamedTuple):
+    """One formula of one layer: what was found on each side, and of its tensor across the sides."""
+
+    slide: int
+    formula: str
+    layer: int
+    by_side: dict[str, FormulaRow]
+    across: SideBySideRow | None
+
+
+def lines(rows: Sequence[FormulaRow], across: Iterable[SideBySideRow] = ()) -> list[Line]:
+    """The rows of all sides, a line for each formula and layer, in the order of the rows."""
+    pairs = {(row.quantity, row.layer): row for row in across}
+    found: dict[tuple[int, str, int], Line] = {}
+    for row in rows:
+        place = (row.slide, row.formula, row.layer)
+        line = found.setdefault(place, Line(*place, {}, pairs.get((row.quantity, row.layer))))
+        line.by_side[row.side] = row
+    return list(found.values())
+
+
+def _formula_table(result: Result, say: dict[str, str]) -> Table:
+    sides = list(dict.fromkeys(row.side for row in result.formulas))
+    table = Table(title_justify="left")
+    for key, justify in (("slide", "right"), ("formula", "left"), ("layer", "right")):
+        table.add_column(say[f"run.{key}"], justify="right" if justify == "right" else "left")
+    for side in sides:
+        table.add_column(say.get(f"run.{side}", side))
+    if result.side_by_side:
+        table.add_column(say["run.sides"])
+    for line in lines(result.formulas, result.side_by_side):
+        texts = [_cell(line.by_side.get(side), say) for side in sides]
+        if result.side_by_side:
+            texts.append(_cell(line.across, say))
+        table.add_row(str(line.slide), line.formula, str(line.layer), *texts)
+    return table
+
+
+def _cell(row: FormulaRow | SideBySideRow | None, say: dict[str, str]) -> str:
+    """A verdict, and the share of the bound that goes with it."""
+    if row is None:
+        return ""
+    if getattr(row, "vacuous", False) and row.verdict == "undecided":
+        return f"[yellow]{say['run.vacuous']}[/]"
+    text = f"[{STYLES[row.verdict]}]{say[f'run.{row.verdict}']}[/] {short(row.worst_ratio)}"
+    return text + (f" ({say['run.undecided']} {row.undecided:,})" if row.undecided else "")
 
 
 def divergence_lines(
@@ -37,3 +135,47 @@ def divergence_lines(
 def short(value: float | None, digits: int = 3) -> str:
     """A number to a few digits; a dash where there is none."""
     return "–" if value is None else f"{value:.{digits}g}"
+
+
+class HasRows(Protocol):
+    """A result with a row for each formula, layer and side."""
+
+    @property
+    def verdict(self) -> str: ...
+
+    @property
+    def steps(self) -> int: ...
+
+    @property
+    def formulas(self) -> Sequence[FormulaRow]: ...
+
+    @property
+    def first_divergence(self) -> Divergence | None: ...
+
+
+def html_table(result: HasRows, lang: str = "en") -> str:
+    """Verdict and a row for each formula, layer and side, as HTML that brings no style or script."""
+    say, first = catalogue(lang), result.first_divergence
+    complaint = first.complaint if first else None
+    heads = ("run.slide", "run.formula", "run.layer", "page.side", "page.verdict", "page.share_used")
+    return str(
+        Markup("<p><b>{}</b></p>{}<table><tr>{}</tr>{}</table>").format(
+            say[f"run.verdict_{result.verdict}"].format(steps=prose(result.steps, lang)),
+            Markup("<pre>{}</pre>").format(said(complaint, lang)) if complaint else "",
+            Markup("").join(Markup('<th scope="col">{}</th>').format(say[head]) for head in heads),
+            Markup("").join(_html_row(row, say) for row in result.formulas),
+        )
+    )
+
+
+def _html_row(row: FormulaRow, say: Mapping[str, str]) -> Markup:
+    cells = (
+        row.slide,
+        row.formula,
+        row.layer,
+        row.side,
+        say[f"run.{row.verdict}"],
+        code(row.worst_ratio, 3),
+    )
+    shown = '<tr><td>{}</td><th scope="row">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>'
+    return Markup(shown).format(*cells)

@@ -7,20 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from parity.check.calls import asked_calls
-from parity.check.cases import Call
+from parity.check.cases import SubjectCall
 from parity.check.implementations import PythonSubject, Subject, python_subject
-from parity.check.in_process import OwnSubject, is_side, own_subject, walked
+from parity.check.in_process import OwnSubject, asked_subject, own_subject
 from parity.check.process import Limits
 from parity.check.run import Checked, UnusableSubjectError
 from parity.check.run import check as check_subject
-from parity.config.case import build
-from parity.config.config import read
-from parity.errors import UsageError
 from parity.lockstep.result import Result
-from parity.pytest_plugin.answer import Answer, failure_text
+from parity.pytest_plugin.answer import Answer, failure_text, keep
 from parity.pytest_plugin.context import Context
-from parity.pytest_plugin.kept import keep
 from parity.render.texts import catalogue
 from parity.report.ci.compared import roots
 from parity.report.ci.facts import Compared
@@ -47,7 +42,7 @@ class CheckCase:
             return self.activation
         return ",".join(self.activation)
 
-    def command(self, place: Context, address: str) -> str | None:
+    def command(self, context: Context, address: str) -> str | None:
         """The command line that asks the same, if one can: not where the config stands in the test."""
         if isinstance(self.config, Mapping):
             return None
@@ -55,49 +50,49 @@ class CheckCase:
         given = {"--config": self.source, "--activation": self.names, "--dtype": self.dtype}
         for option, value in given.items():
             if value is not None:
-                words += [option, place.relative(value) if isinstance(value, Path) else str(value)]
+                words += [option, context.relative(value) if isinstance(value, Path) else str(value)]
         return shlex.join(words)
 
 
-def check(place: Context, number: int, asked: object, case: CheckCase) -> Answer[Result]:
+def check(context: Context, number: int, asked: object, case: CheckCase) -> Answer[Result]:
     """Judge a subject. Raises UsageError for one that is none, or a case that there is not."""
-    subject, calls = _subject(asked, case)
-    address = _address(place, subject)
-    command = case.command(place, address) if address else None
-    return judged(place, number, subject, calls, command, case.timeout)
+    subject, calls = asked_subject(asked, case.source, case.names, case.dtype)
+    address = _address(context, subject)
+    command = case.command(context, address) if address else None
+    return judged(context, number, subject, calls, command, case.timeout)
 
 
-def on_calls(place: Context, number: int, asked: object, calls: Sequence[Call]) -> Answer[Result]:
+def on_calls(context: Context, number: int, asked: object, calls: Sequence[SubjectCall]) -> Answer[Result]:
     """Judge a `step` on calls that somebody else chose. Raises UsageError for a subject that is none."""
     subject = python_subject(str(asked)) if isinstance(asked, str | Path) else own_subject(asked)
-    return judged(place, number, subject, calls, None, CheckCase.timeout)
+    return judged(context, number, subject, calls, None, CheckCase.timeout)
 
 
 def judged(
-    place: Context,
+    context: Context,
     number: int,
     subject: Subject,
-    calls: Sequence[Call],
+    calls: Sequence[SubjectCall],
     command: str | None,
     timeout: float,
 ) -> Answer[Result]:
     """What the court says of a subject's answers to these calls."""
     file, line = _where(subject)
     facts: dict[str, str | int] = {
-        "file": place.relative(file),
+        "file": context.relative(file),
         "line": line,
-        "reproduce": command or place.command,
+        "reproduce": command or context.command,
     }
     limits = Limits(seconds=timeout)
     try:
-        checked = check_subject(subject, calls, limits, lang=place.lang, reproduce=command)
+        checked = check_subject(subject, calls, limits, lang=context.lang, reproduce=command)
     except UnusableSubjectError as error:
-        return _unusable(place, subject, error, command, facts)
+        return _unusable(context, subject, error, command, facts)
     result = checked.result
-    report = keep(place, "check", number, result)
+    report = keep(context, "check", number, result)
     failure = None
     if result.verdict != "match" or checked.failures:
-        failure = failure_text(place, _lines(checked, place.lang), command)
+        failure = failure_text(context, _lines(checked, context.lang), command)
     compared = Compared(
         "check",
         subject.name,
@@ -106,27 +101,14 @@ def judged(
         result.undecided,
         roots(result.wrong_formulas),
         reason=result.reason or "",
-        report=place.relative(report),
+        report=context.relative(report),
         **facts,  # type: ignore[arg-type]
     )
     return Answer(result, compared, failure, _cause(subject) if checked.failures else None)
 
 
-def _subject(asked: object, case: CheckCase) -> tuple[Subject, Sequence[Call]]:
-    """Who is judged, and on which calls."""
-    if isinstance(asked, str | Path):
-        return python_subject(str(asked)), asked_calls(case.source, case.names, case.dtype)
-    if is_side(asked):
-        if case.config is None:
-            raise UsageError("check: a side keeps its own weights; say from which it starts: config=…")
-        overlay = {"network.activation": case.names, "network.dtype": case.dtype}
-        calls, shown = walked(asked, build(read(case.source, overlay)))  # type: ignore[arg-type]
-        return shown, calls
-    return own_subject(asked), asked_calls(case.source, case.names, case.dtype)
-
-
 def _unusable(
-    place: Context,
+    context: Context,
     subject: Subject,
     error: UnusableSubjectError,
     command: str | None,
@@ -135,9 +117,9 @@ def _unusable(
     """A subject that gave nothing to judge fails the test; there is no result then."""
     said = [str(error)]
     if error.output.strip():
-        said += [catalogue(place.lang)["check.printed"], *error.output.rstrip().splitlines()[-20:]]
+        said += [catalogue(context.lang)["check.printed"], *error.output.rstrip().splitlines()[-20:]]
     compared = Compared("check", subject.name, "error", reason=str(error), **facts)  # type: ignore[arg-type]
-    failure = failure_text(place, said, command)
+    failure = failure_text(context, said, command)
     return Answer(None, compared, failure, _cause(subject))  # type: ignore[arg-type] # it raises
 
 
@@ -145,13 +127,13 @@ def _lines(checked: Checked, lang: str) -> list[str]:
     """The first wrong formula in full, the others by name."""
     say, result = catalogue(lang), checked.result
     if not checked.wrong:
-        return [checked.failures[0] if checked.failures else say[f"check.{result.verdict}"]]
+        return [checked.failures[0].said(lang) if checked.failures else say[f"check.{result.verdict}"]]
     first, *others = checked.wrong
     lines = [first.headline, *(f"  {line}" for line in first.lines)]
     if others:
         lines.append(say["run.also"].format(names="; ".join(words.headline for words in others)))
     if checked.failures:
-        lines.append(say["check.failed"].format(failure=checked.failures[0]))
+        lines.append(say["check.failed"].format(failure=checked.failures[0].said(lang)))
     return lines
 
 
@@ -170,8 +152,8 @@ def _where(subject: Subject) -> tuple[Path | None, int]:
     return None, 0
 
 
-def _address(place: Context, subject: Subject) -> str | None:
+def _address(context: Context, subject: Subject) -> str | None:
     """What `parity check` calls it, seen from pytest's rootdir; None where it cannot reach it."""
     if isinstance(subject, PythonSubject):
         return subject.name
-    return subject.address(place.root) if isinstance(subject, OwnSubject) else None
+    return subject.address(context.root) if isinstance(subject, OwnSubject) else None

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from parity.errors import EnvironmentUnfit, UsageError
+from parity.pytest_plugin.answer import Answer, ParityError
 from parity.pytest_plugin.context import Context
-from parity.pytest_plugin.failure import ParityError
 from parity.report.ci.facts import Compared
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from parity.golden import Replay
     from parity.lockstep.result import Result
-    from parity.pytest_plugin.answer import Answer
 
     Batch: TypeAlias = NDArray[np.generic] | torch.Tensor
 
@@ -32,8 +31,8 @@ __tracebackhide__ = True
 class Parity:
     """Comparisons for one test. Each raises ParityError where it does not hold or cannot be made."""
 
-    def __init__(self, place: Context) -> None:
-        self._place = place
+    def __init__(self, context: Context) -> None:
+        self._context = context
         self._asked = 0
 
     def check(
@@ -54,13 +53,13 @@ class Parity:
         from parity.pytest_plugin.checks import CheckCase, check
 
         case = CheckCase(config, activation, dtype, timeout)
-        return self._judged("check", lambda number: check(self._place, number, subject, case))
+        return self._judged("check", lambda number: check(self._context, number, subject, case))
 
     def run(self, config: ConfigLike = None) -> Result:
         """The lockstep of the deck's engine and PyTorch, as `parity run --config` walks it."""
         from parity.pytest_plugin.runs import run
 
-        return self._judged("run", lambda number: run(self._place, number, config))
+        return self._judged("run", lambda number: run(self._context, number, config))
 
     def model(
         self,
@@ -79,11 +78,11 @@ class Parity:
         x and y have a sample a row, as PyTorch has them. The model itself stays as it is. Loss and
         optimizer as in a config, or the loss as a module of `torch.nn`.
         """
-        from parity.pytest_plugin.models import model as mirrored
+        from parity.pytest_plugin.runs import model as mirrored
 
         def ask(number: int) -> Answer[Result]:
             asked: dict[str, JsonValue] = {"optimizer": optimizer, "lr": lr, "steps": steps}
-            return mirrored(self._place, number, model, (x, y), loss, **asked, accept=[*accept])
+            return mirrored(self._context, number, model, (x, y), loss, **asked, accept=[*accept])
 
         return self._judged("model", ask)
 
@@ -96,9 +95,9 @@ class Parity:
         """
         from parity.pytest_plugin import goldens
 
-        found = self._judged("golden", lambda number: goldens.golden(self._place, number, name, config))
+        found = self._judged("golden", lambda number: goldens.golden(self._context, number, name, config))
         if step is not None:
-            self._judged("golden", lambda number: goldens.on_golden(self._place, number, name, step))
+            self._judged("golden", lambda number: goldens.on_golden(self._context, number, name, step))
         return found
 
     def _judged(self, kind: str, ask: Callable[[int], Answer[R]]) -> R:
@@ -108,9 +107,9 @@ class Parity:
             answer = ask(self._asked)
         except (UsageError, EnvironmentUnfit) as error:
             said = str(error)
-            self._place.note(Compared(kind, said.partition(":")[0], "error", reason=said))
+            self._context.note(Compared(kind, said.partition(":")[0], "error", reason=said))
             raise ParityError(said) from None
-        self._place.note(answer.compared)
+        self._context.note(answer.compared)
         if answer.failure is not None:
             raise ParityError(answer.failure) from answer.cause
         return answer.result

@@ -7,20 +7,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from parity.check.cases import Call
+from parity.check.cases import SubjectCall
 from parity.config.config import Config, read
 from parity.errors import UsageError
-from parity.golden import Golden, Recorded, Replay
+from parity.golden import Golden, RecordedGolden, Replay
 from parity.golden import read as read_golden
 from parity.golden.record import changed_keys, update
 from parity.golden.replay import chosen, replay_golden
 from parity.golden.text import divergence
 from parity.lockstep.environment import has_torch
 from parity.lockstep.result import Result
-from parity.pytest_plugin.answer import Answer, failure_text
+from parity.pytest_plugin.answer import Answer, failure_text, keep
 from parity.pytest_plugin.checks import on_calls
 from parity.pytest_plugin.context import GOLDEN_SUFFIX, Context
-from parity.pytest_plugin.kept import keep
 from parity.pytest_plugin.runs import walk_lines
 from parity.render.texts import catalogue
 from parity.report.ci.compared import compared
@@ -28,67 +27,69 @@ from reference.trace import Trace, tensor_name
 
 
 def golden(
-    place: Context, number: int, name: str, config: Mapping[str, object] | str | Path | None
+    context: Context, number: int, name: str, config: Mapping[str, object] | str | Path | None
 ) -> Answer[Replay]:
     """Replay a golden; with --parity-update first record it, where it is missing or outside its bounds.
 
     Raises UsageError for a name that is none, a golden that is missing or was made from another config.
     """
-    path = _path(place, name)
+    path = _path(context, name)
     source = Path(config) if isinstance(config, str) else config
     asked = read(source, {}) if source is not None else None
-    made = _update(place, path, asked) if place.update else None
+    made = _update(context, path, asked) if context.update else None
     if made and made.result and made.outcome == "refused":
-        facts = compared("golden", name, made.result, place.relative(place.file))
-        lines = [catalogue(place.lang)["plugin.refused"].format(golden=place.relative(path))]
-        text = failure_text(place, lines + walk_lines(made.result, place.lang), None)
-        return Answer(None, replace(facts, golden=place.relative(path)), text)  # type: ignore[arg-type]
-    held = _existing(place, path, asked)
+        facts = compared("golden", name, made.result, context.relative(context.file))
+        lines = [catalogue(context.lang)["plugin.refused"].format(golden=context.relative(path))]
+        text = failure_text(context, lines + walk_lines(made.result, context.lang), None)
+        return Answer(None, replace(facts, golden=context.relative(path)), text)  # type: ignore[arg-type]
+    held = _existing(context, path, asked)
     sides = chosen(reference=True, torch="torch" in held.sides and has_torch())
     command = shlex.join(["parity", "replay", *([] if "torch" in sides else ["--no-torch"])])
-    again = shlex.join([*shlex.split(command), place.relative(path)])
-    found = replay_golden(held, place.relative(path), sides, reproduce=again)
-    report = keep(place, "golden", number, found)
+    again = shlex.join([*shlex.split(command), context.relative(path)])
+    found = replay_golden(held, context.relative(path), sides, reproduce=again)
+    report = keep(context, "golden", number, found)
     facts = replace(
-        compared("golden", name, found, place.relative(place.file)),
-        golden=place.relative(path),
+        compared("golden", name, found, context.relative(context.file)),
+        golden=context.relative(path),
         updated=_said(made, name),
-        report=place.relative(report),
+        report=context.relative(report),
     )
     failure = None
     if found.verdict != "match":
-        say = catalogue(place.lang)
+        say = catalogue(context.lang)
         quiet = found.model_copy(update={"reproduce": None})
-        lines = [f"{place.relative(path)}: {say[f'run.{found.verdict}']}", *divergence(quiet, say)]
-        failure = failure_text(place, lines, again)
+        lines = [f"{context.relative(path)}: {say[f'run.{found.verdict}']}", *divergence(quiet, say)]
+        failure = failure_text(context, lines, again)
     return Answer(found, facts, failure)
 
 
-def on_golden(place: Context, number: int, name: str, step: object) -> Answer[Result]:
+def on_golden(context: Context, number: int, name: str, step: object) -> Answer[Result]:
     """Judge somebody's step on a golden's inputs, step by step from where the golden stood."""
-    path = _path(place, name)
+    path = _path(context, name)
     held = read_golden(path)
     case, side = held.case, held.sides[0]
     given = [*case.architecture.parameter_shapes(), "x", "y"]
     calls = [
-        Call(name, number, case.architecture, case.lr, Trace({key: traces[side][key] for key in given}))
+        SubjectCall(
+            name, number, case.architecture, case.lr, Trace({key: traces[side][key] for key in given})
+        )
         for number, traces in enumerate(held.steps)
     ]
-    answer = on_calls(place, number, step, calls)
-    return replace(answer, compared=replace(answer.compared, golden=place.relative(path)))
+    answer = on_calls(context, number, step, calls)
+    return replace(answer, compared=replace(answer.compared, golden=context.relative(path)))
 
 
-def _path(place: Context, name: str) -> Path:
+def _path(context: Context, name: str) -> Path:
     """The golden's file. Raises UsageError for a name that leads elsewhere."""
     if not name or Path(name).name != name or name.startswith("."):
         raise UsageError(f"golden: {name!r} is no plain name")
-    return place.goldens / (name.removesuffix(GOLDEN_SUFFIX) + GOLDEN_SUFFIX)
+    return context.goldens / (name.removesuffix(GOLDEN_SUFFIX) + GOLDEN_SUFFIX)
 
 
-def _update(place: Context, path: Path, asked: Config | None) -> Recorded:
+def _update(context: Context, path: Path, asked: Config | None) -> RecordedGolden:
     if asked is None and not path.exists():
         raise UsageError(
-            f"{place.relative(path)}: there is no such golden, and no config to record one from"
+            f"{context.relative(path)}: there is no such golden, and no config to record one from"
         )
     try:
         path.parent.mkdir(exist_ok=True)
@@ -97,22 +98,22 @@ def _update(place: Context, path: Path, asked: Config | None) -> Recorded:
     return update(path, asked, torch=has_torch())
 
 
-def _existing(place: Context, path: Path, asked: Config | None) -> Golden:
+def _existing(context: Context, path: Path, asked: Config | None) -> Golden:
     """The golden, if it stands and is what was asked for. Raises UsageError."""
-    again = f"{place.command} --parity-update"
+    again = f"{context.command} --parity-update"
     if not path.exists():
-        raise UsageError(f"{place.relative(path)}: there is no such golden; record it with: {again}")
+        raise UsageError(f"{context.relative(path)}: there is no such golden; record it with: {again}")
     held = read_golden(path)
     keys = changed_keys(asked, held.config) if asked else ()
     if keys:
         said = ", ".join(keys)
         raise UsageError(
-            f"{place.relative(path)}: recorded with another {said}; record it anew with: {again}"
+            f"{context.relative(path)}: recorded with another {said}; record it anew with: {again}"
         )
     return held
 
 
-def _said(made: Recorded | None, name: str) -> tuple[str, ...]:
+def _said(made: RecordedGolden | None, name: str) -> tuple[str, ...]:
     """What an update did, in words: nothing for a golden that it left alone."""
     if made is None or made.outcome == "unchanged":
         return ()

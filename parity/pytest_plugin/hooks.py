@@ -58,7 +58,7 @@ def parity(request: pytest.FixtureRequest) -> Parity:
     """Comparisons: `check` a step, `run` a config, mirror a torch `model`, replay a `golden`."""
     from parity.pytest_plugin.fixture import Parity
 
-    return Parity(_place(request.node))
+    return Parity(_context(request.node))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -69,7 +69,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
         pytest.fail(catalogue(_lang(item.config))["plugin.nothing"], pytrace=False)
 
 
-def _place(item: pytest.Item) -> Context:
+def _context(item: pytest.Item) -> Context:
     config = item.config
 
     def note(compared: Compared) -> None:

@@ -58,6 +58,14 @@ def writable_folder(path: Path) -> None:
         raise UsageError(f"{path}: the folder {existing} cannot be written to")
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder, where it is not there. Raises UsageError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be made: {error.strerror}") from None
+
+
 def write_text(path: str, text: str) -> None:
     """Write a text whole, ending in a newline; `-` is stdout."""
     if path == "-":

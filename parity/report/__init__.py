@@ -21,14 +21,13 @@ def write(
 ) -> list[Path]:
     """Write `index.html`, `report.md` and `result.json` into `folder`, which is made where it is not.
 
-    The entry point of every `--report`: a `parity.report.recorder.Recorder` observes the steps of any
+    The entry point of every `--report`: a `parity.report.recorder.PageRecorder` observes the steps of any
     sides that are traces, and its recording, with the result, is all that a page needs. `titles` has the
     page's title by language, where it has one of its own.
     Raises UsageError for an unknown language or a folder that cannot be written to; nothing is
     written then.
     """
-    from parity.errors import UsageError
-    from parity.render.files import write_text
+    from parity.render.files import make_folder, write_text
     from parity.report.diagnosis import told_of
     from parity.report.markdown import markdown
     from parity.report.page import html
@@ -40,10 +39,7 @@ def write(
         "report.md": markdown(result, recording, lang, titles),
         "result.json": result.to_json(),
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{folder}: cannot be made: {error.strerror}") from None
+    make_folder(folder)
     for name, text in texts.items():
         write_text(str(folder / name), text)
     return [folder / name for name in texts]

@@ -13,7 +13,7 @@ from parity.golden.result import Replay
 from parity.lockstep.lockstep import Side, TrainingStep
 from parity.lockstep.result import Result, SideBySideRow
 from parity.report import write
-from parity.report.recorder import Recorder
+from parity.report.recorder import PageRecorder
 from reference.arrays import Array
 from reference.trace import Trace
 
@@ -24,7 +24,7 @@ class WatchedReplay:
     def __init__(self, golden: Golden, sides: Mapping[str, MakeSide]) -> None:
         self.golden = golden
         self.recorders = {
-            name: Recorder(
+            name: PageRecorder(
                 golden.case.architecture, golden.case.lr, len(golden.steps), findings=golden.case.findings
             )
             for name in sides

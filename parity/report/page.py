@@ -13,7 +13,8 @@ from markupsafe import Markup, escape
 
 from parity.explain import Inspector
 from parity.explain.byhand import written_at
-from parity.lockstep.result import Result, lines
+from parity.lockstep.result import Result
+from parity.lockstep.text import lines
 from parity.render.graph import svg, text
 from parity.render.numbers import shown
 from parity.render.texts import LANGUAGES

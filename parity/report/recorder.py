@@ -10,7 +10,6 @@ from parity.config.case import Case
 from parity.explain import Inspector
 from parity.explain.brief import Brief, briefly
 from parity.lockstep.lockstep import TrainingStep
-from parity.pytorch.deviations import Deviation
 from parity.report.recording import Curve, Extras, Recording
 from reference.architecture import Architecture
 from reference.trace import Trace
@@ -25,7 +24,7 @@ MAX_WORK = 5e9
 """Products that looking at the steps in brief may take; a large network has fewer steps in brief."""
 
 
-class Recorder:
+class PageRecorder:
     """Keeps some steps whole, more in brief; always the first, the last, and the first alarm."""
 
     def __init__(
@@ -34,7 +33,7 @@ class Recorder:
         lr: float,
         planned: int,
         most: int = MAX_WHOLE,
-        findings: Sequence[Deviation] = (),
+        findings: Sequence[str] = (),
     ) -> None:
         """`planned` is how many steps there will be; `most` (3 or more) how many are kept whole.
 
@@ -50,7 +49,7 @@ class Recorder:
         self._curve: list[Curve] = []
 
     @classmethod
-    def of(cls, case: Case, most: int = MAX_WHOLE) -> Recorder:
+    def of(cls, case: Case, most: int = MAX_WHOLE) -> PageRecorder:
         """A recorder of a case's run."""
         return cls(case.architecture, case.lr, case.steps, most, case.findings)
 

@@ -19,7 +19,6 @@ from parity.config.case import described
 from parity.errors import UsageError
 from parity.explain.brief import Brief
 from parity.lockstep.result import KEEP_MESSAGES, Result, Said
-from parity.pytorch.deviations import Deviation
 from parity.render.files import written_whole
 from reference.architecture import Architecture
 from reference.arrays import Array
@@ -71,7 +70,7 @@ class Recording:
 
     architecture: Architecture
     lr: float
-    findings: tuple[Deviation, ...] = ()
+    findings: tuple[str, ...] = ()
     steps: dict[int, dict[str, Trace]] = field(default_factory=dict)
     extras: Extras = field(default_factory=Extras)
 

@@ -14,7 +14,7 @@ from parity.check.run import Checked
 from parity.lockstep.lockstep import TrainingStep
 from parity.report import write
 from parity.report.diagnosis import tell
-from parity.report.recorder import Recorder
+from parity.report.recorder import PageRecorder
 from parity.report.recording import Recording
 from reference.arrays import Array
 from reference.engine import Network
@@ -39,7 +39,7 @@ def recording_of(checked: Checked, source: Path | None = None) -> Recording:
     shown = first.case if first and first.case in cases else cases[-1]
     observations = [o for o in court.observations if o.case == shown]
     architecture, lr = observations[0].architecture, observations[0].lr
-    recorder = Recorder(architecture, lr, max(o.step for o in observations) + 1)
+    recorder = PageRecorder(architecture, lr, max(o.step for o in observations) + 1)
     other = "torch" if find_spec("torch") else "reference"
     with np.errstate(all="ignore"):
         for seen in observations:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.check.test_hostile import AFTER, GOOD, parity
+from tests.check.test_hostile import AFTER, GOOD
+from tests.command import parity
 from tests.mutants.styles import ROWS, STYLES
 
 MAZUR = Path(__file__).parents[1] / "mazur.toml"

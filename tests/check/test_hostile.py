@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
+
+from tests.command import parity
 
 GOOD = """
 import numpy as np
@@ -68,11 +68,6 @@ WRONG = {
     + AFTER
     + "    return r | {'dW': [2 * d for d in r['dW']]}\n",
 }
-
-
-def parity(*arguments, folder):
-    command = [sys.executable, "-m", "parity", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("what", UNANSWERED)

@@ -12,20 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from parity.__main__ import _run
 from parity.lockstep.result import Result
 
 FEW = ["--data", "xor", "--steps", "3"]
-
-
-@pytest.fixture
-def ask(capsys):
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = _run([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
 
 
 def test_a_match(ask, tmp_path):

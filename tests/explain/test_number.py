@@ -16,7 +16,7 @@ from parity.errors import UsageError
 from parity.explain.number import explain, parse, recorded, walked
 from reference.equations import shapes
 from reference.trace import Trace
-from tests.check.test_hostile import parity
+from tests.command import parity
 from tests.strategies import random_case
 
 
@@ -26,7 +26,7 @@ def test_every_tensor_of_the_interface_is_explained_and_inside_its_bound(seed):
     given = ("x", "y", *found.architecture.parameter_shapes())
     for name in shapes(found.architecture, found.traces["torch"]["x"].shape[1]):
         told = explain(found, parse(name))
-        assert told.holds
+        assert told.verdict == "match"
         assert [answer.side for answer in told.answers] == ["reference", "torch"]
         if name in given:
             assert told.row is None
@@ -84,7 +84,7 @@ def test_what_a_side_hides_is_worked_out_from_what_it_shows():
     for name in [n for n in trace if n.startswith(("z", "a", "s", "delta", "loss"))]:
         del trace[name]
     partly = explain(found, parse("dW1[0,1]"))
-    assert partly.holds
+    assert partly.verdict == "match"
     assert partly.work.text == whole.work.text
     assert partly.answers[0].bound > whole.answers[0].bound
     with pytest.raises(UsageError, match="delta1"):
@@ -94,7 +94,7 @@ def test_what_a_side_hides_is_worked_out_from_what_it_shows():
 def test_a_number_outside_its_bound_is_said():
     found = walked(random_case(1, layers=(2, 3, 2)), step=0)
     found.traces["reference"]["delta1"] = found.traces["reference"]["delta1"] * np.float32(1.5)
-    assert not explain(found, parse("delta1")).holds
+    assert explain(found, parse("delta1")).verdict == "mismatch"
 
 
 def test_the_same_from_a_trace_file(tmp_path):
@@ -103,7 +103,7 @@ def test_the_same_from_a_trace_file(tmp_path):
     path = tmp_path / "run.safetensors"
     from_file = explain(recorded(path, 2, "torch"), parse("delta1[1,0]"))
     assert [answer.side for answer in from_file.answers] == ["torch"]
-    assert from_file.holds
+    assert from_file.verdict == "match"
     said = parity(
         "explain", "delta1[1,0]", "--step", "2", "--data", "xor", "--layers", "2-3-1", folder=tmp_path
     )

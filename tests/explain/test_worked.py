@@ -17,7 +17,7 @@ from parity.lockstep.run import run
 from parity.render.texts import LANGUAGES
 from parity.render.texts.formulas import formula_name
 from parity.report.page import html
-from parity.report.recorder import Recorder
+from parity.report.recorder import PageRecorder
 from reference.architecture import architecture
 from reference.clipping import CLIPPINGS
 from reference.engine import Network
@@ -139,7 +139,7 @@ def test_a_page_of_any_network_shows_every_formula(name):
     recorders = []
 
     def observers(case):
-        recorders.append(Recorder.of(case))
+        recorders.append(PageRecorder.of(case))
         return recorders
 
     result = run(config, observers)

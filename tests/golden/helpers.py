@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,35 +13,9 @@ from safetensors.numpy import load_file, save_file
 from parity.config.case import Case
 from parity.config.config import Config
 from parity.golden.format import canonical, digest, sidecar
+from tests.command import ROOT
 
-ROOT = Path(__file__).parents[2]
 COMMITTED = ROOT / "tests" / "goldens"
-
-WITHOUT_TORCH = """
-import sys
-sys.modules["torch"] = None  # importing it raises ImportError, as where it is not installed
-from parity.__main__ import _run
-code = _run(sys.argv[1:])
-imported = [name for name, module in sys.modules.items() if name.startswith("torch") and module]
-sys.exit(99 if imported else code)
-"""
-
-
-def parity(
-    *words: str | Path, torch: bool = True, root: Path = ROOT, **variables: str
-) -> subprocess.CompletedProcess[str]:
-    """`parity WORDS…` in a process of its own."""
-    program = ["-m", "parity"] if torch else ["-c", WITHOUT_TORCH]
-    environment = dict(os.environ, PYTHONPATH=str(root), **variables)
-    words = tuple(str(word) for word in words)
-    return subprocess.run(
-        [sys.executable, *program, *words],
-        env=environment,
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def config(**tables: dict) -> Config:

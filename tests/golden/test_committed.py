@@ -10,7 +10,8 @@ from parity.golden import read, replay
 from parity.golden.format import sidecar
 from parity.golden.result import Replay
 from reference.operations.activations import ACTIVATIONS
-from tests.golden.helpers import COMMITTED, parity
+from tests.command import parity
+from tests.golden.helpers import COMMITTED
 from tests.goldens.__main__ import DTYPES, golden
 
 FILES = sorted(COMMITTED.glob("*.safetensors"))

@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from parity.__main__ import _run
 from parity.errors import UsageError
 from parity.golden import read, record, replay
 from parity.golden.bits import compare
@@ -18,24 +17,8 @@ from parity.golden.result import Replay
 from parity.render.texts import LANGUAGES, catalogue
 from reference import formulas
 from reference.operations.linear import AFFINE
-from tests.golden.helpers import config, parity
-
-
-@pytest.fixture
-def ask(capsys):
-    def run(*words) -> tuple[int, str, str]:
-        code = _run([str(word) for word in words])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def golden(tmp_path_factory):
-    path = tmp_path_factory.mktemp("golden") / "xor.safetensors"
-    assert record(config(training={"steps": 3}), path).outcome == "recorded"
-    return path
+from tests.command import parity
+from tests.golden.helpers import config
 
 
 def test_every_cause_has_a_name_in_every_language():

@@ -9,27 +9,9 @@ import sys
 
 import pytest
 
-from parity.__main__ import _run
 from parity.golden import read, record, replay
 from parity.golden.result import Replay
 from tests.golden.helpers import ROOT, config, facts, rewrite
-
-
-@pytest.fixture
-def ask(capsys):
-    def run(*words) -> tuple[int, str, str]:
-        code = _run([str(word) for word in words])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def golden(tmp_path_factory):
-    path = tmp_path_factory.mktemp("golden") / "xor.safetensors"
-    assert record(config(training={"steps": 3}), path).outcome == "recorded"
-    return path
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

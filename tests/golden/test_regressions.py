@@ -10,7 +10,8 @@ import pytest
 
 from parity.golden import record, replay
 from tests.certify.test_planted_bugs import case_for
-from tests.golden.helpers import COMMITTED, ROOT, config_of, parity
+from tests.command import ROOT, parity
+from tests.golden.helpers import COMMITTED, config_of
 from tests.mutants.engine import BUGS, Engine
 from tests.mutants.torch_side import MutantTwin
 
@@ -160,7 +161,9 @@ def test_a_build_whose_formula_was_changed(tmp_path, name):
     known = ("sigmoid", "tanh", "relu")
     goldens = [COMMITTED / f"{activation}-float32.safetensors" for activation in known]
     result = tmp_path / "result.json"
-    done = parity("replay", "--no-torch", *goldens, "--json", result, torch=False, root=tmp_path)
+    done = parity(
+        "replay", "--no-torch", *goldens, "--json", result, torch=False, root=tmp_path, folder=tmp_path
+    )
     assert done.returncode == 1, done.stderr
     failed = [
         found for found in json.loads(result.read_text())["replays"] if found["verdict"] == "mismatch"
@@ -175,5 +178,5 @@ def test_a_build_whose_formula_was_changed(tmp_path, name):
 def test_a_build_without_a_bug_holds(tmp_path):
     for package in ("reference", "parity"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
-    done = parity("replay", "--no-torch", COMMITTED, torch=False, root=tmp_path)
+    done = parity("replay", "--no-torch", COMMITTED, torch=False, root=tmp_path, folder=tmp_path)
     assert done.returncode == 0, done.stderr

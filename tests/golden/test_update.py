@@ -7,29 +7,11 @@ import json
 import numpy as np
 import pytest
 
-from parity.__main__ import _run
 from parity.errors import UsageError
 from parity.golden import format as contents
 from parity.golden import read, record, replay, update
 from tests.golden.helpers import config, facts, rewrite
 from tests.mutants.engine import BUGS, Engine
-
-
-@pytest.fixture
-def ask(capsys):
-    def run(*words) -> tuple[int, str, str]:
-        code = _run([str(word) for word in words])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def golden(tmp_path_factory):
-    path = tmp_path_factory.mktemp("golden") / "xor.safetensors"
-    assert record(config(training={"steps": 3}), path).outcome == "recorded"
-    return path
 
 
 def test_an_existing_golden_is_never_overwritten(ask, golden):

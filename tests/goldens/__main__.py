@@ -18,7 +18,7 @@ if __name__ == "__main__":
     kernel.choose()  # as the command line does, before numpy is imported
 
 from parity.config.config import Config
-from parity.golden import Recorded, update
+from parity.golden import RecordedGolden, update
 from parity.lockstep.run import run
 from parity.pytorch.deviations import DEVIATIONS
 from reference.operations.activations import ACTIVATIONS
@@ -58,7 +58,7 @@ def telling(activation: str, dtype: str) -> Config:
     raise ValueError(f"{activation}: with every seed some formula is vacuous")
 
 
-def golden(activation: str, dtype: str) -> Recorded:
+def golden(activation: str, dtype: str) -> RecordedGolden:
     """Make it, or change it if it is outside its bounds."""
     path = FOLDER / f"{activation}-{dtype}.safetensors"
     return update(path, None if path.exists() else telling(activation, dtype))

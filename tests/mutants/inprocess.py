@@ -9,12 +9,12 @@ import numpy as np
 
 from parity.certify.observation import Observation
 from parity.check.answers import observations as observe
-from parity.check.cases import Call
+from parity.check.cases import SubjectCall
 from parity.check.implementations import Answers
 
 
 def observations(
-    step: Callable, calls: Sequence[Call], layout: str = "columns", keys: Sequence[str] | None = None
+    step: Callable, calls: Sequence[SubjectCall], layout: str = "columns", keys: Sequence[str] | None = None
 ) -> list[Observation]:
     """What the subject shows; a call in which it raises ValueError shows nothing."""
     answers = Answers(layout=layout)

@@ -27,7 +27,7 @@ def test_the_readme_shows_what_is_needed():
     installing, testing = stranger.commands()
     assert len(installing) == 2
     assert len(testing) == 1
-    assert any('"parity[test] @ $PARITY"' in line for line in installing)
+    assert any('"backprop-parity[test] @ $PARITY"' in line for line in installing)
 
 
 def test_from_nothing_to_green_and_to_red(repository):

@@ -14,7 +14,6 @@ from parity.errors import UsageError
 from parity.lockstep.run import run
 from parity.pytorch.imported.case import BatchPeer, training_of
 from parity.pytorch.imported.layers import mirror
-from tests.cli.test_cli import ask  # noqa: F401 - a fixture
 
 
 class Net(nn.Module):
@@ -267,7 +266,7 @@ def here(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("spec", ["zoo:digits", "zoo.py:digits", "zoo:ready"])
 @pytest.mark.usefixtures("here")
-def test_from_the_command_line(ask, spec):  # noqa: F811
+def test_from_the_command_line(ask, spec):
     code, out, err = ask("run", "--model", spec, "--steps", "2", "--json", "-")
     assert code == 0, err
     result = json.loads(out)
@@ -293,7 +292,7 @@ def test_from_the_command_line(ask, spec):  # noqa: F811
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 @pytest.mark.usefixtures("here")
-def test_wrong_models_are_one_line_and_code_2(ask, words, said):  # noqa: F811
+def test_wrong_models_are_one_line_and_code_2(ask, words, said):
     code, out, err = ask("run", "--steps", "1", "--model", *words)
     assert (code, out) == (2, "")
     assert err.count("\n") == 1

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 sync_api = pytest.importorskip(
-    "playwright.sync_api", reason="playwright is not installed (pip install parity[page])"
+    "playwright.sync_api", reason="playwright is not installed (pip install backprop-parity[page])"
 )
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(

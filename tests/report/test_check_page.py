@@ -17,7 +17,8 @@ from parity.report.golden import WatchedReplay
 from parity.report.page import html as page
 from parity.report.submission import recording_of
 from reference.trace import Trace
-from tests.check.test_hostile import GOOD, parity
+from tests.check.test_hostile import GOOD
+from tests.command import parity
 
 NO_SLOPE = GOOD.replace(" * F[activation[l]][1](z[l], a[l + 1])", "")
 WRONG = {

@@ -18,7 +18,7 @@ from parity.lockstep.run import run
 from parity.report import write
 from parity.report.page import MAX_BYTES
 from parity.report.page import html as page
-from parity.report.recorder import Recorder, spread
+from parity.report.recorder import PageRecorder, spread
 from parity.report.recording import load
 from parity.report.sources import MARKS, body, theirs
 from reference.formula import FORMULAS
@@ -159,7 +159,7 @@ def test_large_networks_stay_small_and_whole_in_statistics(tmp_path):
     recorders = []
 
     def observers(case):
-        recorders.append(Recorder.of(case))
+        recorders.append(PageRecorder.of(case))
         return recorders
 
     result = run(config, observers)

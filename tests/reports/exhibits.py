@@ -12,7 +12,7 @@ from parity.render.files import write_text
 from parity.render.texts import LANGUAGES
 from parity.report import write
 from parity.report.bilingual import one
-from parity.report.recorder import Recorder
+from parity.report.recorder import PageRecorder
 from parity.report.recording import Recording, load
 from tests.reports.gallery import MISTAKES, Mistake
 from tests.reports.index import drawings, index
@@ -127,10 +127,10 @@ def _trained(exhibit: Exhibit) -> tuple[Result, Recording]:
     from parity.pytorch.twin import Twin
 
     config = Config.model_validate(exhibit.config)
-    recorders: list[Recorder] = []
+    recorders: list[PageRecorder] = []
 
     def observers(case: Case) -> list[Observer]:
-        recorders.append(Recorder.of(case, exhibit.steps))
+        recorders.append(PageRecorder.of(case, exhibit.steps))
         return [*recorders]
 
     if exhibit.mistake is None:

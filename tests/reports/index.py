@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from parity.bounds.formats import format_of
 from parity.explain.number import RecordedStep, explain, parse
 from parity.explain.text import lines
 from parity.lockstep.result import Result
@@ -13,8 +12,9 @@ from parity.render.graph import svg, text
 from parity.render.texts import LANGUAGES, catalogue
 from parity.report.bilingual import one
 from parity.report.recording import Recording
-from reference.graph import Graph
+from reference.chain import layered
 
+GIVEN = ("x", "y")
 NETWORK = "--data xor --layers 2-3-1 --activation tanh,sigmoid"
 NUMBERS = ("z1[0,1]", "a2[0,1]", "loss", "delta2[0,1]", "delta1[2,1]", "dW1[1,0]", "W1_next[1,0]")
 """The numbers that `explain.md` works out."""
@@ -60,22 +60,22 @@ class HasLine(Protocol):
 
 def drawings(result: Result, recording: Recording) -> dict[str, str]:
     """By name, the graph of the lesson's network as SVG, Mermaid and text, and its numbers worked out."""
-    graph = recording.architecture.unfolded(Graph())
+    graph = layered(recording.architecture)
     say = {lang: catalogue(lang) for lang in LANGUAGES}
     words = [
-        text.text(graph, say[lang]["graph.forward"], say[lang]["graph.backward"]) for lang in LANGUAGES
+        text.text(graph, GIVEN, say[lang]["graph.forward"], say[lang]["graph.backward"])
+        for lang in LANGUAGES
     ]
-    mermaid = ["```mermaid", text.mermaid(graph), "```"]
+    mermaid = ["```mermaid", text.mermaid(graph, GIVEN), "```"]
     parts = [*mermaid, *(line for text in words for line in ("", "```text", text, "```"))]
     return {
-        "graph/xor.svg": svg.standalone(graph),
+        "graph/xor.svg": svg.standalone(graph, GIVEN),
         "graph/xor.md": "\n".join(parts),
         "explain.md": "\n".join(_explained(recording)),
     }
 
 
 def _explained(recording: Recording) -> Iterator[str]:
-    digits = format_of(recording.architecture.dtype).digits
     found = RecordedStep(recording.architecture, recording.lr, 0, recording.steps[0], recording.findings)
     for lang in LANGUAGES:
         yield f"# {_text('reports.explain', lang)}"
@@ -83,7 +83,7 @@ def _explained(recording: Recording) -> Iterator[str]:
             yield from (
                 "",
                 "```text",
-                *lines(explain(found, parse(number)), 0, digits, lang),
+                *lines(explain(found, parse(number)), lang),
                 "```",
             )
         yield ""

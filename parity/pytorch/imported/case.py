@@ -16,13 +16,12 @@ from parity.config.case import Case, build, data_of
 from parity.config.config import Config, read
 from parity.config.datasets.dataset import Dataset
 from parity.errors import UsageError
-from parity.lockstep.run import TorchSide
 from parity.pytorch.imported.layers import DTYPES, Mirror, mirror
 from parity.pytorch.imported.names import known_losses, loss_of
 from parity.pytorch.imported.twin import MirroredTwin
 
 Batch: TypeAlias = "torch.Tensor | NDArray[np.generic]"
-Loss: TypeAlias = "torch.nn.Module | Mapping[str, JsonValue] | str"
+LossLike: TypeAlias = "torch.nn.Module | Mapping[str, JsonValue] | str"
 
 SAMPLES = 2
 """Of a config's data, for the first look at a model."""
@@ -39,7 +38,7 @@ class _Peer:
         """The path of each layer's Linear in the model."""
         return tuple(layer.path for layer in self.mirror.layers) if self.mirror else ()
 
-    def side(self, case: Case) -> TorchSide:
+    def side(self, case: Case) -> MirroredTwin:
         """The model as PyTorch's side."""
         assert self.mirror is not None
         return MirroredTwin(self.mirror, case)
@@ -100,7 +99,7 @@ class BatchPeer(_Peer):
         return resolved, with_weights(build(resolved, given), self.mirror)
 
 
-def training_of(loss: Loss, **rest: JsonValue) -> Config:
+def training_of(loss: LossLike, **rest: JsonValue) -> Config:
     """The training of a batch, as a config; a loss may be `torch.nn`'s own module. Raises UsageError."""
     table: object = loss
     if isinstance(loss, torch.nn.Module):

@@ -6,19 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from parity.golden.result import Replay
-from parity.lockstep.result import FormulaRow, Result, WrongFormula, lines
+from parity.lockstep.result import FormulaRow, Result, WrongFormula
+from parity.lockstep.text import lines
 from parity.render.texts import catalogue
 from parity.report.ci import github
-from parity.report.ci.facts import Compared, Root
+from parity.report.ci.facts import Compared, RootCause
 from parity.report.ci.github import cell
 from parity.report.ci.summary import Noted, causes, markdown
 from reference.trace import tensor_name
 
 
-def roots(wrong: Sequence[WrongFormula]) -> tuple[Root, ...]:
+def roots(wrong: Sequence[WrongFormula]) -> tuple[RootCause, ...]:
     """The wrong formulas as facts that travel."""
     return tuple(
-        Root(
+        RootCause(
             w.formula,
             tuple(w.layers),
             w.slide,

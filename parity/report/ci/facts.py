@@ -13,7 +13,7 @@ PROPERTY = "parity"
 
 
 @dataclass(frozen=True)
-class Root:
+class RootCause:
     """A formula that is wrong in itself: where, and the mistake's name where one is known."""
 
     formula: str
@@ -41,7 +41,7 @@ class Compared:
     verdict: str
     numbers: int = 0
     undecided: int = 0
-    roots: tuple[Root, ...] = ()
+    roots: tuple[RootCause, ...] = ()
     reason: str = ""
     reproduce: str = ""
     file: str = ""
@@ -76,7 +76,7 @@ def _compared(text: str) -> Compared | None:
         return None
     if not isinstance(found, dict) or "kind" not in found:
         return None
-    roots = tuple(Root(**{**root, "layers": tuple(root["layers"])}) for root in found.pop("roots", ()))
+    roots = tuple(RootCause(**{**root, "layers": tuple(root["layers"])}) for root in found.pop("roots", ()))
     updated = tuple(found.pop("updated", ()))
     known = {f.name for f in fields(Compared)}
     return Compared(**{k: v for k, v in found.items() if k in known}, roots=roots, updated=updated)

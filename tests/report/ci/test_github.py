@@ -8,7 +8,7 @@ import urllib.parse
 import pytest
 
 from parity.config.config import Config
-from parity.golden import Recorded, record, replay
+from parity.golden import RecordedGolden, record, replay
 from parity.golden.result import BitDifference
 from parity.golden.text import divergence
 from parity.lockstep.result import Divergence
@@ -17,9 +17,9 @@ from parity.pytest_plugin.goldens import _said
 from parity.render.texts import catalogue
 from parity.report.ci import github
 from parity.report.ci.compared import compared
-from parity.report.ci.facts import Compared, Root, from_properties
+from parity.report.ci.facts import Compared, RootCause, from_properties
 from parity.report.ci.summary import Noted, causes, markdown
-from tests.cli.test_cli import FEW, ask  # noqa: F401 - a fixture
+from tests.cli.test_cli import FEW
 from tests.pytest_plugin.test_plugin import BAD, GOOD
 
 NASTY = "100%\r\n::error::x, y: <b>`z`</b> | w_1"
@@ -91,7 +91,7 @@ def test_a_cell_of_a_table_is_one_cell_and_plain_text():
     assert re.search(r"(?<!\\)[|`<_*]", text) is None
 
 
-ROOT = Root("hidden_delta", (1,), 5, "subject", "sign-flipped", "The sign is turned round.")
+ROOT = RootCause("hidden_delta", (1,), 5, "subject", "sign-flipped", "The sign is turned round.")
 
 
 def noted(test, roots=(ROOT,), failed=True, **facts):
@@ -139,7 +139,7 @@ def test_a_tensor_is_told_by_its_name(tmp_path, quantity, name):
     assert f"{name}[0,0]" in lines
 
     moved = replayed.model_copy(update={"first_divergence": first})
-    made = Recorded(golden, "updated", replay=moved, result=ran)
+    made = RecordedGolden(golden, "updated", replay=moved, result=ran)
     assert _said(made, "xor") == (f"updated: {name} of torch was outside its bound",)
 
 
@@ -159,7 +159,7 @@ def test_facts_travel_unchanged():
     assert from_properties(properties) == [compared]
 
 
-def test_a_run_is_told(ask, actions):  # noqa: F811
+def test_a_run_is_told(ask, actions):
     code, _, err = ask("run", *FEW)
     assert (code, err) == (0, "")
     text = actions.read_text(encoding="utf-8")
@@ -167,7 +167,7 @@ def test_a_run_is_told(ask, actions):  # noqa: F811
     assert "| 5 | hidden\\_delta | 1 | match" in text
 
 
-def test_a_wrong_step_is_told_with_its_line(ask, actions):  # noqa: F811
+def test_a_wrong_step_is_told_with_its_line(ask, actions):
     actions.with_name("bad.py").write_text(BAD, encoding="utf-8")
     code, out, err = ask("check", "bad.py")
     assert code == 1
@@ -183,7 +183,7 @@ def test_a_wrong_step_is_told_with_its_line(ask, actions):  # noqa: F811
     assert "sign-flipped" in actions.read_text(encoding="utf-8")
 
 
-def test_a_folder_of_submissions_is_told(ask, actions):  # noqa: F811
+def test_a_folder_of_submissions_is_told(ask, actions):
     folder = actions.parent / "all"
     folder.mkdir()
     for name, source in {"a": GOOD, "b": BAD, "c": "def step(:\n"}.items():
@@ -194,13 +194,13 @@ def test_a_folder_of_submissions_is_told(ask, actions):  # noqa: F811
     assert files == ["all/b.py", "all/c.py"]
 
 
-def test_a_wrong_question_is_told_too(ask, actions):  # noqa: F811
+def test_a_wrong_question_is_told_too(ask, actions):
     code, _, err = ask("check", "nowhere.py")
     assert code == 2
     assert parsed(err.splitlines()[1])[1] == "nowhere.py: there is no such file"
 
 
-def test_a_regression_is_told(ask, actions, monkeypatch):  # noqa: F811
+def test_a_regression_is_told(ask, actions, monkeypatch):
     code, _, _ = ask("record", *FEW, "-o", "xor.safetensors", "--no-torch")
     assert code == 0
     from reference.engine import Network
@@ -222,7 +222,7 @@ def test_a_regression_is_told(ask, actions, monkeypatch):  # noqa: F811
     assert "bias\\_gradient" in actions.read_text(encoding="utf-8")
 
 
-def test_elsewhere_nothing_is_told(ask, tmp_path, monkeypatch):  # noqa: F811
+def test_elsewhere_nothing_is_told(ask, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))

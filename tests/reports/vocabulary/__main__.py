@@ -67,7 +67,7 @@ def row(job: tuple[Entry, str]) -> str:
     entry, dtype = job
     drawn = list(networks(entry, dtype))
     found = tally(entry, dtype, drawn)
-    accepted = sorted({finding.name for _, drew in drawn for finding in drew.findings})
+    accepted = sorted({name for _, drew in drawn for name in drew.findings})
     options = "; ".join(
         ", ".join(f"{key}={value}" for key, value in variant.items()) or "defaults"
         for variant in entry.variants

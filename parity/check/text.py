@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.markup import escape
 
-from parity.check.run import Checked
-from parity.cli.terminal import console
+from parity.render.console import console
 from parity.render.texts import catalogue
 from parity.render.texts.message import said
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from parity.check.run import Checked
 
 OUTPUT_SHOWN = 4000
 """Characters of what a subject printed."""
 
 
-def show_checked(checked: Checked, lang: str, *, stderr: bool = False) -> None:
+def show_checked(checked: Checked, out: Console, lang: str) -> None:
     """The wrong formulas, first first, or that there are none; and what was not shown."""
-    say, out, result = catalogue(lang), console(stderr=stderr), checked.result
+    say, result = catalogue(lang), checked.result
     cases = result.config.get("cases")
     counted = len(cases) if isinstance(cases, list) else 0
     if result.verdict == "match":

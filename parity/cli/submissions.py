@@ -9,12 +9,12 @@ from pathlib import Path
 from rich.progress import Progress
 from rich.table import Table
 
-from parity.check.cases import Call
+from parity.check.cases import SubjectCall
 from parity.check.implementations import python_subject
 from parity.check.process import Limits
 from parity.check.run import Checked, UnusableSubjectError, check
-from parity.cli.terminal import console
 from parity.errors import UsageError
+from parity.render.console import console
 from parity.render.files import write_text
 from parity.render.texts import catalogue
 from parity.render.texts.message import said
@@ -27,7 +27,7 @@ Outcome = Checked | str
 
 def check_folder(
     folder: Path,
-    calls: Sequence[Call],
+    calls: Sequence[SubjectCall],
     limits: Limits,
     *,
     lang: str,
