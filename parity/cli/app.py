@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from parity.cli import bench, check, doctor, explain, graph, new, record, replay, run, schema
+from parity.cli import bench, check, doctor, explain, graph, new, record, replay, run, schema, watch
 
 app = typer.Typer(
     name="parity",
@@ -17,5 +17,5 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (run, check, explain, graph, new, record, replay, bench, doctor, schema):
+for command in (run, watch, check, explain, graph, new, record, replay, bench, doctor, schema):
     command.register(app)

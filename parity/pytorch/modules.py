@@ -11,6 +11,7 @@ import torch
 
 from parity.errors import UsageError
 from reference.architecture import Architecture
+from reference.model import Model
 from reference.operations.activations import Activation
 from reference.operations.losses import Loss, Option
 from reference.optimizers import Optimizer
@@ -94,7 +95,7 @@ class Optimizers:
 
 
 def optimizer(
-    architecture: Architecture, parameters: Iterable[torch.Tensor], lr: float
+    architecture: Model, parameters: Iterable[torch.Tensor], lr: float
 ) -> torch.optim.Optimizer | Optimizers:
     """The optimizer of `torch.optim`: one for all parameters, or, where it takes only matrices, two."""
     asked, known = architecture.optimizer, list(parameters)

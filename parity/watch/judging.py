@@ -78,7 +78,7 @@ def summed(parts: Sequence[Recorded], observed: Recorded) -> Measured:
     """The observed tensor as the sum of its parts, in any order; of one part, bit for bit."""
     if len(parts) == 1:
         return same(observed, parts[0].array)
-    return held((lambda *shares: reduce(accumulated, shares),), parts, observed)  # type: ignore[arg-type]
+    return held((lambda *shares: reduce(accumulated, shares),), parts, observed)
 
 
 def same(observed: Recorded, expected: Values) -> Measured:

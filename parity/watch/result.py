@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-Fact: TypeAlias = str | int | float | bool | None
+from parity.lockstep.result import EXIT_MATCH, EXIT_MISMATCH, EXIT_NOTHING, Fact, Found, ResultPart
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
 Told: TypeAlias = Literal["match", "mismatch", "undecided"]
+Whole: TypeAlias = Literal["match", "mismatch", "undecided", "incomplete"]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, ser_json_inf_nan="strings", populate_by_name=True
-    )
-
-
-class WatchedRow(_Record):
+class WatchedRow(ResultPart):
     """One tensor of one operation, over all its calls in all steps that were watched."""
 
     module: str
@@ -28,12 +27,12 @@ class WatchedRow(_Record):
     numbers: int
     verdict: Told
     worst_ratio: float = Field(description="the largest share of its bound that a number used")
-    resolution: float = Field(description="the least relative change of the tensor that would have been told")
+    resolution: float = Field(description="the least relative change that would have been told")
     undecided: int
-    vacuous: bool = Field(description="true when no number could have told a wrong formula from a right one")
+    vacuous: bool = Field(description="true when no number could have told a wrong formula")
 
 
-class WrongOperation(_Record):
+class WrongOperation(ResultPart):
     """A tensor that its formula cannot have produced: the number that is farthest outside its bound."""
 
     step: int
@@ -50,7 +49,7 @@ class WrongOperation(_Record):
     ratio: float
 
 
-class NotCertified(_Record):
+class NotCertified(ResultPart):
     """An operation that nothing is said of."""
 
     operation: str
@@ -60,7 +59,7 @@ class NotCertified(_Record):
     count: int
 
 
-class Coverage(_Record):
+class Coverage(ResultPart):
     """How much of what ran is certified."""
 
     certified: int
@@ -68,11 +67,11 @@ class Coverage(_Record):
     not_certified: list[NotCertified]
 
 
-class WatchResult(_Record):
+class WatchResult(Found):
     """What watching found."""
 
     schema_name: Literal["parity-watch/1"] = Field(default="parity-watch/1", alias="schema")
-    verdict: Literal["match", "mismatch", "undecided", "incomplete"]
+    verdict: Whole
     steps: int
     operations: int = Field(description="calls seen")
     numbers_compared: int
@@ -83,14 +82,18 @@ class WatchResult(_Record):
     wrong: list[WrongOperation]
     contract: dict[str, Fact]
     environment: dict[str, Fact]
-    accepted: list[str] = []
+    accepted: list[str] = Field([], description="what was not certified and need not be")
     reason: str | None = Field(None, description="why watching ended before its last step")
+
+    sample: float = Field(1.0, description="the share of the tensors that was certified")
 
     @property
     def exit_code(self) -> int:
         """0 all holds, 1 a mismatch, 5 nothing was decided, or something is not certified."""
-        return {"match": 0, "mismatch": 1, "undecided": 5, "incomplete": 5}[self.verdict]
+        return {"match": EXIT_MATCH, "mismatch": EXIT_MISMATCH}.get(self.verdict, EXIT_NOTHING)
 
-    def to_json(self) -> str:
-        """The result as JSON; NaN and infinities as strings."""
-        return self.model_dump_json(by_alias=True, indent=2)
+    def show(self, out: Console, lang: str = "en") -> None:
+        """The table by module, the counts, what is not certified, and the first wrong operation."""
+        from parity.watch.text import show_watched
+
+        show_watched(self, out, lang)

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from parity.bounds.contract import contract
 from parity.bounds.formats import arithmetic
-from parity.watch.checks import Check, Left
+from parity.lockstep.result import Fact
+from parity.watch.checks import Check, Kind, Left, short
 from parity.watch.result import (
     Coverage,
-    Fact,
     NotCertified,
     Told,
     WatchedRow,
     WatchResult,
+    Whole,
     WrongOperation,
 )
 
-Place = tuple[str, str, str, str, str]
+Place: TypeAlias = tuple[str, str, Kind, str, str]
 MOST_WRONG = 100
 """A program that is wrong everywhere need not be told everywhere."""
 
@@ -56,6 +58,7 @@ class WatchTally:
     """Everything that was checked so far. `accepted` names what need not be certified."""
 
     accepted: Collection[str] = ()
+    sample: float = 1.0
     steps: int = 0
     seen: int = 0
     numbers: int = 0
@@ -103,7 +106,7 @@ class WatchTally:
             WatchedRow(
                 module=module,
                 operation=operation,
-                check=kind,  # type: ignore[arg-type]  # a check's own kind
+                check=kind,
                 operand=operand,
                 source=source,
                 calls=sums.calls,
@@ -118,7 +121,7 @@ class WatchTally:
         ]
         left = {one: count for one, count in self._left.items() if not self._accepts(one)}
         return WatchResult(
-            verdict=self._verdict(rows, bool(left)),
+            verdict=self._verdict(rows, incomplete=bool(left)),
             steps=self.steps,
             operations=self.seen,
             numbers_compared=self.numbers,
@@ -144,13 +147,15 @@ class WatchTally:
             environment=dict(environment),
             accepted=sorted(self.accepted),
             reason=reason,
+            sample=self.sample,
         )
 
     def _accepts(self, left: Left) -> bool:
-        names = {left.operation, left.operation.partition(",")[0], left.operation.partition(":")[0], left.kind}
+        whole = left.operation
+        names = {whole, whole.partition(",")[0], whole.partition(":")[0], short(whole), left.kind}
         return bool(names & set(self.accepted))
 
-    def _verdict(self, rows: list[WatchedRow], incomplete: bool) -> str:  # noqa: FBT001 - private
+    def _verdict(self, rows: list[WatchedRow], *, incomplete: bool) -> Whole:
         if self.wrong:
             return "mismatch"
         if incomplete:

@@ -47,8 +47,10 @@ def _configured(family: OptimizerFamily, row: ParameterUpdate) -> Optimizer:
     for name, value in row.hyperparameters.items():
         if name in HOW:
             continue
-        together = isinstance(value, tuple) and name in GROUPS
-        parts, values = (GROUPS[name], value) if together else ((name,), (value,))
+        parts: tuple[str, ...] = (name,)
+        values: tuple[Argument, ...] = (value,)
+        if isinstance(value, tuple) and name in GROUPS:
+            parts, values = GROUPS[name], value
         for part, one in zip(parts, values, strict=True):
             if part in family.options:
                 options[part] = _plain(one)

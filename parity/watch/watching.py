@@ -50,11 +50,13 @@ class Watching:
             raise UsageError("watch: steps and every are at least 1, and the first step is 0 or later")
         if sample is not None and not 0 < sample <= 1:
             raise UsageError(f"watch: sample is a share above 0 and up to 1, not {sample}")
-        self._wanted = lambda step: step >= first and (step - first) % every == 0 and (
-            steps is None or (step - first) // every < steps
+        self._wanted = lambda step: (
+            step >= first
+            and (step - first) % every == 0
+            and (steps is None or (step - first) // every < steps)
         )
         self._share, self._random = sample, random.Random(0)
-        self._tally, self._seen = WatchTally(accept), seen
+        self._tally, self._seen = WatchTally(accept, sample or 1.0), seen
         self._recorder = Recorder(
             *modules,
             optimizer=optimizer,

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
 from parity.errors import UsageError
 from parity.pytorch.aten import Bound, UnsupportedError, bind, edge_places, operand_parts
-from parity.pytorch.recorder.data import Argument, Backward, Call, Node, Output, Recorded, Step, flat
+from parity.pytorch.recorder.data import (
+    Argument,
+    Backward,
+    Call,
+    Node,
+    Output,
+    Recorded,
+    Step,
+    Values,
+    flat,
+)
 from reference import graph as computational
 from reference.arrays import Array
 from reference.clipping import Clipping
@@ -24,10 +35,10 @@ KINDS = {"weight": "W", "bias": "b"}
 
 @dataclass(frozen=True)
 class ImportedModel(Model):
-    """A recorded model. `leaves` is an example of every leaf, `paths` says where things are in the model."""
+    """A recorded model. `leaves` holds an example of every leaf, `paths` where things are in the model."""
 
     built: computational.Graph
-    leaves: Mapping[str, Array]
+    leaves: Mapping[str, Values]
     paths: Mapping[str, str]
     answer: str
     statistics: tuple[str, ...]
@@ -53,7 +64,8 @@ class ImportedModel(Model):
     def example(self, batch: int) -> dict[str, Array]:
         """The given leaves of the recorded step."""
         leaves = (node for node in self.built.nodes if not node.operation and node.given)
-        return {node.name: self.leaves[node.name] for node in leaves}
+        found = {node.name: self.leaves[node.name] for node in leaves}
+        return cast("dict[str, Array]", found)  # some hold indices
 
     def samples(self, x: Array) -> int:
         """The rows of x."""
@@ -90,7 +102,7 @@ class Import:
         self.placed: list[Placed] = []
         self.paths: dict[str, str] = {}
         self.statistics: list[str] = []
-        self.leaves: dict[str, Array] = {}
+        self.leaves: dict[str, Values] = {}
         self._made: dict[int, tuple[str, Recorded]] = {}  # by the identity of the recorded tensor
         self._outputs: dict[Output, str] = {}
         self._parameters: dict[int, str] = {}  # by autograd's node
@@ -155,8 +167,8 @@ class Import:
                 if output in bound.operation.given:
                     self.graph.leaf(made, given=True)
                     self.leaves[made] = tensor.array
-        for output in filter(None, call.outputs):
-            self._outputs[output] = name
+        for made_by in filter(None, call.outputs):
+            self._outputs[made_by] = name
 
     def _parent(self, given: Argument, edge: Output | None, operand: str, layer: int) -> str | None:
         """The node of an operand: made by a call, a parameter, or given."""
@@ -240,7 +252,7 @@ class Import:
 
     def trace(self) -> Trace:
         """Every tensor of both sweeps, and all leaves, as PyTorch has them."""
-        found = Trace(self.leaves)
+        found: dict[str, Values] = dict(self.leaves)
         for placed in self.placed:
             for output, tensor in placed.bound.results.items():
                 if isinstance(tensor, Recorded):
@@ -262,7 +274,7 @@ class Import:
         assert root is not None
         seed = self._arrived(root, self.backward.roots[0].output.slot)
         found[self.graph[LOSS].gradient] = _or_zeros(seed, found[LOSS])
-        return found
+        return Trace(cast("dict[str, Array]", found))  # some hold indices
 
     def _arrived(self, node: Node, slot: int) -> Recorded | None:
         out = self.backward.grad_out.get(node.id)
@@ -295,6 +307,6 @@ def _gradient(name: str, layer: int) -> str:
     return f"d{LOSS}" if name == LOSS else f"s{layer}"
 
 
-def _or_zeros(recorded: Recorded | None, like: Array) -> Array:
+def _or_zeros(recorded: Recorded | None, like: Values) -> Values:
     """A gradient; one that autograd does not spell out is zero."""
     return np.zeros_like(like) if recorded is None else recorded.array

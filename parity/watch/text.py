@@ -1,0 +1,140 @@
+"""What a person sees of a watched training: a table by module, worst first, and what is not certified."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from parity.render.texts import catalogue
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from parity.watch.result import WatchedRow, WatchResult, WrongOperation
+
+STYLES = {"match": "green", "mismatch": "bold red", "undecided": "yellow"}
+MOST_LEFT = 12
+"""Lines of what is not certified, before the rest is counted."""
+
+
+def show_watched(result: WatchResult, out: Console, lang: str, *, every_row: bool = False) -> None:
+    """The table, the counts, what is not certified, and the first wrong operation."""
+    say = catalogue(lang)
+    out.print(_rows(result, say) if every_row else _modules(result, say))
+    out.print(say["watch.share"])
+    facts = {
+        "steps": f"{result.steps:,}",
+        "operations": f"{result.operations:,}",
+        "numbers": f"{result.numbers_compared:,}",
+        "undecided": f"{result.undecided:,}",
+        "part": f"{result.undecided / max(1, result.numbers_compared):.3%}",
+        "certified": f"{result.coverage.certified:,}",
+        "seen": f"{result.coverage.seen:,}",
+    }
+    out.print(say["watch.counted"].format(**facts))
+    if result.sample < 1:
+        out.print(say["watch.sampled"].format(share=f"{result.sample:.1%}"))
+    vacuous = sum(row.vacuous for row in result.rows)
+    if vacuous:
+        out.print(say["watch.vacuous"].format(rows=f"{vacuous:,}"))
+    for line in _left(result, say):
+        out.print(line, style="yellow", markup=False)
+    if result.accepted:
+        out.print(say["watch.accepted"].format(names=", ".join(result.accepted)), style="yellow")
+    if result.reason:
+        out.print(result.reason, markup=False)
+    if result.first_divergence:
+        for line in _wrong(result.first_divergence, len(result.wrong), say):
+            out.print(line, style="bold red", markup=False)
+    style = {"match": "bold green", "mismatch": "bold red"}.get(result.verdict, "bold yellow")
+    out.print(say[f"watch.verdict_{result.verdict}"].format(**facts), style=style)
+
+
+def _modules(result: WatchResult, say: Mapping[str, str]) -> Table:
+    """A line for each module: its operations together, the worst module first."""
+    found: dict[str, list[WatchedRow]] = {}
+    for row in result.rows:
+        found.setdefault(row.module, []).append(row)
+    table = _table(say, "module", "operations", "numbers", "share", "resolution", "verdict")
+    for module, rows in sorted(found.items(), key=lambda entry: _gravity(entry[1])):
+        operations = dict.fromkeys(row.operation for row in rows if row.check != "sum")
+        told = {row.verdict for row in rows}
+        worst = next(verdict for verdict in ("mismatch", "match", "undecided") if verdict in told)
+        table.add_row(
+            module or say["watch.root"],
+            _few(list(operations)),
+            f"{sum(row.numbers for row in rows):,}",
+            f"{max(row.worst_ratio for row in rows):.3g}",
+            f"{max(row.resolution for row in rows):.1e}",
+            f"[{STYLES[worst]}]{say[f'watch.{worst}']}[/]",
+        )
+    return table
+
+
+def _rows(result: WatchResult, say: Mapping[str, str]) -> Table:
+    """A line for each tensor of each operation, the worst first."""
+    columns = ("module", "operation", "check", "operand", "source", "numbers", "share", "resolution")
+    table = _table(say, *columns, "verdict")
+    for row in sorted(result.rows, key=lambda row: _gravity([row])):
+        told = say["watch.is_vacuous"] if row.vacuous else say[f"watch.{row.verdict}"]
+        table.add_row(
+            row.module or say["watch.root"],
+            row.operation,
+            say[f"watch.check_{row.check}"],
+            row.operand,
+            row.source,
+            f"{row.numbers:,}",
+            f"{row.worst_ratio:.3g}",
+            f"{row.resolution:.1e}",
+            f"[{STYLES[row.verdict]}]{told}[/]",
+        )
+    return table
+
+
+def _table(say: Mapping[str, str], *columns: str) -> Table:
+    table = Table(title_justify="left")
+    for column in columns:
+        right = column in ("numbers", "share", "resolution")
+        key = "share_column" if column == "share" else column
+        table.add_column(say[f"watch.{key}"], justify="right" if right else "left", overflow="fold")
+    return table
+
+
+def _gravity(rows: Sequence[WatchedRow]) -> tuple[bool, float]:
+    return (not any(row.verdict == "mismatch" for row in rows), -max(row.worst_ratio for row in rows))
+
+
+def _few(names: list[str], most: int = 5) -> str:
+    more = f" +{len(names) - most}" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _left(result: WatchResult, say: Mapping[str, str]) -> list[str]:
+    """One line for each kind of operation that is not certified, and where it first is."""
+    found: dict[tuple[str, str], list[tuple[str, int]]] = {}
+    for one in result.coverage.not_certified:
+        where = " ".join(filter(None, (one.module, f"({one.source})" if one.source else "")))
+        found.setdefault((one.operation, one.kind), []).append((where, one.count))
+    lines = [
+        say[f"watch.left_{kind}"].format(
+            operation=operation, where=places[0][0], count=f"{sum(count for _, count in places):,}"
+        )
+        for (operation, kind), places in found.items()
+    ]
+    more = len(lines) - MOST_LEFT
+    return lines if more <= 0 else [*lines[:MOST_LEFT], say["watch.left_more"].format(count=more)]
+
+
+def _wrong(first: WrongOperation, wrong: int, say: Mapping[str, str]) -> list[str]:
+    facts = first.model_dump() | {
+        "module": first.module or say["watch.root"],
+        "place": f"[{','.join(map(str, first.index))}]" if first.index else "",
+        "check": say[f"watch.check_{first.check}"],
+        "error": f"{first.error:.3g}",
+        "bound": f"{first.bound:.3g}",
+        "ratio": f"{first.ratio:.3g}",
+        "wrong": f"{wrong:,}",
+    }
+    return [say["watch.first"].format(**facts), say["watch.numbers_of_first"].format(**facts)]
