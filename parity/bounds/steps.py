@@ -47,8 +47,8 @@ def _asked(function: Callable[..., Any]) -> None:
     rule(function.__name__)(asked)
 
 
-for _function in (np.isnan, np.isinf):
-    _asked(_function)
+_asked(np.isnan)
+_asked(np.isinf)
 
 
 @rule("not_equal")

@@ -105,10 +105,10 @@ def _clamps() -> Iterator[Sample]:
     x = np.concatenate([2 * rng.standard_normal((3, 4)), np.array([[-0.5, 0.5, 1.0, -1.0]])])
     for low, high in ((-0.5, 0.75), (0.5, None), (None, 0.5), (1.0, -1.0)):
         yield Sample({"x": x, "low": low, "high": high})
-    low, high = rng.standard_normal((4, 1)), rng.standard_normal(4)
-    yield Sample({"x": x, "low": low, "high": None})
-    yield Sample({"x": x, "low": None, "high": high})
-    yield Sample({"x": x, "low": low, "high": high})
+    lows, highs = rng.standard_normal((4, 1)), rng.standard_normal(4)
+    yield Sample({"x": x, "low": lows, "high": None})
+    yield Sample({"x": x, "low": None, "high": highs})
+    yield Sample({"x": x, "low": lows, "high": highs})
     yield Sample({"x": np.arange(6), "low": 2, "high": 4})
 
 

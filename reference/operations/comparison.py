@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from reference.arrays import Array, Data
+from reference.arrays import Array
 from reference.operation import Operation, Sample, define
 
 
@@ -35,7 +35,7 @@ def _comparison(name: str, function: Callable[[Array, Array], Array], latex: str
     return define(name, (function, latex), {}, torch=f"torch.{name}", aten=aten, samples=_compared)
 
 
-def _connective(name: str, function: Callable[[Data, Data], Data], latex: str) -> Operation:
+def _connective(name: str, function: Callable[[Array, Array], Array], latex: str) -> Operation:
     """Of truth values, PyTorch's bitwise operation is the logical one."""
     aten = {f"aten.logical_{name}.default": "x z -> y", f"aten.bitwise_{name}.Tensor": "x z -> y"}
     torch = f"torch.logical_{name}"
@@ -47,7 +47,7 @@ def _predicate(name: str, function: Callable[[Array], Array], latex: str) -> Ope
     return define(name, (function, latex), {}, torch=f"torch.{name}", aten=aten, samples=_numbers)
 
 
-def _bits(x: Data) -> Data:
+def _bits(x: Array) -> Array:
     """Of truth values, not; of whole numbers, −x − 1."""
     return np.invert(x)
 

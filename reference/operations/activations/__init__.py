@@ -14,4 +14,4 @@ ACTIVATIONS: dict[str, Activation] = {
 }
 """Every elementwise activation of `torch.nn`, and the three that mix components, by PyTorch's names."""
 
-__all__ = ["ACTIVATIONS", "CLASSIC", "Activation", "Form", "Learned"]
+__all__ = ["ACTIVATIONS", "CLASSIC", "MIXING", "PIECEWISE", "SMOOTH", "Activation", "Form", "Learned"]

@@ -61,6 +61,9 @@ class Activation:
     learned: Learned | None = None
     torch_options: Mapping[str, int | str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     unit: bool = False  # a is within 0 and 1, as the logarithms of BCE want it
+    aten: str = (
+        ""  # what PyTorch dispatches, and its arguments and results: "aten.celu.default x alpha -> y"
+    )
     remark: str = ""  # where PyTorch's formula is not the textbook's
 
     def configured(self, **options: float) -> Activation:

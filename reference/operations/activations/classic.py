@@ -60,6 +60,7 @@ CLASSIC = (
         r"\frac{1}{1 + e^{-z}}",
         r"a (1 - a)",
         "torch.nn.Sigmoid",
+        aten="aten.sigmoid.default x -> y",
         unit=True,
         other_functions=(
             lambda z: np.exp(z) / (1 + np.exp(z)),
@@ -81,6 +82,7 @@ CLASSIC = (
         r"\tanh z",
         r"1 - a^2",
         "torch.nn.Tanh",
+        aten="aten.tanh.default x -> y",
         other_functions=(
             lambda z: 2 * sigmoid(2 * z) - 1,
             lambda z: (np.exp(z) - np.exp(-z)) / (np.exp(z) + np.exp(-z)),
@@ -99,5 +101,6 @@ CLASSIC = (
         r"\max(0, z)",
         r"[z > 0]",
         "torch.nn.ReLU",
+        aten="aten.relu.default x -> y",
     ),
 )

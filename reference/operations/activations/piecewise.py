@@ -113,6 +113,7 @@ PIECEWISE = (
         r"\begin{cases} z & z > 0 \\ \beta z & z \le 0 \end{cases}",
         r"\begin{cases} 1 & z > 0 \\ \beta & z \le 0 \end{cases}",
         "torch.nn.LeakyReLU",
+        aten="aten.leaky_relu.default x negative_slope -> y",
         options={"negative_slope": 0.01},
     ),
     Activation(
@@ -140,6 +141,7 @@ PIECEWISE = (
         r"\min(\max(z, m), M)",
         r"[m < z < M]",
         "torch.nn.Hardtanh",
+        aten="aten.hardtanh.default x min_val max_val -> y",
         options={"min_val": -1.0, "max_val": 1.0},
     ),
     Activation(
@@ -149,6 +151,7 @@ PIECEWISE = (
         r"\tfrac{1}{6} \min(\max(0, z + 3), 6)",
         r"\tfrac{1}{6} [-3 < z < 3]",
         "torch.nn.Hardsigmoid",
+        aten="aten.hardsigmoid.default x -> y",
         unit=True,
     ),
     Activation(
@@ -158,6 +161,7 @@ PIECEWISE = (
         r"\tfrac{1}{6} z \min(\max(0, z + 3), 6)",
         r"\begin{cases} 0 & z \le -3 \\ z/3 + 1/2 & -3 < z < 3 \\ 1 & z \ge 3 \end{cases}",
         "torch.nn.Hardswish",
+        aten="aten.hardswish.default x -> y",
     ),
     Activation(
         "hardshrink",
@@ -166,6 +170,7 @@ PIECEWISE = (
         r"z \, [|z| > \lambda]",
         r"[|z| > \lambda]",
         "torch.nn.Hardshrink",
+        aten="aten.hardshrink.default x lambd -> y",
         options={"lambd": 0.5},
     ),
     Activation(
@@ -175,6 +180,7 @@ PIECEWISE = (
         r"\begin{cases} z - \lambda & z > \lambda \\ z + \lambda & z < -\lambda \\ 0 & \end{cases}",
         r"[|z| > \lambda]",
         "torch.nn.Softshrink",
+        aten="aten.softshrink.default x lambd -> y",
         options={"lambd": 0.5},
     ),
     Activation(
@@ -184,6 +190,7 @@ PIECEWISE = (
         r"\begin{cases} z & z > \theta \\ v & z \le \theta \end{cases}",
         r"[z > \theta]",
         "torch.nn.Threshold",
+        aten="aten.threshold.default x threshold value -> y",
         options={"threshold": REQUIRED, "value": REQUIRED},
     ),
 )

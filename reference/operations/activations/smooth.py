@@ -153,6 +153,7 @@ SMOOTH = (
         r"\begin{cases} z & z > 0 \\ \alpha (e^{z/\alpha} - 1) & z \le 0 \end{cases}",
         r"\begin{cases} 1 & z > 0 \\ e^{z/\alpha} & z \le 0 \end{cases}",
         "torch.nn.CELU",
+        aten="aten.celu.default x alpha -> y",
         other_functions=(lambda z, alpha: select(np.greater(z, 0), z, alpha * (np.exp(z / alpha) - 1)),),
         torch_form=celu_backward,
         options={"alpha": 1.0},
@@ -174,6 +175,7 @@ SMOOTH = (
         r"\tfrac{1}{\beta} \log(1 + e^{\beta z})",
         r"\sigma(\beta z)",
         "torch.nn.Softplus",
+        aten="aten.softplus.default x beta threshold -> y",
         torch_form=softplus_backward,
         options={"beta": 1.0, "threshold": 20.0},
         remark="Above βz = threshold PyTorch's is z itself, with slope 1.",
@@ -195,6 +197,7 @@ SMOOTH = (
         r"z \, \sigma(z)",
         r"\sigma(z) (1 + z\, \sigma(-z))",
         "torch.nn.SiLU",
+        aten="aten.silu.default x -> y",
         other_functions=(lambda z: z / (1 + np.exp(-z)),),
         other_forms=(
             lambda z, a: a + sigmoid(z) * (1 - a),
@@ -209,6 +212,7 @@ SMOOTH = (
         r"z \tanh(\log(1 + e^z))",
         r"t + z\, \sigma(z) (1 - t^2), \; t = \tanh(\log(1 + e^z))",
         "torch.nn.Mish",
+        aten="aten.mish.default x -> y",
     ),
     Activation(
         "gelu",

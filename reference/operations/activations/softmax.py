@@ -10,6 +10,7 @@ import numpy as np
 
 from reference.arrays import Array
 from reference.operations.activations.activation import Activation, into, no_derivative
+from reference.operations.activations.torch_forms import softmax_backward
 
 
 @into
@@ -53,6 +54,8 @@ MIXING = (
         r"\frac{e^{z_i}}{\sum_j e^{z_j}}",
         r"a_i ([i = j] - a_j)",
         "torch.nn.Softmax",
+        aten="aten._softmax.default x dim half_to_float -> y",
+        torch_form=softmax_backward,
         torch_options={"dim": 1},
         jacobian=softmax_jacobian,
         unit=True,
@@ -64,6 +67,7 @@ MIXING = (
         r"\log \frac{e^{z_i}}{\sum_j e^{z_j}}",
         r"[i = j] - e^{a_j}",
         "torch.nn.LogSoftmax",
+        aten="aten._log_softmax.default x dim half_to_float -> y",
         torch_options={"dim": 1},
         jacobian=log_softmax_jacobian,
     ),

@@ -50,3 +50,8 @@ def softsign_backward(s: Array, z: Array, a: Array) -> Array:
 def tanhshrink_backward(s: Array, z: Array, a: Array) -> Array:
     """The difference, differentiated: s − s (1 − tanh² z)."""
     return s - s * (1 - np.square(np.tanh(z)))
+
+
+def softmax_backward(s: Array, z: Array, a: Array) -> Array:
+    """The sum taken off before the product: (s − Σ s a) a."""
+    return (s - np.add.reduce(s * a, axis=0, keepdims=True)) * a
