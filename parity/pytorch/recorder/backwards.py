@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, cast
@@ -15,10 +15,10 @@ import torch
 from torch.utils.hooks import RemovableHandle
 
 from parity.pytorch.recorder import graph, internals
+from parity.pytorch.recorder.asked import Asked, several
 from parity.pytorch.recorder.calls import Calls, Tag
 from parity.pytorch.recorder.data import Backward, Leaf, Output, Recorded, Root
 from parity.pytorch.recorder.places import calling
-from parity.pytorch.recorder.signatures import tensors
 
 if TYPE_CHECKING:
     from torch.autograd.graph import GradientEdge
@@ -49,54 +49,6 @@ class BackwardListener(Protocol):
 
     def remark(self, text: str) -> None:
         """Something happened that could not be recorded."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a caller of autograd asks for."""
-
-    outputs: tuple[torch.Tensor | GradientEdge, ...]
-    seeds: tuple[torch.Tensor | None, ...]
-    inputs: tuple[torch.Tensor | GradientEdge, ...] | None
-    retained: bool
-    batched: bool
-
-    @classmethod
-    def of(cls, arguments: Mapping[str, object]) -> Asked:
-        """Out of the arguments of `torch.autograd.backward` or of `torch.autograd.grad`."""
-        outputs = _several(arguments.get("tensors", arguments.get("outputs")))
-        seeds = _several(arguments.get("grad_tensors", arguments.get("grad_outputs")))
-        inputs = arguments.get("inputs")
-        keep, create = arguments.get("retain_graph"), arguments.get("create_graph", False)
-        return cls(
-            cast("tuple[torch.Tensor | GradientEdge, ...]", outputs),
-            cast("tuple[torch.Tensor | None, ...]", seeds) or (None,) * len(outputs),
-            None if inputs is None else cast("tuple[torch.Tensor, ...]", _several(inputs)),
-            bool(create if keep is None else keep),
-            bool(arguments.get("is_grads_batched", False)),
-        )
-
-    @property
-    def _targets(self) -> list[torch.Tensor]:
-        return [one for one in (*self.outputs, *(self.inputs or ())) if isinstance(one, torch.Tensor)]
-
-    @property
-    def answerable(self) -> bool:
-        """Whether all of it can be differentiated. If not, PyTorch will say so."""
-        return all(one.requires_grad for one in self._targets) and len(self.outputs) == len(self.seeds)
-
-    @property
-    def plain(self) -> bool:
-        """Whether these are tensors with values of their own."""
-        return all(internals.is_plain(one) for one in self._targets)
-
-
-def _several(value: object) -> tuple[object, ...]:
-    if value is None:
-        return ()
-    if isinstance(value, torch.Tensor) or hasattr(value, "output_nr"):
-        return (value,)
-    return tuple(value.values()) if isinstance(value, dict) else tuple(cast("list[object]", value))
 
 
 def _finish(manager: AbstractContextManager[object]) -> None:
@@ -154,7 +106,7 @@ class Backwards:
             with self._pass(asked) as opened:
                 found = original(*args, **kwargs)
                 if opened is not None and found is not None:
-                    results = cast("tuple[torch.Tensor | None, ...]", _several(found))
+                    results = cast("tuple[torch.Tensor | None, ...]", several(found))
                     opened.backward.found = tuple(map(self._recorded, results))
             return found
 
@@ -190,11 +142,12 @@ class Backwards:
     def _pass(self, asked: Asked) -> Iterator[_Open | None]:
         self._calls.settle()
         outermost = not self._running
-        roots = [graph.edge(output)[0] for output in asked.outputs]
+        with self._calls.snapshots.quietly():
+            roots = [graph.edge(output) for output in asked.outputs]
         reaches = outermost and self._reaches(asked, roots)
         if outermost:
             self._listener.begins(reaches=reaches)
-        opened = self._open(asked, roots) if self._listener.recording else None
+        opened = self._begin(asked, roots) if self._listener.recording else None
         del roots
         self._running.append(opened)
         ran = False
@@ -211,9 +164,9 @@ class Backwards:
             if outermost:
                 self._listener.ended(reaches=reaches and ran)
 
-    def _reaches(self, asked: Asked, roots: list[GradNode]) -> bool:
+    def _reaches(self, asked: Asked, roots: list[tuple[GradNode, int]]) -> bool:
         if asked.inputs is None:
-            return graph.reaches(roots, self._calls)
+            return graph.reaches((node for node, _ in roots), self._calls)
         places = self._calls.places
         leaves = [one for one in asked.inputs if isinstance(one, torch.Tensor) and one.is_leaf]
         return any(
@@ -226,17 +179,15 @@ class Backwards:
     def _recorded(self, tensor: torch.Tensor | None) -> Recorded | None:
         return None if tensor is None else self._calls.snapshots.take(tensor)
 
-    def _open(self, asked: Asked, roots: list[GradNode]) -> _Open:
-        reached = graph.reachable(roots)
+    def _begin(self, asked: Asked, roots: list[tuple[GradNode, int]]) -> _Open:
+        reached = graph.reachable(node for node, _ in roots)
         nodes = {self._calls.tag(node).id: graph.described(node, self._calls) for node in reached}
-        outputs, inputs = self._outputs(asked.outputs), None
-        if asked.inputs is not None:
-            inputs = self._outputs(asked.inputs)
-        seeds = [self._recorded(next(tensors(seed), None)) for seed in asked.seeds]
+        outputs = [Output(self._calls.tag(node).id, slot) for node, slot in roots]
+        inputs = None if asked.inputs is None else self._inputs(asked.inputs, reached)
         users = graph.senders(nodes)
         backward = Backward(
             nodes=nodes,
-            roots=tuple(map(Root, outputs, seeds)),
+            roots=tuple(map(Root, outputs, map(self._recorded, asked.seeds))),
             inputs=inputs,
             source=self._calls.places.here().source,
             retained=asked.retained,
@@ -245,18 +196,27 @@ class Backwards:
         )
         opened = _Open(backward, graph=[] if asked.retained else reached)
         for node in reached:
-            number = self._calls.tag(node).id
-            leaf = internals.variable(node)
+            number, leaf = self._calls.tag(node).id, internals.variable(node)
             if leaf is not None:
-                opened.handles.append(
-                    node.register_prehook(functools.partial(self._before, opened, number, leaf))
-                )
+                before = functools.partial(self._before, opened, number, leaf)
+                opened.handles.append(node.register_prehook(before))
             opened.handles.append(node.register_hook(functools.partial(self._ran, opened, number, leaf)))
         return opened
 
-    def _outputs(self, targets: tuple[torch.Tensor | GradientEdge, ...]) -> tuple[Output, ...]:
-        edges = [graph.edge(target) for target in targets]
-        return tuple(Output(self._calls.tag(node).id, slot) for node, slot in edges)
+    def _inputs(
+        self, targets: tuple[torch.Tensor | GradientEdge, ...], reached: list[GradNode]
+    ) -> tuple[Output, ...]:
+        """Where the inputs are in the graph. A leaf that is not in it has no node; it gets none either."""
+        leaves = {id(leaf): node for node in reached if (leaf := internals.variable(node)) is not None}
+        found = []
+        for target in targets:
+            if isinstance(target, torch.Tensor) and target.grad_fn is None:
+                node = leaves.get(id(target))
+                found.append(Output(-1 if node is None else self._calls.tag(node).id, 0))
+            else:
+                node, slot = graph.edge(target)
+                found.append(Output(self._calls.tag(node).id, slot))
+        return tuple(found)
 
     def _before(
         self, opened: _Open, number: int, leaf: torch.Tensor, grads: tuple[torch.Tensor | None, ...]

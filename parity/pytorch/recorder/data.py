@@ -227,9 +227,10 @@ class Backward:
 
     def shares(self, output: Output) -> list[Recorded]:
         """What arrived at an output: from its users, in the order they ran, and from the caller."""
-        ran = {node: place for place, node in enumerate(self.grad_in)}
-        users = sorted((sent for sent in self.senders.get(output, ()) if sent[0] in ran),
-                       key=lambda sent: ran[sent[0]])  # fmt: skip
+        users = [sent for sent in self.senders.get(output, ()) if sent[0] in self.grad_in]
+        if len(users) > 1:
+            ran = {node: place for place, node in enumerate(self.grad_in)}
+            users.sort(key=lambda sent: ran[sent[0]])
         found = [self.grad_in[node][edge] for node, edge in users]
         seeds = [root.seed for root in self.roots if root.output == output]
         return [share for share in (*seeds, *found) if share is not None]

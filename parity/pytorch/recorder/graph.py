@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 
 
 def edge(target: torch.Tensor | GradientEdge) -> tuple[GradNode, int]:
-    """The node and the output of it that a tensor is; of a leaf, where its gradient is accumulated."""
+    """The node and the output of it that a tensor is; of a leaf, where its gradient is accumulated.
+
+    For a leaf PyTorch runs an operation of its own, which must not be taken for the user's.
+    """
     if isinstance(target, torch.Tensor):
+        if target.grad_fn is not None:
+            return target.grad_fn, target.output_nr
         target = torch.autograd.graph.get_gradient_edge(target)
     return target.node, target.output_nr
 

@@ -52,6 +52,11 @@ def variable(node: GradNode) -> torch.Tensor | None:
     return cast("torch.Tensor | None", getattr(node, "variable", None))
 
 
+def is_zero(tensor: torch.Tensor) -> bool:
+    """Whether a tensor is one of autograd's zeros, which have no memory."""
+    return tensor._is_zerotensor()
+
+
 def owner(tensor: torch.Tensor) -> torch.Tensor:
     """What a tensor is a view of, or the tensor itself."""
     base: torch.Tensor | None = tensor._base

@@ -5,6 +5,7 @@ A module's own hooks would be seen by `torch.compile` and by the module's fast p
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import sys
 import weakref
@@ -21,6 +22,7 @@ from parity.pytorch.recorder.internals import CALL_IMPL, is_compiled, module_hoo
 
 TORCH = str(Path(torch.__file__).parent) + "/"
 OURS = str(Path(__file__).parent) + "/"
+SKIPPED = (TORCH, OURS, "<", contextlib.__file__)  # our own frames may lie below contextlib's
 COMPILED = (TORCH + "_inductor/", TORCH + "_functorch/_aot_autograd/")
 
 
@@ -126,7 +128,7 @@ class Places:
 @cache
 def _user_file(path: str) -> str:
     """The name of a file of the user's program; of PyTorch's, ours or none, nothing."""
-    return "" if path.startswith((TORCH, OURS, "<")) else Path(path).name
+    return "" if path.startswith(SKIPPED) else Path(path).name
 
 
 def _outermost(frame: FrameType | None) -> torch.nn.Module | None:

@@ -19,9 +19,14 @@ import numpy as np
 import torch
 
 from parity.errors import UsageError
+from parity.pytorch.recorder import internals
 from parity.pytorch.recorder.data import Identity, Recorded, Values
 
-LOW = (torch.bfloat16, torch.float16)
+LOW = {  # formats that numpy does not have, or that it computes in otherwise, and where they go
+    torch.bfloat16: torch.float32,
+    torch.float16: torch.float32,
+    torch.complex32: torch.complex64,
+}
 Place: TypeAlias = tuple[torch.dtype, int, tuple[int, ...], tuple[int, ...], bool]
 
 
@@ -31,7 +36,7 @@ def numbers(tensor: torch.Tensor) -> Values:
     `Tensor.numpy` would leave a mark: it forbids that the storage is ever resized.
     """
     plain = tensor.resolve_conj().resolve_neg()
-    values = np.from_dlpack(plain.float() if plain.dtype in LOW else plain)
+    values = np.from_dlpack(plain.to(LOW[plain.dtype]) if plain.dtype in LOW else plain)
     values.flags.writeable = False
     return values
 
@@ -84,7 +89,8 @@ class Snapshots:
         self._numbers = itertools.count()
 
     @contextmanager
-    def _quietly(self) -> Iterator[None]:
+    def quietly(self) -> Iterator[None]:
+        """Run operations that are not the user's."""
         before, self.reading = self.reading, True
         try:
             yield
@@ -95,9 +101,9 @@ class Snapshots:
         """The values of a tensor as they are now. Raises UsageError for a tensor that is not on the CPU."""
         if tensor.device.type != "cpu":
             raise UsageError(f"recording: a tensor is on device {tensor.device}; only the CPU is recorded")
-        before, self.reading = self.reading, True  # as `_quietly`, which costs as much as all the rest
+        before, self.reading = self.reading, True  # as `quietly`, which costs as much as all the rest
         try:
-            if tensor.layout != torch.strided or tensor.is_quantized:
+            if tensor.layout != torch.strided or tensor.is_quantized or internals.is_zero(tensor):
                 return self._dense(tensor)
             return self._strided(tensor.detach())
         finally:
@@ -105,10 +111,10 @@ class Snapshots:
 
     def _dense(self, tensor: torch.Tensor) -> Recorded:
         layout = "quantized" if tensor.is_quantized else str(tensor.layout).removeprefix("torch.")
-        dense = tensor.dequantize() if tensor.is_quantized else tensor.detach().to_dense()
+        dense = tensor.dequantize() if tensor.is_quantized else tensor.detach().to_dense().clone()
         found = Recorded(Identity(next(self._numbers), 0), _name(tensor.dtype), tuple(dense.shape),
                          dense.stride(), 0, partial(numbers, dense), layout)  # fmt: skip
-        found.freeze(numbers(dense.clone()))
+        found.freeze(numbers(dense))
         return found
 
     def _strided(self, alias: torch.Tensor) -> Recorded:
@@ -144,7 +150,7 @@ class Snapshots:
         fresh: list[StorageState] = []
         if not tensors:
             return fresh
-        with self._quietly():
+        with self.quietly():
             for tensor in tensors:
                 if tensor.layout == torch.strided and tensor.device.type == "cpu":
                     key = tensor.untyped_storage().data_ptr()
@@ -155,7 +161,7 @@ class Snapshots:
 
     def freeze(self) -> None:
         """Make every snapshot independent of PyTorch's memory: from here on writes are not seen."""
-        with self._quietly():
+        with self.quietly():
             for state in list(self._states.values()):
                 state.freeze()
             self._watched.clear()

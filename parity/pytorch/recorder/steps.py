@@ -93,7 +93,8 @@ class Steps:
 
     def remark(self, text: str) -> None:
         """Something happened that could not be recorded."""
-        self._step.remarks += (text,)
+        if text not in self._step.remarks:
+            self._step.remarks += (text,)
 
     def end(self) -> None:
         """The program is over, or nobody records it any more."""

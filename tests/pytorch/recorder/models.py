@@ -254,7 +254,8 @@ def u_net():
 def autoencoder_group_norm():
     net = nn.Sequential(nn.Conv2d(1, 4, 3, stride=2, padding=1), nn.GroupNorm(2, 4), nn.SiLU(),
                         nn.Conv2d(4, 2, 3, padding=1), nn.Upsample(scale_factor=2),
-                        nn.InstanceNorm2d(2, affine=True), nn.ConvTranspose2d(2, 1, 3, padding=1), nn.Sigmoid())  # fmt: skip
+                        nn.InstanceNorm2d(2, affine=True),
+                        nn.ConvTranspose2d(2, 1, 3, padding=1), nn.Sigmoid())  # fmt: skip
     return net, batch(real(2, 1, 8, 8)), lambda module, x: F.l1_loss(module(x), x)
 
 

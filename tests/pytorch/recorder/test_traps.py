@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from parity.errors import UsageError
-from parity.pytorch.recorder.data import Output, Recorded
+from parity.pytorch.recorder.data import Output, Recorded, flat
 from parity.pytorch.recorder.recorder import Recorder
 
 
@@ -457,6 +457,40 @@ def test_values_are_copied_only_when_somebody_writes():
         assert not mul.arguments["self"].frozen
     assert copied.count(True) == 1  # what add_ read
     assert mul.arguments["self"].frozen, "after recording all is numpy"
+
+
+# Tensors that numpy does not have
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.complex64, torch.float64])
+def test_formats(dtype):
+    w = torch.tensor([0.1, 1e4, 7], dtype=dtype, requires_grad=True)
+    step = one_step(None, lambda: (w * w.conj()).sum().abs())
+    taken = calls(step, "mul")[0].arguments["self"]
+    assert taken.dtype == str(dtype).removeprefix("torch.")
+    assert taken.array.tolist() == w.tolist()
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR")
+def test_sparse_tensors_are_recorded_dense():
+    a = torch.eye(3).to_sparse_csr().requires_grad_()
+    b = torch.randn(3, 2, requires_grad=True)
+    with Recorder() as recorder:
+        torch.autograd.grad(torch.sparse.mm(a, b).sum(), [b])
+        torch.sparse.mm(a, b).sum().backward()
+    (step,) = recorder.steps
+    product = next(call for call in step.calls if any(v.layout == "sparse_csr" for v in flat(
+        tuple(call.arguments.values()))))  # fmt: skip
+    found = next(v for v in flat(tuple(product.arguments.values())) if v.layout == "sparse_csr")
+    assert np.array_equal(found.array, np.eye(3))
+
+
+def test_recording_runs_no_operation_of_its_own():
+    net, x = nn.Linear(3, 2), torch.randn(4, 3)
+    with Recorder(net) as recorder:
+        torch.autograd.grad(net(x).sum(), [net.weight, net.bias])
+    assert not calls(recorder.steps[0], "view")
+    assert not calls(recorder.steps[0], "view_as")
 
 
 # Other devices
