@@ -33,8 +33,6 @@ MOVEMENTS: tuple[Callable[..., Any], ...] = (
     np.repeat,
     np.tile,
     np.diagonal,
-    np.tril,
-    np.triu,
     sliding_window_view,
 )
 """Functions whose first operand is moved, and whose others are data."""
@@ -98,6 +96,28 @@ def pad(x: Bounded, width: Any, mode: str = "constant", constant_values: float =
         return x.moved(lambda part: np.pad(part, width, mode))  # type: ignore[call-overload]
     around = in_format(x.arithmetic, constant_values)
     return _together(lambda part, c: np.pad(part, width, constant_values=c), x, around)
+
+
+@rule("tril", "__array_function__")
+def tril(x: Bounded, k: int = 0) -> Bounded:
+    """The bound of each number; of the zeros above, 0.
+
+    Source: IEEE 754, copy.
+    """
+    return where(_lower(x, k), x, 0.0)
+
+
+@rule("triu", "__array_function__")
+def triu(x: Bounded, k: int = 0) -> Bounded:
+    """The bound of each number; of the zeros below, 0.
+
+    Source: IEEE 754, copy.
+    """
+    return where(_lower(x, k - 1), 0.0, x)
+
+
+def _lower(x: Bounded, k: int) -> npt.NDArray[np.bool_]:
+    return np.tri(x.shape[-2], x.shape[-1], k, dtype=np.bool_)
 
 
 @rule("zeros_like", "__array_function__")

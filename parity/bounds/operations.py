@@ -92,7 +92,8 @@ def divide(x: Bounded, y: Bounded) -> Bounded:
     else:
         quotient = x.arithmetic.lower(np.abs(value))
         room = y.magnitude() - y.carried
-        carried = (x.carried + quotient * y.carried) / np.where(room > 0, room, 0)
+        # Where that product of bounds underflows it must not be less than it is: hence η.
+        carried = (x.carried + quotient * y.carried + x.arithmetic.eta) / np.where(room > 0, room, 0)
     return _rounding(x, 2, underflows=2).close(x.arithmetic, value, carried)
 
 

@@ -248,20 +248,24 @@ def blend(old: Bounded, new: Bounded, beta: Bounded) -> Bounded:
     β old + (1 − β) new: each product's factor is rounded, it is, and so is the sum: 3 roundings.
     lerp, with w = min(β, 1 − β) and p the other one: 3u w|new − old| + u|result|, at most
     3u w(|old| + |new|) + u(β|old| + (1 − β)|new|), and w is no larger than β or 1 − β: 4 roundings.
-    A β that has been computed carries its own error, B_β |new − old|.
+    A β that has been computed carries its own error, B_β |new − old|. lerp is given 1 − β; where that is
+    the larger and rounded, its 1 − (1 − β) is off by u(1 − β), which |new − old| multiplies.
 
     Source: Higham (2002), §3.1, lemma 3.1; `torch.lerp`'s two forms, ATen/native/Lerp.h.
     """
     arithmetic = old.arithmetic
     weight = beta.arithmetic.lower(beta.value)
     value = beta.value * old.value + (1 - beta.value) * new.value
-    magnitude = weight * (old.magnitude() + old.carried) + (1 - weight) * (new.magnitude() + new.carried)
+    size_old, size_new = old.magnitude() + old.carried, new.magnitude() + new.carried
+    magnitude, farthest = weight * size_old + (1 - weight) * size_new, size_old + size_new
     carried = weight * old.carried + (1 - weight) * new.carried
-    if not beta.is_exact:
+    larger = (weight < 0.5) & (((1 - weight).astype(arithmetic.dtype) != 1 - weight) | (beta.carried > 0))
+    if not beta.is_exact or np.any(larger):
         apart = arithmetic.lower(np.abs(new.value - old.value)) + old.carried + new.carried
-        carried = carried + beta.carried * apart
+        off = beta.carried + np.where(larger, arithmetic.unit * (1 - weight), 0.0)
+        carried = carried + off * apart
     bound = carried + arithmetic.gamma(4) * magnitude + 8 * arithmetic.eta
-    return Bounded(arithmetic, value, guarded(2 * magnitude, arithmetic.largest, bound))
+    return Bounded(arithmetic, value, guarded(farthest * (1 + arithmetic.unit), arithmetic.largest, bound))
 
 
 def _terms(x: Bounded) -> OpenSum:
