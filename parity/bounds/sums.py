@@ -36,7 +36,7 @@ def add(x: Bounded, y: Bounded) -> Bounded:
     and a finite number are that infinity. Two open sums of k and m terms have k − 1 and m − 1
     additions, and one joins them.
 
-    Source: Higham (2002), §2.2, (2.4); that sums of floats do not underflow, Hauser (1996).
+    Source: Higham (2002), §2.2; that sums of floats do not underflow, Hauser (1996).
     """
     if x.open_sum or y.open_sum:
         return accumulated(x, y)
@@ -68,7 +68,7 @@ def accumulated(x: Bounded, y: Bounded) -> Bounded:
     Every term meets at most r additions, whatever the order: Σ t_i (1 + θ_i) with |θ_i| ≤ γ_r. A number
     that is no open sum is one term.
 
-    Source: Higham (2002), §4.2, (4.4) and (4.6).
+    Source: Higham (2002), §4.2.
     """
     one_more = OpenSum(1, EXACT, EXACT)
     return _beyond(_close_sum(x.arithmetic, x.value + y.value, _terms(x), _terms(y), one_more), x, y)
@@ -108,7 +108,7 @@ def add_reduce(x: Bounded, axis: Axes = 0, keepdims: bool = False) -> Bounded:  
     Every term meets at most k − 1 additions: Σ x_i (1 + θ_i) with |θ_i| ≤ γ_{k−1}. Attained to first
     order by 1 + d + d + … with d a little below u.
 
-    Source: Higham (2002), §4.2, (4.4) and (4.6).
+    Source: Higham (2002), §4.2.
     """
     value = np.asarray(x.value.sum(axis=axis, keepdims=keepdims))
     carried = np.broadcast_to(x.carried, x.shape)
@@ -150,7 +150,7 @@ def add_accumulate(x: Bounded, axis: int = 0) -> Bounded:
 
     A running sum and a parallel scan both give each partial sum as a sum of its own terms.
 
-    Source: Higham (2002), §4.2, (4.4) and (4.6).
+    Source: Higham (2002), §4.2.
     """
     shape = [1] * x.ndim
     shape[axis] = x.shape[axis]
@@ -177,7 +177,7 @@ def matmul(x: Bounded, y: Bounded) -> Bounded:
     Every product meets its own rounding and at most k − 1 additions: Σ x_i y_i (1 + θ_i) with
     |θ_i| ≤ γ_k. Blocks are an order; fusing a product into an addition leaves one rounding out.
 
-    Source: Higham (2002), §3.1, (3.3) and (3.5), and §3.5, (3.13).
+    Source: Higham (2002), §3.1 and §3.5.
     """
     arithmetic, k = x.arithmetic, x.shape[-1]
     value = _product(arithmetic, x.value, y.value)
@@ -198,7 +198,7 @@ def scatter_add(shape: tuple[int, ...], index: object, values: Bounded) -> Bound
 
     Each cell is a sum of its own. One of no terms is 0, and of one term that term.
 
-    Source: Higham (2002), §4.2, (4.4) and (4.6).
+    Source: Higham (2002), §4.2.
     """
     carried = np.broadcast_to(values.carried, values.shape)
     sums = OpenSum(
@@ -226,7 +226,7 @@ def variance(x: Bounded, axis: Axes, mean: Bounded, n: float) -> Bounded:
     and blocks joined pairwise) err by about k κ u V, κ² = 1 + m²/V, which C covers. E[x²] − E[x]² errs
     by k κ² u V and is not admitted.
 
-    Source: Higham (2002), §1.9, (1.7), and problem 1.10; Chan, Golub and LeVeque (1983); PyTorch's
+    Source: Higham (2002), §1.9 and problem 1.10; Chan, Golub and LeVeque (1983); PyTorch's
     RowwiseMoments and WelfordOps.
     """
     arithmetic, k = x.arithmetic, _terms_along(x, axis)

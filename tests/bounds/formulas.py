@@ -41,7 +41,7 @@ def log_softmax_of(x, lse):
 
 
 def softmax_gradient(p, g):
-    """p (g − Σ p g), p recorded: the difference before the product, or two products."""
+    """p (g − Σ p g), p recorded."""
     dot = np.sum(p * g, axis=-1, keepdims=True)
     return p * (g - dot)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -11,6 +14,7 @@ from tests.bounds import orders
 from tests.bounds.case import search
 from tests.bounds.cases import CASES
 from tests.bounds.operands import KINDS
+from tests.reports.bounds import one_line
 
 FORMATS = (np.float32, np.float64)
 NAMES = [f"{name}-{method}" for name, method in RULES]
@@ -61,6 +65,14 @@ def test_what_no_rule_bounds_is_refused():
         np.sort(x)
     with pytest.raises(TypeError, match="cannot decide"):
         bool(x[0] > 0)
+
+
+def test_the_committed_page_says_what_the_rules_say():
+    page = (Path(__file__).parents[2] / "reports" / "bounds.md").read_text(encoding="utf-8")
+    for (name, _), rule in RULES.items():
+        assert name.removesuffix(" (vectorized)") in page
+        for paragraph in (inspect.getdoc(rule.function) or "").split("\n\n"):
+            assert one_line(paragraph) in page, "make it anew: python -m tests.reports.bounds"
 
 
 def test_kinds_of_operand_are_what_they_say():
