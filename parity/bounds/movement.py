@@ -13,7 +13,7 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
 from parity.bounds.number import EXACT, Bounded, coarsest, in_format, rule
-from parity.bounds.selection import select
+from parity.bounds.selection import maximum, minimum, select
 
 Operand: TypeAlias = Bounded | npt.NDArray[Any] | float
 
@@ -84,6 +84,18 @@ def where(condition: Bounded | npt.NDArray[np.bool_], yes: Operand, no: Operand)
     judge = coarsest((yes, no))
     parts = (in_format(judge, part).moved(lambda a: np.broadcast_to(a, shape)) for part in (yes, no))
     return _together(lambda one, other: np.asarray(np.where(condition, one, other)), *parts)
+
+
+@rule("clip", "__array_function__")
+def clip(x: Bounded, low: Operand | None, high: Operand | None) -> Bounded:
+    """As min(max(x, low), high).
+
+    Source: as maximum.
+    """
+    judge = coarsest((x, low, high))
+    held = in_format(judge, x)
+    held = held if low is None else maximum(held, in_format(judge, low))
+    return held if high is None else minimum(held, in_format(judge, high))
 
 
 @rule("pad", "__array_function__")

@@ -166,6 +166,11 @@ ARRAYS = {
         _constant, lambda x: _constant(x), lambda _, x: [np.full_like(x, 2.5)], None
     ),
     **{(name, "__array_function__"): _copies(move, make=_cube) for name, move in MOVED.items()},
+    ("clip", "__array_function__"): _copies(
+        lambda x, y: np.clip(x, -0.5, y) if isinstance(x, Bounded) else np.minimum(np.maximum(x, -0.5), y),
+        arity=2,
+        make=_cube,
+    ),
     ("concatenate", "__array_function__"): _copies(
         lambda x, y: np.concatenate([x, y[:, :1]], axis=1), arity=2, make=_cube
     ),

@@ -28,6 +28,7 @@ def some():
         lambda a: a.reshape(4, 6),
         lambda a: a.reshape((3, -1)),
         lambda a: a[1],
+        lambda a: np.pad(a, ((0, 0), (1, 1), (2, 0)), mode="reflect"),
         lambda a: a[..., None, 0],
         lambda a: a[:, ::-1, 1:3],
         lambda a: a[[1, 0, 1]],

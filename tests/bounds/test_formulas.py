@@ -45,6 +45,10 @@ def test_pytorchs_softmax_is_inside_on_hard_logits(name, dtype):
     assert worst >= 0.1
 
 
+def operands_of(x, shape, g):
+    return torch.from_numpy(x), shape, torch.from_numpy(g)
+
+
 @DTYPES
 @pytest.mark.parametrize("truth", [None, "ball"])
 def test_convolution_of_windows(dtype, truth):
@@ -59,6 +63,13 @@ def test_convolution_of_windows(dtype, truth):
     operands = map(torch.from_numpy, (x, w, b))
     observed = torch.nn.functional.conv2d(*operands, stride, padding, dilation)
     within(judge, observed, convolution, x, w, b)
+    g = numbers(random, dtype, *observed.shape)
+    gradient = torch.nn.grad.conv2d_weight(*operands_of(x, w.shape, g), stride, padding, dilation)
+
+    def weight_gradient(x, g):
+        return arrays.contract("nchwij,nohw->ocij", arrays.windows(x, (2, 3), stride, padding, dilation), g)
+
+    within(judge, gradient, weight_gradient, x, g)
     plain = convolution(*(part.astype(np.float64) for part in (x, w, b)))
     assert np.abs(plain - observed.numpy()).max() < 1e-4
     result = convolution(*(exact(judge, part) for part in (x, w, b)))
