@@ -47,7 +47,7 @@ def to_longdouble(balls: Balls) -> npt.NDArray[np.longdouble]:
 
 
 def special(name: str, balls: Balls) -> Balls:
-    """A function that numpy lacks."""
+    """A function that numpy lacks, or that a ball does not know everywhere."""
     return np.asarray(_SPECIAL[name](balls), dtype=object)
 
 
@@ -56,7 +56,12 @@ def _erf(ball: flint.arb) -> flint.arb:
     return ball.erf() if ball.is_finite() or ball.is_nan() else flint.arb(1 if ball > 0 else -1)
 
 
-_SPECIAL = {"erf": np.frompyfunc(_erf, 1, 1)}
+def _log(ball: flint.arb) -> flint.arb:
+    """log; of 0, which a ball's own log does not know, −∞."""
+    return flint.arb.neg_inf() if ball == 0 else ball.log()
+
+
+_SPECIAL = {"erf": np.frompyfunc(_erf, 1, 1), "log": np.frompyfunc(_log, 1, 1)}
 
 
 def power(x: Balls, y: Balls) -> Balls:

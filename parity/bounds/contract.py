@@ -8,9 +8,9 @@ from parity.bounds.formats import ULP, Arithmetic
 def contract(judge: Arithmetic) -> dict[str, str | int | float | bool | None]:
     """The contract of a number format, as it is printed with every result."""
     return {
-        "number_format": str(judge.dtype),
-        "unit_roundoff": judge.u,
-        "largest": judge.largest,
+        "number_format": judge.storage.name,
+        "unit_roundoff": judge.storage.u,
+        "largest": judge.storage.largest,
         "rounding": "to nearest",
         "summation": "any order, any blocking, fused multiply-add or not",
         "subnormals": "flushed to zero" if judge.flushes else "kept or flushed gradually",

@@ -159,7 +159,7 @@ def log(x: Bounded) -> Bounded:
 
     Source: the table of ulps; the mean value theorem.
     """
-    value = np.log(x.value)
+    value = balls.special("log", x.value) if x.arithmetic.truth == "ball" else np.log(x.value)
     if x.is_exact:
         result = _rounded("log", x, value, EXACT)
         result.bound = np.where(x.lowered() == 0, 0.0, result.bound)
@@ -218,28 +218,29 @@ def root(x: Bounded) -> Bounded:
 
 @rule("power")
 def power(x: Bounded, y: Bounded) -> Bounded:
-    """2Ku|x^y| + 4η, and |y| s B_x + |x^y| (e^(|log|x|| B_y) − 1) carried, s the steepest |x|^(y − 1).
+    """2Ku|x^y| + 4η, and |x^y| max|e^E − 1| carried, E = y log(1 ± B_x/|x|) ± B_y max|log|x̂||.
 
-    An exponent that is no number of the format is rounded to it, as PyTorch does: B_y = u|y|. Where x
-    may be zero or of either sign, whole exponents from 1 on have their steepest slope at |x| + B_x;
-    of others nothing is known.
+    x̂^ŷ = x^y e^(y log(x̂/x) + (ŷ − y) log x̂), and E is monotone in x̂/x, so its ends are where x̂ has
+    them. An exponent that is no number of the format is rounded to it, as PyTorch does: B_y = u|y|.
+    Where x may be zero or of either sign, whole exponents from 1 on have their steepest slope at
+    |x| + B_x, y(|x| + B_x)^(y − 1); of others nothing is known.
 
-    Source: the table of ulps; the mean value theorem; `at::pow`, which casts a Python number.
+    Source: the table of ulps; `at::pow`, which casts a Python number to the format.
     """
     value = balls.power(x.value, y.value) if x.arithmetic.truth == "ball" else x.value**y.value
     if x.is_exact and y.is_exact:
         return _rounded("pow", x, value, EXACT)
-    base, exponent = x.magnitude(), y.lowered()
-    low, high = base - x.carried, base + x.carried
-    positive = (low > 0) & ((x.lowered() > 0) | y.is_exact)
-    reach = np.maximum(np.where(positive, low, high) ** (exponent - 1), high ** (exponent - 1))
-    of_base = np.where(x.carried == 0, 0.0, np.abs(exponent) * reach * x.carried)
-    far = np.where(y.carried == 0, 0.0, np.abs(np.log(base)) * y.carried)
-    magnitude = x.arithmetic.lower(np.abs(value))
-    of_exponent = np.where(magnitude == 0, 0.0, magnitude * np.expm1(far))
+    base, exponent, magnitude = x.magnitude(), y.lowered(), x.arithmetic.lower(np.abs(value))
+    high, low = np.log1p(x.carried / base), np.log1p(-x.carried / base)
+    ends = np.stack(np.broadcast_arrays(exponent * high, exponent * low, 0.0))
+    far = np.where(y.carried == 0, 0.0, y.carried * (np.abs(np.log(base)) - low))
+    change = np.maximum(np.expm1(ends.max(axis=0) + far), -np.expm1(ends.min(axis=0) - far))
+    positive = (x.carried < base) & ((x.lowered() > 0) | y.is_exact)
     whole = (exponent >= 1) & (exponent == np.rint(exponent)) & (y.carried == 0)
-    known = positive | whole | ((base == 0) & (x.carried == 0) & (exponent - y.carried > 0))
-    return _rounded("pow", x, value, np.where(known, of_base + of_exponent * (1 + of_base), np.inf))
+    steepest = exponent * (base + x.carried) ** (exponent - 1) * x.carried
+    zero = (base == 0) & (x.carried == 0) & (exponent - y.carried > 0)
+    elsewhere = np.where(whole, steepest, np.where(zero, 0.0, np.inf))
+    return _rounded("pow", x, value, np.where(positive, magnitude * change, elsewhere))
 
 
 @rule("erf (vectorized)")

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
 from parity.bounds.number import EXACT, Bounded, coarsest, in_format, rule
-from parity.bounds.selection import select
+from parity.bounds.selection import maximum, minimum, select
 
 Operand: TypeAlias = Bounded | npt.NDArray[Any] | float
 
@@ -33,8 +33,6 @@ MOVEMENTS: tuple[Callable[..., Any], ...] = (
     np.repeat,
     np.tile,
     np.diagonal,
-    np.tril,
-    np.triu,
     sliding_window_view,
 )
 """Functions whose first operand is moved, and whose others are data."""
@@ -88,6 +86,18 @@ def where(condition: Bounded | npt.NDArray[np.bool_], yes: Operand, no: Operand)
     return _together(lambda one, other: np.asarray(np.where(condition, one, other)), *parts)
 
 
+@rule("clip", "__array_function__")
+def clip(x: Bounded, low: Operand | None, high: Operand | None) -> Bounded:
+    """As min(max(x, low), high).
+
+    Source: as maximum.
+    """
+    judge = coarsest((x, low, high))
+    held = in_format(judge, x)
+    held = held if low is None else maximum(held, in_format(judge, low))
+    return held if high is None else minimum(held, in_format(judge, high))
+
+
 @rule("pad", "__array_function__")
 def pad(x: Bounded, width: Any, mode: str = "constant", constant_values: float = 0.0) -> Bounded:
     """The bound of each number, in its new place; of the constant around it, that of a constant.
@@ -98,6 +108,28 @@ def pad(x: Bounded, width: Any, mode: str = "constant", constant_values: float =
         return x.moved(lambda part: np.pad(part, width, mode))  # type: ignore[call-overload]
     around = in_format(x.arithmetic, constant_values)
     return _together(lambda part, c: np.pad(part, width, constant_values=c), x, around)
+
+
+@rule("tril", "__array_function__")
+def tril(x: Bounded, k: int = 0) -> Bounded:
+    """The bound of each number; of the zeros above, 0.
+
+    Source: IEEE 754, copy.
+    """
+    return where(_lower(x, k), x, 0.0)
+
+
+@rule("triu", "__array_function__")
+def triu(x: Bounded, k: int = 0) -> Bounded:
+    """The bound of each number; of the zeros below, 0.
+
+    Source: IEEE 754, copy.
+    """
+    return where(_lower(x, k - 1), 0.0, x)
+
+
+def _lower(x: Bounded, k: int) -> npt.NDArray[np.bool_]:
+    return np.tri(x.shape[-2], x.shape[-1], k, dtype=np.bool_)
 
 
 @rule("zeros_like", "__array_function__")

@@ -52,7 +52,7 @@ def multiply(x: Bounded, y: Bounded) -> Bounded:
     Zero times what is not finite is NaN when multiplied and 0 when selected, as PyTorch's ReLU does
     with its slope: nobody can tell which it was.
 
-    Source: Higham (2002), §2.2, (2.4) and, for underflow, (2.8).
+    Source: Higham (2002), §2.2, the standard model, and the model with underflow.
     """
     value = x.value * y.value
     product = _rounding(x, 1, underflows=2).close(x.arithmetic, value, _product_carries(x, y))
@@ -84,7 +84,7 @@ def divide(x: Bounded, y: Bounded) -> Bounded:
     x̂/ŷ − x/y = ((x̂ − x) − (x/y)(ŷ − y))/ŷ, and |ŷ| is at least |y| − B_y. Two roundings, since it may
     have been a product with a rounded reciprocal, where that is a normal number.
 
-    Source: Higham (2002), §2.2, (2.4).
+    Source: Higham (2002), §2.2.
     """
     value = x.value / y.value
     if x.is_exact and y.is_exact:
@@ -92,7 +92,8 @@ def divide(x: Bounded, y: Bounded) -> Bounded:
     else:
         quotient = x.arithmetic.lower(np.abs(value))
         room = y.magnitude() - y.carried
-        carried = (x.carried + quotient * y.carried) / np.where(room > 0, room, 0)
+        # Where that product of bounds underflows it must not be less than it is: hence η.
+        carried = (x.carried + quotient * y.carried + x.arithmetic.eta) / np.where(room > 0, room, 0)
     return _rounding(x, 2, underflows=2).close(x.arithmetic, value, carried)
 
 
@@ -103,7 +104,7 @@ def reciprocal(x: Bounded) -> Bounded:
     1/x̂ − 1/x = (x − x̂)/(x x̂). Of what may have overflowed, x ≥ f: 1/x and its truth are both between 0
     and 1/f, as in a deep sigmoid.
 
-    Source: Higham (2002), §2.2, (2.4).
+    Source: Higham (2002), §2.2.
     """
     arithmetic, value = x.arithmetic, 1 / x.value
     carried = EXACT

@@ -36,7 +36,7 @@ def add(x: Bounded, y: Bounded) -> Bounded:
     and a finite number are that infinity. Two open sums of k and m terms have k − 1 and m − 1
     additions, and one joins them.
 
-    Source: Higham (2002), §2.2, (2.4); that sums of floats do not underflow, Hauser (1996).
+    Source: Higham (2002), §2.2; that sums of floats do not underflow, Hauser (1996).
     """
     if x.open_sum or y.open_sum:
         return accumulated(x, y)
@@ -68,7 +68,7 @@ def accumulated(x: Bounded, y: Bounded) -> Bounded:
     Every term meets at most r additions, whatever the order: Σ t_i (1 + θ_i) with |θ_i| ≤ γ_r. A number
     that is no open sum is one term.
 
-    Source: Higham (2002), §4.2, (4.4) and (4.6).
+    Source: Higham (2002), §4.2.
     """
     one_more = OpenSum(1, EXACT, EXACT)
     return _beyond(_close_sum(x.arithmetic, x.value + y.value, _terms(x), _terms(y), one_more), x, y)
@@ -108,7 +108,7 @@ def add_reduce(x: Bounded, axis: Axes = 0, keepdims: bool = False) -> Bounded:  
     Every term meets at most k − 1 additions: Σ x_i (1 + θ_i) with |θ_i| ≤ γ_{k−1}. Attained to first
     order by 1 + d + d + … with d a little below u.
 
-    Source: Higham (2002), §4.2, (4.4) and (4.6).
+    Source: Higham (2002), §4.2.
     """
     value = np.asarray(x.value.sum(axis=axis, keepdims=keepdims))
     carried = np.broadcast_to(x.carried, x.shape)
@@ -150,7 +150,7 @@ def add_accumulate(x: Bounded, axis: int = 0) -> Bounded:
 
     A running sum and a parallel scan both give each partial sum as a sum of its own terms.
 
-    Source: Higham (2002), §4.2, (4.4) and (4.6).
+    Source: Higham (2002), §4.2.
     """
     shape = [1] * x.ndim
     shape[axis] = x.shape[axis]
@@ -177,7 +177,7 @@ def matmul(x: Bounded, y: Bounded) -> Bounded:
     Every product meets its own rounding and at most k − 1 additions: Σ x_i y_i (1 + θ_i) with
     |θ_i| ≤ γ_k. Blocks are an order; fusing a product into an addition leaves one rounding out.
 
-    Source: Higham (2002), §3.1, (3.3) and (3.5), and §3.5, (3.13).
+    Source: Higham (2002), §3.1 and §3.5.
     """
     arithmetic, k = x.arithmetic, x.shape[-1]
     value = _product(arithmetic, x.value, y.value)
@@ -198,7 +198,7 @@ def scatter_add(shape: tuple[int, ...], index: object, values: Bounded) -> Bound
 
     Each cell is a sum of its own. One of no terms is 0, and of one term that term.
 
-    Source: Higham (2002), §4.2, (4.4) and (4.6).
+    Source: Higham (2002), §4.2.
     """
     carried = np.broadcast_to(values.carried, values.shape)
     sums = OpenSum(
@@ -226,7 +226,7 @@ def variance(x: Bounded, axis: Axes, mean: Bounded, n: float) -> Bounded:
     and blocks joined pairwise) err by about k κ u V, κ² = 1 + m²/V, which C covers. E[x²] − E[x]² errs
     by k κ² u V and is not admitted.
 
-    Source: Higham (2002), §1.9, (1.7), and problem 1.10; Chan, Golub and LeVeque (1983); PyTorch's
+    Source: Higham (2002), §1.9 and problem 1.10; Chan, Golub and LeVeque (1983); PyTorch's
     RowwiseMoments and WelfordOps.
     """
     arithmetic, k = x.arithmetic, _terms_along(x, axis)
@@ -248,20 +248,24 @@ def blend(old: Bounded, new: Bounded, beta: Bounded) -> Bounded:
     β old + (1 − β) new: each product's factor is rounded, it is, and so is the sum: 3 roundings.
     lerp, with w = min(β, 1 − β) and p the other one: 3u w|new − old| + u|result|, at most
     3u w(|old| + |new|) + u(β|old| + (1 − β)|new|), and w is no larger than β or 1 − β: 4 roundings.
-    A β that has been computed carries its own error, B_β |new − old|.
+    A β that has been computed carries its own error, B_β |new − old|. lerp is given 1 − β; where that is
+    the larger and rounded, its 1 − (1 − β) is off by u(1 − β), which |new − old| multiplies.
 
     Source: Higham (2002), §3.1, lemma 3.1; `torch.lerp`'s two forms, ATen/native/Lerp.h.
     """
     arithmetic = old.arithmetic
     weight = beta.arithmetic.lower(beta.value)
     value = beta.value * old.value + (1 - beta.value) * new.value
-    magnitude = weight * (old.magnitude() + old.carried) + (1 - weight) * (new.magnitude() + new.carried)
+    size_old, size_new = old.magnitude() + old.carried, new.magnitude() + new.carried
+    magnitude, farthest = weight * size_old + (1 - weight) * size_new, size_old + size_new
     carried = weight * old.carried + (1 - weight) * new.carried
-    if not beta.is_exact:
+    larger = (weight < 0.5) & (((1 - weight).astype(arithmetic.dtype) != 1 - weight) | (beta.carried > 0))
+    if not beta.is_exact or np.any(larger):
         apart = arithmetic.lower(np.abs(new.value - old.value)) + old.carried + new.carried
-        carried = carried + beta.carried * apart
+        off = beta.carried + np.where(larger, arithmetic.unit * (1 - weight), 0.0)
+        carried = carried + off * apart
     bound = carried + arithmetic.gamma(4) * magnitude + 8 * arithmetic.eta
-    return Bounded(arithmetic, value, guarded(2 * magnitude, arithmetic.largest, bound))
+    return Bounded(arithmetic, value, guarded(farthest * (1 + arithmetic.unit), arithmetic.largest, bound))
 
 
 def _terms(x: Bounded) -> OpenSum:

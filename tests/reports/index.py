@@ -29,6 +29,7 @@ OTHERS = (
     ("names.md", "reports.names", "python -m tests.reports"),
     ("vocabulary.md", "reports.vocabulary", "python -m tests.reports.vocabulary"),
     ("benchmark.md", "reports.benchmark", "parity bench --profile --markdown reports/benchmark.md"),
+    ("bounds.md", "reports.bounds", "python -m tests.reports.bounds"),
     ("kill-matrix.md", "reports.kill_matrix", "python -m tests.reports.kill_matrix"),
     ("findings.md", "reports.findings", "python -m tests.reports.deviations"),
     ("mutation.md", "reports.mutation", "python -m tests.reports.mutation"),
