@@ -32,6 +32,7 @@ FLOORS = {
     "parity.golden": 5,
     "parity.check": 5,
     "parity.bench": 5,
+    "parity.watch": 5,
     "parity.report": 6,
     "parity.cli": 7,
     "parity.pytest_plugin": 7,

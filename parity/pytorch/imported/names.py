@@ -21,7 +21,7 @@ SAME_AS: dict[tuple[str, object], object] = {("dim", -1): 1}
 """Options that say the same of a (batch, features) tensor in two ways."""
 
 
-class Entry(Protocol):
+class TableEntry(Protocol):
     """A row of the reference's tables."""
 
     @property
@@ -31,7 +31,7 @@ class Entry(Protocol):
     def source(self) -> str: ...
 
 
-E = TypeVar("E", bound=Entry)
+E = TypeVar("E", bound=TableEntry)
 
 
 def class_name(module: torch.nn.Module) -> str | None:
@@ -93,12 +93,12 @@ def _entry(module: torch.nn.Module, entries: Iterable[E]) -> E | None:
     return max(fitting, key=lambda entry: len(_told(entry)), default=None)
 
 
-def _told(entry: Entry) -> Mapping[str, int | str]:
+def _told(entry: TableEntry) -> Mapping[str, int | str]:
     options: Mapping[str, int | str] = getattr(entry, "torch_options", {})
     return options
 
 
-def _says(module: torch.nn.Module, entry: Entry) -> bool:
+def _says(module: torch.nn.Module, entry: TableEntry) -> bool:
     """Whether a module has been told what the entry would tell it."""
     for option, expected in _told(entry).items():
         value = getattr(module, option, None)
