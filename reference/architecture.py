@@ -91,6 +91,11 @@ class Architecture(Model):
         return {name: np.zeros(shape, self.dtype) for name, shape in shapes.items()}
 
     @property
+    def title(self) -> str:
+        """`64-32-10`."""
+        return "-".join(map(str, self.layers))
+
+    @property
     def output(self) -> str:
         """a^(L)."""
         return f"a{self.depth}"

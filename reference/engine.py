@@ -84,9 +84,7 @@ class Network:
             self._optimizer_state(lr).step(now, self._clipped.views, lr)
         self._now = after
 
-    def step(
-        self, x: Array, y: Array, lr: float, given: Mapping[str, Array] | None = None
-    ) -> Trace:
+    def step(self, x: Array, y: Array, lr: float, given: Mapping[str, Array] | None = None) -> Trace:
         """Forward, backward, update, and the trace of it all: valid until the next step.
 
         x (features, batch), y (outputs, batch); `given` as in `forward`.

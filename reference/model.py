@@ -43,6 +43,11 @@ class Model(ABC):
 
     @property
     @abstractmethod
+    def title(self) -> str:
+        """What a person calls it in a few characters."""
+
+    @property
+    @abstractmethod
     def output(self) -> str:
         """The name of ŷ."""
 

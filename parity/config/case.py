@@ -233,8 +233,3 @@ def _parameter(
     if not np.isfinite(array).all():
         raise UsageError(f"network.parameters.{name}: a number does not fit {array.dtype}")
     return array
-
-
-def sizes(layers: tuple[int, ...]) -> str:
-    """`64-32-10`."""
-    return "-".join(map(str, layers))

@@ -8,7 +8,7 @@ is one admissible rounding of the same mathematics.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Protocol, TypeAlias
@@ -38,17 +38,21 @@ class Side(Protocol):
     def step(self, x: Array, y: Array) -> Trace: ...
 
 
+Given: TypeAlias = Callable[[Array, Array], Mapping[str, Array]]
+
+
 class Reference:
     """The deck's engine as a side."""
 
     name = "reference"
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: Case, given: Given | None = None) -> None:
+        """`given` says what a step is given besides x and y, as the masks that another side drew."""
         self.network = Network(case.architecture, case.parameters)
-        self.lr = case.lr
+        self.lr, self._given = case.lr, given
 
     def step(self, x: Array, y: Array) -> Trace:
-        return self.network.step(x, y, self.lr)
+        return self.network.step(x, y, self.lr, self._given(x, y) if self._given else None)
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,9 @@ def lockstep(
     with np.errstate(all="ignore"):
         for step, (x, y) in zip(range(case.steps), case.batches(), strict=False):
             traces = {side.name: side.step(x, y) for side in sides}
-            worst = gates.ask(step, traces, x.shape[1], certified=certify.wants(step, case.steps))
+            worst = gates.ask(
+                step, traces, case.architecture.samples(x), certified=certify.wants(step, case.steps)
+            )
             for name, trace in traces.items():
                 _note_loss(losses, name, trace)
             for observe in observers:

@@ -10,15 +10,16 @@ import numpy as np
 
 from parity.bounds.contract import contract
 from parity.bounds.formats import arithmetic
-from parity.config.case import Case, build, sizes
+from parity.config.case import Case, build
 from parity.config.config import Config
 from parity.config.datasets import accuracy
 from parity.lockstep.environment import environment, require_torch
-from parity.lockstep.lockstep import Certify, Observer, Reference, Side, Walk, lockstep
+from parity.lockstep.lockstep import Certify, Given, Observer, Reference, Side, Walk, lockstep
 from parity.lockstep.result import Fact, Result, Witness
 from parity.lockstep.threads import limited
 from parity.pytorch.deviations import DEVIATIONS
 from parity.render.texts.message import Message
+from reference.architecture import Architecture
 from reference.arrays import Array
 
 
@@ -40,6 +41,9 @@ class Peer(Protocol):
     def resolve(self, config: Config) -> tuple[Config, Case]: ...
 
     def side(self, case: Case) -> TorchSide: ...
+
+    @property
+    def given(self) -> Given | None: ...
 
 
 def run(
@@ -66,11 +70,11 @@ def run(
         require_torch()  # this brings torch in, with its own pools, before they are limited
     with limited(threads):
         facts = environment(with_torch=torch)
-        reference = Reference(case)
+        twin = (peer.side(case) if peer else _twin(case)) if torch else None
+        reference = Reference(case, peer.given if peer else None)
         sides: list[Side] = [reference]
         predictions: dict[str, Callable[[Array], Array]] = {"reference": reference.network.forward}
-        if torch:
-            twin = peer.side(case) if peer else _twin(case)
+        if twin:
             sides.append(twin)
             predictions["torch"] = twin.predict
         walk = lockstep(case, sides, observers(case), keep_going=keep_going, certify=certify)
@@ -130,7 +134,7 @@ def result_of(config: Config, case: Case, walk: Walk, around: Circumstances) -> 
     verdict = "undecided" if walk.diverged and not tally.mismatch else tally.verdict
     again = around.reproduce
     asked = config.to_json() | {
-        "layers": sizes(case.architecture.layers),
+        "layers": case.architecture.title,
         "lr": case.lr,
         "steps": case.steps,
         "batch": case.batch,
@@ -166,7 +170,8 @@ def _reason(case: Case, walk: Walk, peer: Peer | None) -> Message | None:
     if peer and first:
         hints.append(Message("module_of", layer=first.layer, module=peer.modules[first.layer - 1]))
     if first and first.side == "torch":
-        known = [d.name for d in DEVIATIONS.values() if d.applies(case.architecture)]
+        layered = isinstance(case.architecture, Architecture)
+        known = [d.name for d in DEVIATIONS.values() if layered and d.applies(case.architecture)]
         hints += [Message("known_finding", name=name) for name in known if name not in case.findings][:1]
     for hint in hints:
         reason = Message("hint", failure=reason, hint=hint) if reason else hint

@@ -47,28 +47,40 @@ def loss_module(
 ) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
     """The loss of `torch.nn`. Of reduction "none" the caller sums, and here that is us."""
     L, reduction = architecture.loss, architecture.reduction
-    options = {name: _option(L, name, value, dtype) for name, value in L.options.items()}
-    per_call = [cast("float", options.pop(name)) for name in L.per_call]
-    kind: Callable[..., torch.nn.Module] = getattr(torch.nn, L.source.removeprefix("torch.nn."))
-    with _refusals(f"loss {L.name}"):
-        module = kind(reduction=reduction, **options)
+    plainly = loss_of_row(L, reduction, dtype)
 
     def loss(y_hat: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         if architecture.class_indices:
             y = y[:, 0].long()
         elif L.target == "labels":
             y = y.long()
+        return plainly(y_hat, y)
+
+    with _refusals(f"loss {L.name}"):
+        outputs, width = architecture.layers[-1], architecture.target_shape(1)[0]
+        loss(torch.full((1, outputs), 0.5, dtype=dtype), torch.zeros(1, width, dtype=dtype))
+    as_it_is = L.target in ("values", "either") and not architecture.class_indices
+    return plainly if as_it_is else loss
+
+
+def loss_of_row(
+    L: Loss, reduction: str, dtype: torch.dtype
+) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """The loss of `torch.nn` that a row of the table names, on what its forward takes; it is one number."""
+    options = {name: _option(L, name, value, dtype) for name, value in L.options.items()}
+    per_call = [cast("float", options.pop(name)) for name in L.per_call]
+    kind: Callable[..., torch.nn.Module] = getattr(torch.nn, L.source.removeprefix("torch.nn."))
+    with _refusals(f"loss {L.name}"):
+        module = kind(reduction=reduction, **options)
+    if not per_call and reduction != "none" and "batchmean" not in L.reductions:
+        return cast("Callable[[torch.Tensor, torch.Tensor], torch.Tensor]", module)
+
+    def loss(y_hat: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         with warnings.catch_warnings():  # that KLDiv's mean is no divergence: our table says so too
             warnings.filterwarnings("ignore", "reduction: 'mean' divides")
             found = module(y_hat, y, *(torch.full_like(y_hat, value) for value in per_call))
         return cast("torch.Tensor", found.sum() if reduction == "none" else found)
 
-    with _refusals(f"loss {L.name}"):
-        outputs, width = architecture.layers[-1], architecture.target_shape(1)[0]
-        loss(torch.full((1, outputs), 0.5, dtype=dtype), torch.zeros(1, width, dtype=dtype))
-    plain = not per_call and reduction != "none" and L.target in ("values", "either")
-    if plain and not architecture.class_indices and "batchmean" not in L.reductions:
-        return cast("Callable[[torch.Tensor, torch.Tensor], torch.Tensor]", module)
     return loss
 
 

@@ -45,7 +45,8 @@ def knows(architecture: Architecture, equations: Sequence[Equation]) -> bool:
         "weight_gradient", "bias_gradient", *updates,
     }  # fmt: skip
     return (
-        np.dtype(architecture.dtype) == np.float32
+        isinstance(architecture, Architecture)
+        and np.dtype(architecture.dtype) == np.float32
         and architecture.reduced_loss == LOSSES["mse"]
         and not architecture.class_indices
         and all(f.name in SLOPES and f == ACTIVATIONS[f.name] for f in architecture.activations)

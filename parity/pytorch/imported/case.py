@@ -38,6 +38,8 @@ class _Peer:
         """The path of each layer's Linear in the model."""
         return tuple(layer.path for layer in self.mirror.layers) if self.mirror else ()
 
+    given = None
+
     def side(self, case: Case) -> MirroredTwin:
         """The model as PyTorch's side."""
         assert self.mirror is not None

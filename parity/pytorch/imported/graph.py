@@ -41,8 +41,8 @@ class ImportedModel(Model):
     leaves: Mapping[str, Values]
     paths: Mapping[str, str]
     answer: str
-    statistics: tuple[str, ...]
     dtype: np.dtype[np.generic]
+    statistics: tuple[str, ...] = ()
     optimizer: Optimizer = SGD
     clipping: Clipping | None = None
 
@@ -50,6 +50,11 @@ class ImportedModel(Model):
     def graph(self) -> computational.Graph:
         """As it was recorded."""
         return self.built
+
+    @property
+    def title(self) -> str:
+        """How many operations it has."""
+        return f"a graph of {sum(node.operation is not None for node in self.built.nodes)} operations"
 
     @property
     def output(self) -> str:
@@ -244,8 +249,8 @@ class Import:
             self.leaves,
             self.paths,
             answer.name,
-            tuple(name for name in self.leaves if f"{name}_next" in renewed),
             np.dtype(self.leaves[learned[0]].dtype),
+            tuple(name for name in self.leaves if f"{name}_next" in renewed),
             optimizer,
             clipping,
         )

@@ -74,6 +74,12 @@ class ImportedSide:
         trace |= self._update()
         return trace
 
+    def predict(self, x: Array) -> Array:
+        """The model's answer to rows of samples, as columns. x (samples, …) -> (outputs, samples)."""
+        with torch.no_grad():
+            answer: torch.Tensor = self.module(torch.from_numpy(np.array(x)))
+        return answer.numpy().T
+
     def ahead(self, x: Array, y: Array) -> Mapping[str, Array]:
         """Take the step now, and hand out what it was given, for a side that is to be given the same."""
         self._ahead = self.step(x, y)
