@@ -12,9 +12,8 @@ from parity.render.graph import svg, text
 from parity.render.texts import LANGUAGES, catalogue
 from parity.report.bilingual import one
 from parity.report.recording import Recording
-from reference.chain import layered
+from reference.graph import Graph
 
-GIVEN = ("x", "y")
 NETWORK = "--data xor --layers 2-3-1 --activation tanh,sigmoid"
 NUMBERS = ("z1[0,1]", "a2[0,1]", "loss", "delta2[0,1]", "delta1[2,1]", "dW1[1,0]", "W1_next[1,0]")
 """The numbers that `explain.md` works out."""
@@ -61,16 +60,15 @@ class HasLine(Protocol):
 
 def drawings(result: Result, recording: Recording) -> dict[str, str]:
     """By name, the graph of the lesson's network as SVG, Mermaid and text, and its numbers worked out."""
-    graph = layered(recording.architecture)
+    graph = recording.architecture.unfolded(Graph())
     say = {lang: catalogue(lang) for lang in LANGUAGES}
     words = [
-        text.text(graph, GIVEN, say[lang]["graph.forward"], say[lang]["graph.backward"])
-        for lang in LANGUAGES
+        text.text(graph, say[lang]["graph.forward"], say[lang]["graph.backward"]) for lang in LANGUAGES
     ]
-    mermaid = ["```mermaid", text.mermaid(graph, GIVEN), "```"]
+    mermaid = ["```mermaid", text.mermaid(graph), "```"]
     parts = [*mermaid, *(line for text in words for line in ("", "```text", text, "```"))]
     return {
-        "graph/xor.svg": svg.standalone(graph, GIVEN),
+        "graph/xor.svg": svg.standalone(graph),
         "graph/xor.md": "\n".join(parts),
         "explain.md": "\n".join(_explained(recording)),
     }
