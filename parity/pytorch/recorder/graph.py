@@ -56,17 +56,26 @@ def described(node: GradNode, calls: Calls) -> Node:
         parameter=None if leaf is None else calls.places.parameter(leaf),
         custom=None if made_by is None else user_function(made_by),
         compiled=made_by is not None and made_by.__name__ == "CompiledFunction",
-        geometry=_geometry(node),
+        geometry=_geometry(node, calls),
         hooks=_hooks(tag, leaf),
     )
 
 
-def _geometry(node: GradNode) -> Geometry | None:
-    saved = internals.saved_view(node)
-    if saved is None:
+def _geometry(node: GradNode, calls: Calls) -> Geometry | None:
+    """Of a view that autograd made anew. Its base is what the call made whose node comes next."""
+    saved, (following, slot) = internals.saved_view(node), (node.next_functions or ((None, 0),))[0]
+    tag = None if following is None else calls.tag(following)
+    if saved is None or tag is None or tag.call is None:
         return None
     shape, strides, offset = saved
-    return Geometry((), (), shape, strides, offset)
+    made = dict(zip(tag.call.outputs, tag.call.tensors(), strict=False)).get(Output(tag.id, slot))
+    if made is None:
+        return None
+    inside = tag.call.geometry  # the call wrote to another view of the same base
+    if inside is None:
+        return Geometry(made.shape, made.strides, shape, strides, offset - made.offset)
+    start = made.offset - inside.offset
+    return Geometry(inside.base_shape, inside.base_strides, shape, strides, offset - start)
 
 
 def _hooks(tag: Tag, leaf: torch.Tensor | None) -> tuple[str, ...]:

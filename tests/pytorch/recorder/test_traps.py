@@ -219,6 +219,27 @@ def test_a_view_seen_again_after_its_base_was_written():
     (backward,) = one_step(None, run).backwards
     again = node(backward, "AsStridedBackward0")
     assert (again.geometry.shape, again.geometry.strides, again.geometry.offset) == ((2, 6), (6, 1), 6)
+    assert (again.geometry.base_shape, again.geometry.base_strides) == ((4, 6), (6, 1))
+
+
+def test_a_view_seen_again_after_another_view_was_written():
+    w, scale = nn.Parameter(torch.randn(4, 6)), nn.Parameter(torch.randn(4, 2))
+
+    def run():
+        base = (w * 1.0).t()
+        left, right = base[:, :2], base[3:, 2:]
+        right.mul_(2.0)
+        return (left * left).sum() + scale.sum()
+
+    (backward,) = one_step(None, run).backwards
+    again = [found for found in backward.nodes.values() if found.name == "AsStridedBackward0"]
+    assert again
+    for found in again:
+        (share,) = backward.grad_in[found.id]
+        placed = torch.zeros(24).as_strided(found.geometry.base_shape, found.geometry.base_strides)
+        place = placed.as_strided(found.geometry.shape, found.geometry.strides, found.geometry.offset)
+        place.copy_(torch.from_numpy(backward.grad_out[found.id][0].array.copy()))
+        assert np.array_equal(share.array, placed.numpy())
 
 
 # 6. No hook stays, no graph lives on
