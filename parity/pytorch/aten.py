@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 
-from parity.pytorch.recorder.data import Argument, Call, Node, Recorded
+from parity.pytorch.recorder.data import Argument, Call, Node, Recorded, flat
 from reference.operation import Operation, Option, UnreadArgumentError
 from reference.operations import OPERATIONS
 
@@ -74,6 +74,9 @@ def bind(call: Call) -> Bound:
     if found is None:
         raise UnsupportedError(call.operation)
     operation = found.operation
+    for tensor in (*flat(tuple(call.arguments.values())), *flat(call.results)):
+        if tensor.layout != "strided":
+            raise UnsupportedError(f"{call.operation} of a {tensor.layout} tensor")
     known = {name.strip("?*"): name for name in operation.operands}
     operands: dict[str, Argument] = {}
     options: dict[str, Option] = {}
