@@ -45,11 +45,6 @@ FLOORS = {
 LOOSE = 4
 """Modules that may lie in `parity/` beside the rooms."""
 
-PENDING: set[str] = {
-    "Node"
-}  # the recorder's node of autograd, and the graph's: the recorder's will be renamed
-"""Names that two classes still have; one that no longer has to stand here fails the test."""
-
 LINES = 300
 """Of a file, at most."""
 
@@ -162,7 +157,7 @@ def test_a_class_has_a_name_of_its_own():
         for node in tree(file).body
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )
-    assert {name for name, count in names.items() if count > 1} == PENDING
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 @pytest.mark.parametrize("file", PRODUCT, ids=lambda file: str(file.relative_to(ROOT)))

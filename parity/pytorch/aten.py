@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 
-from parity.pytorch.recorder.data import Argument, Call, Node, Recorded, flat
+from parity.pytorch.recorder.data import Argument, Call, AutogradNode, Recorded, flat
 from reference.operation import Operation, Option, UnreadArgumentError
 from reference.operations import OPERATIONS
 
@@ -112,7 +112,7 @@ def _option(value: Argument) -> Option:
     return tuple(_option(part) for part in value) if isinstance(value, tuple) else value
 
 
-def edge_places(bound: Bound, node: Node) -> Iterator[tuple[str, int]]:
+def edge_places(bound: Bound, node: AutogradNode) -> Iterator[tuple[str, int]]:
     """The operand, and its place under that name, that each edge of autograd's node belongs to.
 
     Autograd has an edge for each argument that it differentiates, in the schema's order; a number has

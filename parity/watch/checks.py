@@ -10,7 +10,7 @@ import numpy as np
 
 from parity.certify.measure import Measured
 from parity.pytorch.aten import Bound, UnsupportedError, bind, edge_places
-from parity.pytorch.recorder.data import Argument, Backward, Call, Geometry, Node, Output, Recorded
+from parity.pytorch.recorder.data import Argument, Backward, Call, Geometry, AutogradNode, Output, Recorded
 from parity.watch.judging import judge, same, summed
 
 Kind: TypeAlias = Literal["forward", "vjp", "sum", "grad", "update"]
@@ -127,7 +127,7 @@ def _owner(parameter: str) -> str:
 # --- Vector-Jacobian products -------------------------------------------------------------------------
 
 
-def _products(passed: Backward, node: Node, call: Call, drawn: Draw) -> Iterator[Check | Left]:
+def _products(passed: Backward, node: AutogradNode, call: Call, drawn: Draw) -> Iterator[Check | Left]:
     left = Left(f"{call.operation}, backward", "unsupported", call.module, call.source)
     try:
         known = bind(call)
@@ -156,7 +156,7 @@ def _parts(value: Argument) -> tuple[Argument, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
-def _gradients(passed: Backward, node: Node, call: Call, known: Bound) -> dict[str, Argument]:
+def _gradients(passed: Backward, node: AutogradNode, call: Call, known: Bound) -> dict[str, Argument]:
     """`g` of the value, `g_NAME` of by-products, `*g` of several results; zeros where none came."""
     arrived = passed.grad_out[node.id]
     tensors = list(call.tensors())
@@ -183,7 +183,7 @@ def _zeros(like: Recorded) -> Recorded:
     return Recorded.of(zeros, like.dtype)
 
 
-def _view(passed: Backward, node: Node) -> Iterator[Check | Left]:
+def _view(passed: Backward, node: AutogradNode) -> Iterator[Check | Left]:
     """A view that PyTorch made again after its base was written to: its gradient goes into its place."""
     arrived, sent = passed.grad_out[node.id][0], passed.grad_in[node.id][0]
     if node.geometry is None or arrived is None:

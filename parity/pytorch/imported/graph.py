@@ -14,7 +14,7 @@ from parity.pytorch.recorder.data import (
     Argument,
     Backward,
     Call,
-    Node,
+    AutogradNode,
     Output,
     Recorded,
     Step,
@@ -88,7 +88,7 @@ class Placed:
     name: str
     call: Call
     bound: Bound
-    node: Node | None
+    node: AutogradNode | None
 
 
 class Import:
@@ -281,11 +281,11 @@ class Import:
         found[self.graph[LOSS].gradient] = _or_zeros(seed, found[LOSS])
         return Trace(cast("dict[str, Array]", found))  # some hold indices
 
-    def _arrived(self, node: Node, slot: int) -> Recorded | None:
+    def _arrived(self, node: AutogradNode, slot: int) -> Recorded | None:
         out = self.backward.grad_out.get(node.id)
         return out[slot] if out is not None and slot < len(out) else None
 
-    def _sent(self, node: Node | None, user: str, operand: str, place: int) -> Recorded | None:
+    def _sent(self, node: AutogradNode | None, user: str, operand: str, place: int) -> Recorded | None:
         if node is None or node.id not in self.backward.grad_in:
             return None
         bound = next(placed.bound for placed in self.placed if placed.name == user)
@@ -293,14 +293,14 @@ class Import:
         return self.backward.grad_in[node.id][places.index((operand, place))]
 
 
-def placed_slot(node: Node, outputs: Mapping[Output, str], name: str) -> int:
+def placed_slot(node: AutogradNode, outputs: Mapping[Output, str], name: str) -> int:
     """Which output of autograd's node a value is."""
     return next(
         (output.slot for output, made in outputs.items() if made == name and output.node == node.id), 0
     )
 
 
-def edges_of(bound: Bound, node: Node | None) -> dict[tuple[str, int], Output]:
+def edges_of(bound: Bound, node: AutogradNode | None) -> dict[tuple[str, int], Output]:
     """Where the errors of each operand go."""
     if node is None:
         return {}

@@ -172,7 +172,7 @@ class UserFunction:
 
 
 @dataclass(frozen=True, eq=False)
-class Node:
+class AutogradNode:
     """A node of autograd's graph: the vector-Jacobian product of the call that made it."""
 
     id: int
@@ -208,7 +208,7 @@ class Root:
 class Backward:
     """One run of autograd: `backward()` or `autograd.grad()`."""
 
-    nodes: dict[int, Node]
+    nodes: dict[int, AutogradNode]
     roots: tuple[Root, ...]
     inputs: tuple[Output, ...] | None  # what alone was asked for; None: all leaves
     source: str

@@ -9,7 +9,7 @@ import torch
 
 from parity.pytorch.recorder import internals
 from parity.pytorch.recorder.calls import Calls, Tag
-from parity.pytorch.recorder.data import Geometry, Node, Output
+from parity.pytorch.recorder.data import Geometry, AutogradNode, Output
 from parity.pytorch.recorder.places import user_function
 
 if TYPE_CHECKING:
@@ -41,13 +41,13 @@ def reachable(roots: Iterable[GradNode]) -> list[GradNode]:
     return list(found.values())
 
 
-def described(node: GradNode, calls: Calls) -> Node:
+def described(node: GradNode, calls: Calls) -> AutogradNode:
     """A node as data."""
     tag, leaf, made_by = calls.tag(node), internals.variable(node), internals.forward_class(node)
     following = tuple(
         None if after is None else Output(calls.tag(after).id, slot) for after, slot in node.next_functions
     )
-    return Node(
+    return AutogradNode(
         tag.id,
         node.name().rpartition("::")[2],
         internals.sequence(node),
@@ -83,7 +83,7 @@ def _hooks(tag: Tag, leaf: torch.Tensor | None) -> tuple[str, ...]:
     return tuple(kind for tensor in alive if tensor is not None for kind in internals.user_hooks(tensor))
 
 
-def senders(nodes: Mapping[int, Node]) -> dict[Output, tuple[tuple[int, int], ...]]:
+def senders(nodes: Mapping[int, AutogradNode]) -> dict[Output, tuple[tuple[int, int], ...]]:
     """Who sends a gradient to an output: node and edge."""
     found: dict[Output, list[tuple[int, int]]] = {}
     for node in nodes.values():
@@ -94,7 +94,7 @@ def senders(nodes: Mapping[int, Node]) -> dict[Output, tuple[tuple[int, int], ..
 
 
 def needed(
-    nodes: Mapping[int, Node],
+    nodes: Mapping[int, AutogradNode],
     users: Mapping[Output, tuple[tuple[int, int], ...]],
     inputs: tuple[Output, ...] | None,
 ) -> frozenset[int]:
