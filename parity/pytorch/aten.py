@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 
-from parity.pytorch.recorder.data import Argument, Call, AutogradNode, Recorded, flat
+from parity.pytorch.recorder.data import Argument, AutogradNode, Call, Recorded, flat
 from reference.operation import Operation, Option, UnreadArgumentError
 from reference.operations import OPERATIONS
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from parity.certify.measure import Measured
 from parity.pytorch.aten import Bound, UnsupportedError, bind, edge_places
-from parity.pytorch.recorder.data import Argument, Backward, Call, Geometry, AutogradNode, Output, Recorded
+from parity.pytorch.recorder.data import Argument, AutogradNode, Backward, Call, Geometry, Output, Recorded
 from parity.watch.judging import judge, same, summed
 
 Kind: TypeAlias = Literal["forward", "vjp", "sum", "grad", "update"]

@@ -12,9 +12,9 @@ from parity.errors import UsageError
 from parity.pytorch.aten import Bound, UnsupportedError, bind, edge_places, operand_parts
 from parity.pytorch.recorder.data import (
     Argument,
+    AutogradNode,
     Backward,
     Call,
-    AutogradNode,
     Output,
     Recorded,
     Step,

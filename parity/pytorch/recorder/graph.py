@@ -9,7 +9,7 @@ import torch
 
 from parity.pytorch.recorder import internals
 from parity.pytorch.recorder.calls import Calls, Tag
-from parity.pytorch.recorder.data import Geometry, AutogradNode, Output
+from parity.pytorch.recorder.data import AutogradNode, Geometry, Output
 from parity.pytorch.recorder.places import user_function
 
 if TYPE_CHECKING:
