@@ -10,6 +10,7 @@ import numpy as np
 
 from parity.errors import UsageError
 from parity.pytorch.aten import Bound, UnsupportedError, bind, edge_places, operand_parts
+from parity.pytorch.imported.model import ImportedModel
 from parity.pytorch.recorder.data import (
     Argument,
     AutogradNode,
@@ -21,64 +22,16 @@ from parity.pytorch.recorder.data import (
     Values,
     flat,
 )
-from reference import graph as computational
 from reference.arrays import Array
 from reference.clipping import Clipping
-from reference.model import LOSS, Model, Shape
+from reference.graph import Graph
+from reference.model import LOSS
 from reference.optimizers import SGD, Optimizer
 from reference.trace import Trace
 from reference.walk import senders
 
 KINDS = {"weight": "W", "bias": "b"}
 """The symbol of a parameter, by the last part of its path; of any other it is p."""
-
-
-@dataclass(frozen=True)
-class ImportedModel(Model):
-    """A recorded model. `leaves` holds an example of every leaf, `paths` where things are in the model."""
-
-    built: computational.Graph
-    leaves: Mapping[str, Values]
-    paths: Mapping[str, str]
-    answer: str
-    dtype: np.dtype[np.generic]
-    statistics: tuple[str, ...] = ()
-    optimizer: Optimizer = SGD
-    clipping: Clipping | None = None
-
-    @property
-    def graph(self) -> computational.Graph:
-        """As it was recorded."""
-        return self.built
-
-    @property
-    def title(self) -> str:
-        """How many operations it has."""
-        return f"a graph of {sum(node.operation is not None for node in self.built.nodes)} operations"
-
-    @property
-    def output(self) -> str:
-        """What the loss is taken of."""
-        return self.answer
-
-    def parameter_shapes(self) -> dict[str, Shape]:
-        """In the order of their first use."""
-        leaves = (node for node in self.built.nodes if not node.operation and not node.given)
-        return {node.name: self.leaves[node.name].shape for node in leaves}
-
-    def example(self, batch: int) -> dict[str, Array]:
-        """The given leaves of the recorded step."""
-        leaves = (node for node in self.built.nodes if not node.operation and node.given)
-        found = {node.name: self.leaves[node.name] for node in leaves}
-        return cast("dict[str, Array]", found)  # some hold indices
-
-    def samples(self, x: Array) -> int:
-        """The rows of x."""
-        return len(x) if x.ndim else 0
-
-    def n(self, batch: int) -> int:
-        """1: a recorded loss divides by itself."""
-        return 1
 
 
 @dataclass(frozen=True)
@@ -103,7 +56,7 @@ class Import:
         if len(step.backwards) != 1 or len(step.backwards[0].roots) != 1:
             raise UsageError("model: a step is one backward pass from one loss")
         self.backward: Backward = step.backwards[0]
-        self.graph = computational.Graph()
+        self.graph = Graph()
         self.placed: list[Placed] = []
         self.paths: dict[str, str] = {}
         self.statistics: list[str] = []

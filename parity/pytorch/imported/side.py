@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from parity.errors import UsageError
-from parity.pytorch.imported.graph import Import, ImportedModel
+from parity.pytorch.imported.graph import Import
+from parity.pytorch.imported.model import ImportedModel
 from parity.pytorch.modules import optimizer
 from parity.pytorch.recorder.recorder import Recorder
 from reference.arrays import Array
