@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+import numpy as np
 import numpy.typing as npt
 
 from parity.bounds.formats import FORMATS, Arithmetic, Format, arithmetic, format_of
@@ -22,6 +23,8 @@ def cast(x: Bounded, kind: Kind) -> Bounded:
 
     Source: IEEE 754-2019, §5.4.2; Higham (2002), §2.2; for 16 bits, PyTorch's `at::opmath_type`.
     """
+    if x.is_exact and kind not in FORMATS and np.dtype(kind).kind in "iub":  # whole numbers are data
+        return x.lowered().astype(kind)  # type: ignore[return-value]
     storage = format_of(kind)
     target = _beside(x.arithmetic, storage)
     if target.dtype != x.arithmetic.dtype:

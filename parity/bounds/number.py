@@ -89,6 +89,11 @@ class Bounded(NDArrayOperatorsMixin):
         return self.value.size
 
     @property
+    def dtype(self) -> str:
+        """The name of the format that it is stored in, which `cast` takes."""
+        return self.arithmetic.storage.name
+
+    @property
     def T(self) -> Bounded:
         """The transpose, as of an array."""
         return self.moved(np.transpose)

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from reference.arrays import Array, Scalar
-from reference.formula import Formula
-from reference.operation import Operation, Sample, UnreadArgumentError, define
+from reference.operation import Sample, UnreadArgumentError, define
 from reference.operations.shapes import broadcast, summed_to
 
 
@@ -104,51 +103,6 @@ def _square_gradient(g: Array, r: Array) -> Array:
     return np.multiply(np.multiply(2, g), r)
 
 
-def _lerp(x: Array, end: Array, weight: Array) -> Array:
-    """From x to end, a part `weight` of the way, counted from the nearer end as PyTorch does."""
-    return x + weight * (end - x)
-
-
-def _lerp_from_the_end(x: Array, end: Array, weight: Array) -> Array:
-    return end - (end - x) * (1 - weight)
-
-
-def _lerp_x_gradient(g: Array, x: Array, weight: Array) -> Array:
-    return summed_to(g * (1 - weight), x)
-
-
-def _lerp_end_gradient(g: Array, end: Array, weight: Array) -> Array:
-    return summed_to(g * weight, end)
-
-
-def _lerp_weight_gradient(g: Array, x: Array, end: Array, weight: Array) -> Array:
-    return summed_to(g * (end - x), weight)
-
-
-def _addcmul(x: Array, p: Array, q: Array, *, value: float) -> Array:
-    return x + _scaled(p, value) * q
-
-
-def _addcmul_p_gradient(g: Array, p: Array, q: Array, *, value: float) -> Array:
-    return summed_to(g * _scaled(q, value), p)
-
-
-def _addcmul_q_gradient(g: Array, p: Array, q: Array, *, value: float) -> Array:
-    return summed_to(g * _scaled(p, value), q)
-
-
-def _addcdiv(x: Array, p: Array, q: Array, *, value: float) -> Array:
-    return x + _scaled(p, value) / q
-
-
-def _addcdiv_p_gradient(g: Array, p: Array, q: Array, *, value: float) -> Array:
-    return summed_to(g * (value / q), p)
-
-
-def _addcdiv_q_gradient(g: Array, p: Array, q: Array, *, value: float) -> Array:
-    return summed_to(-g * (value * p / (q * q)), q)
-
-
 def _pairs(*, positive: bool = False) -> Iterator[tuple[Array, Array]]:
     rng = np.random.default_rng(1)
     for one, other in (
@@ -173,21 +127,6 @@ def _scaled_pairs() -> Iterator[Sample]:
     yield from _two()
     yield from _two(alpha=-0.3)
     yield Sample({"x": np.arange(6).reshape(2, 3), "z": np.arange(3)})
-
-
-def _three() -> Iterator[Sample]:
-    rng = np.random.default_rng(3)
-    for value in (1, 0.7):
-        x, p, q = (rng.standard_normal(shape) for shape in ((2, 3), (3,), (4, 2, 1)))
-        yield Sample({"x": x, "p": p, "q": q}, {"value": value})
-
-
-def _blends() -> Iterator[Sample]:
-    rng = np.random.default_rng(4)
-    x, end = rng.standard_normal((2, 3)), rng.standard_normal((2, 3))
-    for weight in (0.25, 0.9, 1.7, -0.4):
-        yield Sample({"x": x, "end": end, "weight": weight})
-    yield Sample({"x": x, "end": end, "weight": rng.uniform(0.1, 0.9, (2, 3))})
 
 
 def _whole() -> Iterator[Sample]:
@@ -271,50 +210,6 @@ DIVIDE_TO_WHOLE = define(
     samples=_whole,
 )
 SQUARE = define("square", (_square, r"r^2"), {"r": (_square_gradient, r"2 g r")}, label="( )²")
-LERP = Operation(
-    "lerp",
-    ("x", "end", "weight"),
-    {
-        "y": Formula(
-            "lerp", r"x + w (e - x)", _lerp, other_forms=(_lerp_from_the_end,), also=(_lerp_from_the_end,)
-        )
-    },
-    {
-        "x": Formula("lerp_input_gradient", r"g (1 - w)", _lerp_x_gradient),
-        "end": Formula("lerp_end_gradient", r"g w", _lerp_end_gradient),
-        "weight": Formula("lerp_weight_gradient", r"g (e - x)", _lerp_weight_gradient),
-    },
-    torch="torch.lerp",
-    aten={"aten.lerp.Scalar": "x end weight -> y", "aten.lerp.Tensor": "x end weight -> y"},
-    samples=_blends,
-)
-ADDCMUL = define(
-    "addcmul",
-    (_addcmul, r"x + v p q"),
-    {
-        "x": (_unchanged, G),
-        "p": (_addcmul_p_gradient, r"v g q"),
-        "q": (_addcmul_q_gradient, r"v g p"),
-    },
-    options={"value": 1},
-    torch="torch.addcmul",
-    aten={"aten.addcmul.default": "x p q value -> y"},
-    samples=_three,
-)
-ADDCDIV = define(
-    "addcdiv",
-    (_addcdiv, r"x + v \frac{p}{q}"),
-    {
-        "x": (_unchanged, G),
-        "p": (_addcdiv_p_gradient, r"g \frac{v}{q}"),
-        "q": (_addcdiv_q_gradient, r"-g v \frac{p}{q^2}"),
-    },
-    options={"value": 1},
-    torch="torch.addcdiv",
-    aten={"aten.addcdiv.default": "x p q value -> y"},
-    samples=_three,
-)
-
 OPERATIONS = (
     ADD,
     SUBTRACT,
@@ -323,7 +218,4 @@ OPERATIONS = (
     DIVIDE,
     DIVIDE_TO_WHOLE,
     SQUARE,
-    LERP,
-    ADDCMUL,
-    ADDCDIV,
 )

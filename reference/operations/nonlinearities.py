@@ -90,7 +90,7 @@ def _samples(f: Activation) -> Iterator[Sample]:
     yield Sample({"x": np.zeros((0, 2))}, given)
     for option, value in given.items():
         changed = {**given, option: 0.55 * value + 0.15}
-        yield Sample({"x": np.concatenate([np.linspace(-21, 21, 29), rng.standard_normal(9)])}, changed)
+        yield Sample({"x": np.concatenate([np.linspace(-21, 21, 29), rng.uniform(-1, 1, 19)])}, changed)
 
 
 def mixing(f: Activation) -> Operation:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import numpy as np
 
-from reference.arrays import Array
+from reference.arrays import Array, scatter_add
 
 Dims: TypeAlias = int | tuple[int, ...] | None
 
@@ -47,3 +48,13 @@ def broadcast(*operands: Array) -> bool:
     except ValueError:
         return False
     return True
+
+
+def sent_back(g: Array, x: Array, move: Callable[[Array], Array]) -> Array:
+    """The gradient of a movement: each number's errors added up where it came from.
+
+    `move` is told where, by moving the places of x; what it fills up with the size of x is of no place.
+    """
+    size = math.prod(np.shape(x))
+    places = np.asarray(move(np.arange(size).reshape(np.shape(x))))  # type: ignore[arg-type]  # places move too
+    return np.reshape(scatter_add((size + 1,), (places,), g)[:size], np.shape(x))

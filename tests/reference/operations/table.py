@@ -99,8 +99,8 @@ def overloads(operation: Operation, sample: Sample) -> Iterator[str]:
         if all(_accepts(str(arguments[k].type), v) for k, v in given.items()) and all(
             _accepts(str(arguments[k].type), v) for k, v in sample.options.items() if k in arguments
         ):
-            missing = (k for k, a in arguments.items() if k not in wanted and not _optional(a))
-            if not any(k not in operation.options and k != "-" for k in missing):
+            missing = ((k, a) for k, a in arguments.items() if k not in wanted and not _optional(a))
+            if all(k == "-" or operation.options.get(k) is not None for k, _ in missing):
                 yield name
 
 
@@ -170,6 +170,8 @@ def observe(run: Run, rng: np.random.Generator) -> None:
         else:
             assert name == "-" or argument.has_default_value(), (run.title, name)
             value = argument.default_value if argument.has_default_value() else None
+        if argument.alias_info and argument.alias_info.is_write and isinstance(value, torch.Tensor):
+            value = value.clone()  # written in place
         if argument.kwarg_only:
             keywords[argument.name] = value
         else:
@@ -306,11 +308,19 @@ def share(formula: Formula, name: str, tensor: Any, forms: list[Any]) -> Share:
         if np.shape(truth) != np.shape(tensor):
             told = f"{name}: shape {np.shape(tensor)}, not {np.shape(truth)}"
             return Share(formula, name, float("inf"), np.size(tensor), 0, told)
+        observed = np.asarray(tensor).dtype
+        if _format(truth) != observed and not (isinstance(truth, Bounded) and observed.kind != "f"):
+            told = f"{name}: {observed}, not {_format(truth)}"
+            return Share(formula, name, float("inf"), np.size(tensor), 0, told)
         ratio, known = _ratios(tensor, truth)
         best, decided = np.where(known, np.minimum(best, ratio), best), decided | known
     worst = float(np.max(best, initial=0.0, where=decided))
     told = f"{name}: {worst:.3g} of the bound" if not worst <= 1 else ""
     return Share(formula, name, worst, np.size(tensor), int(np.sum(~decided)), told)
+
+
+def _format(truth: Any) -> np.dtype:
+    return truth.arithmetic.dtype if isinstance(truth, Bounded) else np.asarray(truth).dtype
 
 
 def _ratios(tensor: Any, truth: Any) -> tuple[np.ndarray, np.ndarray]:
