@@ -114,6 +114,24 @@ def _keywords(function: Callable[..., Array]) -> frozenset[str]:
     return frozenset(p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY)
 
 
+def reading_options(names: Sequence[str]) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
+    """Say which options a function of `**options` reads."""
+
+    def decorate(function: Callable[..., Array]) -> Callable[..., Array]:
+        kinds = inspect.Parameter
+        signature = inspect.signature(function)
+        own = [
+            p
+            for p in signature.parameters.values()
+            if p.kind not in (kinds.VAR_KEYWORD, kinds.KEYWORD_ONLY)
+        ]
+        read = [kinds(name, kinds.KEYWORD_ONLY) for name in names]
+        function.__signature__ = signature.replace(parameters=[*own, *read])  # type: ignore[attr-defined]
+        return function
+
+    return decorate
+
+
 Written: TypeAlias = tuple[Callable[..., Array], str]
 """A function and its LaTeX."""
 
@@ -152,3 +170,13 @@ def define(
 def taking(formula: Formula, *takes: str, **changes: object) -> Formula:
     """A formula of the deck's as an operation's: its arguments by the operation's names."""
     return replace(formula, takes=takes, **changes)  # type: ignore[arg-type]
+
+
+def with_forms(operation: Operation, forms: Mapping[str, Callable[..., Array] | None]) -> Operation:
+    """The operation, with another form of some vector-Jacobian products: one that PyTorch computes."""
+    vjps = dict(operation.vjps)
+    for operand, form in forms.items():
+        if form is not None and operand in vjps:
+            known = vjps[operand]
+            vjps[operand] = replace(known, other_forms=(*known.other_forms, form), also=(*known.also, form))
+    return replace(operation, vjps=vjps)

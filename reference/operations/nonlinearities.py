@@ -7,29 +7,14 @@ row has, is in `gates`.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from reference.arrays import Array
 from reference.formula import Formula
-from reference.operation import REQUIRED, Operation, Option, Sample, UnreadArgumentError
+from reference.operation import REQUIRED, Operation, Option, Sample, UnreadArgumentError, reading_options
 from reference.operations.activations import ACTIVATIONS, CLASSIC, MIXING, PIECEWISE, SMOOTH, Activation
-
-
-def _reading(options: tuple[str, ...]) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
-    """Say which options a function of `**options` reads."""
-
-    def decorate(function: Callable[..., Array]) -> Callable[..., Array]:
-        kinds = inspect.Parameter
-        signature = inspect.signature(function)
-        own = [p for p in signature.parameters.values() if p.kind is not kinds.VAR_KEYWORD]
-        keywords = [kinds(name, kinds.KEYWORD_ONLY) for name in options]
-        function.__signature__ = signature.replace(parameters=[*own, *keywords])  # type: ignore[attr-defined]
-        return function
-
-    return decorate
 
 
 def elementwise(f: Activation) -> Operation:
@@ -37,11 +22,11 @@ def elementwise(f: Activation) -> Operation:
     options = tuple(f.options)
     also = (_torch_form(f, options),) if f.torch_form else ()
 
-    @_reading(options)
+    @reading_options(options)
     def function(x: Array, **options: float) -> Array:
         return f.function(x, **options)
 
-    @_reading(options)
+    @reading_options(options)
     def product(g: Array, x: Array, y: Array, **options: float) -> Array:
         return np.multiply(g, f.derivative(x, y, **options))
 
@@ -70,7 +55,7 @@ def _torch_form(f: Activation, options: tuple[str, ...]) -> Callable[..., Array]
     form = f.torch_form
     assert form is not None
 
-    @_reading(options)
+    @reading_options(options)
     def product(g: Array, x: Array, y: Array, **options: float) -> Array:
         return form(g, x, y, **options)
 

@@ -33,6 +33,7 @@ every_record = pytest.mark.parametrize("operation", SAMPLED.values(), ids=SAMPLE
 FINDINGS = {
     ("hardsigmoid_input_gradient", "float64"): "hardsigmoid-float64",
     ("celu_input_gradient", "float64"): "celu-float64",
+    ("binary_cross_entropy_input_gradient", "float64"): "bce-epsilon-float64",
 }
 """What PyTorch is known to compute otherwise, by formula and format."""
 
