@@ -87,6 +87,15 @@ def logical_or(x: Bounded, y: Bounded) -> Bounded:
     return Bounded(x.arithmetic, value, np.where(sure, 0.0, np.maximum(one.carried, other.carried)))
 
 
+@rule("prod", "__array_function__")
+def product_of(x: Bounded, axis: Axes = None, keepdims: bool = False) -> Bounded:  # noqa: FBT001, FBT002 - numpy's signature
+    """As multiply.reduce, whose default is the first axis; here it is all of them.
+
+    Source: as multiply.reduce.
+    """
+    return multiply_reduce(x, axis, keepdims)
+
+
 @rule("multiply", "reduce")
 def multiply_reduce(x: Bounded, axis: Axes = 0, keepdims: bool = False) -> Bounded:  # noqa: FBT001, FBT002 - numpy's signature
     """γ_{k−1} Π|x| for a product of k factors in any order, and Π(|x| + B) − Π|x| carried.

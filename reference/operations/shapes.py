@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from reference.arrays import Array, scatter_add
+from reference.arrays import Array, Data, scatter_add
 
 Dims: TypeAlias = int | tuple[int, ...] | None
 
@@ -58,3 +58,22 @@ def sent_back(g: Array, x: Array, move: Callable[[Array], Array]) -> Array:
     size = math.prod(np.shape(x))
     places = np.asarray(move(np.arange(size).reshape(np.shape(x))))  # type: ignore[arg-type]  # places move too
     return np.reshape(scatter_add((size + 1,), (places,), g)[:size], np.shape(x))
+
+
+def size_along(x: Array, dim: Dims) -> int:
+    """How many numbers are reduced to each one."""
+    return math.prod(np.shape(x)[axis] for axis in axes_of(dim, np.ndim(x)))
+
+
+def kept(y: Array, x: Array, dim: Dims) -> Array:
+    """What came of a reduction of x, with the reduced axes as axes of one, whether it has them or not."""
+    axes = axes_of(dim, np.ndim(x))
+    return np.reshape(y, [1 if axis in axes else size for axis, size in enumerate(np.shape(x))])
+
+
+def along(indices: Data, shape: tuple[int, ...], dim: int) -> tuple[Data, ...]:
+    """What numpy indexes an array of this shape with, for what `indices` name along an axis."""
+    places: list[Data] = list(np.indices(np.shape(indices), sparse=True))
+    if shape:
+        places[dim] = indices
+    return tuple(places)

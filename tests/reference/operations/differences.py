@@ -19,7 +19,7 @@ from reference.operation import bound
 from tests.reference.operations.table import Run, arguments, evaluated, recorded, same
 
 STEP = 2.0**-13
-JITTER = 2.0**-6
+JITTER = 2.0**-3
 
 
 @dataclass(frozen=True)

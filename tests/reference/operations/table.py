@@ -109,6 +109,8 @@ def _optional(argument: Any) -> bool:
 
 
 def _accepts(kind: str, value: Any) -> bool:
+    if value is None:
+        return "Optional" in kind
     if isinstance(value, np.ndarray):
         return "Tensor" in kind and "List" not in kind
     if isinstance(value, tuple) and any(isinstance(v, np.ndarray) for v in value):
