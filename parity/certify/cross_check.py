@@ -11,11 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
 from parity.bounds import Bounded, bounded, hold_both
-from parity.certify.certificate import Certifier, Finding, Number, bounded_constants, compare, evaluate
+from parity.certify.certificate import (
+    Certifier,
+    Finding,
+    Number,
+    Verdict,
+    bounded_constants,
+    compare,
+    evaluate,
+)
 from reference.arrays import Array
 from reference.equations import Constants, Equation
 from reference.trace import Trace
@@ -61,19 +70,58 @@ def cross_check(
 ) -> Iterator[CrossCheck]:
     """Every tensor that the step makes, in the order of execution.
 
-    All traces must show the tensors that the step starts from.
+    All traces must show the tensors that the step starts from. Indices and truth values have no bounds: each
+    side's are taken as they are, and what is computed from them holds what it is by any side's.
     """
     judge = certifier.arithmetic
+    data = {side: {n: t for n, t in trace.items() if t.dtype.kind != "f"} for side, trace in traces.items()}
     with np.errstate(all="ignore"), judge.precision():
-        start = {
-            name: _common(certifier, [trace[name] for trace in traces.values()])
-            for name in starts(certifier.equations)
-        }
+        values: dict[str, Bounded | Array] = {}
+        for name in starts(certifier.equations):
+            tensors = [trace[name] for trace in traces.values()]
+            values[name] = _common(certifier, tensors) if tensors[0].dtype.kind == "f" else tensors[0]
         known = bounded_constants(judge, certifier.known(constants))
-        for equation, truth in walk(certifier.equations, start, known, hold_both):
+        for equation in certifier.equations:
             shown = {side: t[equation.makes] for side, t in traces.items() if equation.makes in t}
+            if any(tensor.dtype.kind != "f" for tensor in shown.values()):
+                yield _of_data(equation, shown)
+                continue
+            truth = _held(equation, values, list(data.values()), known)
+            values[equation.makes] = truth
             findings = {side: compare(equation, t, truth, given=False) for side, t in shown.items()}
             yield CrossCheck(equation, findings, apart(shown.values()))
+
+
+def _held(
+    equation: Equation,
+    values: Mapping[str, Bounded | Array],
+    data: Sequence[Mapping[str, Array]],
+    constants: Mapping[str, object],
+) -> Bounded:
+    """What an equation makes, by all its admitted forms, and by the data of each side where they differ."""
+    sides = [{name: known[name] for name in equation.inputs if name in known} for known in data]
+    different = [side for i, side in enumerate(sides) if not any(_same(side, other) for other in sides[:i])]
+    truth: Bounded | None = None
+    for side in different:
+        taken = {**values, **side}
+        for form in (equation.evaluate, *equation.also):
+            made = cast(Bounded, evaluate(form, equation, taken, constants))
+            truth = made if truth is None else hold_both(truth, made)
+    assert truth is not None
+    return truth
+
+
+def _same(one: Mapping[str, Array], other: Mapping[str, Array]) -> bool:
+    return all(np.array_equal(tensor, other[name]) for name, tensor in one.items())
+
+
+def _of_data(equation: Equation, shown: Mapping[str, Array]) -> CrossCheck:
+    """Indices or truth values: where the sides differ, their own certificates say whether both are right."""
+    first, *others = shown.values()
+    differ = int(np.count_nonzero(np.logical_or.reduce([first != other for other in others])))
+    verdict = Verdict.MATCH if differ < first.size else Verdict.UNDECIDED
+    finding = Finding(equation, verdict, first.size, differ, vacuous=False)
+    return CrossCheck(equation, dict.fromkeys(shown, finding), 0.0)
 
 
 def apart(tensors: Collection[Array]) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -15,10 +15,15 @@ from parity.config import names
 from parity.config.case import Case, build, data_of
 from parity.config.config import Config, read
 from parity.config.datasets.dataset import Dataset
+from parity.config.targets import target
 from parity.errors import UsageError
 from parity.pytorch.imported.layers import DTYPES, Mirror, mirror
 from parity.pytorch.imported.names import known_losses, loss_of
+from parity.pytorch.imported.peer import GraphPeer
+from parity.pytorch.imported.side import ImportedSide
 from parity.pytorch.imported.twin import MirroredTwin
+from parity.pytorch.imported.watch import NoChainError
+from reference.arrays import Array
 
 Batch: TypeAlias = "torch.Tensor | NDArray[np.generic]"
 LossLike: TypeAlias = "torch.nn.Module | Mapping[str, JsonValue] | str"
@@ -29,19 +34,27 @@ SAMPLES = 2
 
 @dataclass(kw_only=True)
 class _Peer:
-    """What there is once a model was mirrored."""
+    """What there is once a model was looked at: the deck's layers in it, or its graph."""
 
     mirror: Mirror | None = None
+    graph: GraphPeer | None = None
 
     @property
-    def modules(self) -> tuple[str, ...]:
-        """The path of each layer's Linear in the model."""
+    def modules(self) -> Sequence[str]:
+        """The path of each layer's Linear in the model; of a graph, of each operation's module."""
+        if self.graph:
+            return self.graph.modules
         return tuple(layer.path for layer in self.mirror.layers) if self.mirror else ()
 
-    given = None
+    @property
+    def given(self) -> Callable[[Array, Array], Mapping[str, Array]] | None:
+        """What else a step of a graph is given."""
+        return self.graph.given if self.graph else None
 
-    def side(self, case: Case) -> MirroredTwin:
+    def side(self, case: Case) -> MirroredTwin | ImportedSide:
         """The model as PyTorch's side."""
+        if self.graph:
+            return self.graph.side(case)
         assert self.mirror is not None
         return MirroredTwin(self.mirror, case)
 
@@ -62,8 +75,16 @@ class ModelPeer(_Peer):
             if key in config.network.model_fields_set:
                 raise UsageError(f"model: its network is its own; leave out {key}")
         asked = config.model_dump(exclude_unset=True)
-        samples = data_of(config)[1].x[:SAMPLES].astype(dtype(self.model))
-        self.mirror = mirror(self.model, torch.from_numpy(samples))
+        training = data_of(config)[1]
+        samples = training.x[:SAMPLES].astype(dtype(self.model))
+        try:
+            self.mirror = mirror(self.model, torch.from_numpy(samples))
+        except NoChainError:
+            loss = names.loss_of(config.training.loss)[0]
+            wanted = target(loss, training.y.shape[1], training.y)
+            y = wanted[:, 0].astype(np.int64) if loss.target == "class" else wanted.astype(samples.dtype)
+            self.graph = GraphPeer(self.name, self.model, training.x.astype(samples.dtype), y)
+            return config, self.graph.case(config)
         resolved = read({**asked, "network": network(self.mirror)}, {})
         return resolved, with_weights(build(resolved), self.mirror)
 
@@ -83,10 +104,14 @@ class BatchPeer(_Peer):
         if len(x) == 0 or len(x) != len(y):
             raise UsageError(f"model: x has {len(x)} samples, y has {len(y)}")
         own = dtype(self.model)
-        if x.dtype not in DTYPES or DTYPES[x.dtype] != own:
+        if x.is_floating_point() and (x.dtype not in DTYPES or DTYPES[x.dtype] != own):
             kind = str(x.dtype).removeprefix("torch.")
             raise UsageError(f"model: x is {kind}, the model {own}")
-        self.mirror = mirror(self.model, x)
+        try:
+            self.mirror = mirror(self.model, x)
+        except NoChainError:
+            self.graph = GraphPeer(self.name, self.model, x.numpy(), y.numpy())
+            return config, self.graph.case(config)
         asked = config.training.model_dump(exclude_unset=True)
         resolved = read({"network": network(self.mirror), "training": asked}, {})
         outputs = self.mirror.sizes[-1]

@@ -83,13 +83,14 @@ class Import:
         outputs: set[Output] = {self.backward.roots[0].output}
         found = []
         for call in reversed(list(calls)):
-            made = {id(tensor) for tensor in call.tensors()}
+            taken = {id(tensor) for value in call.arguments.values() for tensor in flat(value)}
+            made = {id(tensor) for tensor in call.tensors()} - taken  # a detach makes what it takes
             if call is not root and not made & tensors and not outputs & set(call.outputs):
                 continue
             if call.phase != "forward":
                 continue  # computed outside the graph: given
             found.append(call)
-            tensors |= {id(tensor) for value in call.arguments.values() for tensor in flat(value)}
+            tensors |= taken
             node = self._nodes.get(id(call))
             outputs |= {edge for edge in node.next if edge} if node else set()
         return found[::-1]

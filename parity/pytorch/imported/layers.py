@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from parity.bounds.formats import COMPUTED, FORMATS
 from parity.errors import UsageError
 from parity.pytorch.imported.names import DROPOUTS, INERT, activation_of, class_name, known_activations
-from parity.pytorch.imported.watch import Ran, WatchedModel
+from parity.pytorch.imported.watch import NoChainError, Ran, WatchedModel
 from reference.arrays import Array
 from reference.operations.activations import ACTIVATIONS, Activation
 
@@ -125,7 +125,7 @@ def layers(ran: Sequence[Ran], batch: int) -> list[Layer]:
         else:
             _activate(one, found)
     if not found:
-        raise UsageError("model: no Linear layer ran, so there is nothing to mirror")
+        raise NoChainError("model: no Linear layer ran, so there is nothing to mirror")
     return found
 
 
@@ -134,11 +134,11 @@ def _linear(one: Ran, batch: int, before: Sequence[Layer]) -> Layer:
     assert isinstance(linear, torch.nn.Linear)
     shape = tuple(one.given.shape)
     if len(shape) != 2 or shape[0] != batch:
-        raise UsageError(f"model: {one.path} is given shape {shape}; a layer takes (batch, features)")
+        raise NoChainError(f"model: {one.path} is given shape {shape}; a layer takes (batch, features)")
     if linear.bias is None:
-        raise UsageError(f"model: {one.path} (Linear) has no bias; every layer of the deck has one")
+        raise NoChainError(f"model: {one.path} (Linear) has no bias; every layer of the deck has one")
     if any(layer.linear is linear or layer.linear.weight is linear.weight for layer in before):
-        raise UsageError(f"model: {one.path} (Linear) is used twice; the deck's layers share no weights")
+        raise NoChainError(f"model: {one.path} (Linear) is used twice; the deck's layers share no weights")
     _fit(one.path, [linear.weight, linear.bias], before)
     return Layer(one.path, linear, one.made, one.made)
 
@@ -151,14 +151,14 @@ def _fit(path: str, parameters: Sequence[torch.Tensor], before: Sequence[Layer])
             kind = str(parameter.dtype).removeprefix("torch.")
             raise UsageError(f"model: {path} is {kind}; known: {' or '.join(COMPUTED)} throughout")
         if not parameter.requires_grad:
-            raise UsageError(f"model: {path} is frozen (requires_grad is False); the deck trains it")
+            raise NoChainError(f"model: {path} is frozen (requires_grad is False); the deck trains it")
 
 
 def _silent(one: Ran) -> bool:
     """Whether a Dropout drops nothing. Raises UsageError for one that does."""
     if one.module.training and getattr(one.module, "p", 0) > 0:
         kind = type(one.module).__name__
-        raise UsageError(f"model: {one.path} ({kind}) is in training mode; call model.eval() first")
+        raise NoChainError(f"model: {one.path} ({kind}) is in training mode; call model.eval() first")
     return True
 
 
@@ -168,15 +168,15 @@ def _activate(one: Ran, found: Sequence[Layer]) -> None:
     kind = type(one.module).__name__
     if known is None:
         names = ", ".join(["Linear", "Flatten", "Dropout in eval", *known_activations()])
-        raise UsageError(f"model: {one.path} ({kind}) cannot be mirrored; known: {names}")
+        raise NoChainError(f"model: {one.path} ({kind}) cannot be mirrored; known: {names}")
     if not found:
-        raise UsageError(f"model: {one.path} ({kind}) comes before the first Linear")
+        raise NoChainError(f"model: {one.path} ({kind}) comes before the first Linear")
     layer = found[-1]
     if layer.module is not None:
-        raise UsageError(f"model: {one.path} ({kind}) is a second activation after {layer.path}")
+        raise NoChainError(f"model: {one.path} ({kind}) is a second activation after {layer.path}")
     others = [other for other in found if other.module is one.module]
     learned: list[torch.Tensor] = [*one.module.parameters()]
     if others and learned:
-        raise UsageError(f"model: {one.path} ({kind}) learns, and is used twice")
+        raise NoChainError(f"model: {one.path} ({kind}) learns, and is used twice")
     _fit(one.path, learned, found)
     layer.module, layer.a, (layer.activation, layer.table) = one.module, one.made, known

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from parity.config import names
 from parity.config.case import Case
@@ -46,8 +47,8 @@ class GraphPeer:
 
     name: str
     module: torch.nn.Module
-    x: Array
-    y: Array
+    x: NDArray[np.generic]
+    y: NDArray[np.generic]
 
     def case(self, config: Config) -> GraphCase:
         """The case of this model. Raises UsageError for a model that is no graph of known operations."""
@@ -59,7 +60,7 @@ class GraphPeer:
         batch = min(asked.batch or len(self.x), len(self.x))
         self._side = ImportedSide(copy.deepcopy(self.module), computed)
         with _unchanged(self._side.module):
-            recorded = self._side.record(self.x[:batch], self.y[:batch])
+            recorded = self._side.record(cast("Array", self.x[:batch]), cast("Array", self.y[:batch]))
             model = recorded.model(optimizer)
         self._model = model
         learned = {name: np.array(model.leaves[name]) for name in model.parameter_shapes()}
@@ -67,8 +68,8 @@ class GraphPeer:
         return GraphCase(
             cast("Architecture", model),
             cast("dict[str, Array]", learned | renewed),
-            self.x,
-            self.y,
+            cast("Array", self.x),  # of tokens, indices
+            cast("Array", self.y),
             lr=asked.lr or optimizer.lr,
             steps=asked.steps or 1,
             batch=asked.batch or 0,

@@ -9,6 +9,11 @@ import torch
 
 from parity.errors import UsageError
 
+
+class NoChainError(UsageError):
+    """A model that is not the deck's chain of layers; its graph may be trained all the same."""
+
+
 HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
 
 
@@ -41,7 +46,7 @@ class Watch:
         tensors = [value for value in given if isinstance(value, torch.Tensor)]
         if len(given) != 1 or len(tensors) != 1 or not isinstance(made, torch.Tensor):
             kind = type(module).__name__
-            raise UsageError(f"model: {path} ({kind}) does not turn one tensor into one tensor")
+            raise NoChainError(f"model: {path} ({kind}) does not turn one tensor into one tensor")
         self._continues(tensors[0], path)
         self.ran.append(Ran(path, module, tensors[0], made))
         self._made(made, path)
@@ -68,7 +73,7 @@ class Watch:
             and tensor.requires_grad == before.requires_grad
         )
         if not same or before._version != self._version:
-            raise UsageError(
+            raise NoChainError(
                 f"model: between {self._where} and {where} something is computed that is no module"
             )
 
