@@ -99,7 +99,7 @@ ELEMENTARY = {
         np.divide,
         lambda x, y: np.asarray(np.frompyfunc(lambda p, q: p / q if q else mpmath.nan, 2, 1)(x, y), object),
         _divided,
-        1.4,
+        1.6,
         arity=2,
     ),
     ("reciprocal", "__call__"): Case(
