@@ -61,6 +61,11 @@ def _factors(random, dtype, kind, _):
     return (drawn(random, dtype, kind, (9, 6)),)
 
 
+def _product(apply):
+    kinds = ("normal", "cancelling", "zeros", "ones", "subnormal", "wide", "chain")
+    return Case(apply, lambda x: x.prod(axis=0), _products, 4, make=_factors, kinds=kinds)
+
+
 def _log(base):
     return lambda x: mpmath.log(x, base) if x > 0 else mpmath.mpf("-inf")
 
@@ -83,13 +88,7 @@ STEPS = {
         np.exp2, lambda x: mpmath.mpf(2) ** x, "exp2", 1.2, kinds=SMALL, domain=_scaled
     ),
     ("tan", "__call__"): ulps(np.tan, mpmath.tan, "tan", 1.2, kinds=SMALL),
-    ("multiply", "reduce"): Case(
-        lambda x: np.multiply.reduce(x, axis=0),
-        lambda x: x.prod(axis=0),
-        _products,
-        4,
-        make=_factors,
-        kinds=("normal", "cancelling", "zeros", "ones", "subnormal", "wide", "chain"),
-    ),
+    ("multiply", "reduce"): _product(lambda x: np.multiply.reduce(x, axis=0)),
+    ("prod", "__array_function__"): _product(lambda x: np.prod(x, axis=0)),
 }
 """By rule."""
