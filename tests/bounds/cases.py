@@ -2,6 +2,7 @@
 
 from tests.bounds.array_cases import ARRAYS
 from tests.bounds.elementary_cases import ELEMENTARY
+from tests.bounds.step_cases import STEPS
 from tests.bounds.sum_cases import SUM_RULES
 
-CASES = {**ELEMENTARY, **SUM_RULES, **ARRAYS}
+CASES = {**ELEMENTARY, **SUM_RULES, **ARRAYS, **STEPS}

@@ -29,7 +29,7 @@ def _exponents(dtype):
     return 0.9 * math.log(float(np.finfo(dtype).max))
 
 
-def _positive(*floats):
+def positive(*floats):
     return tuple(np.abs(part) for part in floats)
 
 
@@ -41,7 +41,7 @@ def _above_minus_one(x):
     return (np.where(x < 0, x.clip(-0.9, 0), x),)
 
 
-def _ulps(numpy_function, mp_function, ulp, multiple, **options):
+def ulps(numpy_function, mp_function, ulp, multiple, **options):
     return Case(
         numpy_function, _mp(mp_function), lambda _, x: [numpy_function(x)], multiple, ulp=ulp, **options
     )
@@ -99,25 +99,25 @@ ELEMENTARY = {
         np.divide,
         lambda x, y: np.asarray(np.frompyfunc(lambda p, q: p / q if q else mpmath.nan, 2, 1)(x, y), object),
         _divided,
-        1.4,
+        1.6,
         arity=2,
     ),
     ("reciprocal", "__call__"): Case(
         np.reciprocal, _mp(lambda x: 1 / x if x else mpmath.nan), lambda _, x: [1 / x], 1.2
     ),
-    ("exp", "__call__"): _ulps(np.exp, mpmath.exp, "exp", 1.2, kinds=SMALL, domain=_within(_exponents)),
-    ("cosh", "__call__"): _ulps(np.cosh, mpmath.cosh, "cosh", 1.2, kinds=SMALL, domain=_within(_exponents)),
-    ("expm1", "__call__"): _ulps(
+    ("exp", "__call__"): ulps(np.exp, mpmath.exp, "exp", 1.2, kinds=SMALL, domain=_within(_exponents)),
+    ("cosh", "__call__"): ulps(np.cosh, mpmath.cosh, "cosh", 1.2, kinds=SMALL, domain=_within(_exponents)),
+    ("expm1", "__call__"): ulps(
         np.expm1, mpmath.expm1, "expm1", 1.2, kinds=SMALL, domain=_within(_exponents)
     ),
-    ("tanh", "__call__"): _ulps(np.tanh, mpmath.tanh, "tanh", 1.2),
-    ("sin", "__call__"): _ulps(np.sin, mpmath.sin, "sin", 1.2),
-    ("cos", "__call__"): _ulps(np.cos, mpmath.cos, "cos", 1.2),
-    ("log", "__call__"): _ulps(np.log, _mp_log, "log", 1.2, domain=_positive),
-    ("log1p", "__call__"): _ulps(np.log1p, mpmath.log1p, "log1p", 1.2, domain=_above_minus_one),
-    ("sqrt", "__call__"): _ulps(np.sqrt, mpmath.sqrt, "sqrt", 1.2, domain=_positive, inside=_positive),
-    ("root (vectorized)", "__call__"): _ulps(
-        arrays.root, mpmath.sqrt, "sqrt", 1.2, domain=_positive, inside=_positive
+    ("tanh", "__call__"): ulps(np.tanh, mpmath.tanh, "tanh", 1.2),
+    ("sin", "__call__"): ulps(np.sin, mpmath.sin, "sin", 1.2),
+    ("cos", "__call__"): ulps(np.cos, mpmath.cos, "cos", 1.2),
+    ("log", "__call__"): ulps(np.log, _mp_log, "log", 1.2, domain=positive),
+    ("log1p", "__call__"): ulps(np.log1p, mpmath.log1p, "log1p", 1.2, domain=_above_minus_one),
+    ("sqrt", "__call__"): ulps(np.sqrt, mpmath.sqrt, "sqrt", 1.2, domain=positive, inside=positive),
+    ("root (vectorized)", "__call__"): ulps(
+        arrays.root, mpmath.sqrt, "sqrt", 1.2, domain=positive, inside=positive
     ),
     ("power", "__call__"): Case(
         np.power,

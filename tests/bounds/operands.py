@@ -81,14 +81,18 @@ def within(random: np.random.Generator, numbers: tuple[Bounded, ...], dtype) -> 
 
 
 def _floats(number: Bounded, place, dtype):
-    """The float nearest to the place in [value − bound, value + bound], and inside it."""
-    value, bound = number.value, np.broadcast_to(number.bound, number.shape)
-    low, high = value - bound, value + bound
+    """The float nearest to the place in [value − bound, value + bound], and inside it.
+
+    Its distance from the value is taken, which is exact, where value ± bound would be rounded.
+    """
+    value, bound = number.lowered(), np.broadcast_to(number.bound, number.shape)
     with np.errstate(all="ignore"):
         found = (value + place * bound).astype(dtype)
-        found = np.where(found > high, np.nextafter(found, dtype(-np.inf)), found)
-        found = np.where(found < low, np.nextafter(found, dtype(np.inf)), found)
-        return np.where((found > high) | (found < low), value.astype(dtype), found).astype(dtype)
+        for _ in range(2):
+            outside = np.abs(number.arithmetic.lift(found) - number.value) > bound
+            found = np.where(outside, np.nextafter(found, value.astype(dtype)), found)
+        outside = np.abs(number.arithmetic.lift(found) - number.value) > bound
+        return np.where(outside, value.astype(dtype), found).astype(dtype)
 
 
 def known(judge: Arithmetic, floats: tuple) -> tuple[Bounded, ...]:

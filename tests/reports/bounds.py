@@ -8,7 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
-from parity.bounds import RULES, conversion, elementary, exact, movement, operations, selection, sums
+from parity.bounds import (
+    RULES,
+    conversion,
+    elementary,
+    exact,
+    logarithms,
+    movement,
+    operations,
+    selection,
+    steps,
+    sums,
+)
 from parity.bounds.formats import FORMATS, ULP, arithmetic
 from parity.render.files import write_text
 from tests.bounds import orders
@@ -66,7 +77,9 @@ FAMILIES = {
     "Arithmetic, number by number": operations,
     "Sums, in any order": sums,
     "Elementary functions": elementary,
+    "Further elementary functions": logarithms,
     "Choices": selection,
+    "Steps, questions and products": steps,
     "Conversion": conversion,
     "Movement": movement,
 }
