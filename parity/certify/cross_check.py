@@ -70,8 +70,8 @@ def cross_check(
 ) -> Iterator[CrossCheck]:
     """Every tensor that the step makes, in the order of execution.
 
-    All traces must show the tensors that the step starts from. Indices and truth values have no bounds: each
-    side's are taken as they are, and what is computed from them holds what it is by any side's.
+    All traces must show the tensors that the step starts from. Indices and truth values have no bounds:
+    each side's are taken as they are, and what is computed from them holds what it is by any side's.
     """
     judge = certifier.arithmetic
     data = {side: {n: t for n, t in trace.items() if t.dtype.kind != "f"} for side, trace in traces.items()}
@@ -116,7 +116,7 @@ def _same(one: Mapping[str, Array], other: Mapping[str, Array]) -> bool:
 
 
 def _of_data(equation: Equation, shown: Mapping[str, Array]) -> CrossCheck:
-    """Indices or truth values: where the sides differ, their own certificates say whether both are right."""
+    """Indices or truth values; where the sides differ, each has its own certificate."""
     first, *others = shown.values()
     differ = int(np.count_nonzero(np.logical_or.reduce([first != other for other in others])))
     verdict = Verdict.MATCH if differ < first.size else Verdict.UNDECIDED
