@@ -22,6 +22,7 @@ from parity.report.recorder import PageRecorder, spread
 from parity.report.recording import load
 from parity.report.sources import MARKS, body, theirs
 from reference.formula import FORMULAS
+from reference.trace import tensor_name
 from tests.reports.exhibits import EXHIBITS, recording_of, render
 from tests.reports.gallery import MISTAKES
 
@@ -96,7 +97,7 @@ def test_a_mistake_is_marked_where_it_was_born_in_row_and_graph(mistake):
     inherited = set(re.findall(r'<div class="row inherited" id="t0-(\w+)"', text))
     first = result.first_divergence
     assert first is not None
-    assert f"{first.quantity}{first.layer}".replace(f"_next{first.layer}", "") in " ".join(born)
+    assert tensor_name(first.quantity, first.layer) in born
     assert born
     assert not born & inherited
     if mistake.method != "update":
