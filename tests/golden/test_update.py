@@ -109,7 +109,7 @@ def test_a_run_that_diverges_is_not_recorded(ask, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("where", ["save_file", "_review"])
+@pytest.mark.parametrize("where", ["put", "_review"])
 def test_interrupted_while_writing_leaves_no_half_file(ask, tmp_path, monkeypatch, where):
     right = getattr(contents, where)
 
