@@ -16,10 +16,8 @@ import numpy as np
 
 from parity.config.case import Case, described
 from parity.errors import UsageError
-from parity.explain import Inspector, Row
-from parity.explain.byhand import Work, written_at
+from parity.explain import Inspector, Row, Work, work, written_at
 from parity.explain.text import lines
-from parity.explain.worked import work
 from parity.lockstep.lockstep import Reference, Side
 from parity.lockstep.tracefile import TraceFileError, read
 from parity.render.outcome import Outcome, Pages

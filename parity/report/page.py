@@ -11,8 +11,7 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from parity.explain import Inspector
-from parity.explain.byhand import written_at
+from parity.explain import Inspector, written_at
 from parity.lockstep.result import Result
 from parity.lockstep.text import lines
 from parity.render.graph import svg, text

@@ -15,7 +15,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from parity.config.case import described
 from parity.errors import UsageError
-from parity.explain.brief import Brief
+from parity.explain import Brief
 from parity.lockstep import tracefile
 from parity.lockstep.result import KEEP_MESSAGES, Result, Said
 from parity.lockstep.tracefile import Facts

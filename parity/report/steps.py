@@ -9,19 +9,27 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from parity.bounds.formats import format_of
-from parity.check.diagnosis.anatomy import kind
-from parity.explain import Inspector, Row, SideNumbers
-from parity.explain.brief import Brief, briefly
-from parity.explain.byhand import Work, layer_latex, name_latex, plain, written_at
+from parity.explain import (
+    Brief,
+    Inspector,
+    Row,
+    SideNumbers,
+    Work,
+    briefly,
+    layer_latex,
+    name_latex,
+    work,
+    written_at,
+)
 from parity.explain.text import given_text, meaning
-from parity.explain.worked import work
+from parity.render.latex_text import plain
 from parity.render.mathml import breakable, mathml
 from parity.render.numbers import code, shown
 from parity.render.texts import LANGUAGES, catalogue
 from parity.report import sources, tables
 from parity.report.bilingual import Share, bilingual, formula_title, has, say, say_again, side_name
 from parity.report.recording import Recording
-from reference.equations import Equation
+from reference.equations import Equation, kind
 from reference.trace import Trace
 
 STAGES = ("forward", "loss", "output_delta", "hidden_delta", "gradients", "update")
