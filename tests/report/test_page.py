@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,12 @@ from parity.report.page import MAX_BYTES
 from parity.report.page import html as page
 from parity.report.recorder import PageRecorder, spread
 from parity.report.recording import load
-from parity.report.sources import MARKS, body, theirs
+from parity.report.sources import body, theirs
+from reference.architecture import architecture
+from reference.clipping import CLIPPINGS
+from reference.equations import step_equations
 from reference.formula import FORMULAS
+from reference.optimizers import OPTIMIZERS
 from reference.trace import tensor_name
 from tests.reports.exhibits import EXHIBITS, recording_of, render
 from tests.reports.gallery import MISTAKES
@@ -81,9 +86,25 @@ def test_every_formula_of_the_deck_stands_there_with_slide_source_and_numbers(le
 
 def test_pytorchs_lines_are_lines_of_the_twin():
     source = (ROOT / "parity" / "pytorch" / "twin.py").read_text(encoding="utf-8")
-    for quantity in MARKS:
-        assert theirs(quantity)
-        assert theirs(quantity) in source
+    clipped = CLIPPINGS["norm"].configured(max_norm=1.0, norm_type=2.0)
+    plain = architecture((3, 4, 2), "prelu", optimizer=OPTIMIZERS["adam"].configured())
+    made = {}
+    for equation in step_equations(replace(plain, clipping=clipped)):
+        statement = theirs(equation.quantity)
+        assert any(line.strip().startswith(f"{statement}  # makes: ") for line in source.splitlines())
+        made.setdefault(statement.partition("(")[0], set()).add(equation.quantity)
+    assert made == {
+        "z = linear": {"z"},
+        "a = f": {"a"},
+        "loss = self.loss": {"loss"},
+        "gradients = torch.autograd.grad": {"s", "delta", "dW", "db", "dalpha"},
+        "clipped = self._clip": {"norm", "clipped_W", "clipped_b", "clipped_alpha"},
+        "self.optimizer.step": {
+            f"{state}{parameter}_next" for state in ("", "m_", "v_") for parameter in ("W", "b", "alpha")
+        },
+    }
+    with pytest.raises(KeyError):
+        theirs("unheard_of")
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
