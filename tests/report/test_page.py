@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from parity.check.diagnosis.judge import Judge
 from parity.config.config import Config
 from parity.errors import UsageError
+from parity.explain import Inspector
 from parity.lockstep.result import Divergence
 from parity.lockstep.run import run
 from parity.report import write
@@ -105,6 +107,20 @@ def test_pytorchs_lines_are_lines_of_the_twin():
     }
     with pytest.raises(KeyError):
         theirs("unheard_of")
+
+
+def test_the_step_that_a_page_opens_with_is_judged_once(tmp_path, monkeypatch):
+    """By the diagnosis, the page and the Markdown together; all three show it."""
+    judged, rows, judge = [], Inspector.rows, Judge.judge
+    monkeypatch.setattr(Inspector, "rows", lambda *a, **o: judged.append(a[2]) or rows(*a, **o))
+    monkeypatch.setattr(Judge, "judge", lambda *a: judged.append("again") or judge(*a))
+    result, recording = load(REPORTS / "recordings" / "gallery-no_transpose.safetensors")
+    write(result, recording, tmp_path)
+    assert judged == [0]
+    told = [
+        l for l in (tmp_path / "report.md").read_text(encoding="utf-8").splitlines() if l.startswith("> ")
+    ]
+    assert told
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
