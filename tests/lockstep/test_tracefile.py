@@ -15,7 +15,7 @@ from parity.errors import UsageError
 from parity.explain.number import recorded
 from parity.lockstep.run import run
 from parity.lockstep.tracefile import TraceFileError, TraceRecorder, canonical, read, save
-from parity.report.recorder import Recorder
+from parity.report.recorder import PageRecorder
 from parity.report.recording import load
 from reference.trace import Trace
 
@@ -41,7 +41,7 @@ def recording(tmp_path_factory):
     path, made = tmp_path_factory.mktemp("recording") / "r.safetensors", []
 
     def observers(case):
-        made.append(Recorder.of(case))
+        made.append(PageRecorder.of(case))
         return [*made]
 
     result = run(CONFIG, observers, torch=False)
