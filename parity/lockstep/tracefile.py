@@ -64,7 +64,7 @@ ITEM_SIZES |= {"U32": 4, "F64": 8, "I64": 8, "U64": 8}
 TRACE = Kind()
 
 
-class Place(NamedTuple):
+class TensorKey(NamedTuple):
     """Where a tensor stands in a trace file."""
 
     step: int
@@ -78,7 +78,7 @@ class Place(NamedTuple):
 def places(steps: Steps) -> dict[str, Array]:
     """All tensors by the names they have in a file, row by row in memory."""
     return {
-        str(Place(step, side, name)): np.asarray(tensor, order="C")
+        str(TensorKey(step, side, name)): np.asarray(tensor, order="C")
         for step, traces in steps.items()
         for side, trace in traces.items()
         for name, tensor in trace.items()
@@ -107,7 +107,7 @@ class TraceFile:
 
     path: Path
     facts: Facts
-    places: tuple[Place, ...]
+    places: tuple[TensorKey, ...]
 
     def table(self, key: str) -> Facts:
         """A table of the facts. Raises TraceFileError where there is none of that name."""
@@ -181,7 +181,7 @@ def _once(pairs: list[tuple[str, JsonValue]]) -> Facts:
     return found
 
 
-def _checked(header: Mapping[str, JsonValue], left: int, kind: Kind) -> tuple[Place, ...]:
+def _checked(header: Mapping[str, JsonValue], left: int, kind: Kind) -> tuple[TensorKey, ...]:
     """The tensors: each one's extent is as long as its shape says, and together they fill the file."""
     pattern = re.compile(rf"(0|[1-9]\d{{0,8}})/({kind.sides})/(\w{{1,64}})")
     found, extents = [], []
@@ -192,7 +192,7 @@ def _checked(header: Mapping[str, JsonValue], left: int, kind: Kind) -> tuple[Pl
         numbers, extent = _entry(name, entry, kind)
         if extent[1] - extent[0] != numbers:
             raise TraceFileError(f"{name} has not the size that its shape says")
-        found.append(Place(int(match[1]), match[2], match[3]))
+        found.append(TensorKey(int(match[1]), match[2], match[3]))
         extents.append(extent)
     end = 0
     for start, stop in sorted(extents):
