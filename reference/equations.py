@@ -26,6 +26,7 @@ __all__ = [
     "Equation",
     "constants",
     "example",
+    "kind",
     "shapes",
     "step_equations",
     "sweep_equations",
@@ -177,3 +178,9 @@ def _rule(rule: Rule, parameter: str, gradient: str, own: Mapping[str, str]) -> 
 def _constant(main: Optimizer, optimizer: Optimizer, name: str) -> str:
     """What a hyperparameter is called among a step's constants: two optimizers keep theirs apart."""
     return name if optimizer is main else f"{optimizer.name}.{name}"
+
+
+def kind(equation: Equation) -> str:
+    """The formula's name; slide 5's first factor, an equation of its own, is `backpropagated`."""
+    first_factor = equation.formula.name == "hidden_delta" and equation.quantity == "s"
+    return "backpropagated" if first_factor else equation.formula.name

@@ -1,6 +1,22 @@
-"""One step under the glass, for reports and explanations."""
+"""A number or a step, worked out: the same for the terminal (`parity explain`) and for the page."""
 
-from parity.explain.row import Row, SideNumbers
+from parity.explain.notation import f_latex, layer_latex, name_latex, slide_latex, written_at
+from parity.explain.row import Brief, Row, SideNumbers, briefly
 from parity.explain.step import Inspector
+from parity.explain.worked import Given, Work, work
 
-__all__ = ["Inspector", "Row", "SideNumbers"]
+__all__ = [
+    "Brief",
+    "Given",
+    "Inspector",
+    "Row",
+    "SideNumbers",
+    "Work",
+    "briefly",
+    "f_latex",
+    "layer_latex",
+    "name_latex",
+    "slide_latex",
+    "work",
+    "written_at",
+]

@@ -13,15 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 
 from parity.config.case import Case, described
 from parity.errors import UsageError
-from parity.explain import Inspector, Row
-from parity.explain.byhand import Work, written_at
+from parity.explain import Inspector, Row, Work, work, written_at
 from parity.explain.text import lines
-from parity.explain.worked import work
 from parity.lockstep.lockstep import Reference, Side
+from parity.lockstep.tracefile import TraceFileError, read
 from parity.render.outcome import Outcome, Pages
 from reference.architecture import Architecture
 from reference.equations import shapes
@@ -171,19 +169,13 @@ def walked(case: Case, step: int, *, with_torch: bool = False) -> RecordedStep:
 def recorded(path: Path, step: int, side: str | None = None) -> RecordedStep:
     """A step of all sides, or of one, from a trace file. Raises UsageError for a file that is none."""
     try:
-        with safe_open(path, framework="numpy") as file:
-            facts = json.loads((file.metadata() or {})["parity"])
-            keys = [key.split("/", 2) for key in file.keys()]  # noqa: SIM118 - no mapping
-            held = sorted({int(number) for number, whose, _ in keys if side in (None, whose)})
-            traces: dict[str, Trace] = {}
-            for number, whose, name in keys:
-                if number == str(step) and side in (None, whose):
-                    traces.setdefault(whose, Trace())[name] = file.get_tensor(f"{number}/{whose}/{name}")
-        config = facts["config"]
+        file = read(path)
+        traces, config = file.steps(step, side).get(step, {}), file.table("config")
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from None
-    except (SafetensorError, KeyError, ValueError, TypeError, AttributeError):
+    except TraceFileError:
         raise UsageError(f"{path}: is no trace file") from None
+    held = sorted({place.step for place in file.places if side in (None, place.side)})
     if not traces:
         there = f"steps {held[0]} to {held[-1]}" if held else "nothing"
         raise UsageError(f"{path}: holds {there} of side {side or 'any'}, not step {step}")
@@ -191,8 +183,4 @@ def recorded(path: Path, step: int, side: str | None = None) -> RecordedStep:
         known = described(config, next(iter(traces.values()))["y"].shape[0])
     except (UsageError, KeyError, AttributeError):
         raise UsageError(f"{path}: does not say which network it is a trace of") from None
-    order = ["subject", "reference", "torch"]
-    names = sorted(traces, key=lambda name: order.index(name) if name in order else 0)
-    return RecordedStep(
-        known.architecture, known.lr, step, {name: traces[name] for name in names}, known.findings
-    )
+    return RecordedStep(known.architecture, known.lr, step, traces, known.findings)

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from parity.bounds.formats import FORMATS
-from parity.check.diagnosis.anatomy import kind
-from parity.explain.byhand import Given, plain, written_at
+from parity.explain import Given, written_at
+from parity.render.latex_text import plain
 from parity.render.texts import catalogue
 from parity.render.texts.formulas import formula_name
+from reference.equations import kind
 from reference.trace import split
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ formula and the numbers that go into it are still shown.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -19,11 +20,13 @@ from parity.explain.substitution import Sheet
 from parity.render.latex_text import plain
 from reference.architecture import Architecture
 from reference.arrays import Array
-from reference.equations import Constants, Equation
+from reference.equations import Constants, Equation, kind
 from reference.operations.losses import Loss
 from reference.trace import split
 
-Index = tuple[int, ...]
+Index: TypeAlias = tuple[int, ...]
+Place: TypeAlias = tuple[int | None, ...]
+"""Where in a tensor: None is a whole row or column."""
 MAX_GIVEN = 6
 """Numbers of a row or column that are listed."""
 OPTIONS = {
@@ -44,7 +47,7 @@ class Given:
     """An input: its name, where in it (None: a whole row or column), some of its numbers, how many more."""
 
     name: str
-    index: tuple[int | None, ...]
+    index: Place
     numbers: tuple[float, ...]
     more: int = 0
 
@@ -92,18 +95,12 @@ def _numbers(
     of: Architecture,
 ) -> str | None:
     """The right-hand side with numbers in it; None where it cannot be written out."""
-    name, quantity, i, j = equation.formula.name, equation.quantity, *_two(index)
-    if quantity == "z":
-        W, a, b = inputs
-        return f"{_products(sheet, W[i], a[:, j])} + {sheet.put(b[i, 0])}"
-    if name == "hidden_delta" and quantity == "s":
-        W, delta = inputs
-        return _products(sheet, W[:, i], delta[:, j])
-    if name == "weight_gradient":
-        delta, a = inputs
-        return _products(sheet, delta[i], a[j])
-    if name == "bias_gradient":
-        return sheet.total([sheet.put(number) for number in inputs[0][i]])
+    name, quantity = equation.formula.name, equation.quantity
+    places = _summed(equation, index)
+    if places:
+        return _sum_of_products(
+            sheet, [array[_slices(at)] for array, at in zip(inputs, places, strict=True)]
+        )
     f = of.activations[equation.layer - 1]
     if quantity == "a":
         return _elementwise(sheet, f.latex, _letters(equation, inputs, index) | _options(f))
@@ -127,10 +124,25 @@ def _numbers(
     return _elementwise(sheet, right_side(layer_latex(equation, of)), known)
 
 
-def _products(sheet: Sheet, left: Array, right: Array) -> str:
-    """Σ left · right."""
-    pairs = zip(left, right, strict=True)
-    return sheet.total([rf"{sheet.put(p)} \cdot {sheet.put(q)}" for p, q in pairs])
+SUMS: Mapping[str, Callable[[int, int], tuple[Place, ...]]] = {
+    "affine": lambda i, j: ((i, None), (None, j), (i, 0)),
+    "backpropagated": lambda i, j: ((None, i), (None, j)),
+    "weight_gradient": lambda i, j: ((i, None), (j, None)),
+    "bias_gradient": lambda i, j: ((i, None),),
+}
+"""Of the sums of products, the row, column or number of each input that one number is made of."""
+
+
+def _summed(equation: Equation, index: Index) -> tuple[Place, ...]:
+    """What a sum of products takes of its inputs; nothing for any other formula."""
+    return SUMS[kind(equation)](index[0], index[1]) if kind(equation) in SUMS else ()
+
+
+def _sum_of_products(sheet: Sheet, parts: Sequence[Array]) -> str:
+    """Σ left · right + the rest; Σ left where that is all."""
+    factors, rest = parts[:2], parts[2:]
+    products = [r" \cdot ".join(map(sheet.put, numbers)) for numbers in zip(*factors, strict=True)]
+    return " + ".join([sheet.total(products), *(sheet.put(float(number)) for number in rest)])
 
 
 def _elementwise(sheet: Sheet, latex: str, letters: Mapping[str, float]) -> str | None:
@@ -219,32 +231,26 @@ def _unbiased(known: dict[str, float]) -> dict[str, float]:
 
 def _given(equation: Equation, inputs: list[Array], index: Index) -> tuple[Given, ...]:
     """What goes in: a number of each input, or the row or column of it that the formula takes."""
-    i, j = _two(index)
-    places: dict[str, tuple[tuple[int | None, ...], ...]] = {
-        "z": ((i, None), (None, j), (i, 0)),
-        "s": ((None, i), (None, j)),
-        "dW": ((i, None), (j, None)),
-        "db": ((i, None),),
-    }
-    sums = equation.formula.name != "loss_gradient" and len(places.get(equation.quantity, ())) == len(
-        inputs
-    )
-    taken = places[equation.quantity] if sums else tuple(_place(array, index) for array in inputs)
+    taken = _summed(equation, index) or tuple(_place(array, index) for array in inputs)
     return tuple(
         _listed(name, array, place)
         for name, array, place in zip(equation.inputs, inputs, taken, strict=True)
     )
 
 
-def _place(array: Array, index: Index) -> tuple[int | None, ...]:
+def _place(array: Array, index: Index) -> Place:
     """Where an input is looked at: at the same place, or all of it."""
     if _fits(array, index):
         return tuple(min(i, size - 1) for i, size in zip(index, array.shape, strict=True))
     return (None,) * array.ndim
 
 
-def _listed(name: str, array: Array, place: tuple[int | None, ...]) -> Given:
-    numbers = np.ravel(array[tuple(slice(None) if i is None else i for i in place)].T)
+def _slices(place: Place) -> tuple[int | slice, ...]:
+    return tuple(slice(None) if i is None else i for i in place)
+
+
+def _listed(name: str, array: Array, place: Place) -> Given:
+    numbers = np.ravel(array[_slices(place)].T)
     return Given(
         name,
         place,
@@ -262,8 +268,3 @@ def _fits(array: Array, index: Index) -> bool:
 
 def _at(array: Array, index: Index) -> float:
     return float(array[tuple(min(i, size - 1) for i, size in zip(index, array.shape, strict=True))])
-
-
-def _two(index: Index) -> tuple[int, int]:
-    """Row and column; a scalar's are 0."""
-    return (index[0], index[1]) if len(index) == 2 else (0, 0)

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 from pydantic import JsonValue
-from safetensors.numpy import save_file
 
 from parity.config.case import Case
 from parity.config.config import Config
 from parity.lockstep.result import Fact
+from parity.lockstep.tracefile import Facts, canonical, places, put
 from parity.render.files import written_whole
 from reference.arrays import Array
 from reference.trace import Trace
@@ -34,8 +34,6 @@ MAX_HEADER = 8 * 2**20
 """The header names every tensor; it is parsed before anything else is believed."""
 FIRST = 3
 """Values of each tensor that the sidecar shows."""
-
-Facts = dict[str, JsonValue]
 
 
 @dataclass(frozen=True)
@@ -65,17 +63,7 @@ class Golden:
     @cached_property
     def digest(self) -> str:
         """`sha256:…` of facts and tensors, whatever the layout of the file."""
-        return digest(self.facts, tensors(self.steps))
-
-
-def tensors(steps: list[dict[str, Trace]]) -> dict[str, Array]:
-    """All tensors by the names they have in a file, row by row in memory."""
-    return {
-        f"{step}/{side}/{name}": np.array(tensor, order="C")
-        for step, traces in enumerate(steps)
-        for side, trace in traces.items()
-        for name, tensor in trace.items()
-    }
+        return digest(self.facts, places(dict(enumerate(self.steps))))
 
 
 def digest(facts: Mapping[str, JsonValue], arrays: Mapping[str, Array]) -> str:
@@ -94,11 +82,6 @@ def tensor_digest(tensor: Array) -> str:
     return hashlib.sha256(ordered.tobytes()).hexdigest()
 
 
-def canonical(facts: Mapping[str, JsonValue]) -> str:
-    """JSON with one spelling: sorted keys, no spaces, no NaN."""
-    return json.dumps(facts, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
 def sidecar(path: Path) -> Path:
     """Where a golden's sidecar lies: the same name, `.json`."""
     return path.with_suffix(".json")
@@ -109,10 +92,10 @@ def write(path: Path, facts: Facts, steps: list[dict[str, Trace]]) -> str:
 
     Raises UsageError where the folder cannot be written to.
     """
-    arrays = tensors(steps)
+    arrays = places(dict(enumerate(steps)))
     complete: Facts = {**facts, "digest": digest(facts, arrays)}
     with written_whole(path) as golden, written_whole(sidecar(path)) as beside:
-        save_file(arrays, golden, metadata={"parity": canonical(complete)})
+        put(golden, arrays, complete)
         beside.write_text(_review(complete, arrays), encoding="utf-8")
     return str(complete["digest"])
 

@@ -8,13 +8,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-import numpy as np
-
 from parity.config.case import Case
 from parity.config.config import Config
 from parity.errors import UsageError
 from parity.golden import environment as causes
-from parity.golden.format import MAX_BYTES, MAX_HEADER, SCHEMA, SUFFIX, Facts, sidecar, write
+from parity.golden.format import MAX_BYTES, MAX_HEADER, SCHEMA, SUFFIX, sidecar, write
 from parity.golden.reader import read
 from parity.golden.replay import chosen, replay_golden
 from parity.golden.result import Replay
@@ -22,6 +20,7 @@ from parity.golden.text import show_recorded
 from parity.lockstep.lockstep import Observer, TrainingStep
 from parity.lockstep.result import Result
 from parity.lockstep.run import run
+from parity.lockstep.tracefile import Facts, step_bytes
 from parity.render.files import writable
 from parity.render.outcome import Outcome, Pages
 from reference.equations import shapes
@@ -177,11 +176,8 @@ class _Keeper:
         """Raises UsageError where the golden would be larger than one may be."""
         self.case = case
         self.steps: list[dict[str, Trace]] = []
-        samples = case.x.shape[1]
-        expected = shapes(case.architecture, min(case.batch or samples, samples)).values()
-        numbers = sum(int(np.prod(shape)) for shape in expected)
-        size = numbers * np.dtype(case.architecture.dtype).itemsize * sides
-        fit = min(MAX_BYTES // size, MAX_HEADER // (NAMED * len(expected) * sides))
+        named = NAMED * len(shapes(case.architecture, batch=1)) * sides
+        fit = min(MAX_BYTES // step_bytes(case, sides), MAX_HEADER // named)
         if case.steps > fit:
             hint = f"give --steps {fit} or fewer" if fit else "take a smaller network or batch"
             raise UsageError(f"a golden keeps every step, and these are too many or too large: {hint}")

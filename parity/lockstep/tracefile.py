@@ -1,12 +1,26 @@
-"""Trace files: the tensors of a run as safetensors, named `{step}/{side}/{name}`; no pickle anywhere."""
+"""Trace files: the tensors of whole steps as safetensors, with what else is known of them as JSON.
+
+Traces, goldens and recordings are such files. A tensor's name is `{step}/{side}/{name}`; one metadata
+key, `parity`, holds the facts; there is no pickle anywhere. A file is read with distrust: its own
+header comes first, and only to be checked: how long it says it is, which tensors it names, and
+whether they fill the file exactly. Nothing takes memory for a size that has not been checked.
+"""
 
 from __future__ import annotations
 
 import json
+import math
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 from pydantic import JsonValue
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from parity.config.case import Case
@@ -15,10 +29,208 @@ from parity.lockstep.lockstep import TrainingStep
 from parity.render.files import written_whole
 from reference.arrays import Array
 from reference.equations import shapes
+from reference.trace import Trace
 
 SCHEMA = "parity-trace/1"
 MAX_BYTES = 4 * 2**30
 """A trace is kept in memory until it is written whole; more than this is a slip of the keyboard."""
+SIDES = ("subject", "reference", "torch")
+"""The order in which sides are shown; others come first."""
+
+Facts: TypeAlias = dict[str, JsonValue]
+Steps: TypeAlias = Mapping[int, Mapping[str, Trace]]
+"""Traces by step and side."""
+
+
+class TraceFileError(ValueError):
+    """A file is no trace file, or not the kind that was expected."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a trace file may hold: `tensor` says it of one tensor, `sides` is a regular expression."""
+
+    name: str = "trace file"
+    most_bytes: int = 2 * MAX_BYTES
+    most_header: int = 100_000_000  # safetensors' own limit
+    sides: str = r".{1,200}"
+    tensor: str = "a tensor of numbers"
+    item_sizes: Mapping[str, int] | None = None  # by safetensors' name of a format; None: every format
+    most_axes: int = 32
+
+
+ITEM_SIZES = {"BOOL": 1, "U8": 1, "I8": 1, "F16": 2, "BF16": 2, "I16": 2, "U16": 2, "F32": 4, "I32": 4}
+ITEM_SIZES |= {"U32": 4, "F64": 8, "I64": 8, "U64": 8}
+TRACE = Kind()
+
+
+class TensorKey(NamedTuple):
+    """Where a tensor stands in a trace file."""
+
+    step: int
+    side: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.step}/{self.side}/{self.name}"
+
+
+def places(steps: Steps) -> dict[str, Array]:
+    """All tensors by the names they have in a file, row by row in memory."""
+    return {
+        str(TensorKey(step, side, name)): np.asarray(tensor, order="C")
+        for step, traces in steps.items()
+        for side, trace in traces.items()
+        for name, tensor in trace.items()
+    }
+
+
+def canonical(facts: Mapping[str, JsonValue]) -> str:
+    """JSON with one spelling: sorted keys, no spaces."""
+    return json.dumps(facts, sort_keys=True, separators=(",", ":"))
+
+
+def put(file: Path, tensors: Mapping[str, Array], facts: Mapping[str, JsonValue]) -> None:
+    """Write the file as it stands; `save` writes it whole or not at all."""
+    save_file(dict(tensors), file, metadata={"parity": canonical(facts)})
+
+
+def save(path: Path, steps: Steps, facts: Mapping[str, JsonValue]) -> None:
+    """Write a trace file whole or not at all. Raises UsageError where that is impossible."""
+    with written_whole(path) as temporary:
+        put(temporary, places(steps), facts)
+
+
+@dataclass(frozen=True)
+class TraceFile:
+    """A file whose header has been checked: its facts, and which tensors it has."""
+
+    path: Path
+    facts: Facts
+    places: tuple[TensorKey, ...]
+
+    def table(self, key: str) -> Facts:
+        """A table of the facts. Raises TraceFileError where there is none of that name."""
+        found = self.facts.get(key)
+        if not isinstance(found, dict):
+            raise TraceFileError(f"its facts have no table {key}")
+        return found
+
+    def steps(self, step: int | None = None, side: str | None = None) -> dict[int, dict[str, Trace]]:
+        """The traces by step and side, all or those of one step or side. Raises TraceFileError."""
+        found: dict[int, dict[str, Trace]] = {}
+        wanted = [p for p in self.places if step in (None, p.step) and side in (None, p.side)]
+        try:
+            with safe_open(self.path, framework="numpy") as file:
+                for place in sorted(wanted, key=lambda place: (place.step, _rank(place.side))):
+                    trace = found.setdefault(place.step, {}).setdefault(place.side, Trace())
+                    trace[place.name] = file.get_tensor(str(place))
+        except SafetensorError as error:
+            raise TraceFileError(f"not a safetensors file: {error}") from None
+        return found
+
+
+def _rank(side: str) -> int:
+    return SIDES.index(side) if side in SIDES else -1
+
+
+def read(path: Path, kind: Kind = TRACE) -> TraceFile:
+    """A trace file, once the header's sizes add up to the file's. Raises TraceFileError, OSError."""
+    if not stat.S_ISREG(path.stat().st_mode):  # looked at first: to open a pipe is to wait for it
+        raise TraceFileError("not a file")
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > kind.most_bytes:
+            raise TraceFileError(f"{size:,} bytes; a {kind.name} has at most {kind.most_bytes:,}; not read")
+        header, left = _header(file, size, kind)
+    metadata = header.pop("__metadata__", None)
+    found = _checked(header, left, kind)
+    text = metadata.get("parity") if isinstance(metadata, dict) else None
+    if not isinstance(text, str):
+        raise TraceFileError(f"a safetensors file, but no {kind.name} of parity's")
+    return TraceFile(path, parsed(text), found)
+
+
+def _header(file: BinaryIO, size: int, kind: Kind) -> tuple[Facts, int]:
+    """The header as safetensors defines it, and how many bytes the file has after it."""
+    length = int.from_bytes(file.read(8), "little")
+    if size < 8 or length > size - 8:
+        raise TraceFileError(f"truncated, or not a safetensors file ({size:,} bytes)")
+    if length > kind.most_header:
+        raise TraceFileError(
+            f"its header of {length:,} bytes is longer than a {kind.name}'s ({kind.most_header:,})"
+        )
+    return parsed(file.read(length)), size - 8 - length
+
+
+def parsed(text: str | bytes) -> Facts:
+    """JSON that must be an object and names nothing twice. Raises TraceFileError."""
+    try:
+        found = json.loads(text, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        raise TraceFileError(f"its header is damaged: {str(error)[:80]}") from None
+    if not isinstance(found, dict):
+        raise TraceFileError("its header is damaged: not an object")
+    return found
+
+
+def _once(pairs: list[tuple[str, JsonValue]]) -> Facts:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands in it twice")
+    return found
+
+
+def _checked(header: Mapping[str, JsonValue], left: int, kind: Kind) -> tuple[TensorKey, ...]:
+    """The tensors: each one's extent is as long as its shape says, and together they fill the file."""
+    pattern = re.compile(rf"(0|[1-9]\d{{0,8}})/({kind.sides})/(\w{{1,64}})")
+    found, extents = [], []
+    for name, entry in header.items():
+        match = pattern.fullmatch(name)
+        if match is None:
+            raise TraceFileError(f"{shortened(name)} is no tensor of a {kind.name}")
+        numbers, extent = _entry(name, entry, kind)
+        if extent[1] - extent[0] != numbers:
+            raise TraceFileError(f"{name} has not the size that its shape says")
+        found.append(TensorKey(int(match[1]), match[2], match[3]))
+        extents.append(extent)
+    end = 0
+    for start, stop in sorted(extents):
+        if start != end:
+            raise TraceFileError("its tensors overlap or leave gaps")
+        end = stop
+    if end != left:
+        raise TraceFileError(f"truncated or padded: {left:,} bytes of tensors, where {end:,} are named")
+    return tuple(found)
+
+
+def _entry(name: str, entry: JsonValue, kind: Kind) -> tuple[int, tuple[int, int]]:
+    """How many bytes a tensor's format and shape take, and where it says it lies."""
+    sizes = ITEM_SIZES if kind.item_sizes is None else kind.item_sizes
+    if isinstance(entry, dict):
+        code, shape, extent = (entry.get(key) for key in ("dtype", "shape", "data_offsets"))
+        if isinstance(code, str) and code in sizes and _counts(shape, kind) and _counts(extent, kind):
+            axes, ends = list(map(int, shape)), list(map(int, extent))  # type: ignore[arg-type]
+            if len(axes) <= kind.most_axes and len(ends) == 2:
+                return sizes[code] * math.prod(axes), (ends[0], ends[1])
+    raise TraceFileError(f"{name}: not {kind.tensor}")
+
+
+def _counts(value: JsonValue, kind: Kind) -> bool:
+    """Whether it is a list of natural numbers, none of them absurd."""
+    return isinstance(value, list) and all(type(n) is int and 0 <= n <= kind.most_bytes for n in value)
+
+
+def shortened(value: JsonValue) -> str:
+    """A value of a file, for a message."""
+    return repr(value)[:60]
+
+
+def step_bytes(case: Case, sides: int) -> int:
+    """How many bytes the tensors of one step of so many sides take."""
+    batch = min(case.batch or case.x.shape[1], case.x.shape[1])
+    numbers = sum(math.prod(shape) for shape in shapes(case.architecture, batch).values())
+    return numbers * np.dtype(case.architecture.dtype).itemsize * sides
 
 
 class TraceRecorder:
@@ -27,10 +239,8 @@ class TraceRecorder:
     def __init__(self, path: Path, case: Case, sides: int, every: int = 1) -> None:
         """Raises UsageError if the trace of all steps would not fit; better now than hours later."""
         self.path, self.every = path, every
-        self._tensors: dict[str, Array] = {}
-        batch = min(case.batch or case.x.shape[1], case.x.shape[1])
-        numbers = sum(int(np.prod(shape)) for shape in shapes(case.architecture, batch).values())
-        size = numbers * np.dtype(case.architecture.dtype).itemsize * sides * -(-case.steps // every)
+        self._steps: dict[int, dict[str, Trace]] = {}
+        size = step_bytes(case, sides) * -(-case.steps // every)
         if size > MAX_BYTES:
             fewer = -(-case.steps // max(1, MAX_BYTES * every // size * (case.steps // every) or 1))
             raise UsageError(
@@ -39,12 +249,8 @@ class TraceRecorder:
 
     def __call__(self, seen: TrainingStep) -> None:
         if seen.step % self.every == 0:
-            for side, trace in seen.traces.items():
-                for name, tensor in trace.items():
-                    self._tensors[f"{seen.step}/{side}/{name}"] = np.array(tensor, order="C")
+            self._steps[seen.step] = {side: trace.kept() for side, trace in seen.traces.items()}
 
-    def write(self, facts: dict[str, JsonValue]) -> None:
-        """Write the file: one metadata key, `parity`, holding canonical JSON."""
-        canonical = json.dumps({"schema": SCHEMA, **facts}, sort_keys=True, separators=(",", ":"))
-        with written_whole(self.path) as temporary:
-            save_file(self._tensors, temporary, metadata={"parity": canonical})
+    def write(self, facts: Facts) -> None:
+        """Write the file. Raises UsageError where that is impossible."""
+        save(self.path, self._steps, {"schema": SCHEMA, **facts})

@@ -90,8 +90,8 @@ class Twin:
         z_s: list[torch.Tensor] = []
         a_s: list[torch.Tensor] = []
         for linear, f in self._layers:
-            z = linear(a)
-            a = f(z)
+            z = linear(a)  # makes: z
+            a = f(z)  # makes: a
             z_s.append(z)
             a_s.append(a)
         return z_s, a_s
@@ -99,18 +99,19 @@ class Twin:
     def step(self, x: Array, y: Array) -> Trace:
         """Forward, backward, update. x (features, batch), y (outputs, batch).
 
-        The trace's parameters are valid until the next step; everything else is the step's own.
+        A page shows the statements that are marked with what they make. The trace's parameters are valid
+        until the next step; everything else is the step's own.
         """
         z_s, a_s = self._forward(torch.from_numpy(x.T))  # PyTorch's rows are samples
         a = a_s[-1]
-        loss = self.loss(a, torch.from_numpy(y.T))
-        gradients = torch.autograd.grad(loss, [*a_s, *z_s, *self._parameters])
+        loss = self.loss(a, torch.from_numpy(y.T))  # makes: loss
+        gradients = torch.autograd.grad(loss, [*a_s, *z_s, *self._parameters])  # makes: gradients
         depth = len(z_s)
         self._before.copy_(self._now)
         for parameter, gradient in zip(self._parameters, gradients[2 * depth :], strict=True):
             parameter.grad = gradient
-        clipped = self._clip()
-        self.optimizer.step()
+        clipped = self._clip()  # makes: clipped
+        self.optimizer.step()  # makes: next
         trace = Trace(self._shown, x=x, y=y, loss=loss.numpy(force=True))
         for l, (z, a_l, s, delta) in enumerate(self._made):
             trace[z], trace[a_l] = _columns(z_s[l]), _columns(a_s[l])

@@ -31,12 +31,14 @@ def write(
     from parity.report.diagnosis import told_of
     from parity.report.markdown import markdown
     from parity.report.page import html
+    from parity.report.steps import JudgedSteps
 
+    judged = JudgedSteps(result, recording)
     if not recording.extras.told:
-        recording = recording.with_extras(told=told_of(result, recording))
+        recording = recording.with_extras(told=told_of(result, judged))
     texts = {
-        "index.html": html(result, recording, lang, titles),
-        "report.md": markdown(result, recording, lang, titles),
+        "index.html": html(result, recording, lang, titles, judged),
+        "report.md": markdown(result, recording, lang, titles, judged),
         "result.json": result.to_json(),
     }
     make_folder(folder)

@@ -14,27 +14,30 @@ from parity.lockstep.result import Result
 from parity.render.texts import LANGUAGES
 from parity.render.texts.message import Message
 from parity.report.recording import Recording, Told
+from parity.report.steps import JudgedSteps
 from reference.architecture import Architecture
 from reference.equations import shapes, step_equations
 from reference.formula import FORMULAS
 from reference.trace import Trace
 
 
-def tell(court: Judge, found: Sequence[Blame]) -> dict[str, list[Told]]:
+def tell(judge: Judge, found: Sequence[Blame]) -> dict[str, list[Told]]:
     """What a judge found, in words, by language."""
-    return {lang: [_told(court, blame, lang) for blame in found] for lang in LANGUAGES}
+    return {lang: [_told(judge, blame, lang) for blame in found] for lang in LANGUAGES}
 
 
-def told_of(result: Result, recording: Recording) -> dict[str, list[Told]]:
+def told_of(result: Result, judged: JudgedSteps) -> dict[str, list[Told]]:
     """What a recording's first wrong step betrays; nothing where no formula is wrong in itself."""
-    first = result.first_divergence
+    first, recording = result.first_divergence, judged.recording
     traces = recording.steps.get(first.step) if first else None
     if first is None or traces is None or first.side not in traces or not result.wrong_formulas:
         return {}
     if not _in_the_catalogue(recording.architecture):
         return {}
-    court = Judge([_observation(recording, traces[first.side], first.step)])
-    return tell(court, blames(court))
+    shown = {row.equation.makes: row.sides[first.side] for row in judged.rows(first.step)}
+    findings = {name: side.finding for name, side in shown.items() if side}
+    judge = Judge([_observation(recording, traces[first.side], first.step)], findings)
+    return tell(judge, blames(judge))
 
 
 def _in_the_catalogue(of: Architecture) -> bool:
@@ -44,8 +47,8 @@ def _in_the_catalogue(of: Architecture) -> bool:
     return known and plain and of.loss.target == "values" and not of.loss.counts
 
 
-def _told(court: Judge, blame: Blame, lang: str) -> Told:
-    words = diagnosed(court, blame, lang)
+def _told(judge: Judge, blame: Blame, lang: str) -> Told:
+    words = diagnosed(judge, blame, lang)
     return Told(
         blame.formula, FORMULAS[blame.formula].slide, list(blame.layers), words.mistake, list(words.marked)
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator, Mapping
 
-from parity.explain import Inspector
 from parity.lockstep.result import Result
 from parity.render.graph import text
 from parity.render.numbers import code, percent, prose
@@ -14,20 +13,26 @@ from parity.render.texts.message import said
 from parity.report.bilingual import one
 from parity.report.page import verdict
 from parity.report.recording import Recording
-from parity.report.steps import RowView, StepView, step_view
+from parity.report.steps import JudgedSteps, RowView, StepView, step_view
 from reference.graph import Graph
 
 
 def markdown(
-    result: Result, recording: Recording, lang: str, titles: Mapping[str, str] | None = None
+    result: Result,
+    recording: Recording,
+    lang: str,
+    titles: Mapping[str, str] | None = None,
+    judged: JudgedSteps | None = None,
 ) -> str:
     """Verdict, graph (Mermaid), and one table of the step that matters, in one language."""
-    return "\n".join(_lines(result, recording, lang, (titles or {}).get(lang))) + "\n"
+    judged = judged or JudgedSteps(result, recording)
+    return "\n".join(_lines(result, recording, judged, lang, (titles or {}).get(lang))) + "\n"
 
 
-def _lines(result: Result, recording: Recording, lang: str, title: str | None) -> Iterator[str]:
+def _lines(
+    result: Result, recording: Recording, judged: JudgedSteps, lang: str, title: str | None
+) -> Iterator[str]:
     say = catalogue(lang)
-    inspector = Inspector(recording.architecture, recording.lr, recording.findings)
     yield f"# {_cell(title) if title else say['page.title']}"
     yield ""
     yield f"**{_of(verdict(result), lang)}**"
@@ -48,16 +53,14 @@ def _lines(result: Result, recording: Recording, lang: str, title: str | None) -
     for told in recording.extras.told.get(lang, []):
         yield ""
         yield from (f"> {_cell(line)}  " for line in told.lines)
-    if inspector.architecture.depth <= 10:
+    if recording.architecture.depth <= 10:
         yield ""
         yield "```mermaid"
-        yield text.mermaid(inspector.architecture.unfolded(Graph()))
+        yield text.mermaid(recording.architecture.unfolded(Graph()))
         yield "```"
-    steps = sorted(recording.steps)
-    if steps:
-        step = first.step if first and first.step in recording.steps else steps[0]
+    if judged.opens is not None:
         yield ""
-        yield from _step(step_view(inspector, step, recording), say, lang)
+        yield from _step(step_view(judged, judged.opens), say, lang)
 
 
 def _step(step: StepView, say: dict[str, str], lang: str) -> Iterator[str]:

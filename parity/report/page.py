@@ -11,8 +11,7 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from parity.explain import Inspector
-from parity.explain.byhand import written_at
+from parity.explain import Inspector, written_at
 from parity.lockstep.result import Result
 from parity.lockstep.text import lines
 from parity.render.graph import svg, text
@@ -33,7 +32,7 @@ from parity.report.bilingual import (
 from parity.report.conventions import facts
 from parity.report.quiz import questions
 from parity.report.recording import Curve, Recording
-from parity.report.steps import StepView, brief_view, step_view
+from parity.report.steps import JudgedSteps, StepView, brief_view, step_view
 from reference.graph import Graph
 
 MAX_BYTES = 1_800_000
@@ -75,10 +74,16 @@ def policy(styles: str, script: str) -> str:
     )
 
 
-def html(result: Result, recording: Recording, lang: str, titles: Mapping[str, str] | None = None) -> str:
+def html(
+    result: Result,
+    recording: Recording,
+    lang: str,
+    titles: Mapping[str, str] | None = None,
+    judged: JudgedSteps | None = None,
+) -> str:
     """The page of a result. `lang` is what a reader sees first; the other language is in it too."""
-    inspector = Inspector(recording.architecture, recording.lr, recording.findings)
-    steps = _steps(inspector, result, recording)
+    judged = judged or JudgedSteps(result, recording)
+    inspector, steps = judged.inspector, _steps(judged, result)
     current = _current(result, steps)
     curve = recording.extras.curve
     styles, script = Markup("\n").join([asset("page.css"), asset("lesson.css")]), asset("page.js")
@@ -145,21 +150,21 @@ def _heading(result: Result, titles: Mapping[str, str] | None) -> Markup:
     return say("page.title")
 
 
-def _steps(inspector: Inspector, result: Result, recording: Recording) -> list[StepView]:
+def _steps(judged: JudgedSteps, result: Result) -> list[StepView]:
     """All kept steps, whole where there is room: the broken one, the first and the last come first."""
-    order = sorted(recording.steps)
+    order = sorted(judged.recording.steps)
     first = result.first_divergence.step if result.first_divergence else None
     urgent = dict.fromkeys((*(step for step in order if step == first), *order[:1], *order[-1:], *order))
     views: dict[int, StepView] = {}
     room = MAX_BYTES
-    for step in sorted(recording.extras.brief):
-        views[step] = brief_view(inspector, step, recording)
+    for step in sorted(judged.recording.extras.brief):
+        views[step] = brief_view(judged, step)
         room -= _weight(views[step])
     for step in urgent:
-        view = step_view(inspector, step, recording)
+        view = step_view(judged, step)
         weight = _weight(view)
         if weight > room and any(other.stages for other in views.values()):
-            view = brief_view(inspector, step, recording)
+            view = brief_view(judged, step)
             weight = _weight(view)
         room -= weight
         views[step] = view

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from parity.explain import Inspector
-from parity.explain.byhand import name_latex
+from parity.explain import Inspector, name_latex
 from parity.render.mathml import mathml
 from parity.render.numbers import code
 from parity.report.bilingual import say

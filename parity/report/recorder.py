@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 from parity.bounds.formats import format_of
 from parity.config.case import Case
-from parity.explain import Inspector
-from parity.explain.brief import Brief, briefly
+from parity.explain import Brief, Inspector, briefly
 from parity.lockstep.lockstep import TrainingStep
 from parity.report.recording import Curve, Extras, Recording
 from reference.architecture import Architecture

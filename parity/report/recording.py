@@ -12,21 +12,17 @@ from pathlib import Path
 
 import numpy as np
 from pydantic import JsonValue, TypeAdapter, ValidationError
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from parity.config.case import described
 from parity.errors import UsageError
-from parity.explain.brief import Brief
+from parity.explain import Brief
+from parity.lockstep import tracefile
 from parity.lockstep.result import KEEP_MESSAGES, Result, Said
-from parity.render.files import written_whole
+from parity.lockstep.tracefile import Facts
 from reference.architecture import Architecture
-from reference.arrays import Array
 from reference.trace import Trace
 
 SCHEMA = "parity-recording/2"
-SIDES = ["subject", "reference", "torch"]
-"""The order in which a page shows them; others come first."""
 
 
 @dataclass(frozen=True)
@@ -80,21 +76,13 @@ class Recording:
 
     def save(self, path: Path, result: Result) -> None:
         """Write tensors `{step}/{side}/{name}` and, as metadata, the result and the extras."""
-        tensors: dict[str, Array] = {
-            f"{step}/{side}/{name}": np.array(tensor, order="C")
-            for step, traces in self.steps.items()
-            for side, trace in traces.items()
-            for name, tensor in trace.items()
-        }
-        facts: dict[str, JsonValue] = {
+        facts: Facts = {
             "schema": SCHEMA,
             "result": json.loads(result.model_dump_json(by_alias=True, context=KEEP_MESSAGES)),
             "network": _network(self.architecture, self.lr),
             "extras": _EXTRAS.dump_python(self.extras, mode="json", context=KEEP_MESSAGES),
         }
-        canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"))
-        with written_whole(path) as temporary:
-            save_file(tensors, temporary, metadata={"parity": canonical})
+        tracefile.save(path, self.steps, facts)
 
 
 def _network(of: Architecture, lr: float) -> dict[str, JsonValue]:
@@ -113,23 +101,13 @@ _EXTRAS = TypeAdapter(Extras)
 def load(path: Path) -> tuple[Result, Recording]:
     """A saved recording and its result. Raises UsageError for a file that is none."""
     try:
-        with safe_open(path, framework="numpy") as file:
-            facts = json.loads((file.metadata() or {})["parity"])
-            steps: dict[int, dict[str, Trace]] = {}
-            for key in file.keys():  # noqa: SIM118  (it is no dict, and cannot be iterated)
-                step, rest = key.split("/", 1)
-                side, _, name = rest.rpartition("/")
-                steps.setdefault(int(step), {}).setdefault(side, Trace())[name] = file.get_tensor(key)
-        result = Result.model_validate(facts["result"])
-        extras = _EXTRAS.validate_python(facts["extras"])
+        file = tracefile.read(path)
+        steps = file.steps()
+        result = Result.model_validate(file.table("result"))
+        extras = _EXTRAS.validate_python(file.table("extras"))
         of_case = "cases" in result.config  # a subject's result is about several networks
         targets = next((t["y"].shape[0] for traces in steps.values() for t in traces.values()), 1)
-        known = described(facts["network"] if of_case else result.config, targets)
-    except (OSError, SafetensorError, KeyError, ValueError, ValidationError, UsageError) as error:
+        known = described(file.table("network") if of_case else result.config, targets)
+    except (OSError, KeyError, ValueError, ValidationError, UsageError) as error:
         raise UsageError(f"{path}: not a recording: {error}") from None
-    for step, traces in steps.items():
-        names = sorted(traces, key=lambda side: SIDES.index(side) if side in SIDES else -1)
-        steps[step] = {side: traces[side] for side in names}
-    return result, Recording(
-        known.architecture, known.lr, known.findings, dict(sorted(steps.items())), extras
-    )
+    return result, Recording(known.architecture, known.lr, known.findings, steps, extras)

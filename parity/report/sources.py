@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Mapping
 from functools import cache, partial
@@ -82,40 +83,22 @@ def _name(function: Callable[..., object]) -> str:
 
 
 @cache
-def _twin_lines() -> tuple[str, ...]:
-    """The lines of the twin's forward pass and of its step, as they stand."""
+def _twin_lines() -> Mapping[str, str]:
+    """The statements of the twin's step by what they make, as they and their marks stand in its file."""
     text = resources.files("parity.pytorch").joinpath("twin.py").read_text(encoding="utf-8")
-    lines: list[str] = []
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef) and node.name in ("_forward", "step"):
-            lines += text.splitlines()[node.lineno - 1 : node.end_lineno]
-    return tuple(line.strip() for line in lines)
-
-
-MARKS = {
-    "z": "z = linear(",
-    "a": "a = f(",
-    "loss": "loss = self.loss(",
-    "s": "gradients = torch.autograd.grad(",
-    "delta": "gradients = torch.autograd.grad(",
-    "dW": "gradients = torch.autograd.grad(",
-    "db": "gradients = torch.autograd.grad(",
-    "dalpha": "gradients = torch.autograd.grad(",
-    "norm": "clipped = self._clip()",
-}
-"""By quantity, how the line of the twin's step begins that makes it."""
+    return {made: line for line, made in re.findall(r"^ *(.*\S)  # makes: (\w+)$", text, re.MULTILINE)}
 
 
 def theirs(quantity: str) -> str:
-    """The line of PyTorch's side that makes a quantity; "" for one that it does not show."""
-    mark = MARKS.get(quantity)
+    """The statement of PyTorch's side that makes a quantity. Raises KeyError where none is marked so."""
+    made = quantity
     if quantity.endswith("_next"):
-        mark = "self.optimizer.step()"
-    elif quantity.startswith("clipped_"):
-        mark = MARKS["norm"]
-    if not mark:
-        return ""
-    return next((line for line in _twin_lines() if line.startswith(mark)), "")
+        made = "next"
+    elif quantity == "norm" or quantity.startswith("clipped_"):
+        made = "clipped"
+    elif quantity.startswith(("s", "d")):
+        made = "gradients"
+    return _twin_lines()[made]
 
 
 def module(equation: Equation, architecture: Architecture) -> str:

@@ -4,24 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from markupsafe import Markup, escape
 
 from parity.bounds.formats import format_of
-from parity.check.diagnosis.anatomy import kind
-from parity.explain import Inspector, Row, SideNumbers
-from parity.explain.brief import Brief, briefly
-from parity.explain.byhand import Work, layer_latex, name_latex, plain, written_at
+from parity.explain import (
+    Brief,
+    Inspector,
+    Row,
+    SideNumbers,
+    Work,
+    briefly,
+    layer_latex,
+    name_latex,
+    work,
+    written_at,
+)
 from parity.explain.text import given_text, meaning
-from parity.explain.worked import work
+from parity.lockstep.result import Result
+from parity.render.latex_text import plain
 from parity.render.mathml import breakable, mathml
 from parity.render.numbers import code, shown
 from parity.render.texts import LANGUAGES, catalogue
 from parity.report import sources, tables
 from parity.report.bilingual import Share, bilingual, formula_title, has, say, say_again, side_name
 from parity.report.recording import Recording
-from reference.equations import Equation
+from reference.equations import Equation, kind
 from reference.trace import Trace
 
 STAGES = ("forward", "loss", "output_delta", "hidden_delta", "gradients", "update")
@@ -91,10 +101,31 @@ class StepView:
     left_out: int = 0
 
 
-def step_view(inspector: Inspector, step: int, recording: Recording) -> StepView:
+class JudgedSteps:
+    """A recording's whole steps, judged; the one that a page opens with, once for all who show it."""
+
+    def __init__(self, result: Result, recording: Recording) -> None:
+        self.recording = recording
+        self.inspector = Inspector(recording.architecture, recording.lr, recording.findings)
+        first, whole = result.first_divergence, sorted(recording.steps)
+        self.opens = first.step if first and first.step in whole else next(iter(whole), None)
+
+    def rows(self, step: int) -> list[Row]:
+        """Every tensor of a step."""
+        return self._opening if step == self.opens else self._judged(step)
+
+    @cached_property
+    def _opening(self) -> list[Row]:
+        return self._judged(self.opens) if self.opens is not None else []
+
+    def _judged(self, step: int) -> list[Row]:
+        said = self.recording.extras.said.get(step)
+        return list(self.inspector.rows(self.recording.steps[step], step, said))
+
+
+def step_view(judged: JudgedSteps, step: int) -> StepView:
     """Everything that the page shows of one step that was kept whole."""
-    traces = recording.steps[step]
-    rows = list(inspector.rows(traces, step, recording.extras.said.get(step)))
+    inspector, traces, rows = judged.inspector, judged.recording.steps[step], judged.rows(step)
     depth, half = inspector.architecture.depth, MAX_LAYERS // 2
     kept = [
         row for row in rows if row.mark or row.equation.layer <= half or row.equation.layer > depth - half
@@ -106,13 +137,12 @@ def step_view(inspector: Inspector, step: int, recording: Recording) -> StepView
     return StepView(step, tuple(s for s in stages if s[1]), (), marks, loss, len(rows) - len(kept))
 
 
-def brief_view(inspector: Inspector, step: int, recording: Recording) -> StepView:
+def brief_view(judged: JudgedSteps, step: int) -> StepView:
     """A step of which each tensor has one line."""
-    rows = recording.extras.brief.get(step)
+    rows = judged.recording.extras.brief.get(step)
     if rows is None:
-        said = recording.extras.said.get(step)
-        rows = briefly(inspector.rows(recording.steps[step], step, said))
-    made = {equation.makes: stage_of(equation) for equation in inspector.equations}
+        rows = briefly(judged.rows(step))
+    made = {equation.makes: stage_of(equation) for equation in judged.inspector.equations}
     stages = tuple((stage, tuple(row for row in rows if made.get(row.tensor) == stage)) for stage in STAGES)
     loss = next((row.observed for row in rows if row.tensor == "loss"), {})
     return StepView(

@@ -34,22 +34,22 @@ def write_page(checked: Checked, subject: Subject, folder: Path, lang: str) -> N
 
 def recording_of(checked: Checked, source: Path | None = None) -> Recording:
     """The subject's steps of one case, beside PyTorch's where it is installed, else the deck's engine's."""
-    court, first = checked.court, checked.result.first_divergence
-    cases = [observation.case for observation in court.observations]
+    judge, first = checked.court, checked.result.first_divergence
+    cases = [observation.case for observation in judge.observations]
     shown = first.case if first and first.case in cases else cases[-1]
-    observations = [o for o in court.observations if o.case == shown]
+    observations = [o for o in judge.observations if o.case == shown]
     architecture, lr = observations[0].architecture, observations[0].lr
     recorder = PageRecorder(architecture, lr, max(o.step for o in observations) + 1)
     other = "torch" if find_spec("torch") else "reference"
     with np.errstate(all="ignore"):
         for seen in observations:
-            worst = [i.finding.ratio for i in court.instances if i.observation is seen]
+            worst = [i.finding.ratio for i in judge.instances if i.observation is seen]
             theirs = _step(other, seen)(seen.given["x"], seen.given["y"])
             traces = {SIDE: Trace({**seen.given, **seen.shown, **seen.misshapen}), other: theirs}
             recorder(TrainingStep(seen.step, traces, max(worst, default=0.0)))
     return recorder.recording().with_extras(
         said={o.step: {SIDE: dict(o.complaints)} for o in observations if o.complaints},
-        told=tell(court, checked.blames),
+        told=tell(judge, checked.blames),
         source=_source(source) if source else "",
     )
 

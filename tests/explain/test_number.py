@@ -8,14 +8,9 @@ import re
 import numpy as np
 import pytest
 
-from parity.bounds.formats import arithmetic
-from parity.certify.observation import Observation
-from parity.check.diagnosis.anatomy import anatomy
-from parity.check.diagnosis.scenario import Scenario
 from parity.errors import UsageError
 from parity.explain.number import explain, parse, recorded, walked
 from reference.equations import shapes
-from reference.trace import Trace
 from tests.command import parity
 from tests.strategies import random_case
 
@@ -60,21 +55,6 @@ def test_the_work_is_the_number(activation):
         # Six digits a factor: each is off by 5e-6 of itself at most; sums of a few products of a few.
         room = 2e-5 * max(1, *numbers) ** 2
         assert abs(evaluated(told.work.text) - told.answers[0].exact) <= room, (name, told.work.text)
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_combined_as_they_are_the_parts_give_the_formula(seed):
-    found = walked(random_case(seed, dtype="float64"), step=0)
-    shape, trace = found.architecture, found.traces["reference"]
-    given = Trace({n: trace[n] for n in ("x", "y", *shape.parameter_shapes())})
-    rest = Trace({n: t for n, t in trace.items() if n not in given})
-    observation = Observation(shape, found.lr, given, rest)
-    scenario = Scenario(observation, arithmetic("float64"))
-    with scenario.judge.precision():
-        for equation in observation.equations.values():
-            whole = scenario.predict(equation)
-            parts = anatomy(equation).combine(scenario.opened(equation))
-            assert np.array_equal(whole.value, parts.value)
 
 
 def test_what_a_side_hides_is_worked_out_from_what_it_shows():

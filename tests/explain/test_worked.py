@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from parity.config.config import Config
-from parity.explain.byhand import plain
 from parity.explain.number import RecordedStep, explain, parse
 from parity.explain.worked import work
 from parity.lockstep.run import run
+from parity.render.latex_text import plain
 from parity.render.texts import LANGUAGES
 from parity.render.texts.formulas import formula_name
 from parity.report.page import html

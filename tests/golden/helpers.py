@@ -12,7 +12,8 @@ from safetensors.numpy import load_file, save_file
 
 from parity.config.case import Case
 from parity.config.config import Config
-from parity.golden.format import canonical, digest, sidecar
+from parity.golden.format import digest, sidecar
+from parity.lockstep.tracefile import canonical
 from tests.command import ROOT
 
 COMMITTED = ROOT / "tests" / "goldens"

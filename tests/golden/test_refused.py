@@ -14,7 +14,8 @@ from safetensors.numpy import load_file, save_file
 from parity.__main__ import _run
 from parity.errors import UsageError
 from parity.golden import read, record, replay
-from parity.golden.format import MAX_BYTES, MAX_HEADER, canonical
+from parity.golden.format import MAX_BYTES, MAX_HEADER
+from parity.lockstep.tracefile import canonical
 from tests.golden.helpers import config, facts, flipped, rewrite
 
 

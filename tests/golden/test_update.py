@@ -78,7 +78,9 @@ def test_an_update_does_not_drop_the_side_of_torch(tmp_path):
 
 def test_a_run_that_does_not_hold_is_not_recorded(ask, tmp_path, monkeypatch):
     bug = next(bug for bug in BUGS if bug.name == "db_averaged")
-    monkeypatch.setattr("parity.lockstep.run.Reference", lambda case: _Wrapped(bug.planted(Engine)(case)))
+    monkeypatch.setattr(
+        "parity.lockstep.run.Reference", lambda case, _: _Wrapped(bug.planted(Engine)(case))
+    )
     code, out, _ = ask("record", "--data", "xor", "-o", tmp_path / "g.safetensors")
     assert code == 1
     assert "bias_gradient" in out
@@ -109,7 +111,7 @@ def test_a_run_that_diverges_is_not_recorded(ask, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("where", ["save_file", "_review"])
+@pytest.mark.parametrize("where", ["put", "_review"])
 def test_interrupted_while_writing_leaves_no_half_file(ask, tmp_path, monkeypatch, where):
     right = getattr(contents, where)
 

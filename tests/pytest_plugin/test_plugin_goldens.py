@@ -109,8 +109,9 @@ def engine(monkeypatch):
 
     def averaged(self, y):
         loss = backward(self, y)
-        for db in self.db[1:]:
-            db /= y.shape[1]
+        for name, gradient in self.gradients.views.items():
+            if name.startswith("b"):
+                gradient /= y.shape[1]
         return loss
 
     monkeypatch.setattr(Network, "backward", averaged)

@@ -7,12 +7,15 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from parity.check.diagnosis.judge import Judge
 from parity.config.config import Config
 from parity.errors import UsageError
+from parity.explain import Inspector
 from parity.lockstep.result import Divergence
 from parity.lockstep.run import run
 from parity.report import write
@@ -20,8 +23,13 @@ from parity.report.page import MAX_BYTES
 from parity.report.page import html as page
 from parity.report.recorder import PageRecorder, spread
 from parity.report.recording import load
-from parity.report.sources import MARKS, body, theirs
+from parity.report.sources import body, theirs
+from reference.architecture import architecture
+from reference.clipping import CLIPPINGS
+from reference.equations import step_equations
 from reference.formula import FORMULAS
+from reference.optimizers import OPTIMIZERS
+from reference.trace import tensor_name
 from tests.reports.exhibits import EXHIBITS, recording_of, render
 from tests.reports.gallery import MISTAKES
 
@@ -80,9 +88,39 @@ def test_every_formula_of_the_deck_stands_there_with_slide_source_and_numbers(le
 
 def test_pytorchs_lines_are_lines_of_the_twin():
     source = (ROOT / "parity" / "pytorch" / "twin.py").read_text(encoding="utf-8")
-    for quantity in MARKS:
-        assert theirs(quantity)
-        assert theirs(quantity) in source
+    clipped = CLIPPINGS["norm"].configured(max_norm=1.0, norm_type=2.0)
+    plain = architecture((3, 4, 2), "prelu", optimizer=OPTIMIZERS["adam"].configured())
+    made = {}
+    for equation in step_equations(replace(plain, clipping=clipped)):
+        statement = theirs(equation.quantity)
+        assert any(line.strip().startswith(f"{statement}  # makes: ") for line in source.splitlines())
+        made.setdefault(statement.partition("(")[0], set()).add(equation.quantity)
+    assert made == {
+        "z = linear": {"z"},
+        "a = f": {"a"},
+        "loss = self.loss": {"loss"},
+        "gradients = torch.autograd.grad": {"s", "delta", "dW", "db", "dalpha"},
+        "clipped = self._clip": {"norm", "clipped_W", "clipped_b", "clipped_alpha"},
+        "self.optimizer.step": {
+            f"{state}{parameter}_next" for state in ("", "m_", "v_") for parameter in ("W", "b", "alpha")
+        },
+    }
+    with pytest.raises(KeyError):
+        theirs("unheard_of")
+
+
+def test_the_step_that_a_page_opens_with_is_judged_once(tmp_path, monkeypatch):
+    """By the diagnosis, the page and the Markdown together; all three show it."""
+    judged, rows, judge = [], Inspector.rows, Judge.judge
+    monkeypatch.setattr(Inspector, "rows", lambda *a, **o: judged.append(a[2]) or rows(*a, **o))
+    monkeypatch.setattr(Judge, "judge", lambda *a: judged.append("again") or judge(*a))
+    result, recording = load(REPORTS / "recordings" / "gallery-no_transpose.safetensors")
+    write(result, recording, tmp_path)
+    assert judged == [0]
+    told = [
+        l for l in (tmp_path / "report.md").read_text(encoding="utf-8").splitlines() if l.startswith("> ")
+    ]
+    assert told
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
@@ -96,7 +134,7 @@ def test_a_mistake_is_marked_where_it_was_born_in_row_and_graph(mistake):
     inherited = set(re.findall(r'<div class="row inherited" id="t0-(\w+)"', text))
     first = result.first_divergence
     assert first is not None
-    assert f"{first.quantity}{first.layer}".replace(f"_next{first.layer}", "") in " ".join(born)
+    assert tensor_name(first.quantity, first.layer) in born
     assert born
     assert not born & inherited
     if mistake.method != "update":

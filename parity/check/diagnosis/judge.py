@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -60,8 +60,11 @@ class Instance:
 class Judge:
     """Judges the observations of one subject."""
 
-    def __init__(self, observations: Sequence[Observation]) -> None:
-        self.observations = tuple(observations)
+    def __init__(
+        self, observations: Sequence[Observation], findings: Mapping[str, Finding] | None = None
+    ) -> None:
+        """`findings` has, by tensor, what was found already where there is one observation."""
+        self.observations, self._findings = tuple(observations), findings or {}
         self._certifiers: dict[Architecture, Certifier] = {}
         self._scenarios: dict[tuple[int, tuple[Made, ...], bool], Scenario] = {}
 
@@ -69,7 +72,11 @@ class Judge:
     def instances(self) -> tuple[Instance, ...]:
         """Every equation whose tensor was shown, judged; smallest case first, then as executed."""
         return tuple(
-            Instance(observation, equation, self.judge(observation, equation))
+            Instance(
+                observation,
+                equation,
+                self._findings.get(equation.makes) or self.judge(observation, equation),
+            )
             for observation in self.observations
             for equation in observation.judged()
         )

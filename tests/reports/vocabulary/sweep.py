@@ -10,6 +10,7 @@ from parity.config.case import Case
 from parity.lockstep.lockstep import Reference, lockstep
 from parity.lockstep.tally import Tally
 from parity.pytorch.twin import Twin
+from reference.trace import tensor_name
 from tests.reports.vocabulary.entries import Entry
 
 OWN = {
@@ -43,7 +44,7 @@ def alarms(tally: Tally) -> list[str]:
     found = [f"{w.side} {w.formula} {w.layers}" for w in tally.wrong_formulas()]
     first = tally.first
     if first and first.gate == "side-by-side":
-        found.append(f"{first.side} {first.quantity}{first.layer}, side by side")
+        found.append(f"{first.side} {tensor_name(first.quantity, first.layer)}, side by side")
     return found
 
 

@@ -20,13 +20,13 @@ from parity.check.diagnosis.anatomy.operand import (
     anatomy,
     applied,
     curve,
-    kind,
     layer_function,
     short,
     slope,
     symbol,
 )
 from parity.check.diagnosis.anatomy.updates import summed_over
+from reference.equations import kind
 
 ANATOMIES.update(
     {

@@ -10,7 +10,7 @@ import numpy as np
 
 from parity.bounds import Bounded, constant
 from reference.architecture import Architecture
-from reference.equations import Equation
+from reference.equations import Equation, kind
 from reference.operations.activations import Activation
 
 Index: TypeAlias = tuple[int, ...]
@@ -86,12 +86,6 @@ class Anatomy:
     combine: Callable[[Operands], Bounded]
     text: Callable[[Operands], str]
     work: Callable[[Operands, Index], str]
-
-
-def kind(equation: Equation) -> str:
-    """The formula's name; slide 5's first factor, an equation of its own, is `backpropagated`."""
-    first_factor = equation.formula.name == "hidden_delta" and equation.quantity == "s"
-    return "backpropagated" if first_factor else equation.formula.name
 
 
 ANATOMIES: dict[str, Anatomy] = {}
