@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -52,10 +52,11 @@ class Import:
     have, and for what is no graph of operations, naming the module and the line.
     """
 
-    def __init__(self, step: Step, x: Recorded, y: Recorded) -> None:
+    def __init__(self, step: Step, x: Recorded, y: Recorded, answer: Recorded) -> None:
         if len(step.backwards) != 1 or len(step.backwards[0].roots) != 1:
             raise UsageError("model: a step is one backward pass from one loss")
         self.backward: Backward = step.backwards[0]
+        self._answer = answer
         self.graph = Graph()
         self.placed: list[Placed] = []
         self.paths: dict[str, str] = {}
@@ -104,11 +105,12 @@ class Import:
         if call.geometry is not None:
             raise UsageError(f"{where}: {call.operation} writes into a part of a tensor")
         node = self._nodes.get(id(call))
+        beside = [tensor.array.dtype for given in bound.operands.values() for tensor in flat(given)]
         name = LOSS if last else f"a{layer}"
         edges = edges_of(bound, node)
         try:
             parents = [
-                self._parent(part, edges.get((operand, place)), operand, layer)
+                self._parent(_as_tensor(part, beside), edges.get((operand, place)), operand, layer)
                 for operand, parts in operand_parts(bound)
                 for place, part in enumerate(parts)
             ]
@@ -196,13 +198,14 @@ class Import:
         learned = [node.name for node in self.graph.nodes if not node.operation and not node.given]
         if not learned:
             raise UsageError("model: the loss does not depend on a parameter that is learned")
-        answer = self.graph[LOSS].parents[0]
-        assert answer is not None
+        if id(self._answer) not in self._made:
+            raise UsageError("model: the loss does not depend on the model's output")
+        answer = self._made[id(self._answer)][0]
         return ImportedModel(
             self.graph,
             self.leaves,
             self.paths,
-            answer.name,
+            answer,
             np.dtype(self.leaves[learned[0]].dtype),
             tuple(name for name in self.leaves if f"{name}_next" in renewed),
             optimizer,
@@ -260,6 +263,14 @@ def edges_of(bound: Bound, node: AutogradNode | None) -> dict[tuple[str, int], O
         return {}
     pairs = zip(edge_places(bound, node), node.next, strict=False)
     return {place: edge for place, edge in pairs if edge is not None}
+
+
+def _as_tensor(given: Argument, beside: Sequence[np.dtype[np.generic]]) -> Argument:
+    """A number that stands for a tensor, in the format that PyTorch gives it beside the others."""
+    if isinstance(given, int | float) and not isinstance(given, bool) and beside:
+        format_ = np.result_type(*beside, given)
+        return Recorded.of(np.asarray(given, format_), format_.name)
+    return given
 
 
 def _gradient(name: str, layer: int) -> str:

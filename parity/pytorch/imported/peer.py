@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from reference.architecture import Architecture
 
 
+BATCH, STEPS = 32, 200
+"""Of a training of which nothing is said."""
+
+
 @dataclass(frozen=True)
 class GraphCase(Case):
     """A case of which a sample is a row of x, of any shape, and every batch is whole."""
@@ -57,7 +61,8 @@ class GraphPeer:
         optimizer = names.optimizer_of(asked.optimizer)
         own = next(self.module.parameters()).dtype
         computed: LossFunction = loss_of_row(loss, reduction, own)
-        batch = min(asked.batch or len(self.x), len(self.x))
+        wanted = BATCH if asked.batch is None else asked.batch
+        batch = min(wanted or len(self.x), len(self.x))
         self._side = ImportedSide(copy.deepcopy(self.module), computed)
         with _unchanged(self._side.module):
             recorded = self._side.record(cast("Array", self.x[:batch]), cast("Array", self.y[:batch]))
@@ -71,8 +76,8 @@ class GraphPeer:
             cast("Array", self.x),  # of tokens, indices
             cast("Array", self.y),
             lr=asked.lr or optimizer.lr,
-            steps=asked.steps or 1,
-            batch=asked.batch or 0,
+            steps=asked.steps or STEPS,
+            batch=batch,
             seed=asked.seed,
             data="given",
             findings=tuple(asked.accept),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -40,15 +41,27 @@ class ImportedSide:
         self.module.zero_grad(set_to_none=True)
         recorder = Recorder(self.module)
         try:
-            with recorder:
+            with recorder, warnings.catch_warnings():
+                warnings.filterwarnings("error", "Using a target size")  # it would broadcast
                 given = recorder.recorded(rows), recorder.recorded(targets)
-                self.loss(self.module(rows), targets).backward()  # type: ignore[no-untyped-call]
-        except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
+                answer = self.module(rows)
+                if not isinstance(answer, torch.Tensor):
+                    raise UsageError(f"model: its output is {type(answer).__name__}, not one tensor")
+                answered = recorder.recorded(answer)
+                loss = self.loss(answer, targets)
+                if not loss.requires_grad:
+                    raise UsageError(
+                        "model: no gradient reaches a parameter: it is frozen, or under no_grad"
+                    )
+                loss.backward()  # type: ignore[no-untyped-call]
+        except UsageError:
+            raise
+        except Exception as error:
             said = " ".join(str(error).split())[:300]
             raise UsageError(f"model: raised {type(error).__name__} on x {x.shape}: {said}") from None
         if not recorder.steps:
             raise UsageError("model: no gradient reaches a parameter")
-        return Import(recorder.steps[0], *given)
+        return Import(recorder.steps[0], *given, answered)
 
     def begin(self, model: ImportedModel, lr: float) -> None:
         """Make the optimizer, over the parameters in the graph's order."""
