@@ -98,6 +98,10 @@ def _probable() -> Iterator[Sample]:
             yield Sample(sample.operands, options)
 
 
+def _none() -> Iterator[Sample]:
+    yield Sample({})
+
+
 def _sizes() -> Iterator[Sample]:
     for size in ((3, 4), (), (0, 2)):
         for dtype in ("float32", "float64"):
@@ -121,12 +125,12 @@ def _permutations() -> Iterator[Sample]:
 
 def _draw(
     name: str,
-    check: Callable[..., Array],
+    check: Callable[..., Array] | None,
     samples: Callable[[], Iterator[Sample]],
     aten: dict[str, str],
     **options: Option,
 ) -> Operation:
-    """A tensor of random numbers, of which only the kind can be checked."""
+    """A tensor of random numbers, of which only the kind can be checked; of any, without a check."""
     modelled = samples in (_like, _probable)
     return Operation(
         name,
@@ -134,7 +138,7 @@ def _draw(
         {VALUE: Formula(name, rf"\sim \mathrm{{{name}}}", _drawn, takes=("x",) if modelled else ())},
         options=options,
         given=(VALUE,),
-        choices={VALUE: check},
+        choices={VALUE: check} if check else {},
         torch=f"torch.{name}",
         aten={f"aten.{key}": record for key, record in aten.items()},
         samples=samples,
@@ -168,6 +172,13 @@ OPERATIONS = (
         _probable,
         {"bernoulli.default": "x - -> y", "bernoulli.p": "x p - -> y", "bernoulli_.float": "x p - -> y"},
         p=None,
+    ),
+    _draw("empty", None, _none, {"empty.memory_format": f"- - {LAYOUT} - -> y"}),
+    _draw(
+        "empty_like",
+        None,
+        _like,
+        {"empty_like.default": f"x - {LAYOUT} - -> y", "new_empty.default": f"x - - {LAYOUT} -> y"},
     ),
     _draw("rand", _is_unit, _sizes, {"rand.default": f"size dtype {LAYOUT} -> y"}, **SIZED),
     _draw("randn", _is_number, _sizes, {"randn.default": f"size dtype {LAYOUT} -> y"}, **SIZED),

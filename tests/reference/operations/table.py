@@ -176,7 +176,7 @@ def observe(run: Run, rng: np.random.Generator) -> None:
             value = _option(run.options[name], str(argument.type))
         else:
             assert name == "-" or argument.has_default_value(), (run.title, name)
-            value = argument.default_value if argument.has_default_value() else None
+            value = argument.default_value if argument.has_default_value() else [2, 3]  # a size
         if argument.alias_info and argument.alias_info.is_write and isinstance(value, torch.Tensor):
             value = value.clone()  # written in place
         if argument.kwarg_only:
