@@ -9,21 +9,23 @@ from parity.pytorch.deviations import DEVIATIONS
 from reference.operation import Operation
 from reference.operations import OPERATIONS
 from tests.reference.operations.differences import slopes
-from tests.reference.operations.table import (
+from tests.reference.operations.observed import (
     DTYPES,
     REGIMES,
     Run,
-    engine,
-    equations,
-    evaluated,
     overload_of,
     overloads,
     plain,
-    recorded,
     runs,
+    signature,
+)
+from tests.reference.operations.table import (
+    engine,
+    equations,
+    evaluated,
+    recorded,
     share,
     shares,
-    signature,
 )
 
 SAMPLED = {name: operation for name, operation in OPERATIONS.items() if operation.samples}
