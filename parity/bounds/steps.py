@@ -98,11 +98,12 @@ def product_of(x: Bounded, axis: Axes = None, keepdims: bool = False) -> Bounded
 
 @rule("multiply", "reduce")
 def multiply_reduce(x: Bounded, axis: Axes = 0, keepdims: bool = False) -> Bounded:  # noqa: FBT001, FBT002 - numpy's signature
-    """γ_{k−1} Π|x| for a product of k factors in any order, and Π(|x| + B) − Π|x| carried.
+    """γ_{k−1} Π m for a product of k factors in any order, m = |x| + B, and Π m Σ B/m carried.
 
-    Every factor meets at most k − 1 multiplications. A partial product that leaves the normal range is
-    magnified by the factors that follow: where the factors above 1 and those below 1 could do so,
-    nothing is known; of an exact zero and finite numbers the product is 0.
+    Every factor meets at most k − 1 multiplications. Π x̂ − Π x telescopes into k differences, each at
+    most B_i times the other m. Where all factors below 1 together are below the least normal number, each
+    partial product may lose η, times what all factors above 1 make of it: 2kη Π max(m, 1); where those
+    overflow together, nothing is known. Of an exact zero and finite numbers the product is 0.
 
     Source: Higham (2002), §3.1, lemma 3.1.
     """
@@ -117,10 +118,11 @@ def multiply_reduce(x: Bounded, axis: Axes = 0, keepdims: bool = False) -> Bound
         return np.prod(part, axis=axes, keepdims=keepdims)
 
     magnitude = along(most)
-    bound = (magnitude - along(x.magnitude())) * 2 if carried.any() else 0.0
+    parts = np.divide(carried, most, out=np.zeros(x.shape), where=most > 0)
+    bound = magnitude * parts.sum(axis=axes, keepdims=keepdims)
     bound = bound + arithmetic.gamma(max(k - 1, 0)) * magnitude
     high = along(np.maximum(most, 1)) * (1 + arithmetic.gamma(k))
-    low = along(np.where(most == 0, 1, np.minimum(most, 1)))
+    low = along(np.clip(x.magnitude() - carried, 0, 1))
     least = 2 * arithmetic.eta / arithmetic.u
     bound = np.where((low < least) & (k > 1), bound + 2 * k * arithmetic.eta * high, bound)
     zero = np.any((x.value == 0) & (carried == 0), axis=axes, keepdims=keepdims)

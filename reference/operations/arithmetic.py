@@ -95,6 +95,17 @@ def _divide_to_whole(x: Array, z: Array, *, rounding_mode: str | None) -> Array:
     return floor if rounding_mode == "floor" else floor + ((floor < 0) & (floor * z != x))
 
 
+def _remainder(x: Array, z: Array) -> Array:
+    """x − z ⌊x/z⌋, of whole numbers; see `_divide_to_whole`."""
+    if not isinstance(x, np.ndarray) or x.dtype.kind == "f":
+        raise UnreadArgumentError("remainder of floating operands")
+    return np.remainder(x, z)
+
+
+def _floor_divide(x: Array, z: Array) -> Array:
+    return _divide_to_whole(x, z, rounding_mode="floor")
+
+
 def _square(r: Array) -> Array:
     return np.square(r)
 
@@ -134,6 +145,12 @@ def _whole() -> Iterator[Sample]:
     for rounding_mode in ("floor", "trunc"):
         yield Sample({"x": x, "z": z}, {"rounding_mode": rounding_mode})
         yield Sample({"x": x, "z": 4}, {"rounding_mode": rounding_mode})
+
+
+def _whole_pairs() -> Iterator[Sample]:
+    x, z = np.arange(-6, 6).reshape(3, 4), np.array([-3, 2, 5, 4])
+    yield Sample({"x": x, "z": z})
+    yield Sample({"x": x, "z": 5})
 
 
 def _divisions() -> Iterator[Sample]:
@@ -209,6 +226,22 @@ DIVIDE_TO_WHOLE = define(
     },
     samples=_whole,
 )
+REMAINDER = define(
+    "remainder",
+    (_remainder, r"x - z \lfloor x / z \rfloor"),
+    {},
+    torch="torch.remainder",
+    aten={"aten.remainder.Tensor": "x z -> y", "aten.remainder.Scalar": "x z -> y"},
+    samples=_whole_pairs,
+)
+FLOOR_DIVIDE = define(
+    "floor_divide",
+    (_floor_divide, r"\lfloor x / z \rfloor"),
+    {},
+    torch="torch.floor_divide",
+    aten={"aten.floor_divide.default": "x z -> y", "aten.floor_divide.Scalar": "x z -> y"},
+    samples=_whole_pairs,
+)
 SQUARE = define("square", (_square, r"r^2"), {"r": (_square_gradient, r"2 g r")}, label="( )²")
 OPERATIONS = (
     ADD,
@@ -217,5 +250,7 @@ OPERATIONS = (
     MULTIPLY,
     DIVIDE,
     DIVIDE_TO_WHOLE,
+    REMAINDER,
+    FLOOR_DIVIDE,
     SQUARE,
 )

@@ -184,4 +184,50 @@ POWER = Operation(
     samples=_powers,
 )
 
-OPERATIONS = (*UNARY, POWER)
+
+def _xlogy(x: Scalar, z: Scalar) -> Array:
+    """x log z; 0 where x is 0, whatever z is."""
+    product = x * np.log(z)
+    return select(np.equal(x, 0), np.zeros_like(product), product)
+
+
+def _xlogy_x_gradient(g: Array, x: Array, z: Scalar) -> Array:
+    flat = np.logical_and(np.equal(x, 0), np.less_equal(z, 0))
+    return summed_to(g * select(flat, np.zeros_like(g), np.log(z) * np.ones_like(g)), x)
+
+
+def _xlogy_z_gradient(g: Array, x: Scalar, z: Array) -> Array:
+    return summed_to(g * x / z, z)
+
+
+def _xlogy_z_gradient_by_quotient(g: Array, x: Scalar, z: Array) -> Array:
+    return summed_to(g * (x / z), z)
+
+
+def _logarithms() -> Iterator[Sample]:
+    rng = np.random.default_rng(57)
+    z = np.exp(rng.standard_normal((3, 4)))
+    yield Sample({"x": rng.standard_normal((2, 1, 4)), "z": z})
+    yield Sample({"x": np.array([0.0, 0.5, 0.0, 1.0]), "z": z})
+
+
+XLOGY = Operation(
+    "xlogy",
+    ("x", "z"),
+    {"y": Formula("xlogy", r"x \log z", _xlogy)},
+    {
+        "x": Formula("xlogy_input_gradient", r"g \log z", _xlogy_x_gradient),
+        "z": Formula(
+            "xlogy_z_gradient",
+            r"g \frac{x}{z}",
+            _xlogy_z_gradient,
+            other_forms=(_xlogy_z_gradient_by_quotient,),
+            also=(_xlogy_z_gradient_by_quotient,),
+        ),
+    },
+    torch="torch.xlogy",
+    aten={"aten.xlogy.Tensor": "x z -> y"},
+    samples=_logarithms,
+)
+
+OPERATIONS = (*UNARY, POWER, XLOGY)

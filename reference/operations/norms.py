@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from reference.arrays import Array, select
-from reference.operation import Sample, UnreadArgumentError, define
+from reference.formula import Formula
+from reference.operation import Operation, Sample, UnreadArgumentError, define
 from reference.operations.shapes import Dims, axes_of, kept
 
 
@@ -70,7 +71,68 @@ def _samples() -> Iterator[Sample]:
     yield Sample({"x": rng.standard_normal((2, 3))}, {"ord": None, "dim": (1,)})
 
 
+def _others(v: Array, dim: int) -> tuple[int, ...]:
+    return tuple(axis for axis in range(np.ndim(v)) if axis != dim % np.ndim(v))
+
+
+def _lengths(v: Array, *, dim: int) -> Array:
+    """The 2-norm of each part of v along `dim`."""
+    return np.sqrt(np.sum(np.square(v), axis=_others(v, dim), keepdims=True))
+
+
+def _weight_norm(v: Array, scale: Array, norm: Array) -> Array:
+    return v * (scale / norm)
+
+
+def _weight_norm_v_gradient(g: Array, v: Array, scale: Array, norm: Array, *, dim: int) -> Array:
+    """What of g is not along v, by s/‖v‖."""
+    along = np.sum(g * v, axis=_others(v, dim), keepdims=True)
+    return (scale / norm) * (g - v * (along / (norm * norm)))
+
+
+def _weight_norm_v_gradient_apart(g: Array, v: Array, scale: Array, norm: Array, *, dim: int) -> Array:
+    along = np.sum(g * v, axis=_others(v, dim), keepdims=True)
+    return (scale / norm) * g - (scale / norm) * (v * (along / (norm * norm)))
+
+
+def _weight_norm_scale_gradient(g: Array, v: Array, norm: Array, *, dim: int) -> Array:
+    return np.sum(g * v, axis=_others(v, dim), keepdims=True) / norm
+
+
+def _weights() -> Iterator[Sample]:
+    rng = np.random.default_rng(58)
+    for shape, dim in (((3, 5), 0), ((4, 2, 3), 0), ((3, 5), 1), ((2, 3, 4), 2)):
+        scale = rng.standard_normal([size if axis == dim else 1 for axis, size in enumerate(shape)])
+        yield Sample({"v": rng.standard_normal(shape), "scale": scale}, {"dim": dim})
+
+
+WEIGHT_NORM = Operation(
+    "weight_norm",
+    ("v", "scale"),
+    {
+        "norm": Formula("weight_norm_norm", r"\lVert v \rVert", _lengths),
+        "y": Formula("weight_norm", r"\frac{s}{\lVert v \rVert} v", _weight_norm),
+    },
+    {
+        "v": Formula(
+            "weight_norm_v_gradient",
+            r"\frac{s}{\lVert v \rVert} \left(g - \frac{\sum g v}{\lVert v \rVert^2} v\right)",
+            _weight_norm_v_gradient,
+            other_forms=(_weight_norm_v_gradient_apart,),
+            also=(_weight_norm_v_gradient_apart,),
+        ),
+        "scale": Formula(
+            "weight_norm_scale_gradient", r"\frac{\sum g v}{\lVert v \rVert}", _weight_norm_scale_gradient
+        ),
+    },
+    options={"dim": 0},
+    torch="torch.nn.utils.parametrizations.weight_norm",
+    aten={"aten._weight_norm_interface.default": "v scale dim -> y norm"},
+    samples=_weights,
+)
+
 OPERATIONS = (
+    WEIGHT_NORM,
     define(
         "vector_norm",
         (_norm, r"\left(\sum_i |x_i|^p\right)^{1/p}"),

@@ -16,7 +16,8 @@ import numpy as np
 
 from parity.bounds import Bounded
 from reference.operation import bound
-from tests.reference.operations.table import Run, arguments, evaluated, recorded, same
+from tests.reference.operations.observed import Run
+from tests.reference.operations.table import arguments, evaluated, recorded, same
 
 STEP = 2.0**-13
 JITTER = 2.0**-3
