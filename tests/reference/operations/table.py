@@ -99,8 +99,11 @@ def overloads(operation: Operation, sample: Sample) -> Iterator[str]:
         if all(_accepts(str(arguments[k].type), v) for k, v in given.items()) and all(
             _accepts(str(arguments[k].type), v) for k, v in sample.options.items() if k in arguments
         ):
-            missing = ((k, a) for k, a in arguments.items() if k not in wanted and not _optional(a))
-            if all(k == "-" or operation.options.get(k) is not None for k, _ in missing):
+            left = ((k, a) for k, a in arguments.items() if k not in wanted and k != "-")
+            if all(
+                _accepts(str(a.type), operation.options[k]) if k in operation.options else _optional(a)
+                for k, a in left
+            ):
                 yield name
 
 
@@ -115,6 +118,8 @@ def _accepts(kind: str, value: Any) -> bool:
         return "Tensor" in kind and "List" not in kind
     if isinstance(value, tuple) and any(isinstance(v, np.ndarray) for v in value):
         return "List" in kind and "Tensor" in kind
+    if value == ():
+        return "List" in kind
     if isinstance(value, tuple):
         return "List" in kind and "Tensor" not in kind
     return "List" not in kind and "Tensor" not in kind
@@ -281,7 +286,7 @@ def equations(
     """Every formula with the tensor that it makes: outputs, then gradients."""
     operation = run.operation
     for output, formula in operation.forward.items():
-        if output not in operation.given and output in observed:
+        if (output not in operation.given or output in operation.choices) and output in observed:
             many = output.startswith("*")
             for at, part in enumerate(observed[output]) if many else ((None, observed[output]),):
                 yield formula, output, part, at
