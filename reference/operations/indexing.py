@@ -32,7 +32,7 @@ def _embedding_gradient(
     rows = np.reshape(indices, -1)
     errors = np.reshape(g, (-1, np.shape(W)[1]))
     if scale_grad_by_freq:
-        counts = np.bincount(rows, minlength=np.shape(W)[0])[rows]  # type: ignore[arg-type]
+        counts = np.bincount(rows, minlength=np.shape(W)[0])[rows]
         errors = errors / np.expand_dims(counts.astype(g.dtype), -1)
     kept = rows != padding_idx
     return scatter_add(np.shape(W), (rows[kept],), errors[kept])
@@ -43,7 +43,7 @@ def _all_of(indices: tuple[Data | None, ...]) -> Index:
 
 
 def _index(x: Array, *indices: Data | None) -> Array:
-    return x[_all_of(indices)]  # type: ignore[index]
+    return x[_all_of(indices)]
 
 
 def _index_gradient(g: Array, x: Array, *indices: Data | None) -> Array:

@@ -21,6 +21,7 @@ def moved(
     aten: dict[str, str],
     *cases: tuple[Sizes, dict[str, Option]],
     torch: str = "",
+    whole: bool = True,
     **options: Option,
 ) -> Operation:
     """A movement and its inverse, on arrays of these shapes with these options."""
@@ -31,15 +32,16 @@ def moved(
         options=options,
         torch=torch or f"torch.{name}",
         aten={f"aten.{key}": record for key, record in aten.items()},
-        samples=_samples(*cases),
+        samples=_samples(*cases, whole=whole),
     )
 
 
-def _samples(*cases: tuple[Sizes, dict[str, Option]]) -> Callable[[], Iterator[Sample]]:
+def _samples(*cases: tuple[Sizes, dict[str, Option]], whole: bool) -> Callable[[], Iterator[Sample]]:
     def made() -> Iterator[Sample]:
         rng = np.random.default_rng(24)
         for shape, options in cases:
             yield Sample({"x": rng.standard_normal(shape)}, options)
-        yield Sample({"x": np.arange(np.prod(cases[0][0])).reshape(cases[0][0])}, cases[0][1])
+        if whole:
+            yield Sample({"x": np.arange(np.prod(cases[0][0])).reshape(cases[0][0])}, cases[0][1])
 
     return made

@@ -13,7 +13,6 @@ from reference.arrays import Array, Data
 from reference.formula import Formula
 from reference.operation import REQUIRED, VALUE, Operation, Option, Sample, UnreadArgumentError, define
 
-
 Sizes = tuple[int, ...]
 
 
@@ -65,14 +64,14 @@ def _is_bit_like(x: Array, chosen: Array, *, p: float | None) -> Array:
     return _where(chosen == p, chosen) if p in (0, 1) else _is_bit(chosen)
 
 
-def _dropout(x: Array, mask: Data, *, p: float, train: bool | None) -> Array:
+def _dropout(x: Array, mask: Array, *, p: float, train: bool | None) -> Array:
     """x ⊙ mask/(1 − p); x itself in evaluation."""
     if train is False:
         return np.positive(x)
     return x * mask * _scale(p, train=train)
 
 
-def _dropout_gradient(g: Array, mask: Data, *, p: float, train: bool | None) -> Array:
+def _dropout_gradient(g: Array, mask: Array, *, p: float, train: bool | None) -> Array:
     return g * (mask * np.full_like(g, _scale(p, train=train)))
 
 
