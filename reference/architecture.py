@@ -85,9 +85,10 @@ class Architecture(Model):
                 shapes[f"{learned.symbol}{layer}"] = (number, 1)
         return shapes
 
-    def input_shapes(self, batch: int) -> dict[str, Shape]:
-        """x, and y."""
-        return {"x": (self.layers[0], batch), "y": self.target_shape(batch)}
+    def example(self, batch: int) -> dict[str, Array]:
+        """x, and y: zeros."""
+        shapes = {"x": (self.layers[0], batch), "y": self.target_shape(batch)}
+        return {name: np.zeros(shape, self.dtype) for name, shape in shapes.items()}
 
     @property
     def output(self) -> str:
@@ -95,8 +96,8 @@ class Architecture(Model):
         return f"a{self.depth}"
 
     def samples(self, x: Array) -> int:
-        """The columns of x."""
-        return x.shape[1]
+        """The columns of x; 0 where it is no matrix."""
+        return x.shape[1] if x.ndim == 2 else 0
 
     @cached_property
     def graph(self) -> Graph:

@@ -25,6 +25,7 @@ __all__ = [
     "Constants",
     "Equation",
     "constants",
+    "example",
     "shapes",
     "step_equations",
     "sweep_equations",
@@ -60,22 +61,28 @@ def constants(model: Model, batch: int, lr: float, t: int = 1) -> dict[str, floa
 
 
 def shapes(model: Model, batch: int) -> dict[str, Shape]:
-    """The shape of every tensor of a complete trace, in the order in which a step makes them.
+    """The shape of every tensor of a complete trace, in the order in which a step makes them."""
+    return {name: tensor.shape for name, tensor in example(model, batch).items()}
 
-    Those of both sweeps are found by running them once, on zeros.
+
+def example(model: Model, batch: int) -> dict[str, Array]:
+    """A complete trace with the shapes and dtypes of any other, in the order in which a step makes them.
+
+    Both sweeps are run once, on examples of what is given and on zeros for the rest.
     """
-    parameters, states = model.parameter_shapes(), model.state_shapes()
-    given = model.input_shapes(batch) | parameters | states
-    values = {name: np.zeros(shape, model.dtype) for name, shape in given.items()}
+    kept = {
+        name: np.zeros(shape, model.dtype)
+        for name, shape in (model.parameter_shapes() | model.state_shapes()).items()
+    }
+    values = model.example(batch) | kept
     known = {"n": model.n(batch)}
     with np.errstate(all="ignore"):
         for equation in sweep_equations(model):
             values[equation.makes] = np.asarray(equation.of(values, known))
-    found = {name: value.shape for name, value in values.items()}
     if model.clipping:
-        found |= {"norm": ()} if model.clipping.measure else {}
-        found |= {model.gradient(name): shape for name, shape in parameters.items()}
-    return found | {f"{name}_next": shape for name, shape in (parameters | states).items()}
+        values |= {"norm": np.zeros((), model.dtype)} if model.clipping.measure else {}
+        values |= {model.gradient(name): kept[name] for name in model.parameter_shapes()}
+    return values | {f"{name}_next": tensor for name, tensor in kept.items()}
 
 
 # --- Between the gradients and the new parameters -------------------------------------------------

@@ -56,7 +56,11 @@ def positional(function: Callable[..., object]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Equation:
-    """`makes` = `evaluate`(tensors named in `inputs`, constants named in `constants`)."""
+    """`makes` = `evaluate`(tensors named in `inputs`, constants named in `constants`).
+
+    Where several values are right, as of the place of a maximum, `check`(tensors, made) gives what was
+    made where it is one of them, and −1 elsewhere.
+    """
 
     formula: Formula
     layer: int
@@ -67,6 +71,7 @@ class Equation:
     evaluate: Callable[..., Array]
     other_forms: tuple[Callable[..., Array], ...] = ()
     also: tuple[Callable[..., Array], ...] = ()  # those of them that the second gate holds too
+    check: Callable[..., Array] | None = None
 
     def of(self, values: Mapping[str, Array], constants: Mapping[str, Array | float]) -> Array:
         """The right-hand side, from a trace (or anything with the same names) and n, lr."""

@@ -37,8 +37,8 @@ class Model(ABC):
         """{"W1": (out, in), …}: every parameter, in the order in which they are stored."""
 
     @abstractmethod
-    def input_shapes(self, batch: int) -> dict[str, Shape]:
-        """The shape of every given leaf, for so many samples."""
+    def example(self, batch: int) -> dict[str, Array]:
+        """Any value of every given leaf, for so many samples: its shape and its dtype."""
 
     @property
     @abstractmethod
@@ -47,7 +47,7 @@ class Model(ABC):
 
     @abstractmethod
     def samples(self, x: Array) -> int:
-        """How many samples a batch holds."""
+        """How many samples a batch holds; 0 where x cannot be one."""
 
     @abstractmethod
     def n(self, batch: int) -> int:

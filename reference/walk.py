@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial, reduce
 
 import numpy as np
@@ -22,13 +23,18 @@ from reference.trace import split
 
 def forward(graph: Graph) -> list[Equation]:
     """What every node computes, in order."""
-    return [
-        _equation(node, formula, node.made(output))
-        for node in graph.nodes
-        if node.operation
-        for output, formula in node.operation.forward.items()
-        if output not in node.operation.given
-    ]
+    found = []
+    for node in graph.nodes:
+        if node.operation is None:
+            continue
+        for output, formula in node.operation.forward.items():
+            equation = _equation(node, formula, node.made(output))
+            check = node.operation.choices.get(output)
+            if check is not None:
+                equation = replace(equation, check=bound(check, node.options))
+            if output not in node.operation.given:
+                found.append(equation)
+    return found
 
 
 def backward(graph: Graph, of: str, *, seeded: bool = False) -> list[Equation]:

@@ -14,17 +14,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from typing import TypeVar, cast
 
 import numpy as np
 
-from parity.bounds import SLACK, Bounded, constant, doubles, exact, rounded
+from parity.bounds import Bounded, constant, doubles, rounded
 from parity.bounds.formats import Arithmetic, arithmetic
+from parity.certify.measure import Worst, measure, taken
 from parity.pytorch.deviations import Deviation
 from parity.render.texts.message import Message
 from reference.architecture import Architecture
 from reference.arrays import Array
-from reference.equations import Constants, Equation, shapes, step_equations
+from reference.equations import Constants, Equation, example, step_equations
 from reference.optimizers import Derived
 from reference.trace import Trace
 
@@ -39,18 +41,6 @@ class Verdict(StrEnum):
     OTHER_FORM = "other-form"
     DIFFERENT = "different-formula"
     UNDECIDED = "undecided"
-
-
-@dataclass(frozen=True)
-class Worst:
-    """The number that used most of its bound."""
-
-    index: tuple[int, ...]
-    observed: float
-    expected: float
-    error: float
-    bound: float
-    ratio: float
 
 
 @dataclass(frozen=True)
@@ -95,8 +85,8 @@ class Certifier:
         # What longdouble would reject, ball arithmetic decides; elsewhere one judge is enough.
         second = self.arithmetic.truth == "longdouble"
         self._appeal = arithmetic(architecture.dtype, "ball") if second else None
-        self._known = shapes(architecture, batch=1).keys()
-        self._shapes: dict[int, dict[str, tuple[int, ...]]] = {}
+        self._known = {name for e in self.equations for name in (e.makes, *e.inputs)}
+        self._examples: dict[int, dict[str, Array]] = {}
 
     def _admitting(self, equation: Equation) -> Equation:
         forms = self._accepted(equation)
@@ -132,13 +122,13 @@ class Certifier:
     def complaints(self, trace: Trace) -> dict[str, Message]:
         """What is wrong with the tensors before any number is looked at: missing, shape, dtype."""
         x = trace.get("x")
-        batch = x.shape[1] if x is not None and x.ndim == 2 else 0
-        if batch not in self._shapes:
-            self._shapes[batch] = shapes(self.architecture, batch)
-        expected, dtype = self._shapes[batch], self.arithmetic.dtype
+        batch = 0 if x is None else self.architecture.samples(x)
+        if batch not in self._examples:
+            self._examples[batch] = example(self.architecture, batch)
+        expected = self._examples[batch]
         found: dict[str, Message] = {}
-        for name, shape in expected.items():
-            tensor = trace.get(name)
+        for name, like in expected.items():
+            tensor, shape, dtype = trace.get(name), like.shape, like.dtype
             if tensor is None:
                 found[name] = Message("missing", name=name)
             elif tensor.shape != shape:
@@ -188,10 +178,13 @@ class Certifier:
         judge: Arithmetic,
     ) -> tuple[Finding, Bounded]:
         with judge.precision():
-            inputs = {name: exact(judge, trace[name]) for name in equation.inputs}
+            inputs = {name: taken(judge, trace[name]) for name in equation.inputs}
             known = bounded_constants(judge, self.known(constants))
-            truth = evaluate(form, equation, inputs, known)
-            return compare(equation, trace[equation.makes], truth), truth
+            observed = trace[equation.makes]
+            if equation.check is not None:
+                form = partial(_checked, equation.check, observed)
+            truth = cast(Bounded, evaluate(form, equation, inputs, known))
+            return compare(equation, observed, truth), truth
 
 
 PLAIN: dict[str, Callable[[float], float]] = {"t": int, "clipping.norm_type": float}
@@ -228,37 +221,16 @@ def evaluate(
     return cast(Number, result)
 
 
-def compare(equation: Equation, observed: Array, truth: Bounded, *, exact: bool = True) -> Finding:
-    """|observed − truth| ≤ bound for every number; `not (ratio <= 1)`, so that NaN fails.
+def compare(equation: Equation, observed: Array, truth: Bounded | Array, *, given: bool = True) -> Finding:
+    """What an equation made, held against its truth; see `measure`."""
+    found = measure(observed, truth, given=given)
+    if found.worst is None:
+        verdict = Verdict.UNDECIDED
+    else:
+        verdict = Verdict.DIFFERENT if found.wrong else Verdict.MATCH
+    return Finding(equation, verdict, found.numbers, found.undecided, found.vacuous, found.worst)
 
-    `exact` says that the truth's inputs were numbers, without bounds: then a NaN is no accident.
-    """
-    judge = truth.arithmetic
-    bound = np.broadcast_to(truth.carried * SLACK, truth.shape)
-    value = judge.lower(truth.value)
-    error = judge.lower(np.abs(judge.lift(observed) - truth.value))
-    ratio = np.where(error == 0, 0.0, error / bound)
-    ratio = np.where(np.isnan(ratio), np.inf, ratio)
-    # A NaN among the operands must come out as NaN; where a sum may overflow nobody can tell.
-    ratio = np.where(np.isnan(value), np.where(np.isnan(observed), 0.0, np.inf), ratio)
-    untold = ~(np.isfinite(bound) & np.isfinite(value))
-    if exact:
-        untold &= ~np.isnan(value)
-    if truth.kink is not None:
-        untold |= truth.kink
-    decided = np.where(untold, 0.0, ratio)
-    undecided = int(np.count_nonzero(untold))
-    vacuous = not bool(np.any(np.abs(value) > bound))
-    if undecided == decided.size:
-        return Finding(equation, Verdict.UNDECIDED, decided.size, undecided, vacuous)
-    index = tuple(int(i) for i in np.unravel_index(np.argmax(decided), decided.shape))
-    worst = Worst(
-        index,
-        float(observed[index]),
-        float(value[index]),
-        float(error[index]),
-        float(bound[index]),
-        float(decided[index]),
-    )
-    verdict = Verdict.MATCH if worst.ratio <= 1 else Verdict.DIFFERENT
-    return Finding(equation, verdict, decided.size, undecided, vacuous, worst)
+
+def _checked(check: Callable[..., Array], observed: Array, *operands: Number) -> Array:
+    """Of a choice: what was chosen, where it is one of the best; −1 elsewhere."""
+    return check(*operands, observed)

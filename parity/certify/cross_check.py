@@ -72,7 +72,7 @@ def cross_check(
         known = bounded_constants(judge, certifier.known(constants))
         for equation, truth in walk(certifier.equations, start, known, hold_both):
             shown = {side: t[equation.makes] for side, t in traces.items() if equation.makes in t}
-            findings = {side: compare(equation, t, truth, exact=False) for side, t in shown.items()}
+            findings = {side: compare(equation, t, truth, given=False) for side, t in shown.items()}
             yield CrossCheck(equation, findings, apart(shown.values()))
 
 

@@ -1,0 +1,119 @@
+"""Observed numbers against a truth that carries its bound: what every certificate comes down to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from parity.bounds import SLACK, Bounded, exact
+from parity.bounds.formats import Arithmetic
+
+Values = npt.NDArray[np.generic]
+
+INFINITE = float("inf")
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The number that used most of its bound."""
+
+    index: tuple[int, ...]
+    observed: float
+    expected: float
+    error: float
+    bound: float
+    ratio: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A tensor that was held against its truth.
+
+    `worst` is None where nothing could be decided. `vacuous` says that no number could have told a wrong
+    formula from a right one. `resolution` is the least r for which the tensor times 1 + r would have
+    been told: min (bound + error)/|observed| over its numbers.
+    """
+
+    numbers: int
+    undecided: int
+    vacuous: bool
+    worst: Worst | None
+    resolution: float = INFINITE
+
+    @property
+    def wrong(self) -> bool:
+        """Whether a number lies outside its bound."""
+        return self.worst is not None and not self.worst.ratio <= 1
+
+
+def taken(judge: Arithmetic, recorded: Values) -> Bounded | Values:
+    """A recorded tensor as an operand: floats are exact numbers, indices and truth values are data."""
+    return exact(judge, recorded) if recorded.dtype.kind == "f" else recorded
+
+
+def measure(observed: Values, truth: Bounded | Values, *, given: bool = True) -> Measured:
+    """|observed − truth| ≤ bound for every number; `not (ratio <= 1)`, so that NaN fails.
+
+    `given` says that the truth's operands were numbers without bounds: then a NaN is no accident. A truth
+    that is no `Bounded` is data, which must be the same.
+    """
+    if not isinstance(truth, Bounded):
+        return _same(observed, np.asarray(truth))
+    judge = truth.arithmetic
+    bound = np.broadcast_to(truth.carried * SLACK, truth.shape)
+    value = judge.lower(truth.value)
+    error = judge.lower(np.abs(judge.lift(observed) - truth.value))
+    ratio = np.where(error == 0, 0.0, error / bound)
+    ratio = np.where(np.isnan(ratio), np.inf, ratio)
+    # A NaN among the operands must come out as NaN; where a sum may overflow nobody can tell.
+    ratio = np.where(np.isnan(value), np.where(np.isnan(observed), 0.0, np.inf), ratio)
+    infinite = np.isinf(value) & (bound == 0)  # as in a mask: an infinity that nothing rounded
+    ratio = np.where(infinite, np.where(observed == value, 0.0, np.inf), ratio)
+    untold = ~(np.isfinite(bound) & (np.isfinite(value) | infinite))
+    if given:
+        untold &= ~np.isnan(value)
+    if truth.kink is not None:
+        untold |= truth.kink
+    decided = np.where(untold, 0.0, ratio)
+    undecided = int(np.count_nonzero(untold))
+    vacuous = not bool(np.any(np.abs(value) > bound))
+    if undecided == decided.size:
+        return Measured(decided.size, undecided, vacuous, None)
+    index = _place(decided)
+    worst = Worst(
+        index,
+        float(observed[index]),
+        float(value[index]),
+        float(error[index]),
+        float(bound[index]),
+        float(decided[index]),
+    )
+    return Measured(decided.size, undecided, vacuous, worst, _resolution(observed, bound, error, untold))
+
+
+def _place(decided: npt.NDArray[np.float64]) -> tuple[int, ...]:
+    return tuple(int(i) for i in np.unravel_index(np.argmax(decided), decided.shape))
+
+
+def _resolution(
+    observed: Values,
+    bound: npt.NDArray[np.float64],
+    error: npt.NDArray[np.float64],
+    untold: npt.NDArray[np.bool_],
+) -> float:
+    size = np.abs(observed.astype(np.float64))
+    least = np.where(untold | ~(size > 0), np.inf, (bound + error) / size)
+    return float(np.min(least, initial=np.inf))
+
+
+def _same(observed: Values, data: Values) -> Measured:
+    """Indices and truth values, which nothing rounds."""
+    if not observed.size:
+        return Measured(0, 0, vacuous=True, worst=None)
+    differ = np.where(observed == data, 0.0, np.inf)
+    index = _place(differ)
+    found, expected = float(observed[index]), float(data[index])
+    worst = Worst(index, found, expected, abs(found - expected), 0.0, float(differ[index]))
+    return Measured(observed.size, 0, vacuous=False, worst=worst, resolution=0.0)
