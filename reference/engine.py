@@ -31,6 +31,7 @@ class Network:
     def __init__(self, model: Model, parameters: Mapping[str, Array]) -> None:
         """Copy `parameters` ({"W1": (out, in), "b1": (out, 1), …}) into a network.
 
+        With them come the model's statistics, which a step renews without learning them.
         Raises ValueError for a missing parameter, or one whose shape is not the model's.
         """
         self.model, self._now = model, 0
@@ -42,6 +43,7 @@ class Network:
                 found = parameters[name].shape if name in parameters else "nothing"
                 raise ValueError(f"{name}: expected shape {view.shape}, found {found}")
             view[...] = parameters[name]
+        self._statistics = {name: parameters[name].copy() for name in model.statistics}
         self._programs: dict[int, tuple[_Program, _Program]] = {}
         self._state: OptimizerState | None = None  # slide 6's optimizer keeps none
         self._norm: Views = {}
@@ -51,10 +53,13 @@ class Network:
         """{"W1": …, "b1": …, …} as they stand, as views."""
         return self._buffers[self._now].views
 
-    def forward(self, x: Array) -> Array:
-        """Slide 2, first step: data goes forward. x (features, batch) -> ŷ (outputs, batch)."""
+    def forward(self, x: Array, given: Mapping[str, Array] | None = None) -> Array:
+        """Slide 2, first step: data goes forward. x (features, batch) -> ŷ (outputs, batch).
+
+        `given` holds what else the graph is given, as a dropout's mask.
+        """
         self._program = self._program_of(x)
-        return self._program.forward(x)
+        return self._program.forward({"x": x, **self._statistics, **(given or {})})
 
     def backward(self, y: Array) -> Array:
         """Slide 2, second and third step: the error, and its way back. y (outputs, batch) -> the loss.
@@ -79,16 +84,19 @@ class Network:
             self._optimizer_state(lr).step(now, self._clipped.views, lr)
         self._now = after
 
-    def step(self, x: Array, y: Array, lr: float) -> Trace:
+    def step(
+        self, x: Array, y: Array, lr: float, given: Mapping[str, Array] | None = None
+    ) -> Trace:
         """Forward, backward, update, and the trace of it all: valid until the next step.
 
-        x (features, batch), y (outputs, batch).
+        x (features, batch), y (outputs, batch); `given` as in `forward`.
         """
         now = self._now
-        self.forward(x)
+        self.forward(x, given)
         self.backward(y)
         self.update(lr)
         trace = self._program.trace()
+        self._statistics = {name: trace[f"{name}_next"] for name in self._statistics}
         if self._state:
             trace |= self._state.trace(now)
         if self.model.clipping:
@@ -156,9 +164,9 @@ class _Program:
         answered = [equation.makes for equation in equations].index(model.output) + 1
         self._forward, self._backward = calls[:answered], calls[answered:]
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, given: Mapping[str, Array]) -> Array:
         """The forward sweep as far as ŷ."""
-        self._values["x"] = x
+        self._values.update(given)
         for call in self._forward:
             call()
         return self._values[self._model.output]

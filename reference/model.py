@@ -26,6 +26,7 @@ class Model(ABC):
     optimizer: Optimizer
     clipping: Clipping | None
     order: Literal["C", "F"] = "C"  # of a tensor in memory: a sample's numbers lie together
+    statistics: tuple[str, ...] = ()  # given leaves that each step renews, as a running mean
 
     @property
     @abstractmethod

@@ -117,7 +117,7 @@ class Call:
 
     index: int
     operation: str  # "aten.addmm.default"
-    arguments: Mapping[str, Argument]  # by the schema's names, as given: a default is left out
+    arguments: Mapping[str, Argument]  # by the schema's names, in its order, defaults included
     results: tuple[Argument, ...]
     written: Mapping[str, Argument]  # what the operation wrote to: its values after the call
     phase: str  # forward | backward-with-grad | update | no_grad

@@ -23,10 +23,12 @@ class Signature:
 
     names: tuple[str, ...]
     written: tuple[str, ...]
+    defaults: Mapping[str, object]
 
     def named(self, args: Sequence[object], kwargs: Mapping[str, object]) -> dict[str, object]:
-        """Every argument that was given, by name."""
-        return dict(zip(self.names, args, strict=False)) | dict(kwargs)
+        """Every argument by name, in the schema's order; its default where it was not given."""
+        given = dict(zip(self.names, args, strict=False)) | dict(kwargs)
+        return {name: given.get(name, self.defaults.get(name)) for name in self.names}
 
 
 @cache
@@ -42,7 +44,8 @@ def signature(operation: torch._ops.OpOverload) -> Signature:
     foreign = not name.startswith("aten.") and name.split(".")[1].endswith("_")
     if not marked and foreign:
         marked = tuple(a.name for a in arguments if "Tensor" in str(a.type))
-    return Signature(tuple(a.name for a in arguments), (*marked, *UNMARKED.get(name, ())))
+    defaults = {a.name: a.default_value for a in arguments if a.has_default_value()}
+    return Signature(tuple(a.name for a in arguments), (*marked, *UNMARKED.get(name, ())), defaults)
 
 
 def tensors(value: object) -> Iterator[torch.Tensor]:
