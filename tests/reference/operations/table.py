@@ -178,7 +178,7 @@ def observe(run: Run, rng: np.random.Generator) -> None:
             assert name == "-" or argument.has_default_value(), (run.title, name)
             value = argument.default_value if argument.has_default_value() else None
         if argument.alias_info and argument.alias_info.is_write and isinstance(value, torch.Tensor):
-            value = value.clone()  # written in place
+            value = tensors[name] = value.clone()  # written in place
         if argument.kwarg_only:
             keywords[argument.name] = value
         else:
