@@ -129,6 +129,12 @@ def erf(z: Array) -> Array:
 _ERF = np.frompyfunc(lambda v: v.erf() if hasattr(v, "erf") else math.erf(v), 1, 1)
 
 
+@primitive(1)
+def exp_u20(p: Array) -> Array:
+    """e^p as some kernels have it, by PyTorch's name: less exact, and 0 where it would be subnormal."""
+    return np.exp(p)
+
+
 @primitive(2)
 def cast(p: Array, kind: npt.DTypeLike) -> Array:
     """p in another format, each number rounded to the nearest; bfloat16's are held in float32."""
