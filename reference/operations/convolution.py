@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from reference.arrays import Array, contract, windows
-from reference.operation import REQUIRED, Sample, define
+from reference.operation import REQUIRED, Option, Sample, define
 
 Sizes = tuple[int, ...]
 
@@ -172,14 +172,14 @@ def _bias_gradient(g: Array) -> Array:
 def _samples() -> Iterator[Sample]:
     random = np.random.default_rng(20)
 
-    def sample(x: Sizes, W: Sizes, bias: int = 0, **options: object) -> Sample:
+    def sample(x: Sizes, W: Sizes, bias: int = 0, /, **options: Option) -> Sample:
         axes = len(x) - 2
         ones, zeros = (1,) * axes, (0,) * axes
-        given = {"stride": ones, "padding": zeros, "dilation": ones, "transposed": False}
-        given |= {"output_padding": zeros, "groups": 1} | options  # type: ignore[assignment]
+        given: dict[str, Option] = {"stride": ones, "padding": zeros, "dilation": ones, "transposed": False}
+        given |= {"output_padding": zeros, "groups": 1} | options
         b = random.standard_normal(bias) if bias else None
         operands = {"x": random.standard_normal(x), "W": random.standard_normal(W), "b": b}
-        return Sample(operands, given)  # type: ignore[arg-type]
+        return Sample(operands, given)
 
     yield sample((2, 3, 7), (4, 3, 3), 4)
     yield sample((2, 4, 9), (6, 2, 2), 6, stride=(2,), padding=(1,), dilation=(3,), groups=2)
@@ -189,13 +189,13 @@ def _samples() -> Iterator[Sample]:
     yield sample((3, 5, 4, 5), (2, 5, 1, 1), 2)
     yield sample((2, 1, 5, 5), (1, 1, 5, 5))
     yield sample((2, 2, 4, 5, 4), (3, 2, 2, 3, 2), 3, stride=(1, 2, 2), padding=(1, 1, 0))
-    turned = {"transposed": True}
+    turned: dict[str, Option] = {"transposed": True}
     yield sample((2, 3, 5), (3, 2, 3), 2, **turned)
     yield sample(
         (2, 4, 5), (4, 3, 2), 6, stride=(3,), padding=(1,), output_padding=(2,), groups=2, **turned
     )
     yield sample((2, 3, 4, 3), (3, 4, 3, 2), 4, stride=(2, 1), padding=(1, 1), **turned)
-    wide = {"stride": (2, 3), "dilation": (3, 1), "output_padding": (2, 1), "groups": 2}
+    wide: dict[str, Option] = {"stride": (2, 3), "dilation": (3, 1), "output_padding": (2, 1), "groups": 2}
     yield sample((2, 4, 3, 4), (4, 2, 3, 2), **wide, **turned)
     yield sample((1, 2, 3, 2, 3), (2, 3, 2, 2, 3), 3, stride=(2, 1, 1), padding=(0, 1, 1), **turned)
 
