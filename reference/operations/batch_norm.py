@@ -46,7 +46,7 @@ def _used(
     x: Array, means: tuple[Array, Array], rstd: Array, var: Array, *, training: bool, eps: float
 ) -> tuple[Array, Array]:
     """The mean and the rstd that x is normalised by, for each channel: (channels, 1, …)."""
-    m, r = (means[0], rstd) if training else (means[1], 1 / root(var + eps))
+    m, r = (means[0], rstd) if training else (means[1], np.divide(1, root(var + eps)))
     shape = (-1, *(1,) * (np.ndim(x) - 2))
     return np.reshape(m, shape), np.reshape(r, shape)
 

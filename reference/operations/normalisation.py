@@ -22,6 +22,7 @@ Axes = tuple[int, ...]
 
 
 def mean_over(x: Array, axes: Axes) -> Array:
+    """The mean over some axes, which are kept."""
     return np.add.reduce(x, axis=axes, keepdims=True) / numbers_along(x, axes)
 
 
@@ -30,7 +31,7 @@ def numbers_along(x: Array, axes: Axes) -> int:
 
 
 def rstd_over(x: Array, axes: Axes, eps: float) -> Array:
-    return 1 / root(variance(x, axes, mean_over(x, axes), numbers_along(x, axes)) + eps)
+    return np.divide(1, root(variance(x, axes, mean_over(x, axes), numbers_along(x, axes)) + eps))
 
 
 def scaled(h: Array, W: Array | None, b: Array | None) -> Array:
@@ -125,12 +126,12 @@ def channels(w: Array | None, x: Array) -> Array | None:
     return None if w is None else np.reshape(w, (-1, *(1,) * (np.ndim(x) - 2)))
 
 
-def _group_mean(x: Array, *, group: int) -> Array:
-    return mean_over(_in_groups(x, group), (2,))[..., 0]
+def _group_mean(x: Array, *, N: int, C: int, HxW: int, group: int) -> Array:
+    return mean_over(np.reshape(x, (N, group, C * HxW // group)), (2,))[..., 0]
 
 
-def _group_rstd(x: Array, *, group: int, eps: float) -> Array:
-    return rstd_over(_in_groups(x, group), (2,), eps)[..., 0]
+def _group_rstd(x: Array, *, N: int, C: int, HxW: int, group: int, eps: float) -> Array:
+    return rstd_over(np.reshape(x, (N, group, C * HxW // group)), (2,), eps)[..., 0]
 
 
 def _group_norm(x: Array, W: Array | None, b: Array | None, mean: Array, rstd: Array) -> Array:
