@@ -1,7 +1,7 @@
 """Losses of classification as ATen has them: a sample in each row, its class an index.
 
 `reduction` is 0 for none, 1 for the mean, 2 for the sum. Classes are in the second axis, or the only one.
-Source: `torch.nn.functional.nll_loss`, `multi_margin_loss`, `multilabel_margin_loss`; ATen/native/Loss*.cpp.
+Source: `torch.nn.functional.nll_loss`, `multi_margin_loss`, `multilabel_margin_loss`; ATen/native.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ def _counted(x: Array, target: Array, weight: Array | None, ignore_index: int) -
     """Each target's class, 0 where it is ignored, and its weight, 0 there."""
     kept = target != ignore_index
     classes = np.where(kept, target, 0)
-    if weight is None:
-        return classes, formed(kept * 1, x)
-    return classes, np.where(kept, weight[classes], 0.0 * weight[classes])
+    each = np.ones_like(x[_cells(x, classes)]) if weight is None else weight[classes]
+    return classes, np.where(kept, each, 0.0)
 
 
 def _total_weight(
     x: Array, target: Array, weight: Array | None, *, reduction: int, ignore_index: int
 ) -> Array:
-    """Σ of the weights of what counts: what a mean divides by; 0 without a reduction."""
+    """Σ of the weights of what counts: what a mean divides by; 0 of a batch that is not reduced."""
     _, w = _counted(x, target, weight, ignore_index)
-    return np.add.reduce(w if reduction != NONE else 0 * w, axis=None)
+    single = reduction == NONE and np.ndim(x) > 1
+    return np.add.reduce(np.zeros_like(w) if single else w, axis=None)
 
 
 def _nll(
@@ -106,7 +106,7 @@ def _listed(target: Array) -> Array:
 
 
 def _is_target(x: Array, target: Array) -> Array:
-    return formed((_listed(target) > 0) * 1, x)
+    return np.where(_listed(target) > 0, np.ones_like(x), 0.0)
 
 
 def _pairs(x: Array, target: Array) -> tuple[Array, Array]:
