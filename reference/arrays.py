@@ -131,7 +131,7 @@ _ERF = np.frompyfunc(lambda v: v.erf() if hasattr(v, "erf") else math.erf(v), 1,
 
 @primitive(1)
 def exp_u20(p: Array) -> Array:
-    """e^p, less exactly: PyTorch's vectorised exponential of that name, which its attention kernel asks."""
+    """e^p as some kernels have it, by PyTorch's name: less exact, and 0 where it would be subnormal."""
     return np.exp(p)
 
 
