@@ -162,7 +162,7 @@ def observe(run: Run, rng: np.random.Generator) -> None:
             assert name == "-" or argument.has_default_value(), (run.title, name)
             value = argument.default_value if _optional(argument) else [2, 3]  # a size
         if argument.alias_info and argument.alias_info.is_write and isinstance(value, torch.Tensor):
-            value = value.clone()  # written in place
+            value = tensors[name] = value.clone()  # written in place
         if argument.kwarg_only:
             keywords[argument.name] = value
         else:
@@ -170,6 +170,9 @@ def observe(run: Run, rng: np.random.Generator) -> None:
     returned = call(*positional, **keywords)
     made = dict(zip(results, returned if len(call._schema.returns) > 1 else (returned,), strict=False))
     run.outputs = {name: _array(value) for name, value in made.items() if name != "-"}
+    for name in operation.forward:  # what it updates in place, though its schema may not say so
+        if name.endswith("_next") and tensors[name.removesuffix("_next")] is not None:
+            run.outputs[name] = _array(tensors[name.removesuffix("_next")])
     _backward(run, tensors, made, rng)
 
 

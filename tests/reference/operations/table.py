@@ -93,7 +93,8 @@ def shares(run: Run, observed: Tensors, gradients: Tensors) -> Iterator[Share]:
 def share(formula: Formula, name: str, tensor: Any, forms: list[Any]) -> Share:
     """One tensor against the truths and bounds of its formula's forms: the best of them for each number."""
     best, decided = np.full(np.shape(tensor), np.inf), np.zeros(np.shape(tensor), bool)
-    for truth in forms:
+    untold = np.zeros(np.shape(tensor), bool)
+    for form, truth in zip((formula.function, *formula.other_forms), forms, strict=True):
         if np.shape(truth) != np.shape(tensor):
             told = f"{name}: shape {np.shape(tensor)}, not {np.shape(truth)}"
             return Share(formula, name, float("inf"), np.size(tensor), 0, told)
@@ -103,6 +104,9 @@ def share(formula: Formula, name: str, tensor: Any, forms: list[Any]) -> Share:
             return Share(formula, name, float("inf"), np.size(tensor), 0, told)
         ratio, known = _ratios(tensor, truth)
         best, decided = np.where(known, np.minimum(best, ratio), best), decided | known
+        if form in formula.also:  # of a form that a side does use, what nobody can tell is not told
+            untold |= ~known
+    decided &= ~(untold & (best > 1))
     worst = float(np.max(best, initial=0.0, where=decided))
     told = f"{name}: {worst:.3g} of the bound" if not worst <= 1 else ""
     return Share(formula, name, worst, np.size(tensor), int(np.sum(~decided)), told)

@@ -36,6 +36,8 @@ FINDINGS = {
     ("hardsigmoid_input_gradient", "float64"): "hardsigmoid-float64",
     ("celu_input_gradient", "float64"): "celu-float64",
     ("binary_cross_entropy_input_gradient", "float64"): "bce-epsilon-float64",
+    ("soft_margin_loss_input_gradient", "float32"): "soft-margin-overflow",
+    ("soft_margin_loss_input_gradient", "float64"): "soft-margin-overflow",
 }
 """What PyTorch is known to compute otherwise, by formula and format."""
 
