@@ -19,7 +19,8 @@ class Node:
     """A named operation on the values of its parents; without an operation, a leaf: input or parameter.
 
     `gradient` is the name of ∂L/∂value. `given` marks a leaf that is data, and not differentiated.
-    A parent is None where an operand was left out.
+    A parent is None where an operand was left out. A node with a `maker` is one more tensor that the
+    maker's operation makes: the part of this number of its value, or a by-product, which is data.
     """
 
     name: str
@@ -28,11 +29,18 @@ class Node:
     parents: tuple[Node | None, ...] = ()
     options: Options = field(default_factory=dict)
     given: bool = False
+    maker: Node | None = None
+    part: int | None = None
 
     @property
     def label(self) -> str:
         """What to draw in the node: its operation, or a leaf's own name."""
         return self.operation.label if self.operation else self.name
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether nothing in the graph computes it."""
+        return self.operation is None and self.maker is None
 
     @property
     def layer(self) -> int:
@@ -124,6 +132,18 @@ class Graph:
                     raise ValueError(f"{name}: {parent.name!r} is computed, {operation.label!r} wants data")
         return self._enter(node)
 
+    def made(self, name: str, maker: str, *, part: int | None = None, gradient: str = "") -> Node:
+        """Add a tensor that an operation makes besides its value, so that others can take it.
+
+        Raises ValueError for a name that is taken, and for a maker that is not here.
+        """
+        node = Node(name, gradient or f"d{name}", given=part is None, maker=self[maker], part=part)
+        return self._enter(node)
+
+    def parts(self, node: Node) -> tuple[Node, ...]:
+        """The parts of a node whose value is several tensors."""
+        return tuple(found for found in self.nodes if found.maker is node and found.part is not None)
+
     def _enter(self, node: Node) -> Node:
         if node.name in self._nodes:
             raise ValueError(f"{node.name}: there is a node of this name already")
@@ -134,9 +154,9 @@ class Graph:
         """Where each node stands from left to right: right of all its parents, leaves next to their use."""
         column: dict[str, int] = {}
         for node in self.nodes:
-            places = (column[parent.name] for parent in node.parents if parent)
+            places = (column[parent.name] for parent in (*node.parents, node.maker) if parent)
             column[node.name] = 1 + max(places, default=-1)
-        for leaf in (node for node in self.nodes if not node.operation):
+        for leaf in (node for node in self.nodes if node.is_leaf):
             uses = [column[node.name] for node in self.nodes if leaf in node.parents]
             column[leaf.name] = min(uses, default=1) - 1
         return column

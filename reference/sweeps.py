@@ -42,7 +42,7 @@ class Sweeps(Graph):
         """
         self._values, self._gradients = {}, {}
         used = {parent.name for node in self.nodes for parent in node.parents if parent}
-        known = {node.name for node in self.nodes if not node.operation}
+        known = {node.name for node in self.nodes if node.is_leaf}
         for name in sorted((used & known) - leaves.keys()):
             raise ValueError(f"forward: no value for {name!r}")
         for name in sorted(leaves.keys() - known):

@@ -28,6 +28,12 @@ def forward(graph: Graph) -> list[Equation]:
         if node.operation is None:
             continue
         for output, formula in node.operation.forward.items():
+            if output.startswith("*"):
+                parts = graph.parts(node)
+                found += [
+                    _equation(node, formula, part.name, {**node.options, "at": part.part}) for part in parts
+                ]
+                continue
             equation = _equation(node, formula, node.made(output))
             check = node.operation.choices.get(output)
             if check is not None:
@@ -51,11 +57,13 @@ def backward(graph: Graph, of: str, *, seeded: bool = False) -> list[Equation]:
         seeded = True
     leaves: list[Equation] = []
     for node in reversed(graph.nodes):
-        if node.operation and node in sent:
-            sweep += _arriving(node, sent[node], root, seeded=seeded)
+        if not node.is_leaf and node in sent:
+            sweep += _arriving(graph, node, sent[node], root, seeded=seeded)
+        elif node.maker and any(part in sent for part in graph.parts(node.maker)):
+            sweep.append(_nothing(node))
     for node in graph.nodes:
-        if not node.operation and node in sent:
-            leaves += _arriving(node, sent[node], root, seeded=seeded)
+        if node.is_leaf and node in sent:
+            leaves += _arriving(graph, node, sent[node], root, seeded=seeded)
     return sweep + leaves
 
 
@@ -68,7 +76,8 @@ def _sent(graph: Graph, root: Node) -> dict[Node, _Shares]:
     wanted = _leading_to_learned(graph)
     sent: dict[Node, _Shares] = defaultdict(list)
     for node in reversed(graph.nodes):
-        if node is root or node in sent:
+        reached = node is root or node in sent
+        if reached or (node.operation and any(part in sent for part in graph.parts(node))):
             for operand, place, parent in node.differentiated:
                 if parent in wanted:
                     sent[parent].append((node, operand, place))
@@ -79,8 +88,9 @@ def _leading_to_learned(graph: Graph) -> set[Node]:
     """The nodes that depend on a leaf that is not given, and these leaves."""
     wanted: set[Node] = set()
     for node in graph.nodes:
-        learned = node.operation is None and not node.given
-        if learned or any(parent in wanted for _, _, parent in node.differentiated):
+        learned = node.is_leaf and not node.given
+        above = node.maker in wanted if node.part is not None else False
+        if learned or above or any(parent in wanted for _, _, parent in node.differentiated):
             wanted.add(node)
     return wanted
 
@@ -111,11 +121,11 @@ def _share_names(node: Node, shares: int) -> list[str]:
     return [f"share{i}_{node.gradient}" for i in range(1, shares + 1)]
 
 
-def _arriving(node: Node, shares: _Shares, root: Node, *, seeded: bool) -> list[Equation]:
+def _arriving(graph: Graph, node: Node, shares: _Shares, root: Node, *, seeded: bool) -> list[Equation]:
     """∂L/∂value of a node: the one share that is sent to it, or the sum of several."""
     names = _share_names(node, len(shares))
     found = [
-        _share(*share, name, apart=seeded or share[0] is not root)
+        _share(graph, *share, name, apart=seeded or share[0] is not root)
         for share, name in zip(shares, names, strict=True)
     ]
     if len(shares) > 1:
@@ -125,14 +135,14 @@ def _arriving(node: Node, shares: _Shares, root: Node, *, seeded: bool) -> list[
     return found
 
 
-def _share(node: Node, operand: str, place: int, makes: str, *, apart: bool) -> Equation:
+def _share(graph: Graph, node: Node, operand: str, place: int, makes: str, *, apart: bool) -> Equation:
     """One vector-Jacobian product. `apart`: ∂L/∂value is a tensor, whether the formula takes it or not."""
     assert node.operation is not None
     formula = node.operation.vjps[operand]
     parents = node.operands[operand]
     options = {**node.options, "at": place} if len(parents) > 1 or operand.startswith("*") else node.options
-    equation = _equation(node, formula, makes, options)
-    if not apart or "g" in formula.takes:
+    equation = _equation(node, formula, makes, options, graph.parts(node))
+    if not apart or {"g", "*g"} & set(formula.takes):
         return equation
     return Equation(
         formula,
@@ -149,9 +159,11 @@ def _times(product: Callable[..., Array], g: Array, *values: Array) -> Array:
     return np.multiply(g, product(*values))
 
 
-def _equation(node: Node, formula: Formula, makes: str, options: object = None) -> Equation:
+def _equation(
+    node: Node, formula: Formula, makes: str, options: object = None, parts: Sequence[Node] = ()
+) -> Equation:
     """A formula of a node's operation, on the node's own tensors."""
-    names = _inputs(node, formula)
+    names = _inputs(node, formula, parts)
     inputs = tuple(name for name in names if name is not None)
     settled = node.options if options is None else options
 
@@ -181,13 +193,15 @@ def _parted(name: str) -> tuple[str, int | None]:
         return name, None
 
 
-def _inputs(node: Node, formula: Formula) -> list[str | None]:
+def _inputs(node: Node, formula: Formula, parts: Sequence[Node]) -> list[str | None]:
     """The names of what a formula takes; None for an operand that was left out."""
     assert node.operation is not None
     found: list[str | None] = []
     for name in formula.takes:
         if name == "g":
             found.append(node.gradient)
+        elif name == "*g":
+            found += [part.gradient for part in parts]
         elif name in node.operands:
             found += [parent.name if parent else None for parent in node.operands[name]]
         else:
@@ -207,6 +221,11 @@ def _accumulated(*shares: Array) -> Array:
     return reduce(np.add, shares)
 
 
+def _zeros(value: Array) -> Array:
+    """∂L/∂v = 0."""
+    return np.zeros_like(value)
+
+
 def _ones(value: Array) -> Array:
     """∂L/∂L = 1."""
     return np.ones_like(value)
@@ -217,8 +236,16 @@ SUM = Formula(
 )
 """Slide 7: the errors that come back along several arrows add up."""
 
+NOTHING = Formula("no_gradient", r"\frac{\partial L}{\partial v} = 0", _zeros)
+"""Of a part that nobody uses, beside parts that somebody does."""
+
 SEED = Formula("seed", r"\frac{\partial L}{\partial L} = 1", _ones)
 """Where the backward sweep begins."""
+
+
+def _nothing(part: Node) -> Equation:
+    quantity = _parted(part.gradient)[0]
+    return Equation(NOTHING, part.layer, quantity, part.gradient, (part.name,), (), _zeros)
 
 
 def _one(root: Node) -> Equation:

@@ -104,6 +104,10 @@ class Import:
             raise UsageError(f"{where}: {error} is not in the table of operations") from None
         if call.geometry is not None:
             raise UsageError(f"{where}: {call.operation} writes into a part of a tensor")
+        if set(bound.operation.given) == set(bound.operation.forward):
+            drawn = bound.results[bound.operation.value]
+            self._leaf(f"drawn{layer}", drawn)  # at random: each step has its own
+            return
         node = self._nodes.get(id(call))
         beside = [tensor.array.dtype for given in bound.operands.values() for tensor in flat(given)]
         name = LOSS if last else f"a{layer}"
@@ -121,15 +125,29 @@ class Import:
             raise UsageError(f"{where}: {error}") from None
         self.placed.append(Placed(name, call, bound, node))
         self.paths[name] = call.module
+        self._enter_results(name, layer, bound)
+        tensors = list(call.tensors())
+        for tensor, made_by in zip(tensors, call.outputs, strict=False):
+            if made_by is not None:
+                self._outputs[made_by] = self._made[id(tensor)][0]
+
+    def _enter_results(self, name: str, layer: int, bound: Bound) -> None:
+        """What a call makes: its value, the parts of it, by-products that others may take."""
         for output, tensor in bound.results.items():
-            if isinstance(tensor, Recorded):
+            if isinstance(tensor, tuple):
+                for at, part in enumerate(tensor):
+                    made = f"part{at}_{name}"
+                    self.graph.made(made, name, part=at, gradient=f"part{at}_s{layer}")
+                    if isinstance(part, Recorded):
+                        self._note(made, part)
+            elif isinstance(tensor, Recorded):
                 made = self.graph[name].made(output)
-                self._note(made, tensor)
                 if output in bound.operation.given:
                     self.graph.leaf(made, given=True)
                     self.leaves[made] = tensor.array
-        for made_by in filter(None, call.outputs):
-            self._outputs[made_by] = name
+                elif output != bound.operation.value and not made.endswith("_next"):
+                    self.graph.made(made, name)
+                self._note(made, tensor)
 
     def _parent(self, given: Argument, edge: Output | None, operand: str, layer: int) -> str | None:
         """The node of an operand: made by a call, a parameter, or given."""
@@ -195,7 +213,7 @@ class Import:
         renewed = {
             self.graph[placed.name].made(out) for placed in self.placed for out in placed.bound.results
         }
-        learned = [node.name for node in self.graph.nodes if not node.operation and not node.given]
+        learned = [node.name for node in self.graph.nodes if node.is_leaf and not node.given]
         if not learned:
             raise UsageError("model: the loss does not depend on a parameter that is learned")
         if id(self._answer) not in self._made:
@@ -217,13 +235,16 @@ class Import:
         found: dict[str, Values] = dict(self.leaves)
         for placed in self.placed:
             for output, tensor in placed.bound.results.items():
-                if isinstance(tensor, Recorded):
-                    found[self.graph[placed.name].made(output)] = tensor.array
+                for at, part in enumerate(tensor if isinstance(tensor, tuple) else (tensor,)):
+                    made = self.graph[placed.name].made(output)
+                    if isinstance(part, Recorded):
+                        found[f"part{at}_{made}" if isinstance(tensor, tuple) else made] = part.array
         nodes = {placed.name: placed.node for placed in self.placed}
         leaves = {name: node for node, name in self._parameters.items()}
         for name, shares in senders(self.graph, LOSS).items():
             gradient, like = self.graph[name].gradient, found[name]
-            node, value = nodes.get(name), None
+            maker = self.graph[name].maker
+            node, value = nodes.get(maker.name if maker else name), None
             if name in leaves:
                 value = self.backward.leaves[leaves[name]].after
             elif node is not None:

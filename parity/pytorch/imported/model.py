@@ -46,12 +46,12 @@ class ImportedModel(Model):
 
     def parameter_shapes(self) -> dict[str, Shape]:
         """In the order of their first use."""
-        leaves = (node for node in self.built.nodes if not node.operation and not node.given)
+        leaves = (node for node in self.built.nodes if node.is_leaf and not node.given)
         return {node.name: self.leaves[node.name].shape for node in leaves}
 
     def example(self, batch: int) -> dict[str, Array]:
         """The given leaves of the recorded step."""
-        leaves = (node for node in self.built.nodes if not node.operation and node.given)
+        leaves = (node for node in self.built.nodes if node.is_leaf and node.given)
         found = {node.name: self.leaves[node.name] for node in leaves}
         return cast("dict[str, Array]", found)  # some hold indices
 
