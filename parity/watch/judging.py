@@ -34,14 +34,14 @@ def judge(
 ) -> Measured:
     """The observed tensor against the formula of the operands that it takes, in its own form first.
 
-    `check` stands for the formula of a choice: of the operands and what was chosen. Where no bound is
-    said to be kept, the tensor must be the same, bit for bit.
+    `check` stands for the formula of a choice: of the operands and what was chosen, plain numbers all.
+    Where no bound is said to be kept, the tensor must be the same, bit for bit.
     """
     taken = [operands[name] for name in formula.takes]
     if check is not None:
-        forms: tuple[Form, ...] = (lambda *values: bound(check, options)(*values, observed.array),)  # type: ignore[arg-type]
-    else:
-        forms = tuple(bound(form, options) for form in (formula.function, *formula.other_forms))
+        plain = [value.array if isinstance(value, Recorded) else value for value in taken]
+        return same(observed, bound(check, options)(*plain, observed.array))  # type: ignore[arg-type]
+    forms = tuple(bound(form, options) for form in (formula.function, *formula.other_forms))
     spread = [name.startswith("*") for name in formula.takes]
     return held(forms, taken, observed, spread)
 

@@ -27,6 +27,9 @@ def updated(update: Update) -> Iterator[Check | Left]:
         if row.gradient is None or row.after is None:
             continue
         module = row.name.rpartition(".")[0]
+        if row.gradient.layout != "strided":
+            yield Left(f"{operation} of a {row.gradient.layout} gradient", "unsupported", module, "")
+            continue
         try:
             optimizer = _configured(family, row).of(matrix=len(row.before.shape) == 2)
         except ValueError:
