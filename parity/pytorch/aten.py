@@ -89,6 +89,8 @@ def bind(call: Call) -> Bound:
             continue
         if name.strip("?*") in known:
             operands[known[name.strip("?*")].rstrip("?")] = value
+        elif name == "dtype" and value is None and not operation.operands:
+            options[name] = next(call.tensors()).dtype  # the program's default one, which no argument tells
         elif value is not None or operation.options.get(name) is not None:
             options[name] = _option(value)
         if f"{name}_next" in operation.forward and schema in call.written:

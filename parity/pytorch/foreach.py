@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from parity.pytorch.aten import entry
 from parity.pytorch.recorder.data import Argument, Call
 
-OVERLOADS = {"Scalar": "Scalar", "ScalarList": "Scalar", "List": "Tensor", "Tensor": "Tensor"}
-"""What an overload on lists is called on tensors; of an operation of one operand, "default"."""
+NUMBER, TENSOR = ("Scalar", "Tensor_Scalar", "default"), ("Tensor", "Tensor_Tensor", "default")
+OVERLOADS = {"Scalar": NUMBER, "ScalarList": NUMBER, "List": TENSOR, "Tensor": TENSOR}
+"""What an overload on lists may be called on tensors; of an operation of one operand, "default"."""
 
 NORM = "aten._foreach_norm.Scalar"
 
@@ -22,7 +24,9 @@ def each(call: Call) -> Iterator[Call]:
     lists = call.arguments["self"]
     made = call.written.get("self", call.results)
     assert isinstance(lists, tuple) and isinstance(made, tuple)
-    operation = f"{space}.{name.removeprefix('_foreach_')}.{OVERLOADS.get(overload, overload)}"
+    plain = f"{space}.{name.removeprefix('_foreach_')}"
+    names = [f"{plain}.{single}" for single in OVERLOADS.get(overload, (overload,))]
+    operation = next((single for single in names if entry(single) is not None), names[0])
     for place in range(len(lists)):
         arguments = {key: _one(value, place) for key, value in call.arguments.items()}
         if call.operation == NORM:

@@ -12,8 +12,11 @@ from parity.watch.checks import Check, Left
 from parity.watch.judging import held
 from reference.optimizers import GROUPS, OPTIMIZERS, Optimizer, OptimizerFamily, Rule
 
-HOW = {"foreach", "fused", "capturable", "differentiable", "lr", "initial_lr", "swap_params"}
+HOW = {"foreach", "fused", "capturable", "differentiable", "lr", "swap_params"}
 """Hyperparameters that say how a step is run, or that the rules read apart."""
+
+SCHEDULED = {"initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum"}
+"""What schedulers keep beside an optimizer's hyperparameters for themselves."""
 
 
 def updated(update: Update) -> Iterator[Check | Left]:
@@ -48,7 +51,7 @@ def _configured(family: OptimizerFamily, row: ParameterUpdate) -> Optimizer:
     """The reference's optimizer with PyTorch's hyperparameters. Raises ValueError for one that it lacks."""
     options: dict[str, float | bool | str | None] = {}
     for name, value in row.hyperparameters.items():
-        if name in HOW:
+        if name in HOW | SCHEDULED:
             continue
         parts: tuple[str, ...] = (name,)
         values: tuple[Argument, ...] = (value,)
