@@ -129,6 +129,12 @@ def erf(z: Array) -> Array:
 _ERF = np.frompyfunc(lambda v: v.erf() if hasattr(v, "erf") else math.erf(v), 1, 1)
 
 
+@primitive(1)
+def exp_u20(p: Array) -> Array:
+    """e^p, less exactly: PyTorch's vectorised exponential of that name, which its attention kernel asks."""
+    return np.exp(p)
+
+
 @primitive(2)
 def cast(p: Array, kind: npt.DTypeLike) -> Array:
     """p in another format, each number rounded to the nearest; bfloat16's are held in float32."""
