@@ -14,12 +14,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import partial
 from typing import TypeVar, cast
 
 import numpy as np
 
-from parity.bounds import Bounded, constant, doubles, rounded
+from parity.bounds import Bounded, constant, doubles, exact, rounded
 from parity.bounds.formats import Arithmetic, arithmetic
 from parity.certify.measure import Worst, measure, taken
 from parity.pytorch.deviations import accepted
@@ -181,11 +180,12 @@ class Certifier:
         judge: Arithmetic,
     ) -> tuple[Finding, Bounded]:
         with judge.precision():
+            observed = trace[equation.makes]
+            if equation.check is not None:  # of numbers as they are: a choice rounds nothing
+                right = equation.check(*(trace[name] for name in equation.inputs), observed)
+                return compare(equation, observed, right), exact(judge, observed)
             inputs = {name: taken(judge, trace[name]) for name in equation.inputs}
             known = bounded_constants(judge, self.known(constants))
-            observed = trace[equation.makes]
-            if equation.check is not None:
-                form = partial(_checked, equation.check, observed)
             truth = cast(Bounded, evaluate(form, equation, inputs, known))
             return compare(equation, observed, truth), truth
 
@@ -232,8 +232,3 @@ def compare(equation: Equation, observed: Array, truth: Bounded | Array, *, give
     else:
         verdict = Verdict.DIFFERENT if found.wrong else Verdict.MATCH
     return Finding(equation, verdict, found.numbers, found.undecided, found.vacuous, found.worst)
-
-
-def _checked(check: Callable[..., Array], observed: Array, *operands: Number) -> Array:
-    """Of a choice: what was chosen, where it is one of the best; −1 elsewhere."""
-    return check(*operands, observed)

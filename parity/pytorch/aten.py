@@ -48,8 +48,11 @@ def entry(name: str) -> Entry | None:
     if name in known:
         return known[name]
     space, base, overload = (*name.split("."), "", "")[:3]
-    in_place = base.endswith("_") and not base.endswith("__")
-    return known.get(f"{space}.{base[:-1]}.{overload}") if in_place else None
+    if not base.endswith("_") or base.endswith("__"):
+        return None
+    exact = known.get(f"{space}.{base[:-1]}.{overload}")
+    overloads = [found for key, found in known.items() if key.startswith(f"{space}.{base[:-1]}.")]
+    return exact or (overloads[0] if len(overloads) == 1 else None)  # transpose_ is transpose.int
 
 
 @lru_cache(maxsize=4)
@@ -84,12 +87,17 @@ def bind(call: Call) -> Bound:
     for (schema, value), name in zip(call.arguments.items(), found.arguments, strict=False):
         if name == IGNORED:
             continue
-        if name in known:
-            operands[known[name].rstrip("?")] = value
+        if name.strip("?*") in known:
+            operands[known[name.strip("?*")].rstrip("?")] = value
+        elif name == "dtype" and value is None and not operation.operands:
+            options[name] = next(call.tensors()).dtype  # the program's default one, which no argument tells
         elif value is not None or operation.options.get(name) is not None:
             options[name] = _option(value)
         if f"{name}_next" in operation.forward and schema in call.written:
             results[f"{name}_next"] = call.written[schema]
+    for operand in operation.operands:
+        if operand.endswith("?"):  # an overload without it
+            operands.setdefault(operand.rstrip("?"), None)
     try:
         return Bound(operation, operands, operation.settled(options), results)
     except UnreadArgumentError as error:

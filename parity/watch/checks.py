@@ -10,13 +10,18 @@ import numpy as np
 
 from parity.certify.measure import Measured
 from parity.pytorch.aten import Bound, UnsupportedError, bind, edge_places
-from parity.pytorch.recorder.data import Argument, AutogradNode, Backward, Call, Geometry, Output, Recorded
+from parity.pytorch.foreach import each
+from parity.pytorch.recorder.data import Argument, AutogradNode, Backward, Call, Output, Recorded
+from parity.watch import views
 from parity.watch.judging import judge, same, summed
 
 Kind: TypeAlias = Literal["forward", "vjp", "sum", "grad", "update"]
 Reason: TypeAlias = Literal["opaque", "unsupported", "altered"]
 
 Draw: TypeAlias = Callable[[Recorded], bool]
+
+REFUSALS = (UnsupportedError, ValueError, KeyError, TypeError, IndexError)
+"""What binding a call, or a formula of its operands, raises for what it cannot treat."""
 
 PASSES = ("BackwardHookFunctionBackward",)
 """Nodes that only hand on what they are given: PyTorch's own, for hooks of modules."""
@@ -58,22 +63,36 @@ def forward(call: Call, drawn: Draw) -> Iterator[Check | Left]:
         yield Left(call.operation, "opaque", call.module, call.source)
         return
     try:
-        known = bind(call)
-        operands = {**known.operands, **known.results}
-        for output, formula in known.operation.forward.items():
-            made = known.results.get(output)
-            if output in known.operation.given or made is None:
-                continue
-            several = isinstance(made, tuple)
-            for at, part in enumerate(made if isinstance(made, tuple) else (made,)):
-                if isinstance(part, Recorded) and drawn(part):
-                    options = {**known.options, "at": at} if several else known.options
-                    check = known.operation.choices.get(output)
-                    measured = judge(formula, operands, options, part, check)
-                    shown = "" if len(known.operation.forward) == 1 else output
-                    yield Check("forward", short(call.operation), shown, call.module, call.source, measured)
-    except (UnsupportedError, ValueError):
+        for one in each(call):
+            yield from _outputs(one, drawn)
+    except REFUSALS:
         yield Left(call.operation, "unsupported", call.module, call.source)
+
+
+def _outputs(call: Call, drawn: Draw) -> Iterator[Check]:
+    known = bind(call)
+    operands = {**known.operands, **known.results}
+    for output, formula in known.operation.forward.items():
+        made = known.results.get(output)
+        check = known.operation.choices.get(output)
+        if made is None or (output in known.operation.given and check is None):
+            continue
+        several = isinstance(made, tuple)
+        shown = "" if len(known.operation.forward) == 1 else output
+        for at, result in enumerate(made if isinstance(made, tuple) else (made,)):
+            part = _recorded(result)
+            if part is not None and drawn(part):
+                options = {**known.options, "at": at} if several else known.options
+                measured = judge(formula, operands, options, part, check)
+                yield Check("forward", short(call.operation), shown, call.module, call.source, measured)
+
+
+def _recorded(made: Argument) -> Recorded | None:
+    """A tensor, or the number that a program read out of one."""
+    if isinstance(made, bool | int | float):
+        number = np.asarray(made)
+        return Recorded.of(number, str(number.dtype))
+    return made if isinstance(made, Recorded) else None
 
 
 def backward(passed: Backward, number: int, drawn: Draw) -> Iterator[Check | Left]:
@@ -129,12 +148,13 @@ def _owner(parameter: str) -> str:
 
 def _products(passed: Backward, node: AutogradNode, call: Call, drawn: Draw) -> Iterator[Check | Left]:
     left = Left(f"{call.operation}, backward", "unsupported", call.module, call.source)
+    inside = call.geometry if node.name == "CopySlices" else None
+    if call.geometry is not inside:
+        yield left
+        return
     try:
         known = bind(call)
         places = list(edge_places(known, node))
-        if node.name == "CopySlices" or call.geometry is not None:
-            yield left
-            return
         if len(places) < sum(edge is not None for edge in node.next):
             yield left  # an edge for an operand that the table does not differentiate
         gradients = _gradients(passed, node, call, known)
@@ -145,10 +165,18 @@ def _products(passed: Backward, node: AutogradNode, call: Call, drawn: Draw) -> 
                 continue
             several = len(_parts(known.operands.get(operand))) > 1 or operand.startswith("*")
             options = {**known.options, "at": at} if several else known.options
-            measured = judge(known.operation.vjps[operand], operands, options, sent)
             shown = operand.strip("*") + (str(at) if several else "")
+            if inside is not None and edge == 0:  # of the base: its other numbers are handed on
+                (arrived,) = passed.grad_out[node.id]
+                if arrived is not None:
+                    rest = same(
+                        Recorded.of(views.around(inside, sent), sent.dtype), views.around(inside, arrived)
+                    )
+                    yield Check("vjp", short(call.operation), "base", call.module, call.source, rest)
+                sent = views.inside(inside, sent)
+            measured = judge(known.operation.vjps[operand], operands, options, sent)
             yield Check("vjp", short(call.operation), shown, call.module, call.source, measured)
-    except (UnsupportedError, ValueError, KeyError):
+    except REFUSALS:
         yield left
 
 
@@ -167,6 +195,8 @@ def _gradients(passed: Backward, node: AutogradNode, call: Call, known: Bound) -
             return None
         slot = slots.get(id(made), 0 if len(tensors) == 1 or call.geometry else -1)
         found = arrived[slot] if 0 <= slot < len(arrived) else None
+        if found is not None and call.geometry is not None:
+            found = views.inside(call.geometry, found)
         return found if found is not None else _zeros(made)
 
     found: dict[str, Argument] = {}
@@ -186,20 +216,7 @@ def _zeros(like: Recorded) -> Recorded:
 def _view(passed: Backward, node: AutogradNode) -> Iterator[Check | Left]:
     """A view that PyTorch made again after its base was written to: its gradient goes into its place."""
     arrived, sent = passed.grad_out[node.id][0], passed.grad_in[node.id][0]
-    if node.geometry is None or arrived is None:
+    if node.geometry is None or arrived is None or views.repeats(node.geometry):
         yield Left(node.name, "unsupported", "", "")
     elif sent is not None:
-        yield Check("vjp", "as_strided", "", "", "", same(sent, _placed(node.geometry, arrived)))
-
-
-def _placed(geometry: Geometry, arrived: Recorded) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
-    """Zeros in the shape of the base, and a gradient in the place of the view."""
-    places = sum(
-        np.expand_dims(np.arange(n) * s, tuple(i for i in range(len(geometry.shape)) if i != axis))
-        for axis, (n, s) in enumerate(zip(geometry.shape, geometry.strides, strict=True))
-    ) + np.full(geometry.shape, geometry.offset)
-    size = 1 + sum((n - 1) * s for n, s in zip(geometry.base_shape, geometry.base_strides, strict=True))
-    memory = np.zeros(size, arrived.array.dtype)
-    memory[places] = arrived.array
-    strides = tuple(s * memory.itemsize for s in geometry.base_strides)
-    return np.lib.stride_tricks.as_strided(memory, geometry.base_shape, strides)
+        yield Check("vjp", "as_strided", "", "", "", same(sent, views.placed(node.geometry, arrived)))

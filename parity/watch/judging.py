@@ -11,7 +11,7 @@ import numpy as np
 from parity.bounds import Bounded, exact
 from parity.bounds.conversion import stored
 from parity.bounds.formats import FORMATS, Arithmetic, arithmetic
-from parity.bounds.number import cast_to
+from parity.bounds.number import cast_to, in_format
 from parity.certify.certificate import bounded_constants
 from parity.certify.measure import Measured, Values, Worst, measure
 from parity.pytorch.recorder.data import Argument, Recorded
@@ -34,14 +34,14 @@ def judge(
 ) -> Measured:
     """The observed tensor against the formula of the operands that it takes, in its own form first.
 
-    `check` stands for the formula of a choice: of the operands and what was chosen. Where no bound is
-    said to be kept, the tensor must be the same, bit for bit.
+    `check` stands for the formula of a choice: of the operands and what was chosen, plain numbers all.
+    Where no bound is said to be kept, the tensor must be the same, bit for bit.
     """
     taken = [operands[name] for name in formula.takes]
     if check is not None:
-        forms: tuple[Form, ...] = (lambda *values: bound(check, options)(*values, observed.array),)  # type: ignore[arg-type]
-    else:
-        forms = tuple(bound(form, options) for form in (formula.function, *formula.other_forms))
+        plain = [value.array if isinstance(value, Recorded) else value for value in taken]
+        return same(observed, bound(check, options)(*plain, observed.array))  # type: ignore[arg-type]
+    forms = tuple(bound(form, options) for form in (formula.function, *formula.other_forms))
     spread = [name.startswith("*") for name in formula.takes]
     return held(forms, taken, observed, spread)
 
@@ -106,6 +106,11 @@ def _once(
             several = bool(spread) and spread[place]
             arguments += lifted if several and isinstance(lifted, tuple) else [lifted]
         made = form(*arguments) if constants is None else form(*arguments, constants)
+        if not isinstance(made, Bounded):
+            found = same(observed, np.asarray(made))
+            if not found.wrong or np.asarray(made).dtype.kind != "f":
+                return found
+            made = form(*(_promoted(value, kind) for value in arguments))
         if isinstance(made, Bounded):
             made = _out(made, observed.dtype, truth)
         if not isinstance(made, Bounded):
@@ -134,6 +139,12 @@ def _lifted(value: Argument, kind: Arithmetic) -> object:
     if not isinstance(value, Recorded):
         return value
     return exact(kind, value.array) if value.dtype in FORMATS else value.array
+
+
+def _promoted(value: object, kind: Arithmetic) -> object:
+    """Whole numbers as an operation of whole numbers takes them that gives floats."""
+    whole = isinstance(value, np.ndarray) and value.dtype.kind in "iu"
+    return in_format(kind, value) if whole else value  # type: ignore[arg-type]
 
 
 def _out(made: Bounded, dtype: str, truth: str | None) -> Bounded:

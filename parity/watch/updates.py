@@ -12,8 +12,11 @@ from parity.watch.checks import Check, Left
 from parity.watch.judging import held
 from reference.optimizers import GROUPS, OPTIMIZERS, Optimizer, OptimizerFamily, Rule
 
-HOW = {"foreach", "fused", "capturable", "differentiable", "lr", "initial_lr", "swap_params"}
+HOW = {"foreach", "fused", "capturable", "differentiable", "lr", "swap_params"}
 """Hyperparameters that say how a step is run, or that the rules read apart."""
+
+SCHEDULED = {"initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum"}
+"""What schedulers keep beside an optimizer's hyperparameters for themselves."""
 
 
 def updated(update: Update) -> Iterator[Check | Left]:
@@ -27,6 +30,9 @@ def updated(update: Update) -> Iterator[Check | Left]:
         if row.gradient is None or row.after is None:
             continue
         module = row.name.rpartition(".")[0]
+        if row.gradient.layout != "strided":
+            yield Left(f"{operation} of a {row.gradient.layout} gradient", "unsupported", module, "")
+            continue
         try:
             optimizer = _configured(family, row).of(matrix=len(row.before.shape) == 2)
         except ValueError:
@@ -45,7 +51,7 @@ def _configured(family: OptimizerFamily, row: ParameterUpdate) -> Optimizer:
     """The reference's optimizer with PyTorch's hyperparameters. Raises ValueError for one that it lacks."""
     options: dict[str, float | bool | str | None] = {}
     for name, value in row.hyperparameters.items():
-        if name in HOW:
+        if name in HOW | SCHEDULED:
             continue
         parts: tuple[str, ...] = (name,)
         values: tuple[Argument, ...] = (value,)

@@ -146,7 +146,8 @@ class Calls:
                 outputs.append(None)
                 continue
             outputs.append(Output(self.tag(node).id, tensor.output_nr))
-            if not any(node is old for old in pending.before):
+            older = self.tag(node).call is not None  # a value that was saved, handed out again
+            if not older and not any(node is old for old in pending.before):
                 makers.setdefault(id(node), (node, []))[1].append(tensor)
         call = Call(outputs=tuple(outputs), **pending.fields)  # type: ignore[arg-type]
         for node, made in makers.values():

@@ -16,6 +16,8 @@ UNMARKED = {
     "aten.miopen_batch_norm.default": ("running_mean", "running_var"),
 }
 
+LONG = 4  # the one format that schemas have as a default
+
 
 @dataclass(frozen=True)
 class Signature:
@@ -44,8 +46,14 @@ def signature(operation: torch._ops.OpOverload) -> Signature:
     foreign = not name.startswith("aten.") and name.split(".")[1].endswith("_")
     if not marked and foreign:
         marked = tuple(a.name for a in arguments if "Tensor" in str(a.type))
-    defaults = {a.name: a.default_value for a in arguments if a.has_default_value()}
+    defaults = {a.name: _default(a) for a in arguments if a.has_default_value()}
     return Signature(tuple(a.name for a in arguments), (*marked, *UNMARKED.get(name, ())), defaults)
+
+
+def _default(argument: torch.Argument) -> object:
+    """The default of an argument: of a format, what its number stands for."""
+    value: object = argument.default_value
+    return torch.int64 if argument.name == "dtype" and value == LONG else value
 
 
 def tensors(value: object) -> Iterator[torch.Tensor]:
