@@ -19,7 +19,7 @@ import torch
 
 from parity.certify.observation import Observation
 from parity.check.answers import observations
-from parity.check.cases import Call, Plan, calls
+from parity.check.cases import Plan, SubjectCall, calls
 from parity.check.in_process import OwnSubject
 from parity.check.process import Limits
 from tests.mutants.mechanical import Mutant
@@ -41,7 +41,7 @@ UNSEEN = calls(
 """Calls that no check makes: a name has to hold on these too."""
 
 
-def truth(call: Call) -> dict[str, np.ndarray]:
+def truth(call: SubjectCall) -> dict[str, np.ndarray]:
     """Every tensor of a step, as autograd has it."""
     given = {name: torch.tensor(np.array(tensor, dtype=np.float64)) for name, tensor in call.given.items()}
     depth, made = call.architecture.depth, {}
@@ -100,7 +100,7 @@ def subject(mutant: Mutant) -> OwnSubject:
     return OwnSubject("mutant", module.step, getattr(module, "LAYOUT", "columns"))
 
 
-def shown(mutant: Mutant, asked: Sequence[Call]) -> list[Observation]:
+def shown(mutant: Mutant, asked: Sequence[SubjectCall]) -> list[Observation]:
     """What a mutant shows on these calls: nothing where it raises, or does not come back."""
     before = signal.signal(signal.SIGALRM, _ring)
     signal.alarm(SECONDS)
