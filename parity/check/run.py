@@ -18,8 +18,10 @@ from parity.check.diagnosis.judge import Judge
 from parity.check.diagnosis.search import Blame, blames
 from parity.check.diagnosis.text import Diagnosed, diagnosed
 from parity.check.implementations import Subject
+from parity.check.in_process import Shown
 from parity.check.process import Limits
 from parity.check.text import show_checked
+from parity.check.unseen import unseen_calls
 from parity.errors import UsageError
 from parity.lockstep.environment import environment
 from parity.lockstep.result import Diagnosis, Divergence, Result, WrongFormula
@@ -101,7 +103,7 @@ def check(
             tally.certify(instance.observation.step, SIDE, instance.finding)
         if failures and not tally.mismatch:
             raise UnusableSubjectError(f"{subject.name}: {failures[0]}", answers.output)
-        found = blames(court)
+        found = blames(court, lambda: _unseen(subject, calls, limits or Limits()))
         wrong = tuple(diagnosed(court, blame, lang) for blame in found)
         court.forget()
     result = Result(
@@ -122,6 +124,12 @@ def check(
         config=_config(subject, calls),
     )
     return Checked(result, wrong, failures, answers.output, court, tuple(found))
+
+
+def _unseen(subject: Subject, calls: Sequence[SubjectCall], limits: Limits) -> Judge | None:
+    """The subject on calls that it has not been judged on; None for one that knows only its own."""
+    asked = [] if isinstance(subject, Shown) else unseen_calls(calls)
+    return Judge(observations(asked, subject.answer(asked, limits))) if asked else None
 
 
 def _first(tally: Tally, found: Sequence[Blame]) -> Divergence | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tests.mutants.backprop import RIGHT, S
+from tests.mutants.left_in import LEFT_IN
 from tests.mutants.plants import PLANTS, Plant
 
 
@@ -44,7 +45,7 @@ def mutant(*plants: Plant, layout: str = "columns", layer: int | None = None) ->
         right = RIGHT[formula](s)
         for plant in plants:
             if plant[1] == formula and layer in (None, s.l):
-                planted = PLANTS[plant](s)
+                planted = (PLANTS | LEFT_IN)[plant](s)
                 if np.asarray(planted).tobytes() != np.asarray(right).tobytes():
                     changed.add((formula, s.l, len(s.W), s.x.shape))
                 return planted

@@ -184,7 +184,7 @@ PLANTS: dict[Plant, Callable[[S], Any]] = {
     ("swapped-operands", "weight_update", ""): lambda s: s.lr * s.dW[s.l] - s.w(s.l),
     ("mean-over-batch", "weight_update", ""): lambda s: s.w(s.l) - s.lr / s.batch * s.dW[s.l],
     ("not-accumulated", "weight_update", ""): lambda s: -s.lr * s.dW[s.l],
-    ("stale-value", "weight_update", "not updated"): lambda s: s.w(s.l).copy(),
+    ("not-updated", "weight_update", ""): lambda s: s.w(s.l).copy(),
     ("stale-value", "weight_update", "dW"): lambda s: s.w(s.l) - s.lr * (s.before or s).dW[s.l],
     ("transposed", "weight_update", ""): lambda s: s.w(s.l) - s.lr * s.dW[s.l].T,
     ("lower-precision", "weight_update", ""): lambda s: up(low(RIGHT["weight_update"](s)), s.x),
@@ -193,7 +193,7 @@ PLANTS: dict[Plant, Callable[[S], Any]] = {
     ("missing-learning-rate", "bias_update", ""): lambda s: s.bias(s.l) - s.db[s.l],
     ("learning-rate-twice", "bias_update", ""): lambda s: s.bias(s.l) - s.lr * (s.lr * s.db[s.l]),
     ("wrong-sign-of-update", "bias_update", ""): lambda s: s.bias(s.l) + s.lr * s.db[s.l],
-    ("stale-value", "bias_update", "not updated"): lambda s: s.bias(s.l).copy(),
+    ("not-updated", "bias_update", ""): lambda s: s.bias(s.l).copy(),
     ("one-element", "bias_update", ""): lambda s: _one(RIGHT["bias_update"](s)),
 }
 

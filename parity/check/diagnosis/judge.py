@@ -51,6 +51,11 @@ class Instance:
         """The equations between it and what was shown."""
         return self.observation.hidden_behind(self.equation)
 
+    @cached_property
+    def position(self) -> int:
+        """Its place in the order of execution."""
+        return list(self.observation.equations).index(self.equation.makes)
+
     @property
     def from_the_top(self) -> int:
         """0 in the output layer."""

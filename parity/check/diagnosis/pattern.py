@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,11 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from parity.bounds import Bounded
-from parity.check.diagnosis.anatomy import Operand, Operands
-from parity.check.diagnosis.hypothesis import Made, Situation
+from parity.check.diagnosis.hypothesis import Made
 from parity.check.diagnosis.judge import Instance, Judge
-from parity.check.diagnosis.mistake import Mistake
-from parity.check.diagnosis.mistakes.factors import UPDATES
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,13 @@ def pattern(court: Judge, instance: Instance) -> Pattern:
 
 
 def one_element(court: Judge, part: Sequence[Instance], accepted: tuple[Made, ...]) -> bool:
-    """Whether one number alone is wrong, in every instance at the same place, or always the last."""
+    """Whether one number alone is wrong, in every instance at the same place, or always the last.
+
+    One wrong number is a pattern only where it comes back: in several cases, several times in each.
+    """
+    cases = Counter(instance.observation.case for instance in part)
+    if sum(count > 1 for count in cases.values()) < 2:
+        return False
     places: set[tuple[int, ...]] = set()
     last: set[bool] = set()
     for instance in part:
@@ -66,33 +70,3 @@ def one_element(court: Judge, part: Sequence[Instance], accepted: tuple[Made, ..
         places.add(tuple(int(i) for i in np.argwhere(wrong)[0]))
         last.add(bool(wrong.flat[-1]))
     return len(places) == 1 or last == {True}
-
-
-def free_constant(court: Judge, part: Sequence[Instance], accepted: tuple[Made, ...]) -> Mistake | None:
-    """One constant between observed and expected, read off the first instance; others must bear it out.
-
-    In an update it stands before the step, so it is what W has moved by that is compared.
-    """
-    first = part[0]
-    if first.observed.shape == () or first.finding.complaint:
-        return None
-    truth = court.expected(first, accepted)
-    judge, observed = truth.arithmetic, first.observed.astype(np.float64)
-    value, bound = judge.lower(truth.value), np.broadcast_to(truth.carried, truth.shape)
-    start = np.zeros(())
-    if first.kind in UPDATES:
-        start = first.observation.known[first.equation.inputs[0]].astype(np.float64)
-    moved = value - start
-    at = np.unravel_index(np.argmax(np.abs(moved)), moved.shape)
-    if not np.isfinite(observed[at]) or moved[at] == 0:
-        return None
-    ratio = float((observed - start)[at] / moved[at])
-    vague = (1 + abs(ratio)) * (bound[at] + 2 * judge.u * abs(observed[at])) / abs(moved[at])
-
-    def exchange(situation: Situation) -> Operands:
-        lifted = situation.scenario.judge.lift(np.float64(ratio))
-        return {"factor": Operand(f"{ratio:.6g}", Bounded(judge, lifted, np.asarray(float(vague))))}
-
-    return Mistake(
-        "wrong-constant", first.kind, "factor", exchange, "constant", {"constant": f"{ratio:.6g}"}
-    )

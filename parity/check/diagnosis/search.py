@@ -1,16 +1,16 @@
 """Whose fault is it? From everything that a subject showed: the formulas wrong in themselves, and how.
 
-For what is wrong, the mistakes of its own formula are tried, and those of hidden formulas before it.
-A mistake is accepted when it reproduces every wrong number of every case within its own bound; it is
-named when it alone does. Of several that do, those that explain most of what else is wrong, and
-contradict least of what is right, are kept; if they still have different names, none is given.
+For what is wrong, the mistakes of the catalogue are tried, in its own formula and in hidden ones before
+it; what they leave is read off the numbers (`parity.check.diagnosis.readings`). Either is accepted when
+it reproduces every wrong number of every case within its own bound, and on calls that were not used to
+find it; it is named when it alone does. Of several that do, those that explain most of what else is
+wrong, and contradict least of what is right, are kept; if they still have different names, none is given.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 from parity.check.diagnosis.anatomy import kind
 from parity.check.diagnosis.hypothesis import Made
@@ -18,7 +18,9 @@ from parity.check.diagnosis.judge import Instance, Judge
 from parity.check.diagnosis.mistake import DoesNotApplyError, Mistake
 from parity.check.diagnosis.mistakes import mistakes
 from parity.check.diagnosis.mistakes.factors import KINDS
-from parity.check.diagnosis.pattern import free_constant, one_element
+from parity.check.diagnosis.pattern import one_element
+from parity.check.diagnosis.readings.reading import Reading
+from parity.check.diagnosis.readings.search import Reader
 
 OF_THE_ACTIVATION = ("wrong-activation", "wrong-derivative")
 """Mistakes that differ from one activation to the next, and are one mistake all the same."""
@@ -29,12 +31,13 @@ FIRST_FACTORS = ("loss_gradient", "backpropagated")
 
 @dataclass(frozen=True)
 class Guess:
-    """A way in which the subject may have gone wrong: mistakes, or cheaper arithmetic, or both."""
+    """A way in which the subject may have gone wrong: mistakes, or cheaper arithmetic, or a reading."""
 
     made: tuple[Made, ...] = ()
     low: bool = False
     name: str = ""  # of a guess that is no exchange of parts: the form is wrong, or one element
     kin: tuple[Made, ...] = ()  # of the same name, for layers where `made` itself does not apply
+    reading: Reading | None = None
 
     @property
     def mistakes(self) -> tuple[Mistake, ...]:
@@ -43,6 +46,8 @@ class Guess:
     @property
     def names(self) -> tuple[str, ...]:
         """The ids, as the catalogue has them."""
+        if self.reading:
+            return (self.reading.id,)
         ids = [mistake.id for mistake in self.mistakes] + ["lower-precision"] * self.low
         return tuple(sorted(ids)) or (self.name,)
 
@@ -83,13 +88,17 @@ class Blame:
         return self.guesses[0] if self.guesses else None
 
 
-def blames(court: Judge) -> list[Blame]:
-    """Every formula that is wrong in itself, in the order of execution."""
+def blames(court: Judge, unseen: Callable[[], Judge | None] = lambda: None) -> list[Blame]:
+    """Every formula that is wrong in itself, in the order of execution.
+
+    `unseen` runs the subject on calls that it has not been judged on; it is asked once, if at all.
+    """
     found: list[Blame] = []
+    reader = Reader(court, unseen)
     accepted: tuple[Made, ...] = ()
     pending = [instance for instance in court.instances if instance.wrong]
     while pending:
-        blame = _Inquest(court, pending, accepted).hold()
+        blame = _Inquest(reader, pending, accepted).hold()
         found.append(blame)
         # What a named mistake in a hidden formula explains further on has inherited it.
         if blame.guess and blame.kind != blame.first.kind:
@@ -98,15 +107,18 @@ def blames(court: Judge) -> list[Blame]:
         pending = [i for i in pending if id(i) not in closed]
         if accepted:
             pending = [i for i in pending if i.kind == blame.kind or not court.fits(i, accepted)]
-    return sorted(found, key=lambda blame: KINDS.index(blame.kind))
+    return sorted(
+        found, key=lambda blame: (min(i.position for i in blame.instances), KINDS.index(blame.kind))
+    )
 
 
 class _Inquest:
     """The search for the mistake behind the first group of what is still unexplained."""
 
-    def __init__(self, court: Judge, pending: Sequence[Instance], accepted: tuple[Made, ...]) -> None:
-        self.court, self.pending, self.accepted = court, pending, accepted
-        first = min(pending, key=lambda i: (len(i.hidden), KINDS.index(i.kind)))
+    def __init__(self, reader: Reader, pending: Sequence[Instance], accepted: tuple[Made, ...]) -> None:
+        self.court, self.reader = reader.court, reader
+        self.pending, self.accepted = pending, accepted
+        first = min(pending, key=lambda i: (len(i.hidden), i.position))
         self.group = [i for i in pending if i.kind == first.kind]
         self.kind = first.kind
 
@@ -117,10 +129,12 @@ class _Inquest:
         parts = [self.group, nearest] if len(nearest) < len(self.group) else [self.group]
         if self._integers():
             return self._unexplained()  # cut off: that looks like many a mistake, and is none of them
-        for guesses in (self._singles, self._kin, self._patterns, self._pairs):
-            for part in parts:
+        for part in parts:
+            for guesses in (self._singles, self._kin, self._readings, self._patterns, self._pairs):
                 fitting = [
-                    g for g in guesses(part) if self._fits_all(g, part) and not self._contradicted(g)
+                    g
+                    for g in guesses(part)
+                    if self._fits_all(g, part) and not self._contradicted(g) and self._survives(g, part)
                 ]
                 if fitting:
                     return self._blame(part, self._most_telling(fitting))
@@ -154,26 +168,25 @@ class _Inquest:
             if first:
                 yield Guess((first,), kin=kin)
 
+    def _readings(self, part: Sequence[Instance]) -> Iterator[Guess]:
+        """The plainest of what can be read off the numbers; where something else is accepted, nothing."""
+        if not self.accepted and len(part) == len(self.group):
+            for reading in self.reader.read(part)[:1]:
+                yield Guess(reading=reading)
+
     def _patterns(self, part: Sequence[Instance]) -> Iterator[Guess]:
-        """What has no formula: one element alone, or a constant that no term of the case accounts for."""
+        """What has no formula: one element alone."""
         try:
-            constant = free_constant(self.court, part, self.accepted)
             single = one_element(self.court, part, self.accepted)
         except (DoesNotApplyError, ValueError):  # what was accepted cannot have been made here
             return
-        if constant:
-            yield Guess((Made(constant),))
         if single:
             yield Guess(name="one-element")
 
     def _pairs(self, part: Sequence[Instance]) -> Iterator[Guess]:
-        """Two mistakes at once in one formula, or one in cheaper arithmetic."""
+        """A mistake in cheaper arithmetic; of others, readings try two at once."""
         near = {self.kind, *(FIRST_FACTORS if self.kind in ("output_delta", "hidden_delta") else ())}
-        known = [mistake for mistake in self._known(part) if mistake.kind in near]
-        for one, other in combinations(known, 2):
-            if (one.kind, one.part) != (other.kind, other.part):
-                yield Guess((Made(one), Made(other)))
-        for mistake in known:
+        for mistake in (mistake for mistake in self._known(part) if mistake.kind in near):
             yield Guess((Made(mistake),), low=True)
 
     def _known(self, part: Sequence[Instance]) -> list[Mistake]:
@@ -189,12 +202,25 @@ class _Inquest:
     # --- the choice among what fits -------------------------------------------------------------
 
     def _fits_all(self, guess: Guess, part: Iterable[Instance]) -> bool:
-        if guess.name == "one-element":
-            return True  # a pattern, seen in every instance already
+        if guess.name == "one-element" or guess.reading:
+            return True  # seen in every instance already
         ways = [guess.made, *((made,) for made in guess.kin)]
         return all(
             any(self.court.fits(instance, self.accepted + made, low=guess.low) for made in ways)
             for instance in part
+        )
+
+    def _survives(self, guess: Guess, part: Sequence[Instance]) -> bool:
+        """Whether the mistakes hold on the unseen calls: of what is wrong there, and of what is right."""
+        if guess.reading or not guess.made or guess.made[0].slip.kind != self.kind:
+            return True
+        unseen, heights = self.reader.unseen, {i.from_the_top for i in part}
+        everywhere = len(part) == len(self.group)
+        ways = [guess.made, *((made,) for made in guess.kin)]
+        return unseen is None or all(
+            any(unseen.fits(i, self.accepted + made, low=guess.low) for made in ways)
+            for i in unseen.instances
+            if i.kind == self.kind and i.wrong and (everywhere or i.from_the_top in heights)
         )
 
     def _contradicted(self, guess: Guess) -> bool:

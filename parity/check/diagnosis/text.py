@@ -11,6 +11,7 @@ import numpy as np
 from parity.check.diagnosis.anatomy import anatomy, kind, symbol
 from parity.check.diagnosis.judge import Instance, Judge
 from parity.check.diagnosis.pattern import pattern, wrong_numbers
+from parity.check.diagnosis.readings.reading import Reading
 from parity.check.diagnosis.scenario import Scenario
 from parity.check.diagnosis.search import Blame
 from parity.render.texts import catalogue
@@ -66,6 +67,8 @@ def counted(text: str, say: Say) -> str:
 
 def _detail(court: Judge, blame: Blame, say: Say, lang: str) -> str:
     """What was done, or, where no one mistake fits, what can be said all the same."""
+    if blame.guess and blame.guess.reading:
+        return _read(blame.guess.reading, say)
     if blame.guess:
         parts = [
             say[f"mistake.{m.detail}"].format(
@@ -86,6 +89,21 @@ def _detail(court: Judge, blame: Blame, say: Say, lang: str) -> str:
     found = pattern(court, blame.first)
     where = say[f"pattern.{found.where}"].format(place=found.place, wrong=found.wrong, of=found.of)
     return say["check.unknown"].format(pattern=where)
+
+
+def _read(reading: Reading, say: Say) -> str:
+    """What was read off the numbers, and where it holds."""
+    facts = {hole: counted(fact, say) for hole, fact in reading.facts.items()}
+    sentence = say[f"mistake.{reading.detail}"].format(**facts)
+    if "front" in facts:
+        sentence = f"{sentence} {say['mistake.constant'].format(constant=facts['front'])}"
+    if not reading.scope:
+        return sentence
+    places = [
+        say[f"scope.{name}"].format(value=value) if name == "f" else say[f"scope.{value}"]
+        for name, value in reading.scope
+    ]
+    return f"{sentence} {say['scope.only'].format(where=say['scope.and'].join(places))}"
 
 
 def _evidence(blame: Blame, name: str, say: Say, mark: str = "") -> str | None:
@@ -113,6 +131,9 @@ def _worked(court: Judge, blame: Blame, say: Say) -> list[str]:
     target = _equation_name(instance, blame)
     lines = [say["check.should"].format(formula=f"`{symbol(target)} = {_text(right, target, say)}`")]
     made = court.scenario(instance.observation, guess.made) if guess and guess.made else None
+    if guess and guess.reading:
+        seems = counted(guess.reading.written, say)
+        lines.append(say["check.seems"].format(formula=f"`{symbol(_general(target))} = {seems}`"))
     if made is not None:
         lines.append(say["check.seems"].format(formula=f"`{symbol(target)} = {_text(made, target, say)}`"))
     if instance.observed.shape != court.expected(instance).shape:
@@ -140,6 +161,13 @@ def _worked(court: Judge, blame: Blame, say: Say) -> list[str]:
     facts = {"where": where, "observed": f"{observed:.9g}", "expected": f"{expected:.9g}"}
     lines.append(say["check.number"].format(**{name: f"`{fact}`" for name, fact in facts.items()}))
     return lines
+
+
+def _general(name: str) -> str:
+    """A tensor's name in any layer: `W(l)_next` for W2_next."""
+    base, after, _ = name.partition("_next")
+    quantity = base.rstrip("0123456789")
+    return name if quantity == base else f"{quantity}(l){after}"
 
 
 def _equation_name(instance: Instance, blame: Blame) -> str:

@@ -7,6 +7,7 @@ from functools import cache
 from parity.check.diagnosis.mistake import Mistake
 from parity.check.diagnosis.mistakes import deltas, forward, gradients, updates
 from parity.check.diagnosis.mistakes import factors as fronts
+from parity.check.diagnosis.readings.ids import READ
 
 
 @cache
@@ -41,5 +42,6 @@ NAMES: tuple[str, ...] = (
     "lower-precision",
     "wrong-dtype",
     "one-element",
+    *READ,
 )
 """Every id that a diagnosis can give."""

@@ -33,7 +33,6 @@ CONSTANTS: dict[str, Count] = {
     "1/inputs": lambda o, l: 1 / o.architecture.layers[l - 1],
     "η": lambda o, l: o.lr,
     "1/η": lambda o, l: 1 / o.lr,
-    "0": lambda o, l: 0,
 }
 """The constants by which formulas are off, as numbers of a case: `units`, `inputs` are the layer's own."""
 
@@ -68,7 +67,7 @@ def of(kind: str) -> tuple[Mistake, ...]:
             "mean-over-batch", kind, "factor", times("1/batch", lambda o, l: 1 / o.batch), "mean_over_batch"
         ),
     ]
-    own = {"η": "learning-rate-twice", "1/η": "", "0": ""} if update else {}
+    own = {"η": "learning-rate-twice", "1/η": ""} if update else {}
     for text, count in CONSTANTS.items():
         name = own.get(text, "wrong-constant")
         if name:

@@ -32,7 +32,7 @@ def _updates(kind: str, old: str) -> Iterator[Mistake]:
     facts = instead(f"η {gradient} − {old}", f"{old} − η {gradient}")
     yield Mistake("swapped-operands", kind, "reversed", _reversed, facts=facts)
     yield Mistake("not-accumulated", kind, "old", leave_out("old"), "left_out", {"meant": f"{old}(l)"})
-    yield Mistake("stale-value", kind, "nothing", _not_updated, "not_updated", {"meant": f"{old}(l)"})
+    yield Mistake("not-updated", kind, "nothing", _not_updated, "not_updated", {"meant": f"{old}(l)"})
     for part, name in (("gradient", gradient), ("old", old)):
         meant = at(name, 0)
         yield Mistake("stale-value", kind, part, put_earlier(part, name), "stale", {"meant": meant})

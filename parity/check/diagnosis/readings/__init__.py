@@ -1,0 +1,1 @@
+"""Reads a mistake off the numbers: see `parity.check.diagnosis.readings.search`."""
