@@ -35,7 +35,7 @@ def _nearest(size: int, out: int, scale: float | None, shift: float) -> Array:
     """Which number each output is in an axis; computed in float32, whatever the format of x is."""
     p = np.arange(out)
     if shift == 0 and out in (size, 2 * size):
-        return p * size // out
+        return p * size // out  # type: ignore[return-value]  # whole numbers
     place = np.float32(_ratio(size, out, scale)) * (p + np.float32(shift)).astype(np.float32)
     return np.minimum(np.floor(place).astype(np.int64), size - 1)
 
@@ -61,7 +61,7 @@ def _chosen(sizes: Sizes, output_size: Sizes, scales: dict[str, float | None], s
     """The number that each output is, counted over the resampled axes."""
     given = [scales[name] for name in SCALES[len(sizes)]]
     along = [_nearest(*axis, shift) for axis in zip(sizes, output_size, given, strict=True)]
-    return np.ravel_multi_index(tuple(np.meshgrid(*along, indexing="ij")), sizes).ravel()
+    return np.ravel_multi_index(tuple(np.meshgrid(*along, indexing="ij")), sizes).ravel()  # type: ignore[return-value]  # whole numbers
 
 
 def _axis(x: Array, size: int, out: int, scale: float | None, *, corners: bool) -> tuple[Array, Array]:
@@ -137,7 +137,7 @@ def _samples(axes: int, corners: tuple[bool, ...]) -> Iterator[Sample]:
             options: dict[str, Option] = {"output_size": after}
             options |= {"align_corners": align} if len(corners) > 1 else {}
             yield Sample({"x": random.standard_normal((2, 2, *before))}, options)
-    before = (4, 5, 3)[:axes]
+    before = (4, 5, 6)[:axes]
     scales = dict(zip(SCALES[axes], (1.7, 2.3, 1.4), strict=False))
     after = tuple(int(size * scale) for size, scale in zip(before, scales.values(), strict=True))
     given: dict[str, Option] = {"output_size": after, **scales}

@@ -6,8 +6,8 @@ import torch
 
 from reference.operation import UnreadArgumentError, bound
 from reference.operations.recurrent import LSTM, OPERANDS
-from tests.reference.operations.observed import REGIMES, runs, same
-from tests.reference.operations.table import engine, evaluated, recorded, share, shares
+from tests.reference.operations.observed import REGIMES, runs
+from tests.reference.operations.table import engine, evaluated, recorded, same, share, shares
 
 
 @pytest.mark.parametrize("regime", REGIMES)
