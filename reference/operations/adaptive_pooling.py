@@ -29,7 +29,7 @@ from reference.operations.places import (
 def _parts(size: int, parts: int) -> tuple[Places, Places]:
     """The first place of each part of an axis, and the one after its last."""
     i = np.arange(parts)
-    return i * size // parts, -(-(i + 1) * size // parts)
+    return i * size // parts, -(-(i + 1) * size // parts)  # type: ignore[return-value]  # whole numbers
 
 
 def _seen(sizes: Sizes, output_size: Sizes) -> Places:

@@ -56,19 +56,21 @@ def _of_groups(g: Array, k: Array) -> Array:
 
 def _online(scores: Array, v: Array) -> tuple[Array, Array, Array]:
     """The largest score, Σ e^(s − m) and Σ e^(s − m) v over all keys, block by block."""
-    whole = m = total = mixed = None
-    for first in range(0, scores.shape[-1], BLOCK):
+    m, total, mixed = _of_block(scores[..., :BLOCK], v[..., :BLOCK, :], None)
+    for first in range(BLOCK, scores.shape[-1], BLOCK):
         s, values = scores[..., first : first + BLOCK], v[..., first : first + BLOCK, :]
-        largest = np.maximum.reduce(s, axis=-1, keepdims=True)
-        whole = largest if m is None else np.maximum(m, largest)
-        p = exp_u20(s - whole)
-        sums, mixtures = np.add.reduce(p, axis=-1, keepdims=True), np.matmul(p, values)
-        if m is not None:
-            less = np.exp(m - whole)
-            sums, mixtures = sums + less * total, mixtures + less * mixed
-        m, total, mixed = whole, sums, mixtures
-    assert m is not None
+        largest, sums, mixtures = _of_block(s, values, m)
+        less = np.exp(m - largest)
+        m, total, mixed = largest, sums + less * total, mixtures + less * mixed
     return m, total, mixed
+
+
+def _of_block(s: Array, v: Array, before: Array | None) -> tuple[Array, Array, Array]:
+    """The largest score up to here, and both sums of one block's keys relative to it."""
+    largest = np.maximum.reduce(s, axis=-1, keepdims=True)
+    largest = largest if before is None else np.maximum(before, largest)
+    p = exp_u20(s - largest)
+    return largest, np.add.reduce(p, axis=-1, keepdims=True), np.matmul(p, v)
 
 
 def _refuse(dropout_p: float) -> None:

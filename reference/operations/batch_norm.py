@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from reference.arrays import Array, root, total, variance
+from reference.arrays import Array, root, variance
 from reference.operation import REQUIRED, Sample, define
 from reference.operations.normalisation import (
     BACK,
@@ -87,7 +87,7 @@ def _batch_norm_linear(
 def _moving(old: Array, new: Array, momentum: float) -> Array:
     """(1 − momentum) old + momentum new; momentum is rounded to the format before it leaves 1."""
     share = np.full_like(old, momentum)
-    return total((1 - share) * old, share * new)
+    return (1 - share) * old + share * new
 
 
 def _running_mean(x: Array, running_mean: Array, mean: Array, *, training: bool, momentum: float) -> Array:

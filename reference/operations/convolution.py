@@ -176,7 +176,8 @@ def _samples() -> Iterator[Sample]:
         axes = len(x) - 2
         ones, zeros = (1,) * axes, (0,) * axes
         given: dict[str, Option] = {"stride": ones, "padding": zeros, "dilation": ones, "transposed": False}
-        given |= {"output_padding": zeros, "groups": 1} | options
+        given |= {"output_padding": zeros, "groups": 1}
+        given |= options
         b = random.standard_normal(bias) if bias else None
         operands = {"x": random.standard_normal(x), "W": random.standard_normal(W), "b": b}
         return Sample(operands, given)

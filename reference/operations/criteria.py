@@ -24,7 +24,7 @@ Term = Callable[..., Array]
 NONE, MEAN, SUM = range(3)
 
 
-def _reduced(terms: Array, reduction: int) -> Array:
+def reduced(terms: Array, reduction: int) -> Array:
     """The terms, their mean or their sum."""
     if reduction == NONE:
         return terms
@@ -32,7 +32,7 @@ def _reduced(terms: Array, reduction: int) -> Array:
     return total if reduction == SUM else np.divide(total, math.prod(np.shape(terms)))
 
 
-def _share(g: Array, terms: Array, reduction: int) -> Array:
+def share(g: Array, terms: Array, reduction: int) -> Array:
     """What a term gets of the gradient: g, or g/n of a mean."""
     g = repeated_to(g, terms)
     return np.divide(g, math.prod(np.shape(terms))) if reduction == MEAN else g
@@ -57,11 +57,11 @@ def _criterion(
     """
 
     def value(x: Array, target: Array, *, reduction: int, **given: float) -> Array:
-        return _reduced(term(x, target, *given.values()), reduction)
+        return reduced(term(x, target, *given.values()), reduction)
 
     def product(along: Term) -> Term:
         def gradient(g: Array, x: Array, target: Array, *, reduction: int, **given: float) -> Array:
-            return np.multiply(_share(g, x, reduction), along(x, target, *given.values()))
+            return np.multiply(share(g, x, reduction), along(x, target, *given.values()))
 
         return gradient
 
@@ -79,7 +79,7 @@ def _criterion(
             return None
 
         def gradient(g: Array, x: Array, target: Array, *, reduction: int, **given: float) -> Array:
-            return np.multiply(sign, torch_form(_share(g, x, reduction), x, target, *given.values()))
+            return np.multiply(sign, torch_form(share(g, x, reduction), x, target, *given.values()))
 
         return reading(gradient)
 
@@ -157,14 +157,14 @@ def _weighed(terms: Array, weight: Array | None) -> Array:
 
 def binary_cross_entropy(x: Array, target: Array, weight: Array | None, *, reduction: int) -> Array:
     """(t − 1) log(1 − x) − t log x, each logarithm at least −100."""
-    return _reduced(_weighed(regression.bce(x, target), weight), reduction)
+    return reduced(_weighed(regression.bce(x, target), weight), reduction)
 
 
 def binary_cross_entropy_gradient(
     g: Array, x: Array, target: Array, weight: Array | None, *, reduction: int
 ) -> Array:
     """g (x − t)/max((1 − x) x, 10⁻¹²)."""
-    slopes = np.multiply(_share(g, x, reduction), regression.bce_slope(x, target))
+    slopes = np.multiply(share(g, x, reduction), regression.bce_slope(x, target))
     return _weighed(slopes, weight)
 
 
@@ -173,7 +173,7 @@ def binary_cross_entropy_target(
 ) -> Array:
     """g (log(1 − x) − log x)."""
     log, log_other = np.maximum(np.log(x), -100), np.maximum(np.log1p(-x), -100)
-    return _weighed(np.multiply(_share(g, x, reduction), log_other - log), weight)
+    return _weighed(np.multiply(share(g, x, reduction), log_other - log), weight)
 
 
 def _probabilities() -> Iterator[Sample]:
@@ -190,7 +190,7 @@ def binary_cross_entropy_in_order(
 ) -> Array:
     """The same, multiplied by g before it is divided."""
     below = np.maximum((1 - x) * x, 1e-12)
-    return _weighed(_share(g, x, reduction) * (x - target) / below, weight)
+    return _weighed(share(g, x, reduction) * (x - target) / below, weight)
 
 
 BCE = with_forms(
@@ -218,7 +218,7 @@ def with_logits(
     log = logsigmoid(x)
     if pos_weight is not None:
         log = np.multiply(1 + (pos_weight - 1) * target, log)
-    return _reduced(_weighed((1 - target) * x - log, weight), reduction)
+    return reduced(_weighed((1 - target) * x - log, weight), reduction)
 
 
 def with_logits_gradient(
@@ -230,7 +230,7 @@ def with_logits_gradient(
     else:
         t = pos_weight * target
         slope = (t + 1 - target) * sigmoid(x) - t
-    return _weighed(np.multiply(slope, _share(g, x, reduction)), weight)
+    return _weighed(np.multiply(slope, share(g, x, reduction)), weight)
 
 
 def with_logits_target(
@@ -241,7 +241,7 @@ def with_logits_target(
         slope = np.negative(x)
     else:
         slope = logsigmoid(np.negative(x)) - pos_weight * logsigmoid(x)
-    return _weighed(np.multiply(slope, _share(g, x, reduction)), weight)
+    return _weighed(np.multiply(slope, share(g, x, reduction)), weight)
 
 
 def _logits() -> Iterator[Sample]:

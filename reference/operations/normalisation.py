@@ -59,7 +59,7 @@ def _by_two_sums(d: Array, x: Array, mean: Array, rstd: Array, axes: Axes) -> Ar
     ds = np.add.reduce(d, axis=axes, keepdims=True)
     B = (ds * mean - dx) * (rstd * rstd * rstd) / n
     C = -(B * mean) - ds * rstd / n
-    return total(rstd * d, B * x, C)
+    return np.positive(total(rstd * d, B * x, C))
 
 
 # Layer norm: over the last axes

@@ -58,7 +58,7 @@ def _windows_of(
         places = np.pad(places, width, constant_values=-1)
         end = p[axis] + size + after
         places = places[(slice(None),) * axis + (slice(end),)]
-    return windows(places, k, s, None, d)
+    return windows(places, k, s, None, d)  # type: ignore[arg-type]  # whole numbers
 
 
 def _indices(

@@ -71,10 +71,10 @@ def _steps(
     for t in reversed(order) if reverse else order:
         if found:
             h = found[-1].made if y is None else y[found[-1].t]
-        z = total(np.matmul(x[t], W.T), np.matmul(h, U.T), *((b, b2) if has_biases else ()))
+        z = np.positive(total(np.matmul(x[t], W.T), np.matmul(h, U.T), *((b, b2) if has_biases else ())))
         gates = [z[:, k * units : (k + 1) * units] for k in range(4)]
         i, f, candidate, o = _gate(gates[0]), _gate(gates[1]), np.tanh(gates[2]), _gate(gates[3])
-        found.append(_Step(t, h, c, i, f, candidate, o, total(f * c, i * candidate)))
+        found.append(_Step(t, h, c, i, f, candidate, o, f * c + i * candidate))
         c = found[-1].c
     return found
 
@@ -168,9 +168,9 @@ def _back(steps: list[_Step], U: Array, g: Array, g_hn: Array, g_cn: Array) -> _
     h, c = np.reshape(g_hn, steps[0].h.shape), np.reshape(g_cn, steps[0].h.shape)
     found: list[tuple[_Step, Array]] = []
     for s in reversed(steps):
-        h = total(h, g[s.t])
+        h = h + g[s.t]
         out = np.tanh(s.c)
-        c = total(c, h * s.o * (1 - out * out))
+        c = c + h * s.o * (1 - out * out)
         z = np.concatenate(
             [
                 c * s.candidate * (s.i * (1 - s.i)),

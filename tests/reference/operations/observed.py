@@ -152,7 +152,7 @@ def observe(run: Run, rng: np.random.Generator) -> None:
     operation, (ours, results) = run.operation, signature(run.operation.aten[run.overload])
     tensors = {name: _tensor(v, _differentiated(operation, name)) for name, v in run.operands.items()}
     call = overload_of(run.overload)
-    positional, keywords = [], {}
+    positional, keywords, written = [], {}, dict(tensors)
     for name, argument in zip(ours, call._schema.arguments, strict=False):
         if name in tensors:
             value = tensors[name]
@@ -160,9 +160,10 @@ def observe(run: Run, rng: np.random.Generator) -> None:
             value = _option(run.options[name], str(argument.type))
         else:
             assert name == "-" or argument.has_default_value(), (run.title, name)
-            value = argument.default_value if _optional(argument) else [2, 3]  # a size
+            needed = False if str(argument.type) == "bool" else [2, 3]  # a switch, or a size
+            value = argument.default_value if _optional(argument) else needed
         if argument.alias_info and argument.alias_info.is_write and isinstance(value, torch.Tensor):
-            value = tensors[name] = value.clone()  # written in place
+            value = written[name] = value.clone()  # in place
         if argument.kwarg_only:
             keywords[argument.name] = value
         else:
@@ -171,8 +172,8 @@ def observe(run: Run, rng: np.random.Generator) -> None:
     made = dict(zip(results, returned if len(call._schema.returns) > 1 else (returned,), strict=False))
     run.outputs = {name: _array(value) for name, value in made.items() if name != "-"}
     for name in operation.forward:  # what it updates in place, though its schema may not say so
-        if name.endswith("_next") and tensors[name.removesuffix("_next")] is not None:
-            run.outputs[name] = _array(tensors[name.removesuffix("_next")])
+        if name.endswith("_next") and written[name.removesuffix("_next")] is not None:
+            run.outputs[name] = _array(written[name.removesuffix("_next")])
     _backward(run, tensors, made, rng)
 
 

@@ -28,7 +28,10 @@ from tests.reference.operations.table import (
     shares,
 )
 
-SAMPLED = {name: operation for name, operation in OPERATIONS.items() if operation.samples}
+ELSEWHERE = {"lstm_layer"}
+"""What PyTorch has in float32 alone: see test_recurrent."""
+
+SAMPLED = {name: o for name, o in OPERATIONS.items() if o.samples and name not in ELSEWHERE}
 every_record = pytest.mark.parametrize("operation", SAMPLED.values(), ids=SAMPLED)
 
 
