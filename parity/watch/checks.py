@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -12,6 +12,8 @@ from parity.certify.measure import Measured
 from parity.pytorch.aten import Bound, UnsupportedError, bind, edge_places
 from parity.pytorch.recorder.data import Argument, AutogradNode, Backward, Call, Geometry, Output, Recorded
 from parity.watch.judging import judge, same, summed
+from reference.formula import Formula
+from reference.optimizers import Rule
 
 Kind: TypeAlias = Literal["forward", "vjp", "sum", "grad", "update"]
 Reason: TypeAlias = Literal["opaque", "unsupported", "altered"]
@@ -32,6 +34,8 @@ class Check:
     module: str
     source: str
     measured: Measured
+    formula: Formula | Rule | None = None
+    torch: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,10 @@ class Left:
     kind: Reason
     module: str
     source: str
+
+
+Found: TypeAlias = Sequence[Check | Left]
+"""What was found of one operation, or of one step back through one."""
 
 
 def short(operation: str) -> str:
@@ -71,7 +79,8 @@ def forward(call: Call, drawn: Draw) -> Iterator[Check | Left]:
                     check = known.operation.choices.get(output)
                     measured = judge(formula, operands, options, part, check)
                     shown = "" if len(known.operation.forward) == 1 else output
-                    yield Check("forward", short(call.operation), shown, call.module, call.source, measured)
+                    named = "forward", short(call.operation), shown, call.module, call.source
+                    yield Check(*named, measured, formula, call.operation)
     except (UnsupportedError, ValueError):
         yield Left(call.operation, "unsupported", call.module, call.source)
 
@@ -95,7 +104,7 @@ def backward(passed: Backward, number: int, drawn: Draw) -> Iterator[Check | Lef
             if measured.wrong and node.hooks:
                 yield Left(f"{operation}: {', '.join(node.hooks)}", "altered", module, source)
             else:
-                yield Check("sum", operation, "", module, source, measured)
+                yield Check("sum", operation, "", module, source, measured, torch=node.name)
     if node.custom is not None:
         yield Left(node.custom.name, "opaque", node.custom.module, node.custom.source)
     elif node.compiled or (call is not None and call.compiled):
@@ -117,11 +126,10 @@ def _accumulated(passed: Backward, number: int) -> Iterator[Check]:
         return
     parts = [*passed.shares(Output(number, 0)), *([leaf.before] if leaf.before is not None else [])]
     if parts:
-        yield Check("grad", "accumulate", leaf.name, _owner(leaf.name), "", summed(parts, leaf.after))
-
-
-def _owner(parameter: str) -> str:
-    return parameter.rpartition(".")[0]
+        module, _, name = leaf.name.rpartition(".")
+        yield Check(
+            "grad", "accumulate", name, module, "", summed(parts, leaf.after), torch="AccumulateGrad"
+        )
 
 
 # --- Vector-Jacobian products -------------------------------------------------------------------------
@@ -147,7 +155,8 @@ def _products(passed: Backward, node: AutogradNode, call: Call, drawn: Draw) -> 
             options = {**known.options, "at": at} if several else known.options
             measured = judge(known.operation.vjps[operand], operands, options, sent)
             shown = operand.strip("*") + (str(at) if several else "")
-            yield Check("vjp", short(call.operation), shown, call.module, call.source, measured)
+            named = "vjp", short(call.operation), shown, call.module, call.source
+            yield Check(*named, measured, known.operation.vjps[operand], node.name)
     except (UnsupportedError, ValueError, KeyError):
         yield left
 

@@ -26,7 +26,7 @@ def updated(update: Update) -> Iterator[Check | Left]:
     for row in update.parameters:
         if row.gradient is None or row.after is None:
             continue
-        module = row.name.rpartition(".")[0]
+        module, _, name = row.name.rpartition(".")
         try:
             optimizer = _configured(family, row).of(matrix=len(row.before.shape) == 2)
         except ValueError:
@@ -34,11 +34,11 @@ def updated(update: Update) -> Iterator[Check | Left]:
             continue
         for rule in optimizer.rules:
             found = _held(optimizer, rule, row)
-            shown = row.name if rule.makes == "p" else f"{row.name}: {rule.formula}"
+            shown = name if rule.makes == "p" else f"{name}: {rule.formula}"
             if found is None:
                 yield Left(f"{operation}: {rule.formula}", "unsupported", module, "")
             else:
-                yield Check("update", operation, shown, module, "", found)
+                yield Check("update", operation, shown, module, "", found, rule, f"torch.{operation}")
 
 
 def _configured(family: OptimizerFamily, row: ParameterUpdate) -> Optimizer:
