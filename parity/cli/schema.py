@@ -9,14 +9,18 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
-    app.command("schema", help="Print the JSON schema of results: a run's, a replay's, or of what was watched.")(schema)
+    app.command("schema", help="Print the JSON schema of results: of a run, a replay, or what was watched.")(
+        schema
+    )
 
 
 def schema(
     what: Annotated[
-        str, typer.Argument(
+        str,
+        typer.Argument(
             metavar="[result|replay|watch]",
-            help="parity-result/1, parity-replay/1 or parity-watch/1.",)
+            help="parity-result/1, parity-replay/1 or parity-watch/1.",
+        ),
     ] = "result",
 ) -> None:
     import json

@@ -62,6 +62,14 @@ def ours(equation: Equation, architecture: Architecture) -> tuple[tuple[str, tup
     return tuple((_name(function), lines) for function in functions if (lines := body(function)))
 
 
+def code_of(function: Callable[..., object]) -> tuple[str, tuple[str, ...]]:
+    """A function's name and lines; of one that numpy has, its full name."""
+    bare = _bare(function)
+    lines = body(bare)
+    where = getattr(bare, "__module__", None) or "numpy"
+    return (_name(bare), lines) if lines else (f"{where}.{_name(bare)}", ())
+
+
 def _called(function: Callable[..., object]) -> list[Callable[..., object]]:
     """A function, and the functions that it was made of."""
     function = _bare(function)

@@ -45,17 +45,34 @@ def show_watched(result: WatchResult, out: Console, lang: str, *, every_row: boo
     vacuous = sum(row.vacuous for row in result.rows)
     if vacuous:
         out.print(say["watch.vacuous"].format(rows=f"{vacuous:,}"))
-    for line in _left(result, say):
+    for line in left_lines(result, say):
         out.print(line, style="yellow", markup=False)
     if result.accepted:
         out.print(say["watch.accepted"].format(names=", ".join(result.accepted)), style="yellow")
     if result.reason:
         out.print(said(result.reason, lang), style="yellow", markup=False)
     if result.first_divergence:
-        for line in _wrong(result.first_divergence, len(result.wrong), say):
+        for line in wrong_lines(result.first_divergence, len(result.wrong), say):
             out.print(line, style="bold red", markup=False)
     style = {"match": "bold green", "mismatch": "bold red"}.get(result.verdict, "bold yellow")
-    out.print(say[f"watch.verdict_{result.verdict}"].format(**facts), style=style)
+    out.print(verdict(result, lang), style=style)
+
+
+def verdict(result: WatchResult, lang: str) -> str:
+    """The verdict in a sentence."""
+    coverage = result.coverage
+    return catalogue(lang)[f"watch.verdict_{result.verdict}"].format(
+        steps=f"{result.steps:,}", certified=f"{coverage.certified:,}", seen=f"{coverage.seen:,}"
+    )
+
+
+def finding_lines(result: WatchResult, lang: str) -> list[str]:
+    """What a person needs to know of a training that does not match."""
+    say = catalogue(lang)
+    first = result.first_divergence
+    lines = wrong_lines(first, len(result.wrong), say) if first else left_lines(result, say)
+    lines += [said(result.reason, lang)] if result.reason else []
+    return [*lines, verdict(result, lang)]
 
 
 def _modules(result: WatchResult, say: Mapping[str, str], width: int) -> Table:
@@ -74,7 +91,7 @@ def _modules(result: WatchResult, say: Mapping[str, str], width: int) -> Table:
             "operations": _few(list(operations)),
             "numbers": f"{sum(row.numbers for row in rows):,}",
             "share": f"{max(row.worst_ratio for row in rows):.3g}",
-            "resolution": f"{max(row.resolution for row in rows):.1e}",
+            "resolution": f"{_resolution(rows):.1e}",
             "verdict": f"[{STYLES[worst]}]{say[f'watch.{worst}']}[/]",
         }
         table.add_row(*(cells[column] for column in columns))
@@ -123,6 +140,11 @@ def _table(say: Mapping[str, str], *columns: str) -> Table:
     return table
 
 
+def _resolution(rows: Sequence[WatchedRow]) -> float:
+    """The coarsest of the rows that could tell anything."""
+    return max((row.resolution for row in rows if not row.vacuous), default=float("inf"))
+
+
 def _gravity(rows: Sequence[WatchedRow]) -> tuple[bool, float]:
     return (not any(row.verdict == "mismatch" for row in rows), -max(row.worst_ratio for row in rows))
 
@@ -132,7 +154,7 @@ def _few(names: list[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + more
 
 
-def _left(result: WatchResult, say: Mapping[str, str]) -> list[str]:
+def left_lines(result: WatchResult, say: Mapping[str, str]) -> list[str]:
     """One line for each kind of operation that is not certified, and where it first is."""
     found: dict[tuple[str, str], list[tuple[str, int]]] = {}
     for one in result.coverage.not_certified:
@@ -148,7 +170,8 @@ def _left(result: WatchResult, say: Mapping[str, str]) -> list[str]:
     return lines if more <= 0 else [*lines[:MOST_LEFT], say["watch.left_more"].format(count=more)]
 
 
-def _wrong(first: WrongOperation, wrong: int, say: Mapping[str, str]) -> list[str]:
+def wrong_lines(first: WrongOperation, wrong: int, say: Mapping[str, str]) -> list[str]:
+    """The first wrong operation: where it is, and its farthest number."""
     facts = first.model_dump() | {
         "module": first.module or say["watch.root"],
         "place": f"[{','.join(map(str, first.index))}]" if first.index else "",
