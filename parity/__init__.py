@@ -34,8 +34,8 @@ __all__ = ["run", "check", "model", "watch", "explain", "record", "replay", "Mis
 class _Face(ModuleType):
     """The module itself; what its `__all__` names is loaded when first asked for.
 
-    `parity.check`, `parity.explain` and `parity.watch` are packages too. Whoever imports such a package first, Python
-    makes it an attribute here; that is where it learns to be called as the function of its name.
+    `parity.check`, `parity.explain` and `parity.watch` are packages too. Whoever imports such a package
+    first, Python makes it an attribute here; there it learns to be called as the function of its name.
     """
 
     def __getattr__(self, name: str) -> object:

@@ -9,9 +9,9 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
-    app.command("schema", help="Print the JSON schema of results: of a run, a replay, or what was watched.")(
-        schema
-    )
+    app.command(
+        "schema", help="Print the JSON schema of results: of a run, a replay, or what was watched."
+    )(schema)
 
 
 def schema(

@@ -9,7 +9,6 @@ import typer
 
 from parity.cli import options
 
-
 INTERRUPTED = 130
 """What a shell expects of a program that Ctrl-C ended."""
 

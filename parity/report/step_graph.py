@@ -46,7 +46,9 @@ def drawn(step: StepGraph) -> Named | None:
             parents.append(graph.leaf(f"x{number}", given=True).name)
         last = node is operations[-1]
         name = made[node.id] = "loss" if last else f"a{number}"
-        graph.add(name, _operation(node.name, parents), *parents, gradient="dloss" if last else f"s{number}")
+        graph.add(
+            name, _operation(node.name, parents), *parents, gradient="dloss" if last else f"s{number}"
+        )
         names[name] = node
     return graph, names
 

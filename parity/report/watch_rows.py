@@ -27,12 +27,16 @@ MOST_LINES = 14
 
 @dataclass(frozen=True)
 class FormulaView:
-    """A formula as it is shown: MathML, the name and the lines of our function."""
+    """A formula as it is shown: MathML, and our function's name and lines with what it calls."""
 
     id: str
     math: Markup
-    function: str
-    lines: tuple[str, ...]
+    code: tuple[tuple[str, tuple[str, ...]], ...]
+
+    @property
+    def function(self) -> str:
+        """Our function's name."""
+        return self.code[0][0]
 
 
 @dataclass(frozen=True)
@@ -75,9 +79,9 @@ class RowView:
         if found is None:
             return None
         name = found.name if isinstance(found, Formula) else f"{self.row.operation}-{found.formula}"
-        function, lines = code_of(found.function)
+        code = tuple((called, lines[:MOST_LINES]) for called, lines in code_of(found.function))
         key = re.sub(r"[^\w-]+", "-", f"{name}-{self.row.check}")
-        return FormulaView(f"formula-{key}", mathml(_latex(found, self.row)), function, lines[:MOST_LINES])
+        return FormulaView(f"formula-{key}", mathml(_latex(found, self.row)), code)
 
     def is_of(self, wrong: WrongOperation) -> bool:
         """Whether a wrong tensor is one of this row's."""
@@ -163,7 +167,8 @@ def rows_of(result: WatchResult, evidence: Sequence[Evidence]) -> list[RowView]:
 
 def modules_of(rows: Iterable[RowView]) -> list[ModuleView]:
     """The outermost modules, in the order in which they ran; the program's own operations come first, or
-    what is wrong."""
+    what is wrong.
+    """
     found: dict[str, ModuleView] = {}
     roots: list[ModuleView] = []
 

@@ -79,8 +79,8 @@ def forward(call: Call, drawn: Draw) -> Iterator[Check | Left]:
                     check = known.operation.choices.get(output)
                     measured = judge(formula, operands, options, part, check)
                     shown = "" if len(known.operation.forward) == 1 else output
-                    named = "forward", short(call.operation), shown, call.module, call.source
-                    yield Check(*named, measured, formula, call.operation)
+                    named = short(call.operation), shown, call.module, call.source
+                    yield Check("forward", *named, measured, formula, call.operation)
     except (UnsupportedError, ValueError):
         yield Left(call.operation, "unsupported", call.module, call.source)
 
@@ -155,8 +155,8 @@ def _products(passed: Backward, node: AutogradNode, call: Call, drawn: Draw) -> 
             options = {**known.options, "at": at} if several else known.options
             measured = judge(known.operation.vjps[operand], operands, options, sent)
             shown = operand.strip("*") + (str(at) if several else "")
-            named = "vjp", short(call.operation), shown, call.module, call.source
-            yield Check(*named, measured, known.operation.vjps[operand], node.name)
+            named = short(call.operation), shown, call.module, call.source
+            yield Check("vjp", *named, measured, known.operation.vjps[operand], node.name)
     except (UnsupportedError, ValueError, KeyError):
         yield left
 

@@ -1,4 +1,4 @@
-"""The graph of the first certified step, as autograd has it: what is drawn of a model that nobody described."""
+"""The graph of the first certified step, as autograd has it: a picture needs no more of a model."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class _Sum:
     resolution: float = 0.0
     vacuous: bool = True
     wrong: bool = False
-    evidence: Evidence = Evidence()  # noqa: RUF009 - it is frozen
+    evidence: Evidence = Evidence()
 
     def add(self, check: Check, step: int) -> None:
         found = check.measured

@@ -86,7 +86,7 @@ def _modules(result: WatchResult, say: Mapping[str, str], width: int) -> Table:
         operations = dict.fromkeys(row.operation for row in rows if row.check != "sum")
         told = {row.verdict for row in rows}
         worst = next(verdict for verdict in ("mismatch", "match", "undecided") if verdict in told)
-        cells = {
+        cells: dict[str, str | Text] = {
             "module": Text(module or say["watch.root"]),
             "operations": _few(list(operations)),
             "numbers": f"{sum(row.numbers for row in rows):,}",
@@ -107,7 +107,7 @@ def _rows(result: WatchResult, say: Mapping[str, str], width: int) -> Table:
     table = _table(say, *columns)
     for row in sorted(result.rows, key=lambda row: _gravity([row])):
         told = say["watch.is_vacuous"] if row.vacuous else say[f"watch.{row.verdict}"]
-        cells = {
+        cells: dict[str, str | Text] = {
             "module": Text(row.module or say["watch.root"]),
             "operation": Text(row.operation),
             "check": say[f"watch.check_{row.check}"],
@@ -181,4 +181,5 @@ def wrong_lines(first: WrongOperation, wrong: int, say: Mapping[str, str]) -> li
         "ratio": f"{first.ratio:.3g}",
         "wrong": f"{wrong:,}",
     }
-    return [say["watch.first"].format(**facts), say["watch.numbers_of_first"].format(**facts)]
+    key = "numbers_of_first" if first.bound else "bits_of_first"
+    return [say["watch.first"].format(**facts), say[f"watch.{key}"].format(**facts)]
