@@ -42,7 +42,7 @@ def drawn(step: StepGraph) -> Named | None:
             for found in (_through(following, nodes) for following in node.following)
             if found in nodes
         ]
-        if node.given and not any(parents):
+        if node.given:
             parents.append(graph.leaf(f"x{number}", given=True).name)
         last = node is operations[-1]
         name = made[node.id] = "loss" if last else f"a{number}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from parity.pytorch.recorder.data import AutogradNode, Backward, Recorded, flat
+from parity.pytorch.recorder.data import AutogradNode, Backward, flat
 from parity.watch.checks import short
 
 MOST_KEPT = 400
@@ -13,8 +13,8 @@ MOST_KEPT = 400
 
 @dataclass(frozen=True)
 class GraphNode:
-    """An operation, or a parameter. `following` are the nodes that its gradients go to, `given` the
-    shapes of the tensors that it takes as data.
+    """An operation, or a parameter. `following` are the nodes that its gradients go to; `given` says
+    that it also takes data.
     """
 
     id: int
@@ -23,7 +23,7 @@ class GraphNode:
     source: str
     following: tuple[int, ...]
     parameter: str = ""
-    given: tuple[tuple[int, ...], ...] = ()
+    given: bool = False
 
 
 @dataclass
@@ -61,10 +61,6 @@ def _noted(node: AutogradNode) -> GraphNode:
     call = node.call
     name = short(call.operation) if call else node.custom.name if node.custom else node.name
     following = tuple(edge.node for edge in node.next if edge is not None)
-    given: tuple[tuple[int, ...], ...] = ()
-    if call is not None:
-        tensors = [value for value in call.arguments.values() if isinstance(value, Recorded | tuple)]
-        shapes = [tensor.shape for value in tensors for tensor in flat(value)]
-        given = tuple(shapes[len(following) :]) if len(following) < len(shapes) else ()
+    taken = len(list(flat(tuple(call.arguments.values())))) if call else 0
     where = (call.module, call.source) if call else ("", "")
-    return GraphNode(node.id, name, *where, following, node.parameter or "", given)
+    return GraphNode(node.id, name, *where, following, node.parameter or "", taken > len(following))

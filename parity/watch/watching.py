@@ -127,7 +127,9 @@ class Watching:
         return 0 not in tensor.shape and (self._share is None or self._random.random() < self._share)
 
     def _call(self, call: Call) -> None:
-        if call.phase != "update":  # an optimizer's step is held to its rules, as a whole
+        if call.phase == "update":  # an optimizer's step is held to its rules, as a whole
+            self._extent.update(call)
+        else:
             self._extent.call(call, list(checks.forward(call, self._drawn)))
 
     def _node(self, passed: Backward, number: int) -> None:
