@@ -3,6 +3,7 @@
     run(config=None, **options)          the deck's engine and PyTorch in lockstep
     check(subject, **options)            somebody's own backpropagation: the first wrong formula
     model(module, x, y, **options)       any layered torch model, mirrored and trained in lockstep
+    watch(*modules, **options)           a context: any training, every operation of it certified
     explain(number, **options)           one number worked out by hand
     record(output, **options)            freeze a run into a golden
     replay(*files, **options)            hold goldens against here and now
@@ -24,17 +25,17 @@ from typing import TYPE_CHECKING
 from parity.errors import Mismatch, UsageError
 
 if TYPE_CHECKING:
-    from parity.public import check, explain, model, record, replay, run
+    from parity.public import check, explain, model, record, replay, run, watch
 
 __version__ = "0.1.0"
-__all__ = ["run", "check", "model", "explain", "record", "replay", "Mismatch", "UsageError"]
+__all__ = ["run", "check", "model", "watch", "explain", "record", "replay", "Mismatch", "UsageError"]
 
 
 class _Face(ModuleType):
     """The module itself; what its `__all__` names is loaded when first asked for.
 
-    `parity.check` and `parity.explain` are packages too. Whoever imports such a package first, Python
-    makes it an attribute here; that is where it learns to be called as the function of its name.
+    `parity.check`, `parity.explain` and `parity.watch` are packages too. Whoever imports such a package
+    first, Python makes it an attribute here; there it learns to be called as the function of its name.
     """
 
     def __getattr__(self, name: str) -> object:

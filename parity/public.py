@@ -13,6 +13,7 @@ from parity.check.run import Checked
 from parity.check.run import check as check_subject
 from parity.config.case import build
 from parity.config.options import read_config
+from parity.errors import UsageError
 from parity.explain.number import Explanation, parse, recorded, walked
 from parity.explain.number import explain as explain_number
 from parity.golden.folder import goldens
@@ -30,6 +31,8 @@ from parity.report.golden import WatchedReplay
 from parity.report.run import Keep
 from parity.report.run import run as run_case
 from parity.report.submission import write_page
+from parity.report.watch import with_page
+from parity.watch.watching import Watching
 
 if TYPE_CHECKING:
     import torch
@@ -115,6 +118,41 @@ def model(
     config = training_of(loss, optimizer=optimizer, lr=lr, steps=steps, accept=[*accept])
     peer = BatchPeer(type(module).__name__, module, x, y)
     return run_case(config, Keep(), threads=threads, peer=peer)
+
+
+def watch(
+    *modules: torch.nn.Module,
+    optimizer: torch.optim.Optimizer | None = None,
+    steps: int | None = None,
+    every: int = 1,
+    sample: float | None = None,
+    accept: Sequence[str] = (),
+) -> Watching:
+    """A training loop, watched: every operation that PyTorch runs in it, certified: `parity watch`.
+
+    Used as a context, ``with parity.watch(model) as watched:``, around the loop; then `watched.result`,
+    or `watched.verify()`, which raises Mismatch for a wrong operation and for what is not certified.
+    A step is a backward pass that reaches a parameter of `modules` (of anything, where none are given),
+    what led to it, and the updates that follow, by `optimizer` or by any. The first `steps` of them are
+    certified, all by default, or every `every`-th; of each the share `sample` of its tensors. `accept`
+    names what need not be certified: an operation, or opaque, unsupported, altered.
+    Raises UsageError for numbers that make no sense, EnvironmentUnfit where torch is missing.
+    """
+    require_torch()
+    from torch.nn import Module
+
+    for module in modules:
+        if not isinstance(module, Module):
+            raise UsageError(f"watch: {type(module).__name__} is no torch.nn.Module")
+    return Watching(
+        *modules,
+        optimizer=optimizer,
+        steps=steps,
+        every=every,
+        sample=sample,
+        accept=accept,
+        finish=with_page,
+    )
 
 
 def explain(

@@ -9,12 +9,18 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
-    app.command("schema", help="Print the JSON schema of results: a run's, or a replay's.")(schema)
+    app.command(
+        "schema", help="Print the JSON schema of results: of a run, a replay, or what was watched."
+    )(schema)
 
 
 def schema(
     what: Annotated[
-        str, typer.Argument(metavar="[result|replay]", help="parity-result/1 or parity-replay/1.")
+        str,
+        typer.Argument(
+            metavar="[result|replay|watch]",
+            help="parity-result/1, parity-replay/1 or parity-watch/1.",
+        ),
     ] = "result",
 ) -> None:
     import json
@@ -24,8 +30,9 @@ def schema(
     from parity.errors import UsageError
     from parity.golden.result import Replay
     from parity.lockstep.result import Result
+    from parity.watch.result import WatchResult
 
-    models: dict[str, type[BaseModel]] = {"result": Result, "replay": Replay}
+    models: dict[str, type[BaseModel]] = {"result": Result, "replay": Replay, "watch": WatchResult}
     if what not in models:
         raise UsageError(f"schema: unknown {what!r}; known: {', '.join(models)}")
     typer.echo(json.dumps(models[what].model_json_schema(by_alias=True), indent=2))

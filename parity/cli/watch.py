@@ -9,16 +9,19 @@ import typer
 
 from parity.cli import options
 
+INTERRUPTED = 130
+"""What a shell expects of a program that Ctrl-C ended."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(context_settings={"allow_interspersed_args": False})(watch)
+    app.command()(watch)
 
 
 def watch(
     script: Annotated[
         Path,
-        typer.Argument(metavar="SCRIPT.py [-- ARGS]", help="A training script and its arguments."),
+        typer.Argument(metavar="SCRIPT.py [-- ARGS]", help="A training script; after --, its arguments."),
     ],
     arguments: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     steps: Annotated[int, typer.Option(metavar="K", min=1, help="How many steps to certify.")] = 3,
@@ -48,16 +51,22 @@ def watch(
     """Run a training script and certify every operation that PyTorch runs in it.
 
     Forward, backward, accumulation and update: each tensor is held to its formula on PyTorch's own
-    numbers, within a rounding bound that is derived. The script computes what it computes without this.
+    numbers, within a rounding bound that is derived. The script computes what it computes without this:
+    its threads, seeds and settings are its own. With --json -, what it prints goes to stderr.
     """
+    from contextlib import nullcontext
+
     from parity.lockstep.environment import require_torch
-    from parity.render.console import console
-    from parity.render.files import writable, writable_folder, write_text
+    from parity.lockstep.result import EXIT_QUESTION
+    from parity.render.console import PLAIN, console
+    from parity.render.files import stdout_to_stderr, writable, writable_folder, write_text
     from parity.render.texts import catalogue
-    from parity.watch.script import run
+    from parity.report.watch import with_page
+    from parity.watch.script import readable, run
     from parity.watch.text import show_watched
 
     say = catalogue(lang)
+    readable(script)
     if json:
         writable(json)
     if report:
@@ -66,22 +75,28 @@ def watch(
     errors = console(stderr=True)
 
     def seen(step: int) -> None:
-        errors.print(say["watch.progress"].format(step=step, steps=steps), style="dim")
+        if errors.is_terminal and not PLAIN:
+            errors.print(say["watch.progress"].format(step=step, steps=steps), style="dim")
 
-    found = run(
-        script,
-        [*(arguments or [])][(arguments or [""])[0] == "--" :],
-        stop=stop,
-        steps=steps,
-        first=first,
-        every=every,
-        sample=sample,
-        accept=accept or (),
-        seen=seen,
-    )
+    with stdout_to_stderr() if json == "-" else nullcontext():
+        found = run(
+            script,
+            arguments or [],
+            stop=stop,
+            steps=steps,
+            first=first,
+            every=every,
+            sample=sample,
+            accept=accept or (),
+            seen=seen,
+            finish=with_page,
+        )
+    result = found.result
     if json:
-        write_text(json, found.result.to_json())
+        write_text(json, result.to_json())
     if report:
-        found.result.report(report, lang)
-    show_watched(found.result, console(stderr=json == "-"), lang, every_row=every_row)
-    return 2 if found.failed else found.result.exit_code
+        result.report(report, lang)
+    show_watched(result, console(stderr=json == "-"), lang, every_row=every_row)
+    if found.failed:
+        return EXIT_QUESTION
+    return INTERRUPTED if found.interrupted and result.verdict != "mismatch" else result.exit_code

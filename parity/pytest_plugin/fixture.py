@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from parity.errors import EnvironmentUnfit, UsageError
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from parity.golden import Replay
     from parity.lockstep.result import Result
+    from parity.watch.watching import Watching
 
     Batch: TypeAlias = NDArray[np.generic] | torch.Tensor
 
@@ -26,6 +29,26 @@ R = TypeVar("R")
 ConfigLike: TypeAlias = "Mapping[str, object] | str | Path | None"
 
 __tracebackhide__ = True
+
+
+class _Watched:
+    """The block of a training. Where it ends well, what was found in it is judged."""
+
+    def __init__(self, watching: Watching, judge: Callable[[], None]) -> None:
+        self._watching, self._judge = watching, judge
+
+    def __enter__(self) -> Watching:
+        return self._watching.__enter__()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._watching.__exit__(kind, error, trace)
+        if error is None:
+            self._judge()
 
 
 class Parity:
@@ -86,6 +109,29 @@ class Parity:
 
         return self._judged("model", ask)
 
+    def watch(
+        self,
+        *modules: torch.nn.Module,
+        optimizer: torch.optim.Optimizer | None = None,
+        steps: int | None = None,
+        every: int = 1,
+        sample: float | None = None,
+        accept: Sequence[str] = (),
+    ) -> AbstractContextManager[Watching]:
+        """A training in a `with` block: each operation that PyTorch runs in it must be its formula.
+
+        The test fails with the first wrong operation, or with what is not certified; `accept` names what
+        need not be. What the block itself raises goes through. Options as those of `parity.watch`.
+        """
+        from parity.pytest_plugin.watching import watched, watching
+
+        asked = self._asking("watch", lambda: watching(modules, optimizer, steps, every, sample, accept))
+
+        def judge() -> None:
+            self._judged("watch", lambda number: watched(self._context, number, modules, asked.result))
+
+        return _Watched(asked, judge)
+
     def golden(self, name: str, step: object = None, *, config: ConfigLike = None) -> Replay:
         """The golden file `goldens/NAME.safetensors` beside the test, replayed here and now.
 
@@ -103,13 +149,17 @@ class Parity:
     def _judged(self, kind: str, ask: Callable[[int], Answer[R]]) -> R:
         """Note what came of a comparison, and raise it where it does not hold."""
         self._asked += 1
-        try:
-            answer = ask(self._asked)
-        except (UsageError, EnvironmentUnfit) as error:
-            said = str(error)
-            self._context.note(Compared(kind, said.partition(":")[0], "error", reason=said))
-            raise ParityError(said) from None
+        answer = self._asking(kind, lambda: ask(self._asked))
         self._context.note(answer.compared)
         if answer.failure is not None:
             raise ParityError(answer.failure) from answer.cause
         return answer.result
+
+    def _asking(self, kind: str, ask: Callable[[], R]) -> R:
+        """Note and raise what makes a question one that cannot be answered."""
+        try:
+            return ask()
+        except (UsageError, EnvironmentUnfit) as error:
+            said = str(error)
+            self._context.note(Compared(kind, said.partition(":")[0], "error", reason=said))
+            raise ParityError(said) from None

@@ -23,7 +23,8 @@ def each(call: Call) -> Iterator[Call]:
         return
     lists = call.arguments["self"]
     made = call.written.get("self", call.results)
-    assert isinstance(lists, tuple) and isinstance(made, tuple)
+    assert isinstance(lists, tuple)
+    assert isinstance(made, tuple)
     plain = f"{space}.{name.removeprefix('_foreach_')}"
     names = [f"{plain}.{single}" for single in OVERLOADS.get(overload, (overload,))]
     operation = next((single for single in names if entry(single) is not None), names[0])

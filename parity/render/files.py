@@ -36,6 +36,20 @@ def written_whole(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def stdout_to_stderr() -> Iterator[None]:
+    """Whatever is printed meanwhile goes to stderr, other processes' output too: stdout is for a result."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
 def writable(path: str) -> None:
     """Complain before the work rather than after it. Raises UsageError. `-` is stdout."""
     if path == "-":

@@ -42,7 +42,8 @@ MAX_DRAWN = 10
 
 
 @cache
-def _templates() -> Environment:
+def templates() -> Environment:
+    """The pages' templates, with what they may call."""
     environment = Environment(
         loader=PackageLoader("parity.report"),
         autoescape=True,
@@ -88,7 +89,7 @@ def html(
     curve = recording.extras.curve
     styles, script = Markup("\n").join([asset("page.css"), asset("lesson.css")]), asset("page.js")
     page = (
-        _templates()
+        templates()
         .get_template("page.html")
         .render(
             result=result,
@@ -174,7 +175,7 @@ def _steps(judged: JudgedSteps, result: Result) -> list[StepView]:
 def _weight(view: StepView) -> int:
     """Bytes that a step adds to the page."""
     return len(
-        _templates().get_template("step.html").render(step=view, current=None, whole=[], source="").encode()
+        templates().get_template("step.html").render(step=view, current=None, whole=[], source="").encode()
     )
 
 

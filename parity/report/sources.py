@@ -62,6 +62,24 @@ def ours(equation: Equation, architecture: Architecture) -> tuple[tuple[str, tup
     return tuple((_name(function), lines) for function in functions if (lines := body(function)))
 
 
+def code_of(function: Callable[..., object]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """A function's name and lines, and those of what it calls of a table's row, as `f.derivative`.
+
+    Of a function that numpy has, its full name.
+    """
+    bare = _bare(function)
+    lines = body(bare)
+    if not lines:
+        return ((f"{getattr(bare, '__module__', None) or 'numpy'}.{_name(bare)}", ()),)
+    nonlocals = inspect.getclosurevars(bare).nonlocals if inspect.isfunction(bare) else {}
+    inner = [
+        (f"{name}.{attribute}", body(_bare(found)))
+        for name, attribute in dict.fromkeys(re.findall(r"\b(\w+)\.(\w+)\(", "\n".join(lines)))
+        if name in nonlocals and callable(found := getattr(nonlocals[name], attribute, None))
+    ]
+    return ((_name(bare), lines), *((name, part) for name, part in inner if part))
+
+
 def _called(function: Callable[..., object]) -> list[Callable[..., object]]:
     """A function, and the functions that it was made of."""
     function = _bare(function)

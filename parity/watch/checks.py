@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -14,6 +14,8 @@ from parity.pytorch.foreach import each
 from parity.pytorch.recorder.data import Argument, AutogradNode, Backward, Call, Output, Recorded
 from parity.watch import views
 from parity.watch.judging import judge, same, summed
+from reference.formula import Formula
+from reference.optimizers import Rule
 
 Kind: TypeAlias = Literal["forward", "vjp", "sum", "grad", "update"]
 Reason: TypeAlias = Literal["opaque", "unsupported", "altered"]
@@ -37,6 +39,8 @@ class Check:
     module: str
     source: str
     measured: Measured
+    formula: Formula | Rule | None = None
+    torch: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,10 @@ class Left:
     kind: Reason
     module: str
     source: str
+
+
+Found: TypeAlias = Sequence[Check | Left]
+"""What was found of one operation, or of one step back through one."""
 
 
 def short(operation: str) -> str:
@@ -84,7 +92,8 @@ def _outputs(call: Call, drawn: Draw) -> Iterator[Check]:
             if part is not None and drawn(part):
                 options = {**known.options, "at": at} if several else known.options
                 measured = judge(formula, operands, options, part, check)
-                yield Check("forward", short(call.operation), shown, call.module, call.source, measured)
+                where = short(call.operation), shown, call.module, call.source
+                yield Check("forward", *where, measured, formula, call.operation)
 
 
 def _recorded(made: Argument) -> Recorded | None:
@@ -114,7 +123,7 @@ def backward(passed: Backward, number: int, drawn: Draw) -> Iterator[Check | Lef
             if measured.wrong and node.hooks:
                 yield Left(f"{operation}: {', '.join(node.hooks)}", "altered", module, source)
             else:
-                yield Check("sum", operation, "", module, source, measured)
+                yield Check("sum", operation, "", module, source, measured, torch=node.name)
     if node.custom is not None:
         yield Left(node.custom.name, "opaque", node.custom.module, node.custom.source)
     elif node.compiled or (call is not None and call.compiled):
@@ -136,11 +145,10 @@ def _accumulated(passed: Backward, number: int) -> Iterator[Check]:
         return
     parts = [*passed.shares(Output(number, 0)), *([leaf.before] if leaf.before is not None else [])]
     if parts:
-        yield Check("grad", "accumulate", leaf.name, _owner(leaf.name), "", summed(parts, leaf.after))
-
-
-def _owner(parameter: str) -> str:
-    return parameter.rpartition(".")[0]
+        module, _, name = leaf.name.rpartition(".")
+        yield Check(
+            "grad", "accumulate", name, module, "", summed(parts, leaf.after), torch="AccumulateGrad"
+        )
 
 
 # --- Vector-Jacobian products -------------------------------------------------------------------------
@@ -174,8 +182,10 @@ def _products(passed: Backward, node: AutogradNode, call: Call, drawn: Draw) -> 
                     )
                     yield Check("vjp", short(call.operation), "base", call.module, call.source, rest)
                 sent = views.inside(inside, sent)
-            measured = judge(known.operation.vjps[operand], operands, options, sent)
-            yield Check("vjp", short(call.operation), shown, call.module, call.source, measured)
+            formula = known.operation.vjps[operand]
+            measured = judge(formula, operands, options, sent)
+            where = short(call.operation), shown, call.module, call.source
+            yield Check("vjp", *where, measured, formula, node.name)
     except REFUSALS:
         yield left
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pydantic import Field
 
-from parity.lockstep.result import EXIT_MATCH, EXIT_MISMATCH, EXIT_NOTHING, Fact, Found, ResultPart
+from parity.lockstep.result import EXIT_MATCH, EXIT_MISMATCH, EXIT_NOTHING, Fact, Found, ResultPart, Said
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -83,8 +83,7 @@ class WatchResult(Found):
     contract: dict[str, Fact]
     environment: dict[str, Fact]
     accepted: list[str] = Field([], description="what was not certified and need not be")
-    reason: str | None = Field(None, description="why watching ended before its last step")
-
+    reason: Said | None = Field(None, description="why watching ended before its last step")
     sample: float = Field(1.0, description="the share of the tensors that was certified")
 
     @property

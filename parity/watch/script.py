@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import runpy
 import sys
 import traceback
@@ -9,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from parity.errors import UsageError
@@ -18,14 +20,30 @@ from parity.watch.watching import Watching
 
 @dataclass(frozen=True)
 class Watched:
-    """What was found, and whether the script failed by itself."""
+    """What was found, and whether the script failed by itself or was interrupted."""
 
     result: WatchResult
-    failed: bool
+    failed: bool = False
+    interrupted: bool = False
 
 
 class _Enough(BaseException):
     """All steps that were asked for are certified: the script ends here."""
+
+
+def readable(script: Path) -> None:
+    """Raises UsageError for a script that is not there, that is empty, or that Python cannot read."""
+    if not script.is_file():
+        raise UsageError(f"{script}: is a folder" if script.is_dir() else f"{script}: no such file")
+    try:
+        tree = ast.parse(script.read_bytes(), str(script))
+    except OSError as error:
+        raise UsageError(f"{script}: {error.strerror}") from None
+    except (SyntaxError, ValueError) as error:
+        line = f"line {error.lineno}: {error.msg}" if isinstance(error, SyntaxError) else str(error)
+        raise UsageError(f"{script}: {line}") from None
+    if not tree.body:
+        raise UsageError(f"{script}: is empty")
 
 
 def run(script: Path, arguments: Sequence[str], *, stop: bool = False, **options: Any) -> Watched:
@@ -34,8 +52,7 @@ def run(script: Path, arguments: Sequence[str], *, stop: bool = False, **options
     The script's own output goes where it goes; what it raises is shown, and ends it. Raises UsageError
     for a script that is not there or cannot be read.
     """
-    if not script.is_file():
-        raise UsageError(f"{script}: no such file")
+    readable(script)
     seen, steps = options.pop("seen", None), options.get("steps")
 
     def certified(step: int) -> None:
@@ -45,23 +62,33 @@ def run(script: Path, arguments: Sequence[str], *, stop: bool = False, **options
             raise _Enough
 
     watching = Watching(seen=certified, **options)
-    failed = False
+    failed = interrupted = False
     with _as_main(script, arguments):
         try:
             with watching:
                 runpy.run_path(str(script), run_name="__main__")
         except _Enough:
-            watching.reason = None
+            pass
         except SystemExit as error:
             failed = error.code not in (None, 0)
+            if failed and not isinstance(error.code, int):
+                sys.stderr.write(f"{error.code}\n")
         except KeyboardInterrupt:
-            pass  # what was certified until here is told
-        except SyntaxError as error:
-            raise UsageError(f"{script}: line {error.lineno}: {error.msg}") from None
-        except Exception:
+            interrupted = True
+        except UsageError:
+            raise  # what cannot be recorded: no fault of the script's
+        except Exception as error:
             failed = True
-            traceback.print_exc()
-    return Watched(watching.result, failed)
+            traceback.print_exception(type(error), error, _own(error.__traceback__, script))
+    return Watched(watching.result, failed, interrupted)
+
+
+def _own(trace: TracebackType | None, script: Path) -> TracebackType | None:
+    """A traceback from the script's own frame on, as it would be without us."""
+    found = trace
+    while found is not None and found.tb_frame.f_code.co_filename != str(script):
+        found = found.tb_next
+    return found or trace
 
 
 @contextmanager

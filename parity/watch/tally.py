@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from parity.bounds.contract import contract
 from parity.bounds.formats import arithmetic
+from parity.certify.measure import Worst
 from parity.lockstep.result import Fact
 from parity.watch.checks import Check, Kind, Left, short
 from parity.watch.result import (
@@ -19,10 +20,22 @@ from parity.watch.result import (
     Whole,
     WrongOperation,
 )
+from reference.formula import Formula
+from reference.optimizers import Rule
 
 Place: TypeAlias = tuple[str, str, Kind, str, str]
 MOST_WRONG = 100
 """A program that is wrong everywhere need not be told everywhere."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a row rests on: the formula, PyTorch's name of what ran, and the number that is farthest off."""
+
+    formula: Formula | Rule | None = None
+    torch: str = ""
+    step: int = 0
+    worst: Worst | None = None
 
 
 @dataclass
@@ -34,9 +47,13 @@ class _Sum:
     resolution: float = 0.0
     vacuous: bool = True
     wrong: bool = False
+    evidence: Evidence = Evidence()
 
-    def add(self, check: Check) -> None:
+    def add(self, check: Check, step: int) -> None:
         found = check.measured
+        before = self.evidence.worst
+        if before is None or (found.worst is not None and not found.worst.ratio <= before.ratio):
+            self.evidence = Evidence(check.formula, check.torch, step, found.worst)
         self.calls += 1
         self.numbers += found.numbers
         self.undecided += found.undecided
@@ -60,6 +77,7 @@ class WatchTally:
     accepted: Collection[str] = ()
     sample: float = 1.0
     steps: int = 0
+    step: int = 0  # the index of the one that is being entered
     seen: int = 0
     numbers: int = 0
     undecided: int = 0
@@ -74,18 +92,19 @@ class WatchTally:
             if isinstance(one, Left):
                 self._left[one] = self._left.get(one, 0) + 1
             else:
-                self._add(one)
+                self.check(one)
 
-    def _add(self, check: Check) -> None:
+    def check(self, check: Check) -> None:
+        """Enter one tensor that was held to its formula."""
         place = check.module, check.operation, check.kind, check.operand, check.source
-        self._sums.setdefault(place, _Sum()).add(check)
+        self._sums.setdefault(place, _Sum()).add(check, self.step)
         self.numbers += check.measured.numbers
         self.undecided += check.measured.undecided
         worst = check.measured.worst
         if check.measured.wrong and worst is not None and len(self.wrong) < MOST_WRONG:
             self.wrong.append(
                 WrongOperation(
-                    step=self.steps,
+                    step=self.step,
                     module=check.module,
                     operation=check.operation,
                     check=check.kind,
@@ -99,6 +118,11 @@ class WatchTally:
                     ratio=worst.ratio,
                 )
             )
+
+    @property
+    def evidence(self) -> list[Evidence]:
+        """What each row of the result rests on, in the order of the rows."""
+        return [sums.evidence for sums in self._sums.values()]
 
     def result(self, environment: Mapping[str, Fact], reason: str | None = None) -> WatchResult:
         """What all of it comes to."""
@@ -158,6 +182,8 @@ class WatchTally:
     def _verdict(self, rows: list[WatchedRow], *, incomplete: bool) -> Whole:
         if self.wrong:
             return "mismatch"
+        if not self.steps:
+            return "undecided"
         if incomplete:
             return "incomplete"
         return "match" if any(row.verdict == "match" for row in rows) else "undecided"

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.table import Table
+from rich.text import Text
 
 from parity.render.texts import catalogue
+from parity.render.texts.message import said
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
     from parity.watch.result import WatchedRow, WatchResult, WrongOperation
 
 STYLES = {"match": "green", "mismatch": "bold red", "undecided": "yellow"}
+DROPPED = ("source", "numbers", "operations", "resolution", "operand", "check")
+"""Columns that a narrow terminal goes without, in this order."""
+COLUMN = 12
+"""Characters that a column needs, one with the other."""
 MOST_LEFT = 12
 """Lines of what is not certified, before the rest is counted."""
 
@@ -22,7 +28,7 @@ MOST_LEFT = 12
 def show_watched(result: WatchResult, out: Console, lang: str, *, every_row: bool = False) -> None:
     """The table, the counts, what is not certified, and the first wrong operation."""
     say = catalogue(lang)
-    out.print(_rows(result, say) if every_row else _modules(result, say))
+    out.print((_rows if every_row else _modules)(result, say, out.width))
     out.print(say["watch.share"])
     facts = {
         "steps": f"{result.steps:,}",
@@ -39,58 +45,90 @@ def show_watched(result: WatchResult, out: Console, lang: str, *, every_row: boo
     vacuous = sum(row.vacuous for row in result.rows)
     if vacuous:
         out.print(say["watch.vacuous"].format(rows=f"{vacuous:,}"))
-    for line in _left(result, say):
+    for line in left_lines(result, say):
         out.print(line, style="yellow", markup=False)
     if result.accepted:
         out.print(say["watch.accepted"].format(names=", ".join(result.accepted)), style="yellow")
     if result.reason:
-        out.print(result.reason, markup=False)
+        out.print(said(result.reason, lang), style="yellow", markup=False)
     if result.first_divergence:
-        for line in _wrong(result.first_divergence, len(result.wrong), say):
+        for line in wrong_lines(result.first_divergence, len(result.wrong), say):
             out.print(line, style="bold red", markup=False)
     style = {"match": "bold green", "mismatch": "bold red"}.get(result.verdict, "bold yellow")
-    out.print(say[f"watch.verdict_{result.verdict}"].format(**facts), style=style)
+    out.print(verdict(result, lang), style=style)
 
 
-def _modules(result: WatchResult, say: Mapping[str, str]) -> Table:
+def verdict(result: WatchResult, lang: str) -> str:
+    """The verdict in a sentence."""
+    coverage = result.coverage
+    return catalogue(lang)[f"watch.verdict_{result.verdict}"].format(
+        steps=f"{result.steps:,}", certified=f"{coverage.certified:,}", seen=f"{coverage.seen:,}"
+    )
+
+
+def finding_lines(result: WatchResult, lang: str) -> list[str]:
+    """What a person needs to know of a training that does not match."""
+    say = catalogue(lang)
+    first = result.first_divergence
+    lines = wrong_lines(first, len(result.wrong), say) if first else left_lines(result, say)
+    lines += [said(result.reason, lang)] if result.reason else []
+    return [*lines, verdict(result, lang)]
+
+
+def _modules(result: WatchResult, say: Mapping[str, str], width: int) -> Table:
     """A line for each module: its operations together, the worst module first."""
     found: dict[str, list[WatchedRow]] = {}
     for row in result.rows:
         found.setdefault(row.module, []).append(row)
-    table = _table(say, "module", "operations", "numbers", "share", "resolution", "verdict")
+    columns = _fitting(("module", "operations", "numbers", "share", "resolution", "verdict"), width)
+    table = _table(say, *columns)
     for module, rows in sorted(found.items(), key=lambda entry: _gravity(entry[1])):
         operations = dict.fromkeys(row.operation for row in rows if row.check != "sum")
         told = {row.verdict for row in rows}
         worst = next(verdict for verdict in ("mismatch", "match", "undecided") if verdict in told)
-        table.add_row(
-            module or say["watch.root"],
-            _few(list(operations)),
-            f"{sum(row.numbers for row in rows):,}",
-            f"{max(row.worst_ratio for row in rows):.3g}",
-            f"{max(row.resolution for row in rows):.1e}",
-            f"[{STYLES[worst]}]{say[f'watch.{worst}']}[/]",
-        )
+        cells: dict[str, str | Text] = {
+            "module": Text(module or say["watch.root"]),
+            "operations": _few(list(operations)),
+            "numbers": f"{sum(row.numbers for row in rows):,}",
+            "share": f"{max(row.worst_ratio for row in rows):.3g}",
+            "resolution": f"{_resolution(rows):.1e}",
+            "verdict": f"[{STYLES[worst]}]{say[f'watch.{worst}']}[/]",
+        }
+        table.add_row(*(cells[column] for column in columns))
     return table
 
 
-def _rows(result: WatchResult, say: Mapping[str, str]) -> Table:
+def _rows(result: WatchResult, say: Mapping[str, str], width: int) -> Table:
     """A line for each tensor of each operation, the worst first."""
-    columns = ("module", "operation", "check", "operand", "source", "numbers", "share", "resolution")
-    table = _table(say, *columns, "verdict")
+    columns = _fitting(
+        ("module", "operation", "check", "operand", "source", "numbers", "share", "resolution", "verdict"),
+        width,
+    )
+    table = _table(say, *columns)
     for row in sorted(result.rows, key=lambda row: _gravity([row])):
         told = say["watch.is_vacuous"] if row.vacuous else say[f"watch.{row.verdict}"]
-        table.add_row(
-            row.module or say["watch.root"],
-            row.operation,
-            say[f"watch.check_{row.check}"],
-            row.operand,
-            row.source,
-            f"{row.numbers:,}",
-            f"{row.worst_ratio:.3g}",
-            f"{row.resolution:.1e}",
-            f"[{STYLES[row.verdict]}]{told}[/]",
-        )
+        cells: dict[str, str | Text] = {
+            "module": Text(row.module or say["watch.root"]),
+            "operation": Text(row.operation),
+            "check": say[f"watch.check_{row.check}"],
+            "operand": Text(row.operand),
+            "source": Text(row.source),
+            "numbers": f"{row.numbers:,}",
+            "share": f"{row.worst_ratio:.3g}",
+            "resolution": f"{row.resolution:.1e}",
+            "verdict": f"[{STYLES[row.verdict]}]{told}[/]",
+        }
+        table.add_row(*(cells[column] for column in columns))
     return table
+
+
+def _fitting(columns: Sequence[str], width: int) -> list[str]:
+    """The columns for which a terminal has room; those that say least go first."""
+    left = list(columns)
+    for column in DROPPED:
+        if len(left) * COLUMN > width and column in left:
+            left.remove(column)
+    return left
 
 
 def _table(say: Mapping[str, str], *columns: str) -> Table:
@@ -102,6 +140,11 @@ def _table(say: Mapping[str, str], *columns: str) -> Table:
     return table
 
 
+def _resolution(rows: Sequence[WatchedRow]) -> float:
+    """The coarsest of the rows that could tell anything."""
+    return max((row.resolution for row in rows if not row.vacuous), default=float("inf"))
+
+
 def _gravity(rows: Sequence[WatchedRow]) -> tuple[bool, float]:
     return (not any(row.verdict == "mismatch" for row in rows), -max(row.worst_ratio for row in rows))
 
@@ -111,7 +154,7 @@ def _few(names: list[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + more
 
 
-def _left(result: WatchResult, say: Mapping[str, str]) -> list[str]:
+def left_lines(result: WatchResult, say: Mapping[str, str]) -> list[str]:
     """One line for each kind of operation that is not certified, and where it first is."""
     found: dict[tuple[str, str], list[tuple[str, int]]] = {}
     for one in result.coverage.not_certified:
@@ -127,7 +170,8 @@ def _left(result: WatchResult, say: Mapping[str, str]) -> list[str]:
     return lines if more <= 0 else [*lines[:MOST_LEFT], say["watch.left_more"].format(count=more)]
 
 
-def _wrong(first: WrongOperation, wrong: int, say: Mapping[str, str]) -> list[str]:
+def wrong_lines(first: WrongOperation, wrong: int, say: Mapping[str, str]) -> list[str]:
+    """The first wrong operation: where it is, and its farthest number."""
     facts = first.model_dump() | {
         "module": first.module or say["watch.root"],
         "place": f"[{','.join(map(str, first.index))}]" if first.index else "",
@@ -137,4 +181,5 @@ def _wrong(first: WrongOperation, wrong: int, say: Mapping[str, str]) -> list[st
         "ratio": f"{first.ratio:.3g}",
         "wrong": f"{wrong:,}",
     }
-    return [say["watch.first"].format(**facts), say["watch.numbers_of_first"].format(**facts)]
+    key = "numbers_of_first" if first.bound else "bits_of_first"
+    return [say["watch.first"].format(**facts), say[f"watch.{key}"].format(**facts)]

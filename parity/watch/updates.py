@@ -29,10 +29,11 @@ def updated(update: Update) -> Iterator[Check | Left]:
     for row in update.parameters:
         if row.gradient is None or row.after is None:
             continue
-        module = row.name.rpartition(".")[0]
         if row.gradient.layout != "strided":
-            yield Left(f"{operation} of a {row.gradient.layout} gradient", "unsupported", module, "")
+            kind = row.gradient.layout
+            yield Left(f"{operation} of a {kind} gradient", "unsupported", row.name.rpartition(".")[0], "")
             continue
+        module, _, name = row.name.rpartition(".")
         try:
             optimizer = _configured(family, row).of(matrix=len(row.before.shape) == 2)
         except ValueError:
@@ -40,11 +41,11 @@ def updated(update: Update) -> Iterator[Check | Left]:
             continue
         for rule in optimizer.rules:
             found = _held(optimizer, rule, row)
-            shown = row.name if rule.makes == "p" else f"{row.name}: {rule.formula}"
+            shown = name if rule.makes == "p" else f"{name}: {rule.formula}"
             if found is None:
                 yield Left(f"{operation}: {rule.formula}", "unsupported", module, "")
             else:
-                yield Check("update", operation, shown, module, "", found)
+                yield Check("update", operation, shown, module, "", found, rule, f"torch.{operation}")
 
 
 def _configured(family: OptimizerFamily, row: ParameterUpdate) -> Optimizer:

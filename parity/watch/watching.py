@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from parity.errors import UsageError
 from parity.lockstep.environment import environment
+from parity.render.texts.message import Message
 from parity.watch import checks
+from parity.watch.drawing import Drawing, StepGraph
+from parity.watch.extent import Extent
 from parity.watch.result import WatchResult
-from parity.watch.tally import WatchTally
+from parity.watch.tally import Evidence, WatchTally
 from parity.watch.updates import updated
 
 if TYPE_CHECKING:
@@ -23,13 +27,22 @@ STEPS = 3
 """How many steps are certified where nobody says."""
 
 
+@dataclass(frozen=True)
+class Witnessed:
+    """What a page shows beside the result: what each of its rows rests on, and the first step's graph."""
+
+    evidence: Sequence[Evidence]
+    graph: StepGraph
+
+
 class Watching:
     """Certifies the steps of a training that runs while it is entered; `result` is there afterwards.
 
     A step is a backward pass that reaches a parameter, what led to it and the updates that follow.
     `steps` of them are certified, from step `first` on, every `every`-th; None is all. `sample` is the
     share of the tensors that are certified, drawn anew in each step. `accept` names what need not be
-    certified: an operation, or opaque, unsupported, altered. `seen` is called after each certified step.
+    certified: an operation, or opaque, unsupported, altered. `seen` is called after each certified step;
+    `finish` is given the result and what it rests on, and may add pages to it.
     """
 
     def __init__(
@@ -42,6 +55,7 @@ class Watching:
         sample: float | None = None,
         accept: Collection[str] = (),
         seen: Callable[[int], None] | None = None,
+        finish: Callable[[WatchResult, Witnessed], WatchResult] = lambda result, witnessed: result,
     ) -> None:
         """Raises UsageError for numbers that make no sense."""
         from parity.pytorch.recorder.recorder import Recorder
@@ -56,7 +70,8 @@ class Watching:
             and (steps is None or (step - first) // every < steps)
         )
         self._share, self._random = sample, random.Random(0)
-        self._tally, self._seen = WatchTally(accept, sample or 1.0), seen
+        self._tally, self._seen, self._finish = WatchTally(accept, sample or 1.0), seen, finish
+        self._extent, self._drawing = Extent(), Drawing()
         self._recorder = Recorder(
             *modules,
             optimizer=optimizer,
@@ -67,7 +82,6 @@ class Watching:
             keep=False,
         )
         self._result: WatchResult | None = None
-        self.reason: str | None = None
 
     def __enter__(self) -> Self:
         self._recorder.__enter__()
@@ -80,9 +94,12 @@ class Watching:
         trace: TracebackType | None,
     ) -> None:
         self._recorder.__exit__(kind, error, trace)
-        if error is not None and self.reason is None:
-            self.reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        self._result = self._tally.result(environment(with_torch=True), self.reason)
+        self._enter(self._extent.rest())
+        reason = _why(error)
+        if reason is None and not self._tally.steps:
+            reason = Message("watch_no_step")
+        result = self._tally.result(environment(with_torch=True), reason)
+        self._result = self._finish(result, Witnessed(self._tally.evidence, self._drawing.graph))
 
     @property
     def result(self) -> WatchResult:
@@ -95,20 +112,45 @@ class Watching:
         """The result. Raises Mismatch where an operation is not its formula, or is not certified."""
         return self.result.verify()
 
+    def _enter(self, found: Iterable[tuple[checks.Found, bool]]) -> None:
+        """Of what belongs to no step, only what could be checked."""
+        for one, own in found:
+            if own:
+                self._tally.operation(one)
+            else:
+                for check in one:
+                    if isinstance(check, checks.Check):
+                        self._tally.check(check)
+
     def _drawn(self, tensor: Recorded) -> bool:
         """Whether a tensor is to be checked: those without numbers are not."""
         return 0 not in tensor.shape and (self._share is None or self._random.random() < self._share)
 
     def _call(self, call: Call) -> None:
-        if call.phase != "update":  # an optimizer's step is held to its rules, as a whole
-            self._tally.operation(checks.forward(call, self._drawn))
+        if call.phase == "update":  # an optimizer's step is held to its rules, as a whole
+            self._extent.update(call)
+        else:
+            self._extent.call(call, list(checks.forward(call, self._drawn)))
 
     def _node(self, passed: Backward, number: int) -> None:
-        self._tally.operation(checks.backward(passed, number, self._drawn))
+        self._drawing.node(passed, number)
+        self._extent.node(passed, number, list(checks.backward(passed, number, self._drawn)))
 
     def _step(self, step: Step) -> None:
+        self._tally.step = step.index
+        self._enter(self._extent.step(step))
         for update in step.updates:
             self._tally.operation(updated(update))
         self._tally.steps += 1
+        self._drawing.end()
         if self._seen is not None:
             self._seen(self._tally.steps)
+
+
+def _why(error: BaseException | None) -> str | None:
+    """Why watching ended early. What is no Exception ends a program that may be content."""
+    if isinstance(error, KeyboardInterrupt):
+        return Message("watch_interrupted")
+    if not isinstance(error, Exception) and not (isinstance(error, SystemExit) and error.code):
+        return None
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}".rstrip(": ")

@@ -9,6 +9,7 @@ import contextlib
 import inspect
 import sys
 import weakref
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -47,6 +48,7 @@ class Places:
             self._learn(module, "" if len(given) == 1 else str(number))
         self.knows_parameters = bool(given)
         self._unnamed = 0
+        self._classes: Counter[str] = Counter()
 
     def _learn(self, module: torch.nn.Module, prefix: str) -> None:
         for name, part in module.named_modules():
@@ -93,21 +95,30 @@ class Places:
         )
 
     def _learn_modules(self, outermost: torch.nn.Module) -> None:
+        """Name what is inside a module by its class; of several of one class, the later ones by number."""
+        root = type(outermost).__name__
+        self._classes[root] += 1
+        if self._classes[root] > 1:
+            root += f"#{self._classes[root]}"
         for name, part in outermost.named_modules():
-            path = ".".join(filter(None, (type(outermost).__name__, name)))
             known, _ = self.modules.get(id(part), (None, ""))
             if known is None or known() is not part:
-                self.modules[id(part)] = weakref.ref(part), path
+                self.modules[id(part)] = weakref.ref(part), ".".join(filter(None, (root, name)))
+        for name, parameter in () if self.knows_parameters else outermost.named_parameters():
+            if self._known(parameter) is None:
+                self._parameters[id(parameter)] = weakref.ref(parameter), f"{root}.{name}"
 
     def here(self) -> Location:
         """Where the operation that is being dispatched comes from."""
         frame: FrameType | None = sys._getframe(1)
         source, compiled = "", False
         module: torch.nn.Module | None = None
+        outermost: torch.nn.Module | None = None
         while frame is not None and not (source and module is not None):
             code = frame.f_code
-            if code is CALL_IMPL and module is None:
-                module = frame.f_locals["self"]
+            if code is CALL_IMPL:
+                outermost = frame.f_locals["self"]
+                module = outermost if module is None else module
             if not source:
                 name = _user_file(code.co_filename)
                 if name:
@@ -121,7 +132,7 @@ class Places:
             return Location("", "", source, compiled)
         reference, path = self.modules.get(id(module), (None, ""))
         if reference is None or reference() is not module:
-            path = self.module(module, _outermost(frame) or module)
+            path = self.module(module, _outermost(frame) or outermost or module)
         return Location(path, type(module).__name__, source, compiled)
 
 

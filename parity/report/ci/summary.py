@@ -97,7 +97,8 @@ def _broken(one: Noted, say: Mapping[str, str]) -> Iterator[str]:
     yield f"### {cell(one.test)}"
     yield ""
     for root in compared.roots:
-        where = say["ci.root"].format(slide=root.slide, side=cell(root.side))
+        side = cell(root.side)
+        where = say["ci.root"].format(slide=root.slide, side=side) if root.slide else side
         yield f"* **{cell(root.title)}** ({where}). {cell(root.detail)}"
     if not compared.roots:
         yield f"* **{cell(compared.verdict)}** {cell(compared.reason)}"
