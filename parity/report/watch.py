@@ -14,7 +14,14 @@ from parity.render.texts import LANGUAGES, catalogue
 from parity.report.bilingual import bilingual, one
 from parity.report.page import MAX_BYTES, asset, policy, templates
 from parity.report.step_graph import drawn
-from parity.report.watch_rows import FormulaView, ModuleView, RowView, formulas_of, modules_of, rows_of
+from parity.report.watch_rows import (
+    FormulaView,
+    ModuleView,
+    WatchedRowView,
+    formulas_of,
+    modules_of,
+    rows_of,
+)
 from parity.watch.drawing import GraphNode
 from parity.watch.result import WatchResult
 from parity.watch.text import finding_lines, verdict
@@ -57,7 +64,7 @@ def html(result: WatchResult, witnessed: Witnessed, lang: str) -> str:
 
 
 def _rendered(
-    result: WatchResult, witnessed: Witnessed, rows: list[RowView], lang: str, *, apart: bool
+    result: WatchResult, witnessed: Witnessed, rows: list[WatchedRowView], lang: str, *, apart: bool
 ) -> str:
     styles = Markup("\n").join([asset("page.css"), asset("lesson.css"), asset("watch.css")])
     script, tree = asset("page.js"), modules_of(rows)
@@ -90,7 +97,7 @@ def _count(tree: list[ModuleView]) -> int:
     return sum(1 + _count(module.children) for module in tree)
 
 
-def _graph(witnessed: Witnessed, rows: list[RowView]) -> dict[str, object] | None:
+def _graph(witnessed: Witnessed, rows: list[WatchedRowView]) -> dict[str, object] | None:
     """The picture in both orientations, its text equivalents and its legend; None for too large a one."""
     found = drawn(witnessed.graph)
     if found is None:

@@ -40,7 +40,7 @@ class FormulaView:
 
 
 @dataclass(frozen=True)
-class RowView:
+class WatchedRowView:
     """A row of the result, and what it rests on."""
 
     id: str
@@ -111,11 +111,11 @@ class ModuleView:
 
     path: str
     name: str
-    operations: dict[tuple[str, str], list[RowView]] = field(default_factory=dict)
+    operations: dict[tuple[str, str], list[WatchedRowView]] = field(default_factory=dict)
     children: list[ModuleView] = field(default_factory=list)
 
     @property
-    def rows(self) -> list[RowView]:
+    def rows(self) -> list[WatchedRowView]:
         """All rows, those of the modules inside too."""
         own = [row for rows in self.operations.values() for row in rows]
         return own + [row for child in self.children for row in child.rows]
@@ -142,7 +142,7 @@ class ModuleView:
         return len(self.operations) + sum(child.count for child in self.children)
 
     @property
-    def shown(self) -> list[tuple[str, str, list[RowView]]]:
+    def shown(self) -> list[tuple[str, str, list[WatchedRowView]]]:
         """Operations that do more than move numbers: name, line, rows; what is wrong comes first."""
         found = [
             (*place, [row for row in rows if not row.moved])
@@ -152,20 +152,20 @@ class ModuleView:
         return sorted(found, key=lambda one: not any(row.wrong for row in one[2]))
 
     @property
-    def moved(self) -> list[RowView]:
+    def moved(self) -> list[WatchedRowView]:
         """Rows of numbers that are only moved."""
         return [row for rows in self.operations.values() for row in rows if row.moved]
 
 
-def rows_of(result: WatchResult, evidence: Sequence[Evidence]) -> list[RowView]:
+def rows_of(result: WatchResult, evidence: Sequence[Evidence]) -> list[WatchedRowView]:
     """Every row with what it rests on."""
     return [
-        RowView(f"row{number}", row, found)
+        WatchedRowView(f"row{number}", row, found)
         for number, (row, found) in enumerate(zip(result.rows, evidence, strict=True))
     ]
 
 
-def modules_of(rows: Iterable[RowView]) -> list[ModuleView]:
+def modules_of(rows: Iterable[WatchedRowView]) -> list[ModuleView]:
     """The outermost modules, in the order in which they ran; the program's own operations come first, or
     what is wrong.
     """
@@ -185,7 +185,7 @@ def modules_of(rows: Iterable[RowView]) -> list[ModuleView]:
     return sorted(roots, key=lambda view: (view.verdict != "mismatch", bool(view.path)))
 
 
-def formulas_of(rows: Iterable[RowView]) -> tuple[FormulaView, ...]:
+def formulas_of(rows: Iterable[WatchedRowView]) -> tuple[FormulaView, ...]:
     """Each formula of the rows once."""
     shown = (view.formula for view in rows if not view.moved)
     return tuple({formula.id: formula for formula in shown if formula}.values())

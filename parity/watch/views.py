@@ -6,9 +6,12 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from parity.certify.measure import Values
 from parity.pytorch.recorder.data import Geometry, Recorded
+
+Places = npt.NDArray[np.int64]
 
 
 def inside(geometry: Geometry, base: Recorded) -> Recorded:
@@ -23,14 +26,16 @@ def around(geometry: Geometry, base: Recorded) -> Values:
     memory = np.zeros(_size(geometry), base.array.dtype)
     memory[_base_places(geometry)] = base.array
     memory[_view_places(geometry)] = 0
-    return memory[_base_places(geometry)]
+    found: Values = memory[_base_places(geometry)]
+    return found
 
 
 def placed(geometry: Geometry, view: Recorded) -> Values:
     """Zeros in the shape of the base, and a view's gradient in its place."""
     memory = np.zeros(_size(geometry), view.array.dtype)
     np.add.at(memory, _view_places(geometry), view.array)  # a view may show a number more than once
-    return memory[_base_places(geometry)]
+    found: Values = memory[_base_places(geometry)]
+    return found
 
 
 def repeats(geometry: Geometry) -> bool:
@@ -39,7 +44,7 @@ def repeats(geometry: Geometry) -> bool:
     return len(np.unique(shown)) < shown.size
 
 
-def _places(shape: Sequence[int], strides: Sequence[int], offset: int) -> Values:
+def _places(shape: Sequence[int], strides: Sequence[int], offset: int) -> Places:
     """The place in memory of each number."""
     found = np.full(tuple(shape), offset)
     for axis, (n, stride) in enumerate(zip(shape, strides, strict=True)):
@@ -47,11 +52,11 @@ def _places(shape: Sequence[int], strides: Sequence[int], offset: int) -> Values
     return found
 
 
-def _base_places(geometry: Geometry) -> Values:
+def _base_places(geometry: Geometry) -> Places:
     return _places(geometry.base_shape, geometry.base_strides, 0)
 
 
-def _view_places(geometry: Geometry) -> Values:
+def _view_places(geometry: Geometry) -> Places:
     return _places(geometry.shape, geometry.strides, geometry.offset)
 
 

@@ -83,21 +83,10 @@ def _in_order(parts: list[tuple[int, Array]]) -> Array:
     return np.stack([part for _, part in sorted(parts, key=lambda pair: pair[0])])
 
 
-def _refuse(
-    mode: int,
-    hidden_size: int,
-    num_layers: int,
-    batch_sizes: tuple[int, ...],
-    U: Array,
-    *,
-    bidirectional: bool,
-    batch_first: bool,
-) -> None:
+def _refuse(mode: int, hidden_size: int, batch_sizes: tuple[int, ...], U: Array) -> None:
+    """A call is one layer in one direction, time first, whatever PyTorch says beside of the whole."""
     for name, unread in {
         "mode": mode != LSTM_MODE,
-        "num_layers": num_layers != 1,
-        "bidirectional": bidirectional,
-        "batch_first": batch_first,
         "batch_sizes": bool(batch_sizes),
         "hidden_size": hidden_size != U.shape[1],
     }.items():
@@ -118,15 +107,10 @@ def _states(
     has_biases: bool,
     mode: int,
     hidden_size: int,
-    num_layers: int,
     batch_sizes: tuple[int, ...],
-    bidirectional: bool,
-    batch_first: bool,
 ) -> Array:
     """Every h_t, each from the one before it that this formula made."""
-    _refuse(
-        mode, hidden_size, num_layers, batch_sizes, U, bidirectional=bidirectional, batch_first=batch_first
-    )
+    _refuse(mode, hidden_size, batch_sizes, U)
     steps = _steps(x, W, U, b, b2, h0, c0, None, reverse=reverse, has_biases=has_biases)
     return _in_order([(step.t, step.made) for step in steps])
 
@@ -279,16 +263,12 @@ LSTM = Operation(
         "batch_sizes": (),
         "mode": REQUIRED,
         "hidden_size": REQUIRED,
-        "num_layers": 1,
         "has_biases": True,
-        "bidirectional": False,
-        "batch_first": False,
     },
     torch="torch.nn.LSTM",
     aten={
         "aten.mkldnn_rnn_layer.default": (
-            "x W U b b2 h0 c0 reverse batch_sizes mode hidden_size num_layers has_biases "
-            "bidirectional batch_first - -> y hn cn -"
+            "x W U b b2 h0 c0 reverse batch_sizes mode hidden_size - has_biases - - - -> y hn cn -"
         )
     },
     samples=_samples,

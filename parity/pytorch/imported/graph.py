@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 
@@ -22,13 +21,10 @@ from parity.pytorch.recorder.data import (
     Values,
     flat,
 )
-from reference.arrays import Array
 from reference.clipping import Clipping
 from reference.graph import Graph
 from reference.model import LOSS
 from reference.optimizers import SGD, Optimizer
-from reference.trace import Trace
-from reference.walk import senders
 
 KINDS = {"weight": "W", "bias": "b"}
 """The symbol of a parameter, by the last part of its path; of any other it is p."""
@@ -56,15 +52,15 @@ class Import:
         if len(step.backwards) != 1 or len(step.backwards[0].roots) != 1:
             raise UsageError("model: a step is one backward pass from one loss")
         self.backward: Backward = step.backwards[0]
-        self._answer = answer
+        self.answer = answer
         self.graph = Graph()
         self.placed: list[Placed] = []
         self.paths: dict[str, str] = {}
         self.statistics: list[str] = []
         self.leaves: dict[str, Values] = {}
         self._made: dict[int, tuple[str, Recorded]] = {}  # by the identity of the recorded tensor
-        self._outputs: dict[Output, str] = {}
-        self._parameters: dict[int, str] = {}  # by autograd's node
+        self.outputs: dict[Output, str] = {}
+        self.parameters: dict[int, str] = {}  # by autograd's node
         self._storages: set[int] = set()
         self._nodes = {id(node.call): node for node in self.backward.nodes.values() if node.call}
         self._leaf("x", x)
@@ -129,7 +125,7 @@ class Import:
         tensors = list(call.tensors())
         for tensor, made_by in zip(tensors, call.outputs, strict=False):
             if made_by is not None:
-                self._outputs[made_by] = self._made[id(tensor)][0]
+                self.outputs[made_by] = self._made[id(tensor)][0]
 
     def _enter_results(self, name: str, layer: int, bound: Bound) -> None:
         """What a call makes: its value, the parts of it, by-products that others may take."""
@@ -154,7 +150,7 @@ class Import:
         if given is None:
             return None
         if edge is not None:
-            return self._outputs[edge] if edge in self._outputs else self._parameter(edge, given, layer)
+            return self.outputs[edge] if edge in self.outputs else self._parameter(edge, given, layer)
         if isinstance(given, Recorded) and id(given) in self._made:
             return self._made[id(given)][0]
         if isinstance(given, Recorded) and given.identity.storage in self._storages:
@@ -165,8 +161,8 @@ class Import:
         return self._leaf(name, given)
 
     def _parameter(self, edge: Output, given: Argument, layer: int) -> str:
-        if edge.node in self._parameters:
-            return self._parameters[edge.node]
+        if edge.node in self.parameters:
+            return self.parameters[edge.node]
         node = self.backward.nodes[edge.node]
         if node.parameter is None:
             kind = f"{node.custom.name} ({node.custom.source})" if node.custom else node.name
@@ -175,7 +171,7 @@ class Import:
         name = f"{kind}{layer}"
         while name in self.graph:
             name = f"also_{name}"
-        self._parameters[edge.node] = name
+        self.parameters[edge.node] = name
         self.paths[name] = node.parameter
         return self._leaf(name, given, learned=True)
 
@@ -216,9 +212,9 @@ class Import:
         learned = [node.name for node in self.graph.nodes if node.is_leaf and not node.given]
         if not learned:
             raise UsageError("model: the loss does not depend on a parameter that is learned")
-        if id(self._answer) not in self._made:
+        if id(self.answer) not in self._made:
             raise UsageError("model: the loss does not depend on the model's output")
-        answer = self._made[id(self._answer)][0]
+        answer = self._made[id(self.answer)][0]
         return ImportedModel(
             self.graph,
             self.leaves,
@@ -229,53 +225,6 @@ class Import:
             optimizer,
             clipping,
         )
-
-    def trace(self) -> Trace:
-        """Every tensor of both sweeps, and all leaves, as PyTorch has them."""
-        found: dict[str, Values] = dict(self.leaves)
-        for placed in self.placed:
-            for output, tensor in placed.bound.results.items():
-                for at, part in enumerate(tensor if isinstance(tensor, tuple) else (tensor,)):
-                    made = self.graph[placed.name].made(output)
-                    if isinstance(part, Recorded):
-                        found[f"part{at}_{made}" if isinstance(tensor, tuple) else made] = part.array
-        nodes = {placed.name: placed.node for placed in self.placed}
-        leaves = {name: node for node, name in self._parameters.items()}
-        for name, shares in senders(self.graph, LOSS).items():
-            gradient, like = self.graph[name].gradient, found[name]
-            maker = self.graph[name].maker
-            node, value = nodes.get(maker.name if maker else name), None
-            if name in leaves:
-                value = self.backward.leaves[leaves[name]].after
-            elif node is not None:
-                value = self._arrived(node, placed_slot(node, self._outputs, name))
-            found[gradient] = _or_zeros(value, like)
-            if len(shares) > 1:
-                for share, (user, operand, place) in shares.items():
-                    found[share] = _or_zeros(self._sent(nodes[user.name], user.name, operand, place), like)
-        root = nodes[LOSS]
-        assert root is not None
-        seed = self._arrived(root, self.backward.roots[0].output.slot)
-        found[self.graph[LOSS].gradient] = _or_zeros(seed, found[LOSS])
-        return Trace(cast("dict[str, Array]", found))  # some hold indices
-
-    def _arrived(self, node: AutogradNode, slot: int) -> Recorded | None:
-        out = self.backward.grad_out.get(node.id)
-        return out[slot] if out is not None and slot < len(out) else None
-
-    def _sent(self, node: AutogradNode | None, user: str, operand: str, place: int) -> Recorded | None:
-        if node is None or node.id not in self.backward.grad_in:
-            return None
-        bound = next(placed.bound for placed in self.placed if placed.name == user)
-        places = list(edge_places(bound, node))
-        return self.backward.grad_in[node.id][places.index((operand, place))]
-
-
-def placed_slot(node: AutogradNode, outputs: Mapping[Output, str], name: str) -> int:
-    """Which output of autograd's node a value is."""
-    return next(
-        (output.slot for output, made in outputs.items() if made == name and output.node == node.id), 0
-    )
 
 
 def edges_of(bound: Bound, node: AutogradNode | None) -> dict[tuple[str, int], Output]:
@@ -296,8 +245,3 @@ def _as_tensor(given: Argument, beside: Sequence[np.dtype[np.generic]]) -> Argum
 
 def _gradient(name: str, layer: int) -> str:
     return f"d{LOSS}" if name == LOSS else f"s{layer}"
-
-
-def _or_zeros(recorded: Recorded | None, like: Values) -> Values:
-    """A gradient; one that autograd does not spell out is zero."""
-    return np.zeros_like(like) if recorded is None else recorded.array

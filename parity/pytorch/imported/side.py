@@ -11,6 +11,7 @@ import torch
 from parity.errors import UsageError
 from parity.pytorch.imported.graph import Import
 from parity.pytorch.imported.model import ImportedModel
+from parity.pytorch.imported.reading import trace
 from parity.pytorch.modules import optimizer
 from parity.pytorch.recorder.recorder import Recorder
 from reference.arrays import Array
@@ -75,8 +76,8 @@ class ImportedSide:
     def step(self, x: Array, y: Array) -> Trace:
         """One training step. Raises UsageError for a graph that is not the first step's."""
         if self._ahead is not None:
-            trace, self._ahead = self._ahead, None
-            return trace
+            ahead, self._ahead = self._ahead, None
+            return ahead
         recorded = self.record(x, y)
         if self._signature is None:
             self._signature = recorded.signature
@@ -84,9 +85,9 @@ class ImportedSide:
             raise UsageError(
                 "model: its graph is not the same in every step; `parity watch` takes such a model"
             )
-        trace = recorded.trace()
-        trace |= self._update()
-        return trace
+        found = trace(recorded)
+        found |= self._update()
+        return found
 
     def predict(self, x: Array) -> Array:
         """The model's answer to rows of samples, as columns. x (samples, …) -> (outputs, samples)."""

@@ -48,7 +48,7 @@ torch.manual_seed(0)
 model = Autoencoder()
 optimizer = torch.optim.NAdam(model.parameters(), lr=2e-3)
 
-for step in range(STEPS):
+for _step in range(STEPS):
     x = stripes(8)
     out = model(x)
     loss = F.smooth_l1_loss(out, x) + 1e-3 * sum(p.pow(2).sum() for p in model.parameters())

@@ -54,7 +54,7 @@ model = ResNet()
 optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, nesterov=True, weight_decay=5e-4)
 scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 20, gamma=0.5)
 
-for step in range(STEPS):
+for _step in range(STEPS):
     batch = torch.randperm(len(x))[:24]
     loss = F.cross_entropy(model(x[batch]), y[batch])
     optimizer.zero_grad()

@@ -63,7 +63,7 @@ model = GPT(len(alphabet))
 optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, betas=(0.9, 0.95), weight_decay=0.1)
 warmup = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / 10))
 
-for step in range(STEPS):
+for _step in range(STEPS):
     starts = torch.randint(len(data) - CONTEXT - 1, (BATCH,))
     ids = torch.stack([data[start : start + CONTEXT + 1] for start in starts.tolist()])
     logits = model(ids[:, :-1])

@@ -33,7 +33,7 @@ torch.manual_seed(0)
 model = Classifier(2, 10, 2)
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
 
-for step in range(STEPS):
+for _step in range(STEPS):
     x, label = waves(16)
     loss = nn.functional.cross_entropy(model(x), label)
     optimizer.zero_grad()

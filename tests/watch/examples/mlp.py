@@ -35,7 +35,7 @@ criterion = nn.CrossEntropyLoss(label_smoothing=0.05)
 optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.01)
 scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
 
-for step in range(STEPS):
+for _step in range(STEPS):
     batch = torch.randint(len(x), (32,))
     optimizer.zero_grad()
     loss = criterion(model(x[batch]), y[batch])

@@ -51,7 +51,7 @@ torch.manual_seed(0)
 model = UNet()
 optimizer = torch.optim.RMSprop(model.parameters(), lr=1e-3, momentum=0.9)
 
-for step in range(STEPS):
+for _step in range(STEPS):
     image, mask = discs(4)
     logits = model(image)
     probability = torch.sigmoid(logits)

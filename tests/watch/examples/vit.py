@@ -29,7 +29,7 @@ class ViT(nn.Module):
 def pictures(n):
     corner = torch.randint(4, (n,))
     images = 0.3 * torch.randn(n, 1, 12, 12)
-    for image, place in zip(images, corner.tolist()):
+    for image, place in zip(images, corner.tolist(), strict=True):
         row, column = 6 * (place // 2), 6 * (place % 2)
         image[:, row : row + 6, column : column + 6] += 1
     return images, corner
@@ -40,7 +40,7 @@ model = ViT()
 optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
 scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=3e-3, total_steps=STEPS)
 
-for step in range(STEPS):
+for _step in range(STEPS):
     images, corner = pictures(8)
     loss = nn.functional.cross_entropy(model(images), corner)
     optimizer.zero_grad()
