@@ -8,6 +8,7 @@ import pytest
 from parity.check.cases import calls
 from parity.check.diagnosis.judge import Judge
 from parity.check.diagnosis.readings.constants import Interval, shortest
+from parity.check.diagnosis.readings.ids import called
 from parity.check.diagnosis.readings.tree import node, put, tree, written
 from parity.check.diagnosis.search import blames
 from parity.check.diagnosis.text import diagnosed
@@ -69,6 +70,11 @@ def test_a_reading_is_given_up_where_unseen_calls_refute_it():
         (blame,) = blames(court, lambda: Judge(observations(other, unseen_calls(CALLS))))
     assert blame.formula == "weight_update"
     assert blame.guess is None
+
+
+def test_columns_of_W_are_no_samples():
+    assert called("hidden_delta", "samples-permuted", node("W"), (0, 0, 0)) == "wrong-index"
+    assert called("weight_gradient", "samples-permuted", node("delta"), (0,)) == "samples-permuted"
 
 
 def test_what_is_right_everywhere_asks_for_no_unseen_calls():

@@ -39,6 +39,8 @@ def called(kind: str, id: str, part: Tree, path: Path) -> str:
     """Something done to a part; `id` is what it is called elsewhere."""
     if kind == "loss" and part.of and id in ("wrong-operator", "absolute-value"):
         return "wrong-loss"
+    if id in ("samples-permuted", "last-sample-only") and not _of_samples(kind, part, path):
+        return "wrong-index"
     if id == "absolute-value":
         return "absolute-weights" if part.head == "W" else "wrong-operator"
     if id == "rounded":
@@ -50,6 +52,14 @@ def called(kind: str, id: str, part: Tree, path: Path) -> str:
     if id == "sign-flipped" and kind.endswith("update") and part.head != kind[0]:
         return "wrong-sign-of-update" if path else id
     return id
+
+
+def _of_samples(kind: str, part: Tree, path: Path) -> bool:
+    """Whether the columns of a part are samples: those of W and dW are units."""
+    turned = part.of[0] if part.head == "T" else part
+    return turned.head not in ("W", "dW", "b", "db") and not (
+        kind.startswith(("weight", "bias")) and not path
+    )
 
 
 def added(kind: str, leaf: Tree) -> str:

@@ -22,7 +22,7 @@ from parity.check.diagnosis.readings.forms import forms, slope_forms
 from parity.check.diagnosis.readings.left_in import left_in
 from parity.check.diagnosis.readings.reading import Reading, scope_of
 from parity.check.diagnosis.readings.site import Site
-from parity.check.diagnosis.readings.special import of_itself, pairs, whole_tensors
+from parity.check.diagnosis.readings.special import nothing, of_itself, pairs, whole_tensors
 from parity.check.diagnosis.readings.tree import nodes, put
 
 MOST_WORK = 25_000
@@ -131,6 +131,9 @@ class Reader:
 
     def _single(self, order: Sequence[Site]) -> Iterator[Reading]:
         """One edit of the formula, of its slope or of its activation."""
+        if all(not place.observed.any() for place in order):
+            yield from nothing(order)
+            return
         yield from of_itself(order)
         editor = Editor(order[0])
         for edit in self._edits(editor, order):
@@ -163,6 +166,8 @@ class Reader:
     def _whole(self, order: Sequence[Site]) -> Iterator[Reading]:
         """Another tensor altogether, or a known function in the place of f or f′."""
         editor = Editor(order[0])
+        if not any(place.observed.any() for place in order):
+            return
         for edit in whole_tensors(editor, order[0]):
             yield from self._held(edit, order, editor)
 
@@ -171,7 +176,7 @@ class Reader:
 
         Not of a single number, which nearly every formula gives with some constant in front.
         """
-        if order[0].observed.size == 1:
+        if order[0].observed.size == 1 or not any(place.observed.any() for place in order):
             return
         editor = Editor(order[0])
         for edit in self._edits(editor, order):

@@ -42,6 +42,13 @@ def of_itself(order: Sequence[Site]) -> Iterator[Reading]:
         yield Reading(nothing, "not-a-number", "not_a_number")
 
 
+def nothing(order: Sequence[Site]) -> Iterator[Reading]:
+    """Zeros everywhere: of what, nobody can tell."""
+    zero = tree("0 * it")
+    if all(place.proves(zero) for place in order):
+        yield Reading(zero, "all-zero", "all_zero", written="0")
+
+
 def whole_tensors(editor: Editor, place: Site) -> Iterator[Edit]:
     """Another tensor than the one that it is shown as; another loss; another function."""
     kind = place.equation.formula.name
