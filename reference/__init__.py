@@ -1,4 +1,4 @@
-"""The mathematics: the deck's formulas, written by hand in numpy, and a network that runs on them.
+"""The mathematics: the deck's formulas, written by hand in numpy, and the engine that runs them.
 
-Nothing in here imports torch or `parity`; a reader with the slides in one hand needs nothing else.
+Imports numpy and the standard library only. Start with `reference.formulas`, beside the slides.
 """

@@ -1,4 +1,4 @@
-"""What a layered network is made of, before it has any weights."""
+"""`Architecture`: the structure of a layered network, without its parameters."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ G = TypeVar("G", bound=Graph)
 
 @dataclass(frozen=True)
 class Architecture(Model):
-    """Layer sizes (input first), one activation a layer, the loss and its reduction, dtype, optimizer."""
+    """A layered network: layer sizes (input first), one activation per layer, loss, dtype, optimizer."""
 
     layers: tuple[int, ...]
     activations: tuple[Activation, ...]
@@ -35,8 +35,8 @@ class Architecture(Model):
     dtype: npt.DTypeLike = np.float32
     optimizer: Optimizer = SGD
     clipping: Clipping | None = None
-    order = "F"  # a sample is a row in memory, as in PyTorch, and a column to the formulas
-    class_indices: bool = False  # y is one row of indices, where the loss takes either
+    order = "F"  # the formulas' columns (samples) are contiguous in memory, like PyTorch's rows
+    class_indices: bool = False  # y is one row of class indices, for a loss that also takes values
 
     def __post_init__(self) -> None:
         if len(self.layers) < 2 or min(self.layers) < 1:
@@ -51,28 +51,28 @@ class Architecture(Model):
 
     @property
     def reduced_loss(self) -> Loss:
-        """The loss as its reduction has it computed."""
+        """The loss with the model's reduction applied."""
         return self.loss.under(self.reduction)
 
     @property
     def depth(self) -> int:
-        """L, the number of layers; the input is layer 0 and not counted."""
+        """L, the number of layers, not counting the input (layer 0)."""
         return len(self.layers) - 1
 
     def n(self, batch: int) -> int:
-        """What slide 3 divides by: every term of the sum, outputs × batch; 1 when it is not a mean."""
+        """The divisor of slide 3: the number of terms, outputs × batch, for a mean; 1 for a sum."""
         if self.reduction == "batchmean":
             return batch
         return self.loss.terms(self.layers[-1], batch) if self.reduction == "mean" else 1
 
     def target_shape(self, batch: int) -> tuple[int, int]:
-        """The shape of y: as many numbers a sample as outputs, or one, the index of a class."""
+        """The shape of y: one number per output and sample, or one class index per sample."""
         return (1 if self.class_indices else self.layers[-1]), batch
 
     def parameter_shapes(self) -> dict[str, Shape]:
-        """{"W1": (out, in), "b1": (out, 1), …}, in the order in which they are stored.
+        """Shapes of the parameters, {"W1": (out, in), "b1": (out, 1), …}, in storage order.
 
-        Where an activation learns a parameter of its own, "alpha1" (1, 1) or (out, 1) follows.
+        If the activation has a parameter of its own, "alpha1" (1, 1) or (out, 1) follows.
         """
         shapes: dict[str, Shape] = {}
         for layer in range(1, self.depth + 1):
@@ -86,45 +86,46 @@ class Architecture(Model):
         return shapes
 
     def example(self, batch: int) -> dict[str, Array]:
-        """x, and y: zeros."""
+        """Example inputs x and y, filled with zeros."""
         shapes = {"x": (self.layers[0], batch), "y": self.target_shape(batch)}
         return {name: np.zeros(shape, self.dtype) for name, shape in shapes.items()}
 
     @property
     def title(self) -> str:
-        """`64-32-10`."""
+        """The layer sizes as text, such as `64-32-10`."""
         return "-".join(map(str, self.layers))
 
     @property
     def output(self) -> str:
-        """a^(L)."""
+        """Name of the output's tensor, a^(L)."""
         return f"a{self.depth}"
 
     def samples(self, x: Array) -> int:
-        """The columns of x; 0 where it is no matrix."""
+        """Number of columns of x; 0 if x is not a matrix."""
         return x.shape[1] if x.ndim == 2 else 0
 
     @cached_property
     def graph(self) -> Graph:
-        """z1, a1, z2, …, loss: see `reference.chain`."""
+        """The computational graph z1, a1, z2, …, loss: see `reference.chain`."""
         return layered(self.activations, rows.loss(self.reduced_loss), Graph())
 
     def unfolded(self, graph: G) -> G:
-        """The same graph, added to an empty one, with slide 3's loss taken apart where it is the loss."""
+        """The same network added to an empty graph, with slide 3's loss as separate nodes."""
         if self.loss.name == "mse":
             return layered(self.activations, self.reduction, graph)
         return layered(self.activations, rows.loss(self.reduced_loss), graph)
 
     def optimizer_of(self, parameter: str) -> Optimizer:
-        """By the parameter's kind: here b is a matrix of one column, and a vector to PyTorch."""
+        """The optimizer of a parameter. Only W counts as a matrix: b (out, 1) is a vector in PyTorch."""
         return self.optimizer.of(matrix=split(parameter)[0] == "W")
 
     def initial_parameters(
         self, seed: int, weights: Initialiser | None = None, biases: Initialiser | None = None
     ) -> dict[str, Array]:
-        """Parameters drawn by these initialisers, or as `torch.nn.Linear` draws them; from our generator.
+        """Parameters drawn by these initialisers, by default with `torch.nn.Linear`'s distribution.
 
-        Linear's are W^(l), b^(l) ~ U(−1/√in, 1/√in), which PyTorch's kaiming_uniform_(a=√5) comes to:
+        Linear's is W^(l), b^(l) ~ U(−1/√in, 1/√in), to which PyTorch's kaiming_uniform_(a=√5) simplifies;
+        the random numbers are numpy's:
         https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
         """
         random = np.random.default_rng(seed)
@@ -133,7 +134,7 @@ class Architecture(Model):
         for name, shape in self.parameter_shapes().items():
             kind, layer = split(name)
             assert layer is not None
-            if kind not in drawers:  # an activation's own: it says what it starts with
+            if kind not in drawers:  # an activation's own parameter: its initial value is an option
                 f = self.activations[layer - 1]
                 assert f.learned is not None
                 parameters[name] = np.full(shape, f.options[f.learned.initial], self.dtype)
@@ -155,14 +156,14 @@ def architecture(
     loss: str = "mse",
     optimizer: Optimizer = SGD,
 ) -> Architecture:
-    """An `Architecture` from names; one activation name serves all layers.
+    """Build an `Architecture` from names; a single activation name applies to all layers.
 
     Raises KeyError for an unknown activation or loss, ValueError for impossible layers.
     """
-    asked = activation if isinstance(activation, tuple) else (activation,) * (len(layers) - 1)
+    chosen = activation if isinstance(activation, tuple) else (activation,) * (len(layers) - 1)
     return Architecture(
         tuple(layers),
-        tuple(ACTIVATIONS[f] if isinstance(f, str) else f for f in asked),
+        tuple(ACTIVATIONS[f] if isinstance(f, str) else f for f in chosen),
         LOSSES[loss],
         reduction,
         dtype,

@@ -1,4 +1,4 @@
-"""What the formulas compute on, and the few functions of arrays that numpy has no ufunc for."""
+"""Array types, and the few elementwise and array functions for which numpy has no ufunc."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
 Array: TypeAlias = npt.NDArray[np.floating]
-"""A float32 or float64 numpy array. Anything that answers to numpy's ufuncs can stand in for it."""
+"""A float32 or float64 numpy array, or any object that implements numpy's ufuncs."""
 
 Data: TypeAlias = npt.NDArray[np.generic]
-"""An array of anything: indices, masks, or numbers."""
+"""An array of any dtype: indices, masks, or numbers."""
 
 Scalar: TypeAlias = float | Array
-"""A number, or an array that is used as one factor."""
+"""A Python number, or an array used as a factor."""
 
 
 def primitive(operands: int) -> Callable[[Callable[..., Scalar]], Callable[..., Array]]:
-    """Let other kinds of number answer to a function as they answer to numpy's ufuncs.
+    """Decorate a function so that operands can override it through `__array_ufunc__`, like a numpy ufunc.
 
-    numpy asks an operand's `__array_ufunc__` before it computes. A function decorated with this one does
-    so too, under the name "NAME (vectorized)" that `np.frompyfunc` gives; plain arrays go straight in.
+    `operands` is the number of arguments. An overriding operand receives the ufunc "NAME (vectorized)",
+    the name that `np.frompyfunc` gives; for plain arrays the function is called directly.
     """
 
     def decorate(function: Callable[..., Scalar]) -> Callable[..., Array]:
-        asked = np.frompyfunc(function, operands, 1)
+        overridable = np.frompyfunc(function, operands, 1)
 
         def call(*values: Array) -> Array:
-            if any(_answers_itself(value) for value in values):
-                return asked(*values)
+            if any(_overrides_ufuncs(value) for value in values):
+                return overridable(*values)
             return function(*values)  # type: ignore[return-value]  # a float where all are floats
 
         call.__name__, call.__doc__ = function.__name__, function.__doc__
@@ -42,35 +42,38 @@ def primitive(operands: int) -> Callable[[Callable[..., Scalar]], Callable[..., 
     return decorate
 
 
-def _answers_itself(value: object) -> bool:
+def _overrides_ufuncs(value: object) -> bool:
     return hasattr(value, "__array_ufunc__") and not isinstance(value, np.ndarray | np.generic)
 
 
 @primitive(3)
 def select(condition: Array, yes: Array, no: Array) -> Array:
-    """`yes` where the condition holds, else `no`; the other is not looked at, be it NaN.
+    """`yes` where the condition holds, else `no`; a NaN in the branch not chosen has no effect.
 
-    Of `yes` and `no` at least one is an array: two Python floats would make a float64 array.
+    At least one of `yes` and `no` must be an array: two Python floats would give a float64 array.
     """
     return np.where(condition, yes, no)
 
 
 @primitive(2)
 def full_like(z: Array, number: Array) -> Array:
-    """The number, in the shape and dtype of z."""
-    z = np.asarray(z)  # a sum of objects is one of them, and no array
+    """An array of the shape and dtype of z, filled with `number`."""
+    z = np.asarray(z)  # numpy returns the sum of an object array as a bare object
     return np.full_like(z, type(z.flat[0])(number) if z.dtype == object else number)
 
 
 @primitive(2)
 def column(z: Array, numbers: tuple[float, ...]) -> Array:
-    """One constant for each row, (rows, 1), in the dtype of z."""
+    """Constants, one per row, as a column (rows, 1) in the dtype of z."""
     return np.array(numbers, z.dtype)[:, None]
 
 
 @primitive(1)
 def labels(y: Array) -> Array:
-    """How often k is listed, (outputs, batch), by columns that list labels and close the list with −1."""
+    """How often each label occurs in each sample, (outputs, batch).
+
+    Each column of y is a list of label indices, terminated by −1.
+    """
     outputs, listed = y.shape[0], np.cumsum(np.equal(y, -1), axis=0) == 0
     belongs = np.zeros(y.shape, y.dtype)
     for row, sample in np.argwhere(listed):
@@ -80,31 +83,31 @@ def labels(y: Array) -> Array:
 
 @primitive(2)
 def larger(p: Scalar, q: Scalar) -> Scalar:
-    """The larger of two, number by number; of two Python floats a Python float."""
+    """Elementwise maximum; for two Python floats, a Python float."""
     return max(p, q) if isinstance(p, float) and isinstance(q, float) else np.maximum(p, q)
 
 
 @primitive(2)
 def smaller(p: Scalar, q: Scalar) -> Scalar:
-    """The smaller of two."""
+    """Elementwise minimum."""
     return -larger(-p, -q)
 
 
 @primitive(1)
 def root(p: Array) -> Array:
-    """√p, of a difference, which rounding may have made negative: then NaN, here as in PyTorch."""
+    """√p where p is a difference that rounding may make negative; then NaN, as in PyTorch."""
     return np.sqrt(p)
 
 
 @primitive(1)
 def epsilon(p: Array) -> float:
-    """The machine epsilon of p's dtype: the distance from 1 to the next number."""
+    """Machine epsilon of p's dtype: the distance from 1 to the next larger number."""
     return float(np.finfo(np.float64 if p.dtype == object else p.dtype).eps)
 
 
 @primitive(1)
 def bfloat16(p: Array) -> Array:
-    """p, rounded to the 8 significant bits of a bfloat16 (to nearest, ties to even)."""
+    """p rounded to bfloat16's 8 significant bits, to nearest with ties to even."""
     bits = p.astype(np.float32).view(np.uint32)
     bits = (bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)
     return bits.view(np.float32).astype(p.dtype)
@@ -112,16 +115,16 @@ def bfloat16(p: Array) -> Array:
 
 @primitive(3)
 def blend(old: Array, new: Array, beta: Array) -> Array:
-    """β old + (1 − β) new: what every moving average of an optimizer is.
+    """Exponential moving average, β old + (1 − β) new.
 
-    PyTorch also writes it old + (1 − β)(new − old), `torch.lerp`.
+    PyTorch also computes it as old + (1 − β)(new − old), with `torch.lerp`.
     """
     return beta * old + (1 - beta) * new
 
 
 @primitive(1)
 def erf(z: Array) -> Array:
-    """The error function, element by element: the C library's, which numpy does not offer."""
+    """The error function, elementwise, from the C library; numpy has none."""
     values = np.asarray(_ERF(z))
     return values if z.dtype == object else values.astype(z.dtype)
 
@@ -137,24 +140,24 @@ def exp_u20(p: Array) -> Array:
 
 @primitive(2)
 def cast(p: Array, kind: npt.DTypeLike) -> Array:
-    """p in another format, each number rounded to the nearest; bfloat16's are held in float32."""
+    """p converted to another format, rounded to nearest; bfloat16 values are stored as float32."""
     return bfloat16(p.astype(np.float32)) if kind == "bfloat16" else p.astype(kind)
 
 
 @primitive(2)
 def accumulated(total: Scalar, term: Scalar) -> Scalar:
-    """total + term, two terms of one sum, or more where they are sums: accumulated in any order."""
+    """total + term, as part of one longer sum whose terms may be added in any order."""
     return total + term
 
 
 def total(*terms: Scalar) -> Scalar:
-    """The sum of a few terms, which broadcast, in any order."""
+    """Sum of the terms, with broadcasting, in any order."""
     return reduce(accumulated, terms)
 
 
 @primitive(3)
 def scatter_add(shape: tuple[int, ...], index: object, values: Array) -> Array:
-    """Zeros of this shape, and each value added to the cell that `index` names, as `numpy.add.at` does."""
+    """Zeros of this shape with each value added at its index, as by `numpy.add.at`."""
     cells = np.zeros(shape, values.dtype)
     np.add.at(cells, index, values)  # type: ignore[arg-type]  # whatever indexes an array
     return cells
@@ -162,17 +165,21 @@ def scatter_add(shape: tuple[int, ...], index: object, values: Array) -> Array:
 
 @primitive(4)
 def variance(x: Array, axis: int | tuple[int, ...], mean: Array, n: float) -> Array:
-    """Σ(x − mean)²/n over the axes, which are kept; `mean` is computed, n their size or one less."""
+    """Σ(x − mean)²/n over the axes, kept as size 1.
+
+    `mean` is the computed mean of x; n is the number of terms, or one less.
+    """
     return np.add.reduce(np.square(x - mean), axis=axis, keepdims=True) / n
 
 
 def contract(subscripts: str, x: Array, y: Array) -> Array:
-    """Σ x y as `numpy.einsum` reads the subscripts of two operands: one sum of products, in any order.
+    """Sum of products of two operands in the notation of `numpy.einsum`, accumulated in any order.
 
-    A label of both operands that the result lacks is summed; one of all three is a batch of products.
-    Every other label is one operand's and the result's. It is one `numpy.matmul`, between movements.
+    A label in both operands but not in the result is summed over; a label in all three is a batch axis.
+    Any other label occurs in one operand and in the result. Computed as one `numpy.matmul`, with
+    transposes and reshapes around it.
 
-    Raises ValueError for a label that is repeated, or missing where it is needed.
+    Raises ValueError for a repeated label, or for one that is missing from the result or the operands.
     """
     (of_x, of_y), made = subscripts.partition("->")[0].split(","), subscripts.partition("->")[2]
     if any(len(set(labels)) < len(labels) for labels in (of_x, of_y, made)) or set(made) ^ (
@@ -205,11 +212,11 @@ def windows(
     dilation: tuple[int, ...] | None = None,
     around: float = 0.0,
 ) -> Array:
-    """Every window that a convolution or a pooling sees, over the last axes, one for each size of `kernel`.
+    """All windows of a convolution or a pooling, over the last len(kernel) axes.
 
-    `around` is what the padding is filled with: 0, or −∞ for a maximum.
-    Shapes: x (…, *sizes) -> (…, *windows, *kernel), (size + 2 padding − dilation (kernel − 1) − 1) //
-    stride + 1 windows an axis, `torch.nn.Conv2d`'s and `Unfold`'s.
+    The padding is filled with `around`: 0, or −∞ for a maximum.
+    Shapes: x (…, *sizes) -> (…, *windows, *kernel), with (size + 2 padding − dilation (kernel − 1) − 1)
+    // stride + 1 windows along an axis, as in `torch.nn.Conv2d` and `torch.nn.Unfold`.
     """
     axes, ones = len(kernel), (1,) * len(kernel)
     stride, dilation = stride or ones, dilation or ones

@@ -1,4 +1,4 @@
-"""A layered network as a computational graph: z1, a1, z2, …, loss."""
+"""Builds the computational graph of a layered network: z1, a1, z2, …, loss."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ G = TypeVar("G", bound=Graph)
 
 
 def layered(activations: Sequence[Activation], loss: Operation | str, graph: G) -> G:
-    """A layered network, added to an empty graph; its nodes have the names of a trace.
+    """Add a layered network to an empty graph and return the graph; nodes are named as in a trace.
 
-    Leaves are x, W1, b1, …, y. ∂L/∂z1 is delta1, and ∂L/∂a1 is s1, as in the deck. `loss` is an
-    operation on ŷ and y, or the reduction of slide 3's loss, which is then taken apart: r = y − ŷ, its
-    squares, their mean or their sum.
+    Leaves are x, W1, b1, …, y. ∂L/∂z1 is delta1 and ∂L/∂a1 is s1, as in the deck. `loss` is an
+    operation on ŷ and y, or a reduction ("mean", "sum") of slide 3's loss; the loss is then added as
+    separate nodes: r = y − ŷ, its squares, and their mean or sum.
     """
     below = graph.leaf("x", given=True).name
     for l, f in enumerate(activations, start=1):

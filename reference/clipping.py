@@ -1,6 +1,6 @@
-"""Gradient clipping: between the gradients and the update, so that no step grows too large.
+"""Gradient clipping, between the gradients and the update, to limit the size of a step.
 
-Not in the deck. The update then takes `clipped_W1` in the place of `dW1`.
+Not in the deck. With clipping, the update takes `clipped_W1` instead of `dW1`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from reference.arrays import Array, Scalar, smaller
 
 @dataclass(frozen=True)
 class Clipping:
-    """A way to clip: clip(g, norm, **options) -> like g; `measure(gradients, **options)` makes the norm."""
+    """A clipping method: clip(g, norm, **options) -> g's shape; measure(*gradients, **options) -> norm."""
 
     name: str
     clip: Callable[..., Array]
@@ -27,7 +27,7 @@ class Clipping:
     latex_measure: str = ""
 
     def configured(self, **options: float) -> Clipping:
-        """The same with these options. Raises ValueError for one that it has not, and for one missing."""
+        """The same method with these options. Raises ValueError for an unknown or a missing option."""
         for option in options:
             if option not in self.options:
                 raise ValueError(f"{self.name} takes no {option!r}")
@@ -39,12 +39,12 @@ class Clipping:
 
 
 def total_norm(*gradients: Array, max_norm: Scalar, norm_type: float) -> Array:
-    """‖g‖_p of all gradients together: the norm of their norms, as PyTorch takes it. 0-d."""
+    """‖g‖_p over all gradients, computed as the norm of their norms as in PyTorch; 0-d."""
     return _norm([_norm([g], norm_type) for g in gradients], norm_type)
 
 
 def _norm(parts: Sequence[Array], p: float) -> Array:
-    """(Σ |g|^p)^(1/p) over all parts; for p = ∞ the largest |g|."""
+    """(Σ |g|^p)^(1/p) over all parts; for p = ∞, the largest |g|."""
     if p == np.inf:
         return reduce(np.maximum, (np.maximum.reduce(np.absolute(g), axis=None) for g in parts))
     powers = {1.0: np.absolute, 2.0: np.square}
@@ -54,12 +54,12 @@ def _norm(parts: Sequence[Array], p: float) -> Array:
 
 
 def by_norm(g: Array, norm: Array, *, max_norm: Scalar, norm_type: float) -> Array:
-    """g · min(1, M/(‖g‖ + 1e−6)): the direction stays. PyTorch's 1e−6 is not in the textbook's."""
+    """Clip by norm: g · min(1, M/(‖g‖ + 1e−6)), which keeps the direction. The 1e−6 is PyTorch's own."""
     return g * smaller(max_norm / (norm + 1e-6), 1.0)
 
 
 def by_value(g: Array, *, clip_value: Scalar) -> Array:
-    """Each number held between −v and v."""
+    """Clip by value: each number limited to [−v, v]."""
     return np.minimum(np.maximum(g, -clip_value), clip_value)
 
 
@@ -84,4 +84,4 @@ CLIPPINGS: dict[str, Clipping] = {
         ),
     )
 }
-"""By norm, over all parameters together; or by value, number by number."""
+"""Clipping methods by name: "norm", over all parameters together, and "value", number by number."""

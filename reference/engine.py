@@ -1,4 +1,4 @@
-"""The engine: a model's equations, bound to buffers once and run in their order."""
+"""The engine: runs a model's equations in order, in preallocated buffers."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ Views = dict[str, Array]
 
 
 class Network:
-    """A model's parameters, and the three-step cycle of slide 2 over them.
+    """A model with its parameters, trained by the three-step cycle of slide 2.
 
-    All parameters lie end to end in one buffer, all gradients in another. An update writes into a second
-    parameter buffer and the two change places, so a step's trace can show W before and after.
+    All parameters are stored end to end in one buffer, all gradients in another. An update writes into
+    a second parameter buffer and the two are swapped, so that a trace holds W before and after the step.
     """
 
     def __init__(self, model: Model, parameters: Mapping[str, Array]) -> None:
-        """Copy `parameters` ({"W1": (out, in), "b1": (out, 1), …}) into a network.
+        """Create a network with a copy of `parameters` ({"W1": (out, in), "b1": (out, 1), …}).
 
-        With them come the model's statistics, which a step renews without learning them.
-        Raises ValueError for a missing parameter, or one whose shape is not the model's.
+        `parameters` also holds the model's statistics, which a step updates without learning them.
+        Raises ValueError for a missing parameter or a wrong shape.
         """
         self.model, self._now = model, 0
         self._buffers = [_Laid(model) for _ in range(2)]
@@ -50,19 +50,19 @@ class Network:
 
     @property
     def parameters(self) -> Views:
-        """{"W1": …, "b1": …, …} as they stand, as views."""
+        """The current parameters, {"W1": …, "b1": …, …}, as views of the buffer."""
         return self._buffers[self._now].views
 
     def forward(self, x: Array, given: Mapping[str, Array] | None = None) -> Array:
-        """Slide 2, first step: data goes forward. x (features, batch) -> ŷ (outputs, batch).
+        """Slide 2, first step, the forward pass: x (features, batch) -> ŷ (outputs, batch).
 
-        `given` holds what else the graph is given, as a dropout's mask.
+        `given` holds the values of the graph's other given leaves, such as a dropout mask.
         """
         self._program = self._program_of(x)
         return self._program.forward({"x": x, **self._statistics, **(given or {})})
 
     def backward(self, y: Array) -> Array:
-        """Slide 2, second and third step: the error, and its way back. y (outputs, batch) -> the loss.
+        """Slide 2, second and third step, loss and backward pass: y (outputs, batch) -> the loss.
 
         Call it after `forward`.
         """
@@ -71,8 +71,8 @@ class Network:
     def update(self, lr: float) -> None:
         """Slide 6: W^(l) ← W^(l) − η dW^(l) and b^(l) ← b^(l) − η db^(l), for all layers at once.
 
-        Both lines are the same, and all parameters lie in one buffer: one call does it. Any other
-        optimizer runs its own rules, and keeps a state.
+        Both formulas are the same and all parameters share one buffer, so a single call suffices. Any
+        optimizer other than plain SGD runs its own rules and keeps a state.
         """
         now, after = self._now, 1 - self._now
         if self.model.clipping:
@@ -85,7 +85,7 @@ class Network:
         self._now = after
 
     def step(self, x: Array, y: Array, lr: float, given: Mapping[str, Array] | None = None) -> Trace:
-        """Forward, backward, update, and the trace of it all: valid until the next step.
+        """One training step, forward, backward and update; returns its trace, valid until the next step.
 
         x (features, batch), y (outputs, batch); `given` as in `forward`.
         """
@@ -103,7 +103,7 @@ class Network:
         return trace
 
     def _clip(self, clipping: Clipping) -> None:
-        """Clip the gradients, all at once: they lie in one buffer too."""
+        """Clip all gradients in one call, since they share one buffer."""
         if clipping.measure:
             gradients = self.gradients.views.values()
             self._norm = {"norm": np.asarray(clipping.measure(*gradients, **clipping.options))}
@@ -129,7 +129,7 @@ class Network:
 
 
 class _Laid:
-    """One buffer for all parameters, or for their gradients, and the parts of it."""
+    """One flat buffer for all parameters or for all gradients, with a view for each."""
 
     def __init__(self, model: Model) -> None:
         wanted = model.parameter_shapes()
@@ -145,9 +145,9 @@ class _Laid:
 class _Program:
     """Both sweeps for one batch size and one of the two parameter buffers, as calls without arguments.
 
-    A function that takes `out` writes into a buffer of its own; of any other the value is kept. Where all
-    that it takes has its place for good, the call is bound to it; what changes (x, y, values that are
-    not kept in buffers) is looked up at every step.
+    A function with an `out` parameter writes into its own buffer; the result of any other is kept as it
+    is. If all its inputs have fixed buffers, the call is bound to them once; inputs that change (x, y,
+    results without a buffer) are looked up at every step.
     """
 
     def __init__(self, model: Model, batch: int, before: Views, after: Views, gradients: Views) -> None:
@@ -155,29 +155,29 @@ class _Program:
         self._gradients = {f"d{name}": view for name, view in gradients.items()}
         self._shapes = shapes(model, batch)
         self._fixed: Views = dict(before)
-        self._values = Trace(before)  # what was computed last, and what it was computed from
+        self._values = Trace(before)  # every tensor of the current step, by name
         self._after = {f"{name}_next": view for name, view in after.items()}
         equations = sweep_equations(model)
         calls = [self._bound(equation) for equation in equations]
-        answered = [equation.makes for equation in equations].index(model.output) + 1
-        self._forward, self._backward = calls[:answered], calls[answered:]
+        end = [equation.makes for equation in equations].index(model.output) + 1
+        self._forward, self._backward = calls[:end], calls[end:]
 
     def forward(self, given: Mapping[str, Array]) -> Array:
-        """The forward sweep as far as ŷ."""
+        """Run the forward sweep up to ŷ."""
         self._values.update(given)
         for call in self._forward:
             call()
         return self._values[self._model.output]
 
     def backward(self, y: Array) -> Array:
-        """The loss, and the backward sweep."""
+        """Compute the loss and run the backward sweep."""
         self._values["y"] = y
         for call in self._backward:
             call()
         return self._values[LOSS]
 
     def trace(self) -> Trace:
-        """What both sweeps left, and where the parameters are after the update."""
+        """All tensors of both sweeps, and views of the parameters after the update."""
         return Trace(self._values | self._after)
 
     def _bound(self, equation: Equation) -> Callable[[], object]:

@@ -1,9 +1,9 @@
 """One training step, written out as the list of its equations in the order of execution.
 
-Forward, loss, backward, gradients: the walk over the model's graph. Then what stands between the
-gradients and the new parameters: clipping, and the optimizer's rules. The engine runs this list into
-buffers; certificates, the cross-check, the third witness and explanations evaluate it one equation at
-a time, on any arithmetic that answers to numpy's functions.
+Forward, loss, backward and gradients come from the model's graph (`reference.walk`), followed by
+clipping and the optimizer's rules. The engine runs this list in buffers; certificates, the
+cross-check, finite differences and explanations evaluate it one equation at a time, on any arithmetic
+that implements numpy's functions.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 UPDATES = {"W": "weight_update", "b": "bias_update", "alpha": "slope_update"}
-"""The formula that makes a parameter's new value, by the parameter; `NAME_update` of any other."""
+"""Names of the update formulas by kind of parameter; for any other kind, `NAME_update`."""
 
 
 def step_equations(model: Model) -> tuple[Equation, ...]:
@@ -51,7 +51,7 @@ def sweep_equations(model: Model) -> list[Equation]:
 
 
 def constants(model: Model, batch: int, lr: float, t: int = 1) -> dict[str, float]:
-    """Every constant of the equations of step t, counted from 1, on a batch of so many samples."""
+    """All constants of the equations of step t, counted from 1, for a batch of `batch` samples."""
     found: dict[str, float] = {"n": model.n(batch), "lr": lr, "t": t}
     if model.clipping:
         found |= {f"clipping.{name}": value for name, value in model.clipping.options.items()}
@@ -62,14 +62,14 @@ def constants(model: Model, batch: int, lr: float, t: int = 1) -> dict[str, floa
 
 
 def shapes(model: Model, batch: int) -> dict[str, Shape]:
-    """The shape of every tensor of a complete trace, in the order in which a step makes them."""
+    """The shape of every tensor of a complete trace, in the order of computation."""
     return {name: tensor.shape for name, tensor in example(model, batch).items()}
 
 
 def example(model: Model, batch: int) -> dict[str, Array]:
-    """A complete trace with the shapes and dtypes of any other, in the order in which a step makes them.
+    """A complete example trace with the right shapes and dtypes, in the order of computation.
 
-    Both sweeps are run once, on examples of what is given and on zeros for the rest.
+    Both sweeps are run once, on the model's example inputs and on parameters and states of zeros.
     """
     kept = {
         name: np.zeros(shape, model.dtype)
@@ -90,7 +90,7 @@ def example(model: Model, batch: int) -> dict[str, Array]:
 
 
 def _clipping(model: Model) -> list[Equation]:
-    """Clipped gradients, where gradients are clipped."""
+    """The equations of gradient clipping; none if the model does not clip."""
     clipping = model.clipping
     if clipping is None:
         return []
@@ -128,7 +128,7 @@ def _update(kind: str) -> str:
 
 
 def _parameter_equations(model: Model, name: str) -> list[Equation]:
-    """The optimizer's rules for one parameter: slide 6, or what stands in its place."""
+    """The update equations of one parameter: slide 6, or the optimizer's rules."""
     optimizer = model.optimizer_of(name)
     if not optimizer.plain:
         return update_equations(model, name, optimizer.rules)
@@ -142,7 +142,7 @@ def _parameter_equations(model: Model, name: str) -> list[Equation]:
 
 
 def update_equations(model: Model, name: str, rules: Sequence[Rule]) -> list[Equation]:
-    """Rules as equations of one parameter's tensors, with the hyperparameters of its optimizer."""
+    """The rules of a parameter's optimizer as equations on the parameter's tensors."""
     optimizer = model.optimizer_of(name)
     numbers = (*optimizer.numbers, *optimizer.derive(1.0, 1))
     own = {"lr": "lr", "t": "t"}
@@ -151,7 +151,7 @@ def update_equations(model: Model, name: str, rules: Sequence[Rule]) -> list[Equ
 
 
 def _rule(rule: Rule, parameter: str, gradient: str, own: Mapping[str, str]) -> Equation:
-    """One rule as an equation of one parameter's tensors; `own` maps its hyperparameters to constants."""
+    """One rule as an equation on one parameter's tensors; `own` maps hyperparameters to constants."""
     kind, layer = split(parameter)
 
     def tensor(name: str) -> str:
@@ -176,11 +176,11 @@ def _rule(rule: Rule, parameter: str, gradient: str, own: Mapping[str, str]) -> 
 
 
 def _constant(main: Optimizer, optimizer: Optimizer, name: str) -> str:
-    """What a hyperparameter is called among a step's constants: two optimizers keep theirs apart."""
+    """Name of a hyperparameter among a step's constants, distinct for each of two optimizers."""
     return name if optimizer is main else f"{optimizer.name}.{name}"
 
 
 def kind(equation: Equation) -> str:
-    """The formula's name; slide 5's first factor, an equation of its own, is `backpropagated`."""
+    """The formula's name, except `backpropagated` for slide 5's first factor, a separate equation."""
     first_factor = equation.formula.name == "hidden_delta" and equation.quantity == "s"
     return "backpropagated" if first_factor else equation.formula.name

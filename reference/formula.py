@@ -1,4 +1,4 @@
-"""A formula and an equation: what is computed, and out of which tensors of a training step."""
+"""`Formula`, a right-hand side, and `Equation`, a formula applied to named tensors of a training step."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from reference.arrays import Array
 _F = TypeVar("_F", bound=Callable[..., Array])
 
 Constants: TypeAlias = Mapping[str, float]
-"""`n`, what slide 3 divides by, `lr`, the learning rate η, and an optimizer's own: see `constants`."""
+"""`n`, slide 3's divisor, `lr`, the learning rate η, and the optimizer's: see `equations.constants`."""
 
 GRAPH_SLIDE = 7
-"""The slide on which a node is any mathematical operation: what the other slides do not write out."""
+"""Slide 7, where a node is any mathematical operation; cited for formulas that no other slide states."""
 
 
 @dataclass(frozen=True)
 class Formula:
-    """A right-hand side: its name, its LaTeX, its code, and the names of what the code takes.
+    """The right-hand side of an equation: its name, LaTeX, function, and the names of its arguments.
 
-    `function(*takes, *constants, **options)`. Without `takes`, the names are the function's own
-    positional parameters. `quantity` is the tensor that it makes, where the deck names it.
-    `other_forms` are equal as mathematics and differ in rounding; `also` are those of them that one
-    side is expected to use, so that the second gate admits them beside `function`.
+    Called as `function(*takes, *constants, **options)`. `takes` defaults to the function's positional
+    parameters. `quantity` is the deck's name for the tensor that it computes, if there is one.
+    `other_forms` are mathematically equal and round differently; `also` lists those of them that one
+    side is expected to use, so the cross-check accepts them as well as `function`.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Formula:
 
 
 def positional(function: Callable[..., object]) -> tuple[str, ...]:
-    """The parameters without which a function cannot be called, by name; "*parts" of a `*parts`."""
+    """Names of a function's required positional parameters; a variadic `*parts` is named "*parts"."""
     kinds = inspect.Parameter
     return tuple(
         f"*{name}" if parameter.kind is kinds.VAR_POSITIONAL else name

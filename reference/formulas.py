@@ -2,9 +2,9 @@
 
 A column is a sample: `a`, `z`, `delta` are (features, batch), `W` is (out, in), `b` is (out, 1).
 Every function is written once and runs on several arithmetics: plain numpy arrays (the engine),
-arrays that carry their rounding bound (`parity.bounds`) and arbitrary precision (the witness).
-Hence numpy's own functions throughout, and `out=`: with it the engine writes into buffers that it
-keeps, without it the same line makes a new array.
+arrays that carry their rounding bound (`parity.bounds`) and arbitrary precision (the finite-difference
+check). For that reason only numpy's own functions are used. With `out=`, the engine writes into
+preallocated buffers; without it, the same line returns a new array.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @formula("z", 2, r"z^{(l)} = W^{(l)} a^{(l-1)} + b^{(l)}")
 def affine(W: Array, a: Array, b: Array, out: Array | None = None) -> Array:
-    """What a layer weighs. The deck uses z without writing this line; it is its only reading.
+    """Preactivation of a layer. The deck uses z without defining it; no other definition fits its use.
 
     z^(l) = W^(l) a^(l-1) + b^(l)
 
@@ -38,11 +38,11 @@ def affine(W: Array, a: Array, b: Array, out: Array | None = None) -> Array:
 
 @formula("a", 2, r"a^{(l)} = f^{(l)}(z^{(l)})")
 def activation(f: Activation, z: Array, *learned: Array, out: Array | None = None) -> Array:
-    """What a layer answers.
+    """Activation of a layer.
 
     a^(l) = f^(l)(z^(l)), and ŷ = a^(L)
 
-    `learned` is a parameter of f itself, where it has one (PReLU's slope α).
+    `learned` is f's own trainable parameter, if it has one (PReLU's slope α).
     Shapes: z (out, batch) -> a (out, batch). Slide 2.
     """
     return f.function(z, out, *learned)  # (out, batch)
@@ -53,7 +53,7 @@ def activation(f: Activation, z: Array, *learned: Array, out: Array | None = Non
 
 @formula("loss", 3, r"\mathrm{MSE} = \frac{1}{n}\sum_{i=1}^{n} (y_i - \hat{y}_i)^2")
 def loss(L: Loss, y_hat: Array, y: Array, n: Scalar) -> Array:
-    """How wrong the network is: one number.
+    """The loss, a single number.
 
     MSE = (1/n) Σ (y_i − ŷ_i)²
 
@@ -65,7 +65,7 @@ def loss(L: Loss, y_hat: Array, y: Array, n: Scalar) -> Array:
 
 @formula("s", 3, r"\nabla_{\hat{y}} L = \frac{2}{n}(\hat{y} - y)")
 def loss_gradient(L: Loss, y_hat: Array, y: Array, n: Scalar, out: Array | None = None) -> Array:
-    """How the loss answers to each output; δ inherits its 1/n.
+    """Gradient of the loss with respect to each output; it carries the 1/n.
 
     s^(L) = ∇_ŷ L = (2/n)(ŷ − y)
 
@@ -79,7 +79,7 @@ def loss_gradient(L: Loss, y_hat: Array, y: Array, n: Scalar, out: Array | None 
 
 @formula("delta", 4, r"\delta^{(L)} = \nabla_{\hat{y}} L \odot f'(z^{(L)})")
 def output_delta(s: Array, f_prime: Scalar, out: Array | None = None) -> Array:
-    """The error where it is first seen.
+    """Error of the output layer: the gradient of the loss with respect to z^(L).
 
     δ^(L) = ∇_ŷ L ⊙ f′(z^(L)), with s = ∇_ŷ L
 
@@ -99,12 +99,12 @@ def hidden_delta(
     s: Array | None = None,
     out: Array | None = None,
 ) -> Array:
-    """The error of a hidden layer, out of the error of the layer above it.
+    """Error of a hidden layer, computed from the error of the layer above it.
 
     δ^(l) = (W^(l+1))ᵀ δ^(l+1) ⊙ f′(z^(l))
 
-    `W` and `delta` are layer l+1's, and `W` is the one of the forward pass, not the updated one.
-    The product s^(l) = (W^(l+1))ᵀ δ^(l+1) = ∂L/∂a^(l) is left in `s`, when given.
+    `W` and `delta` belong to layer l+1; `W` has its value from the forward pass, before the update.
+    If `s` is given, the product s^(l) = (W^(l+1))ᵀ δ^(l+1) = ∂L/∂a^(l) is written into it.
     Shapes: W (up, out), δ^(l+1) (up, batch), f′ (out, batch) -> δ^(l) (out, batch). Slide 5.
     """
     s = backpropagated(W, delta, out=s)  # (out, batch)
@@ -112,7 +112,9 @@ def hidden_delta(
 
 
 def backpropagated(W: Array, delta: Array, out: Array | None = None) -> Array:
-    """Slide 5's first factor: s^(l) = (W^(l+1))ᵀ δ^(l+1) = ∂L/∂a^(l).
+    """Gradient of the loss with respect to a hidden layer's activation, the first factor of slide 5.
+
+    s^(l) = (W^(l+1))ᵀ δ^(l+1) = ∂L/∂a^(l)
 
     Shapes: W (up, out), δ^(l+1) (up, batch) -> s (out, batch).
     """
@@ -128,11 +130,11 @@ def through(
     f_prime: Array | None = None,
     out: Array | None = None,
 ) -> Array:
-    """The error's way back through f: s ⊙ f′(z), the last step of slides 4 and 5.
+    """Error propagated back through the activation: δ = s ⊙ f′(z), the last step of slides 4 and 5.
 
-    Where f mixes the components of a sample (softmax), f′ is a matrix, the Jacobian J of the sample,
+    If f mixes the components of a sample (softmax), f′ is the Jacobian J of the sample, a matrix,
     and the deck's ⊙ becomes the product Jᵀ s.
-    Shapes: s, z, a (out, batch) -> δ (out, batch); f′ is left in `f_prime`, when given.
+    Shapes: s, z, a (out, batch) -> δ (out, batch); f′ is written into `f_prime` if that is given.
     """
     if f.jacobian is None:
         return output_delta(s, f.derivative(z, a, f_prime, *learned), out=out)  # (out, batch)
@@ -148,7 +150,7 @@ def through(
 
 @formula("dW", 6, r"\frac{\partial L}{\partial W^{(l)}} = \delta^{(l)} (a^{(l-1)})^T")
 def weight_gradient(delta: Array, a: Array, out: Array | None = None) -> Array:
-    """How the loss answers to each weight, summed over the batch by the product itself.
+    """Gradient of the loss with respect to the weights; the matrix product sums over the batch.
 
     dW^(l) = δ^(l) (a^(l-1))ᵀ
 
@@ -159,7 +161,7 @@ def weight_gradient(delta: Array, a: Array, out: Array | None = None) -> Array:
 
 @formula("db", 6, r"\frac{\partial L}{\partial b^{(l)}} = \delta^{(l)}")
 def bias_gradient(delta: Array, out: Array | None = None) -> Array:
-    """How the loss answers to each bias: the row sum of δ. For one sample, δ itself.
+    """Gradient of the loss with respect to the biases: the row sums of δ, or δ itself for one sample.
 
     db^(l) = Σ_batch δ^(l)
 
@@ -170,7 +172,7 @@ def bias_gradient(delta: Array, out: Array | None = None) -> Array:
 
 @formula("W_next", 6, r"W^{(l)} \leftarrow W^{(l)} - \eta\, \delta^{(l)} (a^{(l-1)})^T")
 def weight_update(W: Array, dW: Array, lr: Scalar, out: Array | None = None) -> Array:
-    """One step down the slope. η is the learning rate, `lr`.
+    """Gradient descent step for the weights. η is the learning rate, `lr`.
 
     W^(l) ← W^(l) − η dW^(l)
 
@@ -182,7 +184,7 @@ def weight_update(W: Array, dW: Array, lr: Scalar, out: Array | None = None) -> 
 
 @formula("b_next", 6, r"b^{(l)} \leftarrow b^{(l)} - \eta\, \delta^{(l)}")
 def bias_update(b: Array, db: Array, lr: Scalar, out: Array | None = None) -> Array:
-    """The same step for the biases.
+    """Gradient descent step for the biases.
 
     b^(l) ← b^(l) − η db^(l)
 
@@ -193,9 +195,9 @@ def bias_update(b: Array, db: Array, lr: Scalar, out: Array | None = None) -> Ar
 
 
 def slope_gradient(f: Activation, s: Array, z: Array, alpha: Array) -> Array:
-    """How the loss answers to a parameter that the activation itself learns (PReLU's slope α).
+    """Gradient of the loss with respect to the activation's own parameter (PReLU's slope α).
 
-    dα^(l) = Σ s^(l) ⊙ ∂f/∂α, over the batch, and over the units that share one α
+    dα^(l) = Σ s^(l) ⊙ ∂f/∂α, summed over the batch and over the units that share one α
 
     Shapes: s, z (out, batch), α (1, 1) or (out, 1) -> dα like α. Not in the deck; `torch.nn.PReLU`.
     """

@@ -1,8 +1,8 @@
-"""The computational graph of slide 7: operations are nodes, data goes forward, errors come back.
+"""The computational graph of slide 7: nodes are operations, data flows forward, errors flow back.
 
-A node's parents must exist before it does, so a cycle cannot be built, and the order in which nodes
-were added is a topological order. `reference.walk` writes both sweeps down as equations, which the
-engine and `reference.sweeps` run. Nothing in here knows of layers: see `reference.chain`.
+A node's parents must be added before it, so the graph has no cycle and the order of insertion is a
+topological order. `reference.walk` turns a graph into the equations of both sweeps, which the engine
+and `reference.sweeps` run. A graph has no notion of layers: for those, see `reference.chain`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from reference.operation import Operation, Options
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """A named operation on the values of its parents; without an operation, a leaf: input or parameter.
+    """A named operation on the values of its parents; without an operation, a leaf (input or parameter).
 
-    `gradient` is the name of ∂L/∂value. `given` marks a leaf that is data, and not differentiated.
-    A parent is None where an operand was left out. A node with a `maker` is one more tensor that the
-    maker's operation makes: the part of this number of its value, or a by-product, which is data.
+    `gradient` is the name of ∂L/∂value. `given` marks a leaf that is data and is not differentiated.
+    A parent is None if an optional operand is omitted. A node with a `maker` is a further output of the
+    maker's operation: number `part` of its value, or a by-product, which is data.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Node:
 
     @property
     def label(self) -> str:
-        """What to draw in the node: its operation, or a leaf's own name."""
+        """Label for drawings: the operation's label, or a leaf's name."""
         return self.operation.label if self.operation else self.name
 
     @property
@@ -44,7 +44,7 @@ class Node:
 
     @property
     def layer(self) -> int:
-        """The layer in the node's name; of a name without, the last of its parents' layers."""
+        """The layer number at the end of the node's name, or else the largest layer of its parents."""
         digits = re.search(r"\d+$", self.name)
         if digits:
             return int(digits[0])
@@ -52,7 +52,7 @@ class Node:
 
     @property
     def operands(self) -> dict[str, tuple[Node | None, ...]]:
-        """The parents by the operation's names of them: one each, or all the rest under "*parts"."""
+        """The parents by operand name: one for each name, and all the remaining ones for "*parts"."""
         if self.operation is None:
             return {}
         found: dict[str, tuple[Node | None, ...]] = {}
@@ -63,7 +63,7 @@ class Node:
 
     @property
     def differentiated(self) -> Iterator[tuple[str, int, Node]]:
-        """Each operand that errors go back to: its name, its place under that name, its node."""
+        """The differentiated operands: name, index among the parents of that name, and parent node."""
         for name, parents in self.operands.items():
             if self.operation and name in self.operation.vjps:
                 for place, parent in enumerate(parents):
@@ -71,7 +71,7 @@ class Node:
                         yield name, place, parent
 
     def made(self, output: str) -> str:
-        """The name of a tensor that the operation makes: its value's, or `mean3`, `running_mean3_next`."""
+        """Name of one of the operation's outputs: the node's name, or `mean3`, `running_mean3_next`."""
         if self.operation and output == self.operation.value:
             return self.name
         base, after, _ = output.partition("_next")
@@ -79,16 +79,16 @@ class Node:
 
 
 class Graph:
-    """Nodes, in a topological order.
+    """A computational graph: nodes by name, in topological order.
 
-    A node may be used by many others, or by none: ∂L/∂(a node that L does not depend on) is 0.
+    A node may have any number of users; for a node that L does not depend on, ∂L/∂node is 0.
     """
 
     def __init__(self) -> None:
         self._nodes: dict[str, Node] = {}
 
     def __getitem__(self, name: str) -> Node:
-        """A node by name. Raises ValueError for one that is not here."""
+        """A node by name. Raises ValueError for an unknown name."""
         if name not in self._nodes:
             raise ValueError(f"{name!r} is not in the graph")
         return self._nodes[name]
@@ -102,16 +102,16 @@ class Graph:
         return tuple(self._nodes.values())
 
     def leaf(self, name: str, *, gradient: str = "", given: bool = False) -> Node:
-        """Add an input or a parameter. Raises ValueError for a name that is taken."""
+        """Add an input or a parameter. Raises ValueError for a name already in use."""
         return self._enter(Node(name, gradient or f"d{name}", given=given))
 
     def add(
         self, name: str, operation: Operation, *parents: str | None, gradient: str = "", **options: object
     ) -> Node:
-        """Add an operation on nodes that are already here.
+        """Add an operation on existing nodes.
 
-        Raises ValueError for a name that is taken, a parent that is not here, too many or too few
-        parents, an option that the operation has not, and for a computed node where it wants data.
+        Raises ValueError for a name already in use, an unknown parent, a wrong number of parents, an
+        unknown or missing option, and a computed node as an operand that must be data.
         """
         unknown = [parent for parent in parents if parent is not None and parent not in self._nodes]
         if unknown:
@@ -151,7 +151,7 @@ class Graph:
         return node
 
     def columns(self) -> dict[str, int]:
-        """Where each node stands from left to right: right of all its parents, leaves next to their use."""
+        """Column of each node in a drawing: to the right of its parents; leaves just left of their use."""
         column: dict[str, int] = {}
         for node in self.nodes:
             places = (column[parent.name] for parent in (*node.parents, node.maker) if parent)

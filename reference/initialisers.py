@@ -1,7 +1,7 @@
-"""How weights are drawn before the first step: `torch.nn.init`'s formulas over numpy's random numbers.
+"""Weight initialisers: the formulas of `torch.nn.init`, applied to numpy's random numbers.
 
-Every one is a standard draw, uniform in [0, 1) or normal, scaled by a formula of `fan_in` and `fan_out`,
-the columns and rows of W. The bits are numpy's and PyTorch's never; what must agree is the formula.
+Each one scales a standard draw, uniform in [0, 1) or normal, by a formula of `fan_in` and `fan_out`,
+the number of columns and rows of W. Only the formulas agree with PyTorch; the random numbers differ.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ GAINS = {
     "relu": math.sqrt(2),
     "selu": 3 / 4,
 }
-"""By nonlinearity, as `torch.nn.init.calculate_gain`; leaky_relu's hangs on its slope."""
+"""Gain by nonlinearity, as in `torch.nn.init.calculate_gain`; leaky_relu's depends on its slope."""
 
 
 @dataclass(frozen=True)
 class Initialiser:
-    """scale(draw, fan_in, fan_out, **options) -> W (fan_out, fan_in), from a standard draw."""
+    """An initialiser: scale(draw, fan_in, fan_out, **options) -> W (fan_out, fan_in)."""
 
     name: str
     draws: Literal["uniform", "normal", "none"]
@@ -37,10 +37,10 @@ class Initialiser:
     latex: str
     source: str
     options: Mapping[str, Option] = field(default_factory=dict, hash=False)
-    needs_matrix: bool = True  # it asks for both fans, which a bias has not
+    needs_matrix: bool = True  # it needs both fans, which a bias does not have
 
     def configured(self, **options: Option) -> Initialiser:
-        """The same with these options. Raises ValueError for one that it has not, or of another kind."""
+        """The same initialiser with these options. Raises ValueError for an unknown option or value."""
         for option, value in options.items():
             if option not in self.options:
                 raise ValueError(f"{self.name} takes no {option!r}")
@@ -55,7 +55,7 @@ class Initialiser:
         return replace(self, options=chosen)
 
     def __call__(self, random: np.random.Generator, shape: tuple[int, ...]) -> Floats:
-        """Numbers for a parameter of this shape, (out, in)."""
+        """Initial values of a parameter of this shape, (out, in)."""
         draw: Floats = np.zeros(shape)
         if self.draws != "none":
             draw = random.random(shape) if self.draws == "uniform" else random.standard_normal(shape)
@@ -63,7 +63,7 @@ class Initialiser:
 
 
 def gain(nonlinearity: str, a: float) -> float:
-    """What a nonlinearity shrinks, so that the weights make up for it."""
+    """The factor by which weights compensate for the shrinking of a nonlinearity's output."""
     return math.sqrt(2 / (1 + a * a)) if nonlinearity == "leaky_relu" else GAINS[nonlinearity]
 
 
@@ -106,7 +106,7 @@ def kaiming_normal(
 
 
 def orthogonal(draw: Floats, fan_in: int, fan_out: int, *, gain: float) -> Floats:
-    """Q of the draw's QR decomposition, its signs such that R's diagonal is positive: Q is then unique."""
+    """Q of the draw's QR decomposition, with R's diagonal made positive so that Q is unique."""
     wide = fan_in > fan_out
     q, r = np.linalg.qr(draw.T if wide else draw)
     q = q * np.sign(np.diag(r))
@@ -188,4 +188,4 @@ INITIALISERS: dict[str, Initialiser] = {
         ),
     )
 }
-"""By PyTorch's names without the underscore at the end."""
+"""Initialisers by PyTorch's names, without the trailing underscore."""

@@ -1,4 +1,4 @@
-"""A model: a computational graph whose learned leaves an optimizer trains."""
+"""`Model`: a computational graph and the optimizer that trains its learned leaves."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from reference.optimizers import Optimizer
 Shape = tuple[int, ...]
 
 LOSS = "loss"
-"""The node of every model that is made small."""
+"""Name of the node that training minimises, in every model."""
 
 
 class Model(ABC):
-    """What a training step is about: the graph that makes `loss`, its parameters, how they are updated."""
+    """A trainable model: the graph that computes `loss`, its parameters, and their update."""
 
     dtype: npt.DTypeLike
     optimizer: Optimizer
     clipping: Clipping | None
-    order: Literal["C", "F"] = "C"  # of a tensor in memory: a sample's numbers lie together
-    statistics: tuple[str, ...] = ()  # given leaves that each step renews, as a running mean
+    order: Literal["C", "F"] = "C"  # memory layout in which a sample's numbers are contiguous
+    statistics: tuple[str, ...] = ()  # given leaves that each step updates, such as a running mean
 
     @property
     @abstractmethod
     def graph(self) -> Graph:
-        """The graph of one step's forward pass. Data are given leaves; parameters are leaves that learn."""
+        """The graph of one forward pass. Data are given leaves; parameters are learned leaves."""
 
     @abstractmethod
     def parameter_shapes(self) -> dict[str, Shape]:
-        """{"W1": (out, in), …}: every parameter, in the order in which they are stored."""
+        """Shapes of all parameters, {"W1": (out, in), …}, in storage order."""
 
     @abstractmethod
     def example(self, batch: int) -> dict[str, Array]:
-        """Any value of every given leaf, for so many samples: its shape and its dtype."""
+        """An example value, of the right shape and dtype, for every given leaf and a batch of this size."""
 
     @property
     @abstractmethod
     def title(self) -> str:
-        """What a person calls it in a few characters."""
+        """A short name for display."""
 
     @property
     @abstractmethod
@@ -53,22 +53,22 @@ class Model(ABC):
 
     @abstractmethod
     def samples(self, x: Array) -> int:
-        """How many samples a batch holds; 0 where x cannot be one."""
+        """Number of samples in a batch; 0 if x is not a batch."""
 
     @abstractmethod
     def n(self, batch: int) -> int:
-        """What slide 3 divides by."""
+        """The divisor of slide 3."""
 
     def gradient(self, parameter: str) -> str:
-        """The name of the gradient that the update takes: "dW1", or "clipped_W1" where it was clipped."""
+        """Name of the gradient that the update takes: "dW1", or "clipped_W1" with clipping."""
         return f"clipped_{parameter}" if self.clipping else f"d{parameter}"
 
     def optimizer_of(self, parameter: str) -> Optimizer:
-        """The optimizer that a parameter is given to: Muon takes matrices, another one the rest."""
+        """The optimizer that updates a parameter: Muon takes the matrices, another one the rest."""
         return self.optimizer.of(matrix=len(self.parameter_shapes()[parameter]) == 2)
 
     def state_shapes(self) -> dict[str, Shape]:
-        """{"m_W1": (out, in), …}: what the optimizer keeps for each parameter, state by state."""
+        """Shapes of the optimizer's states of each parameter, {"m_W1": (out, in), …}."""
         return {
             f"{state}_{name}": entry.shape(*shape)
             for name, shape in self.parameter_shapes().items()
@@ -76,7 +76,7 @@ class Model(ABC):
         }
 
     def initial_state(self, parameters: Mapping[str, Array], lr: float) -> dict[str, Array]:
-        """What the optimizer starts with, in the order of `state_shapes`."""
+        """Initial values of the optimizer's states, in the order of `state_shapes`."""
         return {
             f"{state}_{name}": entry.start(parameters[name], lr)
             for name in self.parameter_shapes()

@@ -1,17 +1,17 @@
-"""An operation: what a node of a computational graph does, forward and back, written once.
+"""`Operation`: the single record of an operation of a computational graph, forward and backward.
 
-Everything that handles operations reads this record: the engine, the list of equations, certificates,
+All code that handles operations reads this record: the engine, the list of equations, certificates,
 drawings, explanations, PyTorch's side, the import of a model, traces and tests.
 
-`forward` has one formula for each tensor that the operation makes, in the order in which they are
-computed; a later one may take an earlier one's tensor. `vjps` has one vector-Jacobian product for
-each operand that is differentiated: it takes `g`, the gradient of the operation's value, operands and
-results by name, and gives ∂L/∂operand in the operand's shape. Arrays have PyTorch's axes, samples
-first, except in the deck's own operations (`affine`, activations and losses of a chain), where a
-column is a sample.
+`forward` has one formula for each tensor that the operation makes, in the order of computation; a
+formula may take an earlier formula's tensor. `vjps` has one vector-Jacobian product for each operand
+that is differentiated. It takes by name `g`, the gradient of the operation's value, and operands and
+outputs, and returns ∂L/∂operand in the operand's shape. Arrays have PyTorch's axes, samples first,
+except in the deck's own operations (`affine`, activations and losses of a chain), where a column is a
+sample.
 
-Options are keyword arguments of the functions, under PyTorch's names. A formula is only given the
-options that it reads; an argument of PyTorch's that no formula reads is refused, not ignored.
+Options are keyword arguments of the functions, under PyTorch's names. A formula receives only the
+options that it reads; a PyTorch argument that no formula reads is rejected, not ignored.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from reference.arrays import Array, Data
 from reference.formula import Formula
 
 Option: TypeAlias = "float | int | bool | str | tuple[Option, ...] | None"
-"""What an option may be: a number, a switch, a name, or several of them."""
+"""The value of an option: a number, a flag, a name, or a tuple of them."""
 
 REQUIRED: Option = "required"
-"""The default of an option that must be given."""
+"""Marks an option without a default: it must be given."""
 
 Options: TypeAlias = Mapping[str, Option]
 
 Operand: TypeAlias = "Data | float | tuple[Data | None, ...] | None"
-"""What may stand in an operand's place: an array, a Python number as a constant, several under "*parts"."""
+"""The value of an operand: an array, a Python number as a constant, or for "*parts" a tuple of arrays."""
 
 VALUE = "y"
-"""The name of the tensor that an operation is about, among those that it makes."""
+"""Default name of an operation's main output."""
 
 
 class UnreadArgumentError(ValueError):
-    """An argument that an operation's formulas do not read: the operation is unsupported with it."""
+    """An argument that no formula of the operation reads, so the call is not supported."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Operands and options on which an operation is tried: arrays by operand, options by name."""
+    """Example operands and options for testing an operation."""
 
     operands: Mapping[str, Operand]
     options: Options = field(default_factory=dict)
@@ -54,17 +54,17 @@ class Sample:
 
 @dataclass(frozen=True, eq=False)
 class Operation:
-    """One kind of node; see the module.
+    """An operation, one kind of node; see the module's docstring.
 
-    `operands` name the tensors it takes: "b?" is one that may be left out (the functions get None),
-    "*parts" any number of them. An operand without a vector-Jacobian product is data. `value` is the
-    tensor it is about; what else it makes are its by-products: statistics, choices, states.
-    `given` are by-products that nobody computes, since they are drawn at random, and `choices` those of
-    which several may be right: a check(*taken, chosen) -> chosen, with −1 where it is not a best one.
-    `learned` are the operands that a layer owns and trains, with PyTorch's name of the parameter.
-    `fits(*operands)` says whether their shapes do, where numpy would broadcast or not say it well.
-    `torch` is PyTorch's function, and `aten` what PyTorch dispatches it as: the name of the call, and
-    our name of each of its arguments by their order ("-": changes no number), then "->" and of its results.
+    `operands` name the tensors that it takes: "b?" is optional (the functions get None), "*parts" stands
+    for any number of tensors. An operand without a vector-Jacobian product is data. `value` is the main
+    output; all other outputs are by-products: statistics, choices, states. `given` lists by-products that
+    are drawn at random and not computed. `choices` lists those with several right values, each with a
+    check(*taken, chosen) -> chosen, −1 where it is not an optimum.
+    `learned` maps the operands that a layer owns and trains to PyTorch's parameter names.
+    `fits(*operands)` tests the operands' shapes where numpy would broadcast or its error would be unclear.
+    `torch` is PyTorch's function. `aten` maps the name of a dispatched ATen call to our names of its
+    arguments, in order ("-" for one that affects no number), then "->" and our names of its results.
     """
 
     name: str
@@ -87,9 +87,9 @@ class Operation:
             object.__setattr__(self, "label", self.name)
 
     def settled(self, options: Options) -> Options:
-        """These options, and the defaults of all others.
+        """These options completed by the defaults of all others.
 
-        Raises ValueError for an option that it has not, and for one that must be given and is not.
+        Raises ValueError for an unknown option and for a missing one without a default.
         """
         for name in options:
             if name not in self.options:
@@ -102,20 +102,20 @@ class Operation:
 
 
 def bound(function: Callable[..., Array], options: Options) -> Callable[..., Array]:
-    """A formula's function with those of the options that it reads."""
+    """A formula's function with the options that it reads bound as keyword arguments."""
     read = {name: value for name, value in options.items() if name in _keywords(function)}
     return partial(function, **read) if read else function
 
 
 @cache
 def _keywords(function: Callable[..., Array]) -> frozenset[str]:
-    """The keyword-only parameters of a function: its options."""
+    """Names of a function's keyword-only parameters, which are its options."""
     parameters = inspect.signature(function).parameters.values()
     return frozenset(p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY)
 
 
 def reading_options(names: Sequence[str]) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
-    """Say which options a function of `**options` reads."""
+    """Decorator that declares which options a function with `**options` reads."""
 
     def decorate(function: Callable[..., Array]) -> Callable[..., Array]:
         kinds = inspect.Parameter
@@ -136,7 +136,7 @@ Written: TypeAlias = tuple[Callable[..., Array], str]
 """A function and its LaTeX."""
 
 GRADIENT_NAMES = {"W": "weight", "b": "bias", "x": "input"}
-"""What a gradient is called in a formula's name: `conv2d_weight_gradient`."""
+"""Operand names as they appear in the name of a gradient's formula, such as `conv2d_weight_gradient`."""
 
 
 def define(
@@ -146,11 +146,11 @@ def define(
     operands: Sequence[str] = (),
     **rest: object,
 ) -> Operation:
-    """An operation from functions with their LaTeX; formulas get the names that messages cite.
+    """An operation made from functions and their LaTeX, with the formula names that messages cite.
 
-    The value's formula has the operation's name, a by-product's `NAME_OUTPUT`, and a gradient's
-    `NAME_OPERAND_gradient`, with weight, bias and input for W, b and x. Without `operands`, they are
-    what the value's formula takes.
+    The value's formula has the operation's name, a by-product's formula is `NAME_OUTPUT`, and a
+    gradient's is `NAME_OPERAND_gradient`, with weight, bias and input for W, b and x. `operands`
+    defaults to the arguments of the value's formula.
     """
     made = dict(forward) if isinstance(forward, Mapping) else {VALUE: forward}
     value = rest.get("value", VALUE)
@@ -168,12 +168,12 @@ def define(
 
 
 def taking(formula: Formula, *takes: str, **changes: object) -> Formula:
-    """A formula of the deck's as an operation's: its arguments by the operation's names."""
+    """One of the deck's formulas with its arguments renamed to an operation's names."""
     return replace(formula, takes=takes, **changes)  # type: ignore[arg-type]
 
 
 def with_forms(operation: Operation, forms: Mapping[str, Callable[..., Array] | None]) -> Operation:
-    """The operation, with another form of some vector-Jacobian products: one that PyTorch computes."""
+    """The operation with PyTorch's form of some vector-Jacobian products as an accepted alternative."""
     vjps = dict(operation.vjps)
     for operand, form in forms.items():
         if form is not None and operand in vjps:

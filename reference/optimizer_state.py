@@ -1,4 +1,4 @@
-"""An optimizer at work: the states it keeps for each parameter, and its rules, run in order."""
+"""Runs an optimizer's rules in order, and keeps its states for each parameter."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Views = Mapping[str, Array]
 
 
 class OptimizerState:
-    """Two copies of every state, before a step and after it; like the parameters they change places.
+    """The states of an optimizer, each in two buffers, before and after a step, swapped like parameters.
 
-    Elementwise rules run once, on flat buffers that hold all parameters end to end; others run once
-    for each parameter.
+    Elementwise rules run once, on flat buffers that hold all parameters end to end; other rules run
+    once for each parameter.
     """
 
     def __init__(
@@ -28,7 +28,11 @@ class OptimizerState:
         gradients: Array,
         lr: float,
     ) -> None:
-        """`flat` and `views`: both parameter buffers whole, and cut into parameters; the first holds p."""
+        """Allocate the states and set their initial values.
+
+        `flat` and `views` are the two parameter buffers, as flat arrays and as views by parameter; the
+        first of each holds the current values.
+        """
         self._model, self.optimizer, self.t = model, model.optimizer, 0
         self._flat, self._views, self._gradients = flat, views, gradients
         self._together = self.optimizer.elementwise and self.optimizer.others is None
@@ -54,7 +58,7 @@ class OptimizerState:
                     states[f"{state}_{name}"] = np.array(entry.start(parameter, lr))
 
     def step(self, now: int, gradients: Views, lr: float) -> None:
-        """Everything that the rules make, from buffers `now` into the other ones."""
+        """Run all rules, reading the buffers `now` and writing the other ones."""
         self.t += 1
         after = 1 - now
         if self._together:
@@ -80,6 +84,6 @@ class OptimizerState:
             np.copyto(into[rule.makes], rule.function(*(known[name] for name in rule.inputs), c))
 
     def trace(self, now: int) -> dict[str, Array]:
-        """The states before the step that starts from `now`, and after it, by their names in a trace."""
+        """The states before and after the step that starts from buffers `now`, by trace name."""
         after = {f"{name}_next": array for name, array in self._states[1 - now].items()}
         return self._states[now] | after

@@ -1,7 +1,7 @@
-"""A graph that is run node by node, and keeps what its last sweeps left: slide 7, to look at.
+"""A graph that is evaluated node by node and keeps the results of its last sweeps (slide 7).
 
-The engine runs the same equations into buffers; this is the plain reading of them, on any arithmetic
-that answers to numpy's functions.
+The engine runs the same equations in buffers; this is the direct evaluation, on any arithmetic that
+implements numpy's functions.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from reference.graph import Graph, Node
 class Sweeps(Graph):
     """A graph with the values and the gradients of its nodes.
 
-    `constants` are those that its formulas take, as `n` of a loss. Any change to the graph forgets them.
+    `constants` are the constants that its formulas take, such as a loss's `n`. Adding a node clears all
+    values and gradients.
     """
 
     def __init__(self, constants: Constants | None = None) -> None:
@@ -35,10 +36,10 @@ class Sweeps(Graph):
         return entered
 
     def forward(self, leaves: Mapping[str, Array]) -> None:
-        """Data goes forward: every node's value, out of those of the leaves, which are not copied.
+        """Forward sweep: compute every node's value from the leaves' values, which are not copied.
 
-        Raises ValueError for a leaf without a value (unless nothing uses it), a value that is no
-        leaf's, and shapes that do not fit, naming the node.
+        Raises ValueError for a leaf without a value (unless it is unused), a value for an unknown leaf,
+        and, naming the node, shapes that do not fit.
         """
         self._values, self._gradients = {}, {}
         used = {parent.name for node in self.nodes for parent in node.parents if parent}
@@ -54,7 +55,7 @@ class Sweeps(Graph):
                 values[equation.makes] = _array(equation.of(values, self.constants))
             except ValueError as error:
                 raise ValueError(f"{equation.makes}: {error}") from error
-        self._values = values  # all or nothing
+        self._values = values  # stored only if the whole sweep succeeded
 
     def _fit(self, node: Node, values: Mapping[str, Array]) -> None:
         operation = node.operation
@@ -65,11 +66,11 @@ class Sweeps(Graph):
                 raise ValueError(f"{node.name}: {operation.name}: shapes {shapes} do not fit")
 
     def backward(self, of: str, seed: Array | None = None) -> None:
-        """Errors come back: ∂of/∂node for every node, summed over all paths between the two.
+        """Backward sweep: compute ∂of/∂node for every node, summed over all paths between the two.
 
-        `seed` is ∂L/∂of, in the shape of its value, where `of` is not the loss itself; 1 without it.
+        If `of` is not the loss itself, `seed` is ∂L/∂of, in the shape of its value; it defaults to 1.
         Raises ValueError before a forward sweep, for an unknown node, for a seed of the wrong
-        shape, and without a seed for a node that is not one number.
+        shape, and for a missing seed if the node's value is not a single number.
         """
         value = self.value(of)
         if seed is None and value.shape != ():
@@ -77,7 +78,7 @@ class Sweeps(Graph):
         if seed is not None and seed.shape != value.shape:
             raise ValueError(f"backward: {of} has shape {value.shape}, its seed {seed.shape}")
         one = np.full((), type(value.item())(1), value.dtype) if seed is None else seed
-        found = {self[of].gradient: one}  # 1, as the value's kind of number
+        found = {self[of].gradient: one}  # `one` has the value's type, which need not be float
         for equation in walk.backward(self, of, seeded=True):
             found[equation.makes] = _array(equation.of(self._values | found, self.constants))
         self._gradients = {
@@ -89,20 +90,20 @@ class Sweeps(Graph):
 
     @property
     def values(self) -> Mapping[str, Array]:
-        """Values by node, after `forward`; empty before."""
+        """Values by node name; empty before `forward`."""
         return MappingProxyType(self._values)
 
     @property
     def gradients(self) -> Mapping[str, Array]:
-        """∂L/∂value by node, after `backward`; empty before."""
+        """∂L/∂value by node name; empty before `backward`."""
         return MappingProxyType(self._gradients)
 
     def value(self, name: str) -> Array:
-        """A node's value. Raises ValueError before `forward`, or for an unknown node."""
+        """A node's value. Raises ValueError before `forward` and for an unknown node."""
         return self._look(name, self._values, "value", "forward")
 
     def gradient(self, name: str) -> Array:
-        """∂L/∂value of a node, in its shape. Raises ValueError as `value` does, before `backward`."""
+        """∂L/∂value of a node, in its shape. Raises ValueError before `backward` or for an unknown node."""
         return self._look(name, self._gradients, "gradient", "backward")
 
     def _look(self, name: str, found: Mapping[str, Array], what: str, sweep: str) -> Array:
@@ -113,7 +114,7 @@ class Sweeps(Graph):
 
 
 def _array(value: Array | np.generic) -> Array:
-    """An array, also of a 0-d result, which numpy hands out as a scalar or as the bare number."""
+    """The value as an array, including a 0-d result, which numpy returns as a scalar or a bare number."""
     if isinstance(value, np.generic) or not hasattr(value, "shape"):
         return np.asarray(value)
     return value

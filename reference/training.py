@@ -1,4 +1,4 @@
-"""Training: slide 2's cycle, repeated, as a generator of traces."""
+"""Training: the cycle of slide 2, repeated, as a generator of traces."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from reference.trace import Trace
 
 
 def batches(x: Array, y: Array, batch: int, seed: int) -> Iterator[tuple[Array, Array]]:
-    """Endless batches of columns: every sample once an epoch, in a newly shuffled order.
+    """Endless sequence of batches: each epoch has every sample once, in newly shuffled order.
 
     Shapes: x (features, samples), y (outputs, samples) -> (features, batch), (outputs, batch).
-    `batch` 0, or one that holds all samples, gives all of them, in their own order, every time.
-    Where `batch` does not divide the samples, an epoch's last batch is smaller.
+    With `batch` 0 or at least the number of samples, every batch is the whole set, unshuffled.
+    If `batch` does not divide the number of samples, the last batch of an epoch is smaller.
     """
     samples = x.shape[1]
     if batch <= 0 or batch >= samples:
@@ -32,10 +32,10 @@ def batches(x: Array, y: Array, batch: int, seed: int) -> Iterator[tuple[Array, 
 
 
 def train(network: Network, data: Iterable[tuple[Array, Array]], lr: float) -> Iterator[Trace]:
-    """The three-step cycle of slide 2, once for each batch: forward, error, backward.
+    """Run the three-step cycle of slide 2 (forward, loss, backward) on each batch, and update.
 
-    Yields the trace of every step; it is valid until the next one (`Trace.kept` outlives it).
+    Yields the trace of every step, valid until the next one (`Trace.kept` returns a copy).
     """
-    with np.errstate(over="ignore"):  # e^−z may overflow far below zero, where σ is 0
+    with np.errstate(over="ignore"):  # e^−z overflows for very negative z, where σ is 0
         for x, y in data:
             yield network.step(x, y, lr)

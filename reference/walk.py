@@ -1,8 +1,8 @@
-"""The walk: both sweeps over a graph, written down as equations in the order of execution.
+"""Turns a graph into the equations of its forward and backward sweep, in the order of execution.
 
-Forward, in the order of the nodes: one equation for each tensor that an operation makes. Backward,
-against it: one equation for each share that an operation sends back to one of its operands; where
-arrows fork, one more adds the shares up. Gradients of leaves come last, in the order of the leaves.
+Forward, in the order of the nodes: one equation for each tensor that an operation makes. Backward, in
+reverse order: one equation for each vector-Jacobian product, and one more that adds them up if a value
+has several users. Gradients of leaves come last, in the order of the leaves.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from reference.trace import split
 
 
 def forward(graph: Graph) -> list[Equation]:
-    """What every node computes, in order."""
+    """The equations of the forward sweep, node by node."""
     found = []
     for node in graph.nodes:
         if node.operation is None:
@@ -44,9 +44,9 @@ def forward(graph: Graph) -> list[Equation]:
 
 
 def backward(graph: Graph, of: str, *, seeded: bool = False) -> list[Equation]:
-    """∂of/∂value of every node on a way from a learned leaf to `of`, and of these leaves.
+    """The equations of ∂of/∂value for every node between a learned leaf and `of`, leaves included.
 
-    `seeded` says that ∂L/∂of is a tensor of its own, under the node's `gradient`; otherwise it is 1.
+    If `seeded`, ∂L/∂of is a given tensor named by the node's `gradient`; otherwise it is 1.
     Raises ValueError for an unknown node.
     """
     root = graph[of]
@@ -68,11 +68,11 @@ def backward(graph: Graph, of: str, *, seeded: bool = False) -> list[Equation]:
 
 
 _Shares = list[tuple[Node, str, int]]
-"""Who sends an error back to a node: an operation's node, the operand's name, its place under that name."""
+"""Contributions to a node's gradient: the using node, its operand's name, the index under that name."""
 
 
 def _sent(graph: Graph, root: Node) -> dict[Node, _Shares]:
-    """The errors that arrive at each node, from the last of its users to the first."""
+    """The contributions to each node's gradient, from its last user to its first."""
     wanted = _leading_to_learned(graph)
     sent: dict[Node, _Shares] = defaultdict(list)
     for node in reversed(graph.nodes):
@@ -85,7 +85,7 @@ def _sent(graph: Graph, root: Node) -> dict[Node, _Shares]:
 
 
 def _leading_to_learned(graph: Graph) -> set[Node]:
-    """The nodes that depend on a leaf that is not given, and these leaves."""
+    """The learned leaves and all nodes that depend on one."""
     wanted: set[Node] = set()
     for node in graph.nodes:
         learned = node.is_leaf and not node.given
@@ -96,7 +96,7 @@ def _leading_to_learned(graph: Graph) -> set[Node]:
 
 
 def _of(sent: dict[Node, _Shares], user: Node) -> _Shares:
-    """The shares that one operation sends."""
+    """The contributions made by one operation."""
     return [share for shares in sent.values() for share in shares if share[0] is user]
 
 
@@ -105,9 +105,9 @@ def _takes_gradient(node: Node, operand: str) -> bool:
 
 
 def senders(graph: Graph, of: str) -> dict[str, dict[str, tuple[Node, str, int]]]:
-    """By node, the errors that arrive at it: the name of each, and the operation's node, operand and place.
+    """The contributions to each node's gradient: tensor name, using node, operand and index.
 
-    Where only one arrives, it has the name of the node's gradient.
+    A single contribution has the name of the node's gradient.
     """
     return {
         node.name: dict(zip(_share_names(node, len(shares)), shares, strict=True))
@@ -122,7 +122,7 @@ def _share_names(node: Node, shares: int) -> list[str]:
 
 
 def _arriving(graph: Graph, node: Node, shares: _Shares, root: Node, *, seeded: bool) -> list[Equation]:
-    """∂L/∂value of a node: the one share that is sent to it, or the sum of several."""
+    """The equations of ∂L/∂value of a node: its single contribution, or the sum of several."""
     names = _share_names(node, len(shares))
     found = [
         _share(graph, *share, name, apart=seeded or share[0] is not root)
@@ -136,7 +136,10 @@ def _arriving(graph: Graph, node: Node, shares: _Shares, root: Node, *, seeded: 
 
 
 def _share(graph: Graph, node: Node, operand: str, place: int, makes: str, *, apart: bool) -> Equation:
-    """One vector-Jacobian product. `apart`: ∂L/∂value is a tensor, whether the formula takes it or not."""
+    """The equation of one vector-Jacobian product.
+
+    With `apart`, ∂L/∂value is an input of the equation even if the formula does not take it.
+    """
     assert node.operation is not None
     formula = node.operation.vjps[operand]
     parents = node.operands[operand]
@@ -162,7 +165,7 @@ def _times(product: Callable[..., Array], g: Array, *values: Array) -> Array:
 def _equation(
     node: Node, formula: Formula, makes: str, options: object = None, parts: Sequence[Node] = ()
 ) -> Equation:
-    """A formula of a node's operation, on the node's own tensors."""
+    """A formula of a node's operation, applied to the node's tensors."""
     names = _inputs(node, formula, parts)
     inputs = tuple(name for name in names if name is not None)
     settled = node.options if options is None else options
@@ -186,7 +189,7 @@ def _equation(
 
 
 def _parted(name: str) -> tuple[str, int | None]:
-    """Quantity and layer; a name that is not a trace's is a quantity of its own."""
+    """Quantity and layer of a tensor's name; a name without a layer is a quantity by itself."""
     try:
         return split(name)
     except ValueError:
@@ -194,7 +197,7 @@ def _parted(name: str) -> tuple[str, int | None]:
 
 
 def _inputs(node: Node, formula: Formula, parts: Sequence[Node]) -> list[str | None]:
-    """The names of what a formula takes; None for an operand that was left out."""
+    """Names of the tensors that a formula takes; None for an omitted operand."""
     assert node.operation is not None
     found: list[str | None] = []
     for name in formula.takes:
@@ -210,14 +213,14 @@ def _inputs(node: Node, formula: Formula, parts: Sequence[Node]) -> list[str | N
 
 
 def _without(function: Callable[..., Array], names: Sequence[str | None], *values: Array) -> Array:
-    """A function's value, with None for the operands that were left out."""
+    """Call a function with None inserted for the omitted operands."""
     present = iter(values)
     tensors = [None if name is None else next(present) for name in names]
     return function(*tensors, *present)
 
 
 def _accumulated(*shares: Array) -> Array:
-    """∂L/∂value = Σ of what all users of the value send back."""
+    """∂L/∂value as the sum of the contributions of all users of the value."""
     return reduce(np.add, shares)
 
 
@@ -234,13 +237,13 @@ def _ones(value: Array) -> Array:
 SUM = Formula(
     "gradient_sum", r"\frac{\partial L}{\partial v} = \sum_k \frac{\partial L}{\partial v_k}", _accumulated
 )
-"""Slide 7: the errors that come back along several arrows add up."""
+"""Slide 7: the gradient of a value with several users is the sum of their contributions."""
 
 NOTHING = Formula("no_gradient", r"\frac{\partial L}{\partial v} = 0", _zeros)
-"""Of a part that nobody uses, beside parts that somebody does."""
+"""The gradient of an unused part of a value of which other parts are used."""
 
 SEED = Formula("seed", r"\frac{\partial L}{\partial L} = 1", _ones)
-"""Where the backward sweep begins."""
+"""The start of the backward sweep."""
 
 
 def _nothing(part: Node) -> Equation:

@@ -1,4 +1,4 @@
-"""The table of operations: every file of this folder that has `OPERATIONS` adds its own."""
+"""The table of operations, collected from the `OPERATIONS` of every file in this folder."""
 
 from __future__ import annotations
 
@@ -15,4 +15,4 @@ def _found() -> Iterator[Operation]:
 
 
 OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in _found()}
-"""By name."""
+"""All operations by name."""

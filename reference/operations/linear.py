@@ -1,7 +1,7 @@
-"""Products with weights: the deck's layer, and PyTorch's.
+"""Linear layers: the deck's `affine` and `matmul`, and PyTorch's `linear`.
 
-The deck's `affine` and `matmul` have a sample in each column. PyTorch's `linear` has a sample in each
-row; it is the deck's formula on the transposed view.
+The deck's operations have a sample in each column. PyTorch's `linear` has a sample in each row and
+applies the deck's formula to transposed views.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def _matrices(W: Array, a: Array, b: Array | None = None) -> bool:
 
 WEIGHT_GRADIENT = taking(FORMULAS["weight_gradient"], "g", "a")
 BACKPROPAGATED = taking(FORMULAS["hidden_delta"], "W", "g", function=formulas.backpropagated, quantity="s")
-"""Slide 5's first factor: slide 5 is two equations, since sides record s too."""
+"""Slide 5's first factor, a separate equation because every side also records s."""
 
 AFFINE = Operation(
     "affine",
@@ -41,7 +41,7 @@ AFFINE = Operation(
     learned={"W": "weight", "b": "bias"},
     fits=_matrices,
 )
-"""Slide 2: z = W a + b."""
+"""The deck's layer, slide 2: z = W a + b."""
 
 MATMUL = Operation(
     "matmul",
@@ -53,6 +53,6 @@ MATMUL = Operation(
     learned={"W": "weight"},
     fits=_matrices,
 )
-"""A layer without a bias."""
+"""The deck's layer without a bias: z = W a."""
 
 OPERATIONS = (AFFINE, MATMUL)

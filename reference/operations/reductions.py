@@ -1,4 +1,4 @@
-"""From many numbers to one."""
+"""Reductions of an array to a single number: sum and mean."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Rows of the tables of activations and losses, as operations of a layered network's graph.
+"""Converts rows of the activation and loss tables to operations of a layered network's graph.
 
-A column is a sample. Names of operands are the deck's: a = f(z), L(ŷ, y).
+A column is a sample. Operands have the deck's names: a = f(z), L(ŷ, y).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from reference.operations.losses import Loss
 
 
 def activation(f: Activation, *, top: bool = False) -> Operation:
-    """a = f(z), and back: δ = s ⊙ f′(z), which is slide 4 in the `top` layer and slide 5 below it.
+    """An activation as an operation: a = f(z), and δ = s ⊙ f′(z) (slide 4 in the `top` layer, else 5).
 
-    With every admitted form of f and f′. Where f learns a parameter, it is an operand too.
+    Includes all accepted forms of f and f′. A learned parameter of f is an operand.
     """
     learned = (f.learned.symbol,) if f.learned else ()
     also = (f.torch_form,) if f.torch_form else ()
@@ -59,14 +59,14 @@ def _with_form(form: Form, s: Array, z: Array, a: Array) -> Array:
 
 
 def loss(L: Loss) -> Operation:
-    """L(ŷ, y) whole, as its reduction has it computed, and back: ∇_ŷ L. y is given, not learned."""
+    """A loss with its reduction as one operation: L(ŷ, y), and ∇_ŷ L. y is not differentiated."""
     found = []
     for name, function, latex in (
         ("loss", formulas.loss, L.latex),
         ("loss_gradient", formulas.loss_gradient, L.latex_gradient),
     ):
         formula = taking(FORMULAS[name], "y_hat", "y", function=partial(function, L), constants=("n",))
-        if L.name != "mse":  # the deck's has its LaTeX on the slide
+        if L.name != "mse":  # MSE keeps the deck's LaTeX
             formula = taking(formula, *formula.takes, latex=latex)
         found.append(formula)
     return Operation(

@@ -1,4 +1,4 @@
-"""Shapes of operands, and what broadcasting did to them."""
+"""Helpers for shapes: broadcasting and its inverse, reduced axes, positions after a movement."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Dims: TypeAlias = int | tuple[int, ...] | None
 
 
 def spread(g: Array, terms: Array) -> Array:
-    """One number for all terms, without a copy; other kinds of number than arrays broadcast later."""
+    """g broadcast to the shape of `terms` without a copy; objects other than arrays broadcast later."""
     return np.broadcast_to(g, terms.shape) if isinstance(terms, np.ndarray) else g
 
 
 def summed_to(g: Array, x: Array) -> Array:
-    """The gradient of an operand that was broadcast: the sum over each axis along which it was repeated."""
+    """The gradient of an operand that was broadcast: g summed over the axes along which it was repeated."""
     shape, lead = np.shape(x), np.ndim(g) - np.ndim(x)
     if np.shape(g) == shape:
         return g
@@ -29,12 +29,12 @@ def summed_to(g: Array, x: Array) -> Array:
 
 
 def repeated_to(g: Array, x: Array, *also: Array) -> Array:
-    """g, broadcast to the shape that x and the others have together."""
+    """g broadcast to the common shape of x and the other arrays."""
     return np.broadcast_to(g, np.broadcast_shapes(np.shape(x), *map(np.shape, also)))
 
 
 def axes_of(dim: Dims, rank: int) -> tuple[int, ...]:
-    """PyTorch's `dim` as axes from the front: all of them for None or (); of one number, its one."""
+    """PyTorch's `dim` as a tuple of nonnegative axes; None and () mean all axes."""
     if dim is None or dim == ():
         return tuple(range(rank))
     dims: Sequence[int] = (dim,) if isinstance(dim, int) else dim
@@ -42,7 +42,7 @@ def axes_of(dim: Dims, rank: int) -> tuple[int, ...]:
 
 
 def broadcast(*operands: Array) -> bool:
-    """Whether operands can be broadcast against each other."""
+    """Whether the operands can be broadcast together."""
     try:
         np.broadcast_shapes(*(np.shape(operand) for operand in operands))
     except ValueError:
@@ -51,9 +51,10 @@ def broadcast(*operands: Array) -> bool:
 
 
 def sent_back(g: Array, x: Array, move: Callable[[Array], Array]) -> Array:
-    """The gradient of a movement: each number's errors added up where it came from.
+    """The gradient of a movement: each element of g added to the position it came from.
 
-    `move` is told where, by moving the places of x; what it fills up with the size of x is of no place.
+    `move` is applied to the array of x's positions; it marks filled-in elements, which came from no
+    position, with the size of x.
     """
     size = math.prod(np.shape(x))
     places = np.asarray(move(np.arange(size).reshape(np.shape(x))))  # type: ignore[arg-type]  # places move too
@@ -61,18 +62,18 @@ def sent_back(g: Array, x: Array, move: Callable[[Array], Array]) -> Array:
 
 
 def size_along(x: Array, dim: Dims) -> int:
-    """How many numbers are reduced to each one."""
+    """The number of elements that a reduction over `dim` combines into one."""
     return math.prod(np.shape(x)[axis] for axis in axes_of(dim, np.ndim(x)))
 
 
 def kept(y: Array, x: Array, dim: Dims) -> Array:
-    """What came of a reduction of x, with the reduced axes as axes of one, whether it has them or not."""
+    """The result of a reduction of x with the reduced axes as axes of size 1, kept or restored."""
     axes = axes_of(dim, np.ndim(x))
     return np.reshape(y, [1 if axis in axes else size for axis, size in enumerate(np.shape(x))])
 
 
 def along(indices: Data, shape: tuple[int, ...], dim: int) -> tuple[Data, ...]:
-    """What numpy indexes an array of this shape with, for what `indices` name along an axis."""
+    """The numpy index for an array of this shape that selects `indices` along one axis."""
     places: list[Data] = list(np.indices(np.shape(indices), sparse=True))
     if shape:
         places[dim] = indices

@@ -1,4 +1,4 @@
-"""Update rules: slide 6, and everything first-order in `torch.optim`. A new one is one row of a table."""
+"""Optimizers: slide 6 and all first-order ones of `torch.optim`. A new one is one row of a table."""
 
 from reference.optimizers.adam import ADAM
 from reference.optimizers.matrix import MATRIX
@@ -9,10 +9,10 @@ from reference.optimizers.scaled import SCALED
 OPTIMIZERS: dict[str, OptimizerFamily] = {
     entry.name: entry for entry in (*MOMENTUM, *ADAM, *SCALED, *MATRIX)
 }
-"""By PyTorch's class names in lower case."""
+"""Optimizers by PyTorch's class names in lower case."""
 
 SGD = OPTIMIZERS["sgd"].configured()
-"""Slide 6 to the letter."""
+"""Plain gradient descent, exactly slide 6."""
 
 __all__ = [
     "GROUPS",

@@ -1,6 +1,6 @@
-"""Adam and its family: running averages m of g and v of g², a step of its own for each number.
+"""Adam and its variants: running averages m of g and v of g², and an individual step for each number.
 
-m̂ = m/(1 − β₁ᵗ) and v̂ = v/(1 − β₂ᵗ) take back that both began at zero.
+m̂ = m/(1 − β₁ᵗ) and v̂ = v/(1 − β₂ᵗ) correct the bias from initialising both with zero.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ FIRST, SECOND = State("exp_avg"), State("exp_avg_sq")
 
 
 def decayed(o: Options, p: Array, c: Hyper) -> Array:
-    """p − ηλp, where weights decay apart from the gradient (AdamW)."""
+    """p − ηλp for decoupled weight decay (AdamW), else p."""
     return p * (1 - c.lr * c.weight_decay) if o["weight_decay"] and o["decoupled_weight_decay"] else p
 
 
@@ -107,7 +107,7 @@ def _mu(t: int, c: Hyper) -> float:
 
 
 def mu_product(c: Hyper) -> dict[str, Derived]:
-    """Π_{i ≤ t} μ_i, which PyTorch keeps as a state: each factor four roundings and its product one."""
+    """Π_{i ≤ t} μ_i, a state in PyTorch: four roundings for each factor and one for each product."""
     known, product = _PRODUCTS.get((c.beta1, c.momentum_decay), (0, 1.0))
     if known > c.t:
         known, product = 0, 1.0
@@ -118,7 +118,7 @@ def mu_product(c: Hyper) -> dict[str, Derived]:
 
 
 _PRODUCTS: dict[tuple[float, float], tuple[int, float]] = {}
-"""How far the product was multiplied last, so that a run need not begin anew at every step."""
+"""The last partial product by parameters, so that a step does not recompute it from the start."""
 
 
 def radam(o: Options) -> tuple[Rule, ...]:

@@ -1,4 +1,4 @@
-"""Optimizers that look at a matrix as a whole; a bias is a vector, and goes another way.
+"""Optimizers that treat a matrix as a whole, and a bias, a vector, differently.
 
 W is (out, in). The states of Adafactor are the factors of v: R (out, 1) and C (1, in).
 """
@@ -16,7 +16,7 @@ from reference.optimizers.rule import Hyper, Optimizer, OptimizerFamily, Options
 
 
 def adafactor(o: Options) -> tuple[Rule, ...]:
-    """V̂ = R C / mean R, R and C the running means of g² over rows and columns."""
+    """V̂ = R C / mean R, where R and C are running means of g² over rows and columns."""
 
     def rows(R: Array, g: Array, c: Hyper) -> Array:
         return blend(R, _mean_square(g, axis=1), 1 - c.t**c.beta2_decay)
@@ -51,7 +51,7 @@ def adafactor(o: Options) -> tuple[Rule, ...]:
 
 
 def adafactor_vector(o: Options) -> tuple[Rule, ...]:
-    """The same for a vector, whose v needs no factors."""
+    """Adafactor for a vector, whose v is not factored."""
 
     def squares(v: Array, g: Array, c: Hyper) -> Array:
         return blend(v, np.square(g), 1 - c.t**c.beta2_decay)
@@ -86,7 +86,7 @@ def _adafactor_step(o: Options, p: Array, g: Array, V: Array, c: Hyper) -> Array
 
 
 def _epsilon(o: Options, p: Array, c: Hyper) -> Array:
-    """ε₁: by default the format's own machine epsilon."""
+    """ε₁, by default the machine epsilon of the format."""
     return epsilon(p) if o["eps1"] is None else c.eps1
 
 
@@ -95,15 +95,16 @@ def _rms(p: Array) -> Array:
 
 
 def _mean_square(g: Array, axis: int) -> Array:
-    """Mean of g² along an axis; as the square of a norm, which is how PyTorch comes by it."""
+    """Mean of g² along an axis, computed like PyTorch from the square of a norm."""
     norm = np.sqrt(np.add.reduce(np.square(g), axis=axis, keepdims=True))
     return np.square(norm) / g.shape[axis]
 
 
 def muon(o: Options, rounded: Callable[[Array], Array] = np.positive) -> tuple[Rule, ...]:
-    """The direction of momentum, its singular values drawn towards 1 by Newton–Schulz iterations.
+    """The momentum with its singular values moved towards 1 by Newton–Schulz iterations.
 
-    `rounded` is done to every result inside the iteration: nothing, as documented.
+    `rounded` is applied to every result inside the iteration; by default it changes nothing, as
+    PyTorch documents it.
     """
 
     def momentum(B: Array, g: Array, c: Hyper) -> Array:

@@ -1,4 +1,4 @@
-"""Slide 6 and what was added to it first: momentum, Nesterov's look ahead, weight decay, averaging."""
+"""SGD (slide 6) with momentum, Nesterov momentum and weight decay, ASGD (averaging), and Rprop."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reference.optimizers.rule import Derived, Hyper, OptimizerFamily, Options, 
 
 
 def gradient(options: Options, g: Array, p: Array, c: Hyper) -> Array:
-    """g, or −g where the loss is maximised, and λp on top where weights decay with the gradient."""
+    """g, or −g to maximise the loss, plus λp with coupled weight decay."""
     g = -g if options.get("maximize") else g
     if options.get("weight_decay") and not options.get("decoupled_weight_decay"):
         g = g + c.weight_decay * p
@@ -86,7 +86,7 @@ def asgd_rates(c: Hyper) -> dict[str, Derived]:
 
 
 def rprop(o: Options) -> tuple[Rule, ...]:
-    """Each number has its own step: longer while the gradient keeps its sign, shorter when it turns."""
+    """Individual step sizes: increased while the gradient keeps its sign, decreased when it changes."""
 
     def same(g: Array, last: Array) -> Array:
         return (-g if o["maximize"] else g) * last

@@ -1,10 +1,10 @@
-"""What an optimizer is made of: rules, each of which makes one tensor out of others.
+"""The records an optimizer consists of: rules, each of which computes one tensor, and states.
 
-In a rule p is a parameter (W, b, or a slope α), g its gradient; every other name is a state that the
+In a rule, p is a parameter (W, b, or a slope α) and g its gradient; any other name is a state that the
 optimizer keeps for each parameter. `NAME_next` is the value after the step. A rule's function takes
-its inputs and then the hyperparameters `c`: c.lr is η, c.t counts steps from 1, the rest are PyTorch's
-options by PyTorch's names. Hyperparameters are combined among themselves in double precision, as
-PyTorch combines them in Python.
+its inputs and then the hyperparameters `c`: c.lr is η, c.t counts steps from 1, and the rest are
+PyTorch's options by PyTorch's names. Hyperparameters are combined in double precision, as PyTorch does
+in Python.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ GROUPS = {
     "ns_coefficients": ("ns_a", "ns_b", "ns_c"),
     "eps": ("eps1", "eps2"),
 }
-"""Options that PyTorch takes together, as a tuple; here each has a name."""
+"""Options that PyTorch takes as one tuple, with our names of its elements."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """`makes`_next = function(*inputs, c), for every parameter. `makes` "p" is the parameter itself."""
+    """`makes`_next = function(*inputs, c), for every parameter; "p" stands for the parameter itself."""
 
     makes: str
-    formula: str  # the name of what it makes, in the field's words
+    formula: str  # the field's name for the tensor that it computes
     inputs: tuple[str, ...]
     function: Callable[..., Array]
     latex: str
@@ -49,20 +49,20 @@ class Rule:
 
 @dataclass(frozen=True)
 class State:
-    """A tensor that an optimizer keeps for each parameter: PyTorch's key for it, and its start."""
+    """A tensor that an optimizer keeps for each parameter: PyTorch's key, shape and initial value."""
 
     key: str
     begins: Callable[[Array, float], Array] = field(default=lambda p, lr: np.zeros_like(p))
     shape: Callable[..., tuple[int, ...]] = field(default=lambda *shape: shape)
 
     def start(self, p: Array, lr: float) -> Array:
-        """The state before the first step, for a parameter p (or for all of them in one row)."""
+        """The state before the first step, for a parameter p or for all parameters in one flat array."""
         begun = self.begins(p, lr)
         return begun if p.ndim == 1 else np.array(begun[tuple(map(slice, self.shape(*p.shape)))])
 
 
 class Derived(float):
-    """A hyperparameter that comes out of the others, by so many roundings in double precision."""
+    """A hyperparameter computed from others, with the number of its double-precision roundings."""
 
     roundings: int
 
@@ -74,10 +74,11 @@ class Derived(float):
 
 @dataclass(frozen=True)
 class Optimizer:
-    """An update rule with its options, as `OptimizerFamily.configured` makes it.
+    """An optimizer with its options set, made by `OptimizerFamily.configured`.
 
-    `elementwise` rules see a number and its own state only, so they may run on all parameters at once.
-    `others` takes the parameters that are not matrices, where this one is for matrices alone (Muon).
+    `elementwise` rules use only a number and its own state, so they may run on all parameters at once.
+    `others` is the optimizer of the parameters that are not matrices, if this one takes only matrices
+    (Muon).
     """
 
     name: str
@@ -94,12 +95,12 @@ class Optimizer:
     implied: tuple[str, ...] = ()
 
     def of(self, *, matrix: bool) -> Optimizer:
-        """The optimizer that a parameter is given to, as it is a matrix or not."""
+        """The optimizer of a parameter, depending on whether it is a matrix."""
         return self if self.others is None or matrix else self.others
 
     @property
     def numbers(self) -> dict[str, float]:
-        """The options that are numbers: the constants of its rules."""
+        """The numeric options, which are the constants of the rules."""
         return {
             name: float(value)
             for name, value in self.options.items()
@@ -108,7 +109,7 @@ class Optimizer:
 
     @property
     def torch_options(self) -> dict[str, object]:
-        """The options as PyTorch's class takes them, those of a group together."""
+        """The options as PyTorch's class takes them, with grouped options as tuples."""
         options: dict[str, object] = {}
         for name, value in self.options.items():
             group = next((group for group, parts in GROUPS.items() if name in parts), None)
@@ -119,21 +120,21 @@ class Optimizer:
         return options
 
     def derive(self, lr: float, t: int) -> Mapping[str, Derived]:
-        """What the hyperparameters of step t have come to."""
+        """The derived hyperparameters of step t."""
         return self.derived(Hyper(lr=lr, t=t, **self.numbers)) if self.derived else {}
 
     def hyper(self, lr: float, t: int) -> Hyper:
-        """η, the step's number, and the options, as a rule wants them."""
+        """η, the step number and the options, as the argument `c` of a rule."""
         derived = {name: float(number) for name, number in self.derive(lr, t).items()}
         return Hyper(lr=lr, t=t, **self.numbers, **derived)
 
 
 @dataclass(frozen=True)
 class OptimizerFamily:
-    """An entry of the table: options with PyTorch's defaults, and what makes rules of them.
+    """A row of the optimizer table: options with PyTorch's defaults, and a function that makes the rules.
 
-    `choices` are the only values of an option; `numbers` are numbers although their default is None;
-    `integers` are what PyTorch wants as such; `implied` what its class says without being told.
+    `choices` are an option's allowed values; `numbers` are numeric options whose default is None;
+    `integers` are options that PyTorch takes as int; `implied` are options fixed by PyTorch's class.
     """
 
     name: str
@@ -149,12 +150,12 @@ class OptimizerFamily:
     numbers: tuple[str, ...] = ()
     integers: tuple[str, ...] = ()
     implied: tuple[str, ...] = ()
-    remark: str = ""  # where PyTorch's formula is not the textbook's
+    remark: str = ""  # how PyTorch's formula differs from the textbook's
 
     def configured(self, **options: Option | Sequence[Option]) -> Optimizer:
-        """The optimizer with these options in place of the defaults; a group's as PyTorch takes them.
+        """The optimizer with these options; a grouped option may be given as PyTorch's tuple.
 
-        Raises ValueError for an option that it has not, or whose value it cannot take.
+        Raises ValueError for an unknown option or an invalid value.
         """
         named = self._named(options)
         for option, value in named.items():
@@ -176,7 +177,7 @@ class OptimizerFamily:
         )
 
     def _named(self, options: Mapping[str, Option | Sequence[Option]]) -> dict[str, Option]:
-        """The options one by one, also those that were given as a group."""
+        """The options one by one, with tuples of grouped options split."""
         named: dict[str, Option] = {}
         for option, value in options.items():
             if isinstance(value, str) or not isinstance(value, Sequence):

@@ -1,4 +1,4 @@
-"""Optimizers that divide by the root of what g² has been: Adagrad, Adadelta, RMSprop."""
+"""Optimizers that divide by the root of accumulated squared gradients: Adagrad, Adadelta, RMSprop."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def adadelta(o: Options) -> tuple[Rule, ...]:
 
 
 def rmsprop(o: Options) -> tuple[Rule, ...]:
-    """v ← αv + (1 − α)g²; p ← p − η g/(√v + ε); `centered`: v − ḡ² for v; momentum on top."""
+    """v ← αv + (1 − α)g²; p ← p − η g/(√v + ε); `centered`: v − ḡ² in place of v; optional momentum."""
 
     def squares(v: Array, g: Array, p: Array, c: Hyper) -> Array:
         return blend(v, np.square(gradient(o, g, p, c)), c.alpha)

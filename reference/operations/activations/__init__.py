@@ -1,6 +1,6 @@
-"""Activation functions: f and f′, side by side. A new one is one row of a table.
+"""Activation functions, each with its derivative. A new one is one row of a table.
 
-The rows stand in `classic` (the four of every course), `piecewise`, `smooth` and `mixing`.
+The rows are in `classic` (the four of every course), `piecewise`, `smooth` and `softmax`.
 """
 
 from reference.operations.activations.activation import Activation, Form, Learned

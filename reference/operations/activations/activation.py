@@ -1,4 +1,4 @@
-"""What an activation function is made of."""
+"""`Activation`: the record of an activation function, one row of the table."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Form: TypeAlias = Callable[..., Scalar]
 T = TypeVar("T")
 
 REQUIRED = float("nan")
-"""The default of an option for which PyTorch has none."""
+"""Marks an option that has no default in PyTorch."""
 
 
 @dataclass(frozen=True)
 class Learned:
-    """A parameter of an activation that is trained with the weights: its symbol, start and gradient.
+    """A trainable parameter of an activation: its symbol, initial value and gradient.
 
     `gradient(s, z, parameter)` -> ∂L/∂parameter, in the parameter's shape, (1, 1) or (out, 1).
     """
@@ -30,21 +30,21 @@ class Learned:
     symbol: str
     gradient: Callable[[Array, Array, Array], Array]
     latex_gradient: str
-    initial: str = "init"  # the options that say with what it starts and how many there are
+    initial: str = "init"  # names of the options for the initial value and the number of parameters
     number: str = "num_parameters"
 
 
 @dataclass(frozen=True)
 class Activation:
-    """An activation function with its derivative, their LaTeX and where they are defined.
+    """An activation function with its derivative, their LaTeX and source.
 
-    Elementwise: function(z, out) -> a, and derivative(z, a, out) -> f′(z); where a parameter is learned,
-    it follows as one more operand. A function that mixes the components of a sample has a Jacobian
-    J_ij = ∂a_i/∂z_j in place of f′: `jacobian(s, z, a)` -> Jᵀ s, and no derivative.
-    All shapes are (features, batch). `options` are PyTorch's, with its defaults; functions take them by
-    keyword. `torch_form(s, z, a)` is δ as PyTorch computes it, where its rounding is not the derivative's.
-    `other_functions` and `other_forms` list further algebraic forms that people write; they are
-    equal as mathematics and differ in rounding, so a certificate tells them apart from mistakes.
+    Elementwise: function(z, out) -> a, and derivative(z, a, out) -> f′(z); a learned parameter is an
+    additional last operand. A function that mixes the components of a sample has, instead of f′, a
+    Jacobian J_ij = ∂a_i/∂z_j: `jacobian(s, z, a)` -> Jᵀ s.
+    All shapes are (features, batch). `options` are PyTorch's, with its defaults, passed by keyword.
+    `torch_form(s, z, a)` is δ as PyTorch computes it, if that rounds differently from s ⊙ f′(z).
+    `other_functions` and `other_forms` list further algebraic forms in common use. They are equal as
+    mathematics but round differently, so they are checked with their own bounds and are not mistakes.
     """
 
     name: str
@@ -60,16 +60,14 @@ class Activation:
     torch_form: Callable[..., Array] | None = None
     learned: Learned | None = None
     torch_options: Mapping[str, int | str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
-    unit: bool = False  # a is within 0 and 1, as the logarithms of BCE want it
-    aten: str = (
-        ""  # what PyTorch dispatches, and its arguments and results: "aten.celu.default x alpha -> y"
-    )
-    remark: str = ""  # where PyTorch's formula is not the textbook's
+    unit: bool = False  # a lies between 0 and 1, as the logarithms of BCE require
+    aten: str = ""  # the ATen call with its arguments and results: "aten.celu.default x alpha -> y"
+    remark: str = ""  # how PyTorch's formula differs from the textbook's
 
     def configured(self, **options: float) -> Activation:
         """The same function with these options in place of the defaults.
 
-        Raises ValueError for an option that it has not, or one that must be given and is not.
+        Raises ValueError for an unknown option and for a missing one without a default.
         """
         for option in options:
             if option not in self.options:
@@ -97,12 +95,12 @@ class Activation:
         )
 
     def with_defaults(self) -> Activation:
-        """`configured()`, unless there is an option without a default."""
+        """`configured()` with the defaults, or the row itself if an option has no default."""
         return self if any(value != value for value in self.options.values()) else self.configured()
 
 
 def into(function: Callable[..., Array]) -> Callable[..., Array]:
-    """Let a function of z take `out` as numpy's do: its result is copied there."""
+    """Decorator that gives a function of z an `out` parameter like numpy's, by copying the result."""
 
     @wraps(function)
     def call(z: Array, out: Array | None = None, *learned: Array, **options: float) -> Array:
@@ -116,5 +114,8 @@ def into(function: Callable[..., Array]) -> Callable[..., Array]:
 
 
 def no_derivative(z: Array, a: Array, out: Array | None = None) -> Scalar:
-    """For functions that mix components: there is no f′(z), see `Activation.jacobian`."""
+    """The derivative of a function that mixes components; always raises TypeError.
+
+    Such a function has a Jacobian and no f′(z): see `Activation.jacobian`.
+    """
     raise TypeError("this activation mixes the components of a sample: it has a Jacobian, and no f′")

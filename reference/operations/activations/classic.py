@@ -1,6 +1,6 @@
-"""The activations that every course begins with: written for speed too, into buffers.
+"""The standard activations sigmoid, tanh, ReLU and identity, written to compute in buffers.
 
-f(z), and below it f′ from z and a = f(z).
+Each f(z) is followed by f′, computed from z and a = f(z).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def identity_derivative(z: Array, a: Array, out: Array | None = None) -> Scalar:
 
 
 def sigmoid(z: Array, out: Array | None = None) -> Array:
-    e = np.exp(np.negative(z, out=out), out=out)  # e^−z; inf far below zero, where σ is 0
+    e = np.exp(np.negative(z, out=out), out=out)  # e^−z; inf for very negative z, where σ is 0
     return np.reciprocal(np.add(1, e, out=out), out=out)
 
 
@@ -41,7 +41,7 @@ def relu(z: Array, out: Array | None = None) -> Array:
 
 
 def relu_derivative(z: Array, a: Array, out: Array | None = None) -> Array:
-    return np.greater(z, 0, out=out)  # 1 where z > 0; at 0 itself 0, PyTorch's choice
+    return np.greater(z, 0, out=out)  # 1 where z > 0; 0 at z = 0, as in PyTorch
 
 
 CLASSIC = (

@@ -1,6 +1,6 @@
-"""Activations made of straight pieces. At a kink f′ is PyTorch's choice of the two slopes.
+"""Piecewise linear activations. At a kink, f′ is the one-sided slope that PyTorch uses.
 
-f(z), and below it f′ from z and a = f(z). [condition] is 1 where it holds and 0 elsewhere.
+Each f(z) is followed by f′, computed from z and a = f(z). [condition] is 1 where it holds, else 0.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def prelu_derivative(z: Array, a: Array, out: Array | None, alpha: Array) -> Sca
 
 
 def prelu_slope_gradient(s: Array, z: Array, alpha: Array) -> Array:
-    """∂L/∂α = Σ s ⊙ min(0, z): over the batch, and over the units too where all share one α."""
+    """∂L/∂α = Σ s ⊙ min(0, z), summed over the batch and, for a single shared α, over the units."""
     shares = s * np.minimum(z, 0)  # (out, batch)
     axis = 1 if alpha.shape[0] > 1 or z.shape[0] == 1 else None
     return np.add.reduce(shares, axis=axis, keepdims=True)  # (out, 1) or (1, 1)

@@ -1,4 +1,4 @@
-"""Activations with e^z, log or erf in them. f(z), and below it f′ from z and a = f(z)."""
+"""Activations with exp, log or erf. Each f(z) is followed by f′, computed from z and a = f(z)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Activations that mix the components of a sample: their derivative is a matrix.
+"""Activations that mix the components of a sample, so that their derivative is a matrix.
 
 The deck's ⊙ f′(z) becomes a product with the transposed Jacobian, sample by sample:
-δ_j = Σ_i s_i ∂a_i/∂z_j. Written out below each function.
+δ_j = Σ_i s_i ∂a_i/∂z_j. Each function is followed by this product.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def softmin(z: Array) -> Array:
 
 
 def softmin_jacobian(s: Array, z: Array, a: Array) -> Array:
-    """The softmax of −z: its Jacobian with the other sign."""
+    """Softmin is the softmax of −z, so Jᵀ s is softmax's with the opposite sign."""
     return -softmax_jacobian(s, z, a)
 
 

@@ -1,7 +1,8 @@
-"""δ as PyTorch computes it, where that is not s ⊙ f′(z) in this order of operations.
+"""PyTorch's forms of δ, where PyTorch does not compute s ⊙ f′(z) in that order of operations.
 
-Equal as mathematics. What differs is where a product may underflow or overflow on the way, and what
-is subtracted from what: a certificate holds PyTorch to these, and our engine to the derivative.
+The forms are mathematically equal. They differ in which intermediate products may underflow or
+overflow and in which differences are taken, so a certificate checks PyTorch's numbers against these
+forms and our engine's against the derivative.
 Source: ATen/native/cpu/Activation.cpp, and autograd's own rules where there is no kernel.
 """
 
@@ -14,11 +15,11 @@ from reference.operations.activations.classic import sigmoid
 
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
-"""Klambauer et al. (2017), as many digits as torch.nn.SELU documents."""
+"""SELU's scale, Klambauer et al. (2017), with the digits that torch.nn.SELU documents."""
 
 
 def elu_backward(s: Array, z: Array, a: Array, alpha: float) -> Array:
-    """One kernel for ELU, SELU and CELU, multiplied from the left: s α may overflow where e^z is 0."""
+    """PyTorch's kernel for ELU, SELU and CELU; factors are multiplied in order, and s α may overflow."""
     return select(np.greater(z, 0), s, s * alpha * np.exp(z))
 
 
@@ -31,27 +32,27 @@ def celu_backward(s: Array, z: Array, a: Array, alpha: float) -> Array:
 
 
 def softplus_backward(s: Array, z: Array, a: Array, beta: float, threshold: float) -> Array:
-    """s e/(e + 1), e = e^(βz): s e may overflow."""
+    """s e/(e + 1) with e = e^(βz); s e may overflow."""
     e = np.exp(beta * z)
     return select(np.greater(beta * z, threshold), s, s * e / (e + 1))
 
 
 def silu_backward(s: Array, z: Array, a: Array) -> Array:
-    """From the left: s σ may underflow, and 1 + z(1 − σ) makes that larger again."""
+    """(s σ)(1 + z(1 − σ)); s σ may underflow, and the second factor then enlarges the lost part."""
     return s * sigmoid(z) * (1 + z * (1 - sigmoid(z)))
 
 
 def softsign_backward(s: Array, z: Array, a: Array) -> Array:
-    """The quotient, differentiated: s/(1 + |z|) − s z sign z/(1 + |z|)²."""
+    """The derivative by the quotient rule: s/(1 + |z|) − s z sign z/(1 + |z|)²."""
     below = 1 + np.absolute(z)
     return s / below - s * np.absolute(z) / np.square(below)
 
 
 def tanhshrink_backward(s: Array, z: Array, a: Array) -> Array:
-    """The difference, differentiated: s − s (1 − tanh² z)."""
+    """The derivative term by term: s − s (1 − tanh² z)."""
     return s - s * (1 - np.square(np.tanh(z)))
 
 
 def softmax_backward(s: Array, z: Array, a: Array) -> Array:
-    """The sum taken off before the product: (s − Σ s a) a."""
+    """(s − Σ s a) a: the sum is subtracted before the multiplication."""
     return (s - np.add.reduce(s * a, axis=0, keepdims=True)) * a

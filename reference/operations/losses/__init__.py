@@ -1,4 +1,4 @@
-"""Loss functions: L and ∇_ŷ L, side by side. A new one is one row of a table."""
+"""Loss functions, each with its gradient ∇_ŷ L. A new one is one row of a table."""
 
 from reference.operations.losses.classification import CLASSES
 from reference.operations.losses.loss import REDUCTIONS, Loss, Option

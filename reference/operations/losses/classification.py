@@ -1,7 +1,7 @@
-"""Losses of classification: y says to which class, or to which classes, a sample belongs.
+"""Losses for classification, where y holds the class or classes of each sample.
 
-An index of a class is a number of y, in one row: [y = k] is 1 in row k of a sample's column. The sum
-over classes is within a sample, and a mean divides by the samples, or by their weight.
+Class indices are numbers in a single row of y; [y = k] is 1 in row k of a sample's column. Sums over
+classes are within a sample; a mean divides by the number of samples or by their total weight.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ def _weights(y_hat: Array, weight: Weights) -> Array:
 
 
 def _counted(y_hat: Array, y: Array, ignore_index: float) -> Array:
-    """[y = k], and 0 for all classes where y is to be ignored."""
+    """[y = k], with 0 for all classes where y is `ignore_index`."""
     return select(np.equal(y, ignore_index), 0.0, _hot(y_hat, y))
 
 
 def _divided(shares: Array, n: Scalar) -> Array:
-    """shares / n, and 0 where nothing counts: the loss is 0/0 then, and PyTorch's gradient 0."""
+    """shares / n, and 0 if n is 0: the loss is then 0/0, and PyTorch's gradient 0."""
     return select(np.equal(n, 0), 0.0, shares / n)
 
 
 def _shares(
     y_hat: Array, y: Array, weight: Weights, ignore_index: float, label_smoothing: float
 ) -> tuple[Array, Array]:
-    """What each class of each sample counts, and what the samples count together, for a mean.
+    """The weight of each class of each sample, and the total by which a mean divides.
 
-    Class indices: w_k ((1 − ε)[y = k] + ε/K), together Σ w_y; probabilities: w_k ((1 − ε)y_k + ε/K).
+    Class indices: w_k ((1 − ε)[y = k] + ε/K), total Σ w_y; probabilities: w_k ((1 − ε)y_k + ε/K).
     """
     w, K = _weights(y_hat, weight), y_hat.shape[0]
-    indices = y.shape[0] != K  # as in PyTorch, the shape of y says what it holds
+    indices = y.shape[0] != K  # as in PyTorch, y's shape decides between indices and probabilities
     hot: Array = _counted(y_hat, y, ignore_index) if indices else y
     spread: Array = (1 - label_smoothing) * hot + label_smoothing / K if label_smoothing else hot
     if not indices:
@@ -99,11 +99,11 @@ def nll_gradient(
 
 
 Larger: TypeAlias = Callable[[Array, float], Array]
-"""max(·, 0) of the margins: `np.maximum`, or `np.fmax`, of which NaN and 0 is 0."""
+"""max(·, 0) of the margins: `np.maximum`, or `np.fmax`, which gives 0 for NaN and 0."""
 
 
 def _margins(y_hat: Array, hot: Array, margin: float, larger: Larger) -> Array:
-    """max(0, m − ŷ_y + ŷ_k) for every other class k, and 0 for the class itself."""
+    """max(0, m − ŷ_y + ŷ_k) for every class k other than y, and 0 for k = y."""
     belongs = np.greater(hot, 0)
     own = np.add.reduce(select(belongs, y_hat, 0.0), axis=0, keepdims=True)  # (1, batch)
     return select(belongs, 0.0, larger(margin - own + y_hat, 0))
@@ -159,7 +159,7 @@ def multilabel_margin_gradient(
 
 
 def _pairs(y_hat: Array, belongs: Array, larger: Larger) -> tuple[Array, Array]:
-    """max(0, 1 − (ŷ_j − ŷ_i)) for each label j and each i that is none, and how often j is listed."""
+    """max(0, 1 − (ŷ_j − ŷ_i)) for each label j and non-label i, and how often j is listed."""
     gap = 1 - (y_hat[:, None] - y_hat[None])
     pair = np.logical_and(np.greater(belongs[:, None], 0), np.equal(belongs[None], 0))
     return select(pair, larger(gap, 0), 0.0), belongs[:, None]  # (j, i, batch), (j, 1, batch)

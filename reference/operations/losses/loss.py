@@ -1,4 +1,4 @@
-"""What a loss function is made of."""
+"""`Loss`: the record of a loss function, one row of the table."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ import numpy as np
 from reference.arrays import Array, Scalar
 
 Option: TypeAlias = float | bool | tuple[float, ...] | None
-"""A loss's option: a number, a switch, or one number for each class (None: 1 for all)."""
+"""A loss's option: a number, a flag, or one number for each class (None: 1 for all)."""
 
 REDUCTIONS = ("mean", "sum", "none", "batchmean")
-"""How terms become one number; of "none" the caller sums. "batchmean" is KLDiv's: Σ over the batch."""
+"""Ways to reduce the terms to one number. With "none" the caller sums; "batchmean" is KLDivLoss's."""
 
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss function with its gradient, their LaTeX and where they are defined.
+    """A loss function with its gradient, their LaTeX and source.
 
     value(ŷ, y, n) -> 0-d and gradient(ŷ, y, n, out) -> ∇_ŷ L, in the shape of ŷ, (outputs, batch).
-    `n` is what the sum is divided by: every term of it for the reduction "mean", 1 for "sum".
-    `target` says what y holds: "values", as many as outputs; "class", the index of a class in one row;
-    "either"; or "labels", indices of classes, closed by −1. A loss that `counts` by itself divides a mean
-    by the weight of the samples that count, which is not known before y is; it takes `mean` as an option.
+    `n` divides the sum: the number of terms for the reduction "mean", 1 for "sum".
+    `target` is what y holds: "values", one for each output; "class", one class index per sample in a
+    single row; "either"; or "labels", a list of class indices terminated by −1. A loss that `counts`
+    divides a mean by the total weight of the counted samples, which depends on y; it takes `mean` as
+    an option.
     """
 
     name: str
@@ -40,23 +41,23 @@ class Loss:
     options: Mapping[str, Option] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     mean_over: Literal["terms", "samples"] = "terms"
     counts: bool = False
-    probabilities: bool = False  # ŷ and y are within 0 and 1
+    probabilities: bool = False  # ŷ and y lie between 0 and 1
     reductions: tuple[str, ...] = REDUCTIONS[:3]
     choices: Mapping[str, tuple[float, ...]] = field(
         default_factory=lambda: MappingProxyType({}), hash=False
-    )  # an option's only values
-    integers: tuple[str, ...] = ()  # options that PyTorch wants as such
-    per_call: tuple[str, ...] = ()  # options that PyTorch is given with every ŷ, in its shape
-    remark: str = ""  # where PyTorch's formula is not the textbook's
+    )  # the allowed values of an option
+    integers: tuple[str, ...] = ()  # options that PyTorch takes as int
+    per_call: tuple[str, ...] = ()  # options that PyTorch takes at every call, in the shape of ŷ
+    remark: str = ""  # how PyTorch's formula differs from the textbook's
 
     def terms(self, outputs: int, batch: int) -> int:
-        """What a mean divides by."""
+        """The number of terms, by which a mean divides."""
         return outputs * batch if self.mean_over == "terms" else batch
 
     def configured(self, **options: Option) -> Loss:
         """The same loss with these options in place of PyTorch's defaults.
 
-        Raises ValueError for an option that it has not, or a value of another kind.
+        Raises ValueError for an unknown option or an invalid value.
         """
         for option, value in options.items():
             if option not in self.options:
@@ -76,7 +77,7 @@ class Loss:
         )
 
     def under(self, reduction: str) -> Loss:
-        """The loss as a reduction has it computed."""
+        """The loss with a reduction applied."""
         if not self.counts:
             return self
         mean = reduction == "mean"
@@ -99,7 +100,7 @@ def _check(name: str, option: str, default: Option, value: Option) -> None:
 def elementwise(
     term: Callable[..., Array], slope: Callable[..., Array]
 ) -> tuple[Callable[..., Array], Callable[..., Array]]:
-    """L = Σ term(ŷ, y) / n, and ∇L = slope(ŷ, y) / n."""
+    """The value and gradient of an elementwise loss: L = Σ term(ŷ, y) / n, ∇L = slope(ŷ, y) / n."""
 
     def value(y_hat: Array, y: Array, n: Scalar, **options: Option) -> Array:
         return np.divide(np.add.reduce(term(y_hat, y, **options), axis=None), n)
@@ -111,7 +112,7 @@ def elementwise(
 
 
 def into(out: Array | None, gradient: Array) -> Array:
-    """A gradient, copied into `out` where that is given."""
+    """The gradient, copied into `out` if that is given."""
     if out is None:
         return gradient
     np.copyto(out, gradient)

@@ -1,4 +1,4 @@
-"""Losses that compare number by number: L = Σ term(ŷ, y) / n, and below each term its slope."""
+"""Elementwise losses, L = Σ term(ŷ, y) / n; each term is followed by its slope ∂term/∂ŷ."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def poisson_nll_gradient(
     full: bool,
     eps: float,
 ) -> Array:
-    g = 1 / n  # each term on its own, as autograd has it
+    g = 1 / n  # divide each term separately, as autograd does
     if log_input:
         return into(out, g * np.exp(y_hat) - g * y)
     return into(out, g - g * y / (y_hat + eps))
