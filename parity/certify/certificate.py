@@ -20,7 +20,7 @@ import numpy as np
 
 from parity.bounds import Bounded, constant, doubles, exact, rounded
 from parity.bounds.formats import Arithmetic, arithmetic
-from parity.certify.measure import Worst, measure, taken
+from parity.certify.measure import Measured, Worst, measure, taken
 from parity.pytorch.deviations import accepted
 from parity.render.texts.message import Message
 from reference.architecture import Architecture
@@ -53,6 +53,7 @@ class Finding:
     vacuous: bool
     worst: Worst | None = None
     complaint: Message | None = None
+    forms: tuple[str, ...] = ()  # of an other form: what it is, where `admitted` has names for it
 
     @classmethod
     def complaining(cls, equation: Equation, complaint: Message) -> Finding:
@@ -226,7 +227,11 @@ def evaluate(
 
 def compare(equation: Equation, observed: Array, truth: Bounded | Array, *, given: bool = True) -> Finding:
     """What an equation made, held against its truth; see `measure`."""
-    found = measure(observed, truth, given=given)
+    return finding(equation, measure(observed, truth, given=given))
+
+
+def finding(equation: Equation, found: Measured) -> Finding:
+    """What was measured, as the verdict on an equation."""
     if found.worst is None:
         verdict = Verdict.UNDECIDED
     else:

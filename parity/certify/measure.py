@@ -11,6 +11,7 @@ from parity.bounds import SLACK, Bounded, exact
 from parity.bounds.formats import Arithmetic
 
 Values = npt.NDArray[np.generic]
+Float64s = npt.NDArray[np.float64]
 
 INFINITE = float("inf")
 
@@ -53,14 +54,69 @@ def taken(judge: Arithmetic, recorded: Values) -> Bounded | Values:
     return exact(judge, recorded) if recorded.dtype.kind == "f" else recorded
 
 
+@dataclass(frozen=True)
+class Shares:
+    """Every number of a tensor against its bound: `ratio` is the share used, `untold` the undecided."""
+
+    observed: Values
+    value: Float64s
+    error: Float64s
+    bound: Float64s
+    ratio: Float64s
+    untold: npt.NDArray[np.bool_]
+
+    def or_else(self, other: Shares) -> Shares:
+        """What either of two classes of implementations can have made; nothing more is left undecided."""
+        better = ~other.untold & (other.ratio < self.ratio)
+
+        def chosen(theirs: Float64s, ours: Float64s) -> Float64s:
+            picked: Float64s = np.where(better, theirs, ours)
+            return picked
+
+        return Shares(
+            self.observed,
+            chosen(other.value, self.value),
+            chosen(other.error, self.error),
+            chosen(other.bound, self.bound),
+            chosen(other.ratio, self.ratio),
+            self.untold,
+        )
+
+    def measured(self) -> Measured:
+        """All numbers together."""
+        decided = np.where(self.untold, 0.0, self.ratio)
+        undecided = int(np.count_nonzero(self.untold))
+        vacuous = not bool(np.any(np.abs(self.value) > self.bound))
+        if undecided == decided.size:
+            return Measured(decided.size, undecided, vacuous, None)
+        index = _place(decided)
+        worst = Worst(
+            index,
+            float(self.observed[index]),
+            float(self.value[index]),
+            float(self.error[index]),
+            float(self.bound[index]),
+            float(decided[index]),
+        )
+        resolution = _resolution(self.observed, self.bound, self.error, self.untold)
+        return Measured(decided.size, undecided, vacuous, worst, resolution)
+
+
 def measure(observed: Values, truth: Bounded | Values, *, given: bool = True) -> Measured:
     """|observed − truth| ≤ bound for every number; `not (ratio <= 1)`, so that NaN fails.
 
-    `given` says that the truth's operands were numbers without bounds: then a NaN is no accident. A truth
-    that is no `Bounded` is data, which must be the same.
+    A truth that is no `Bounded` is data, which must be the same; of any other see `shares`.
     """
     if not isinstance(truth, Bounded):
         return _same(observed, np.asarray(truth))
+    return shares(observed, truth, given=given).measured()
+
+
+def shares(observed: Values, truth: Bounded, *, given: bool = True) -> Shares:
+    """|observed − truth| as a share of the bound, number by number.
+
+    `given` says that the truth's operands were numbers without bounds: then a NaN is no accident.
+    """
     judge = truth.arithmetic
     bound = np.broadcast_to(truth.carried * SLACK, truth.shape)
     value = judge.lower(truth.value)
@@ -76,21 +132,7 @@ def measure(observed: Values, truth: Bounded | Values, *, given: bool = True) ->
         untold &= ~np.isnan(value)
     if truth.kink is not None:
         untold |= truth.kink
-    decided = np.where(untold, 0.0, ratio)
-    undecided = int(np.count_nonzero(untold))
-    vacuous = not bool(np.any(np.abs(value) > bound))
-    if undecided == decided.size:
-        return Measured(decided.size, undecided, vacuous, None)
-    index = _place(decided)
-    worst = Worst(
-        index,
-        float(observed[index]),
-        float(value[index]),
-        float(error[index]),
-        float(bound[index]),
-        float(decided[index]),
-    )
-    return Measured(decided.size, undecided, vacuous, worst, _resolution(observed, bound, error, untold))
+    return Shares(observed, value, error, bound, ratio, untold)
 
 
 def _place(decided: npt.NDArray[np.float64]) -> tuple[int, ...]:

@@ -13,8 +13,10 @@ from functools import cached_property
 
 import numpy as np
 
-from parity.bounds import Bounded, exact
+from parity.bounds import Bounded, bounded, exact
 from parity.bounds.formats import Arithmetic
+from parity.bounds.number import hold_both
+from parity.bounds.overflow import Float64s
 from parity.certify.certificate import bounded_constants, evaluate
 from parity.render.texts.message import Message
 from reference.architecture import Architecture
@@ -66,15 +68,23 @@ class Observation:
 
     def hidden_behind(self, equation: Equation) -> list[Equation]:
         """The equations whose tensors were hidden and stand between `equation` and what was shown."""
-        found: dict[str, Equation] = {}
+        behind = self._behind(equation)
+        return [e for name, e in self.equations.items() if name in behind and name not in self.known]
+
+    def sources(self, name: str) -> list[str]:
+        """The tensors that were given or shown and from which a tensor follows, through hidden ones."""
+        return [source for source in self._behind(self.equations[name]) if source in self.known]
+
+    def _behind(self, equation: Equation) -> set[str]:
+        """What an equation takes, and what stands behind that as far as it is hidden."""
+        found: set[str] = set()
         pending = list(equation.inputs)
         while pending:
             name = pending.pop()
-            if name in self.known or name in found:
-                continue
-            found[name] = self.equations[name]
-            pending += found[name].inputs
-        return [e for name, e in self.equations.items() if name in found]
+            if name not in found:
+                found.add(name)
+                pending += self.equations[name].inputs if name not in self.known else ()
+        return found
 
 
 class Reconstruction:
@@ -90,12 +100,16 @@ class Reconstruction:
         """A tensor: as given or shown, else as it follows. Raises KeyError for one that there is not."""
         if name not in self._values:
             known = self.observation.known.get(name)
-            self._values[name] = self._derived(name) if known is None else self._taken(known)
+            self._values[name] = self._derived(name) if known is None else self._taken(name, known)
         return self._values[name]
 
-    def _taken(self, known: Array) -> Bounded:
+    def _taken(self, name: str, known: Array) -> Bounded:
         """A tensor that was given or shown: floats, so exact."""
         return exact(self.judge, known)
+
+    def shown(self, equation: Equation) -> Bounded:
+        """What an equation makes, as it would be shown."""
+        return self.predict(equation)
 
     def _derived(self, name: str) -> Bounded:
         """A hidden tensor from what was shown. Raises ValueError where it would need itself."""
@@ -115,5 +129,34 @@ class Reconstruction:
             return truth
         bound = truth.carried
         for form in equation.other_forms:
-            bound = np.maximum(bound, evaluate(form, equation, values, self.constants).carried)
+            bound = np.maximum(bound, self._holds(truth, evaluate(form, equation, values, self.constants)))
         return Bounded(self.judge, truth.value, bound, kink=truth.kink)
+
+    def _holds(self, truth: Bounded, other: Bounded) -> Float64s:
+        """The bound of another form."""
+        return other.carried
+
+
+class FromFinerFormat(Reconstruction):
+    """The same, where what was shown was computed in a finer format and rounded once when it was shown."""
+
+    def _taken(self, name: str, known: Array) -> Bounded:
+        """Half a unit around what was shown: u|v|, and η where it underflows.
+
+        A z is taken not to underflow: one shown as 0 stands at the kink itself, and not beside it.
+        """
+        if name in self.observation.given:
+            return super()._taken(name, known)
+        underflow = 0.0 if name.startswith("z") else self.judge.eta
+        half = self.judge.u * np.abs(known).astype(np.float64) + underflow
+        return bounded(self.judge, known, half)
+
+    def _holds(self, truth: Bounded, other: Bounded) -> Float64s:
+        """The bound of another form around the truth: where a and z were rounded, they differ."""
+        return hold_both(truth, other).carried
+
+    def shown(self, equation: Equation) -> Bounded:
+        """What an equation makes, rounded when shown."""
+        truth = self.predict(equation)
+        half = self.judge.u * (truth.magnitude() + truth.carried) + self.judge.eta
+        return Bounded(self.judge, truth.value, truth.carried + half, kink=truth.kink)

@@ -47,12 +47,20 @@ def _observation(call: SubjectCall, tensors: dict[str, Array], before: Observati
             complaints[name] = Message("shape", name=name, found=tensor.shape, expected=expected[name])
         else:
             shown[name] = cast
-            # A loss may be a plain Python float, which is a float64 whatever the network's format.
-            if tensor.dtype != dtype and not (name == "loss" and tensor.dtype == np.float64):
-                complaints[name] = Message("dtype", name=name, found=tensor.dtype, expected=dtype)
-    return Observation(
+    found = Observation(
         call.architecture, call.lr, call.given, shown, misshapen, complaints, call.case, call.step, before
     )
+    kinds = {name: tensor.dtype for name, tensor in tensors.items()}
+    # A loss may be a plain Python float, which is a float64 whatever the network's format.
+    foreign = [
+        name
+        for name in shown
+        if kinds[name] != dtype and not (name == "loss" and kinds[name] == np.float64)
+    ]
+    for name in foreign:
+        if not any(source in kinds and kinds[source] == kinds[name] for source in found.sources(name)):
+            complaints[name] = Message("dtype", name=name, found=kinds[name], expected=dtype)
+    return found
 
 
 def _unusable(tensors: dict[str, Array], call: SubjectCall) -> Message | None:

@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -33,6 +33,7 @@ class Answers:
     tensors: dict[int, dict[str, Array]] = field(default_factory=dict)
     failures: dict[int, Message] = field(default_factory=dict)
     layout: str = "columns"
+    declared: bool = False  # whether the subject said its layout, or is taken to mean the deck's
     output: str = ""
 
 
@@ -44,6 +45,9 @@ class Subject(Protocol):
 
     def answer(self, calls: Sequence[SubjectCall], limits: Limits) -> Answers: ...
 
+    def in_rows(self) -> Subject | None:
+        """The same, called as if it had said that it works in rows; None where that cannot be."""
+
 
 @dataclass(frozen=True)
 class PythonSubject:
@@ -54,6 +58,10 @@ class PythonSubject:
     file: Path | None
     module: str
     function: str
+    layout: str = ""  # asked for, whatever the module says
+
+    def in_rows(self) -> PythonSubject:
+        return replace(self, layout="rows")
 
     def answer(self, calls: Sequence[SubjectCall], limits: Limits) -> Answers:
         """All calls in one process, in order, so that what it keeps between steps is seen."""
@@ -65,20 +73,23 @@ class PythonSubject:
                 "file": str(self.file) if self.file else "",
                 "module": self.module,
                 "function": self.function,
+                "layout": self.layout,
                 "calls": len(calls),
             }
             command = [sys.executable, "-P", str(WORKER), place, json.dumps(request)]
             ending = run(command, self.folder, limits)
             answers = Answers(output=ending.output)
             broken = self._sentence(Path(place, "failed.json"))
-            answers.layout = str(_json(Path(place, "layout.json")).get("layout", "columns"))
+            said = _json(Path(place, "layout.json"))
+            answers.layout = str(said.get("layout", "columns"))
+            answers.declared = bool(said.get("declared"))
             for number in range(len(calls)):
                 answer = Path(place, f"answer{number}.safetensors")
-                said = self._sentence(Path(place, f"answer{number}.json"))
+                wrong = self._sentence(Path(place, f"answer{number}.json"))
                 if answer.exists():
                     _read(answer, number, answers, limits)
                 else:
-                    answers.failures[number] = broken or said or ending.failure or Message("no_answer")
+                    answers.failures[number] = broken or wrong or ending.failure or Message("no_answer")
             return answers
 
     @property
@@ -109,6 +120,9 @@ class ExecutableSubject:
 
     name: str
     command: tuple[str, ...]
+
+    def in_rows(self) -> None:
+        return None
 
     def answer(self, calls: Sequence[SubjectCall], limits: Limits) -> Answers:
         """One process a call."""
@@ -170,9 +184,18 @@ def _read(path: Path, number: int, answers: Answers, limits: Limits) -> None:
         answers.failures[number] = Message("answer_size")
         return
     try:
-        answers.tensors[number] = load_file(path)
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+        tensors = load_file(path)
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
         answers.failures[number] = Message("answer_format", failure=error)
+    except (KeyError, AttributeError) as error:  # a number format that numpy has not
+        answers.failures[number] = Message("answer_numbers", failure=error)
+    else:
+        kinds = {name: tensor.dtype for name, tensor in tensors.items() if tensor.dtype.kind not in "fiub"}
+        if kinds:
+            name, kind = next(iter(kinds.items()))
+            answers.failures[number] = Message("no_floats", name=name, found=kind)
+        else:
+            answers.tensors[number] = tensors
 
 
 def _json(path: Path) -> dict[str, object]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -37,10 +37,14 @@ class OwnSubject:
     file: Path | None = None
     line: int | None = None
     errors: dict[int, BaseException] = field(default_factory=dict)
+    declared: bool = False
+
+    def in_rows(self) -> OwnSubject:
+        return replace(self, layout="rows", declared=True)
 
     def answer(self, calls: Sequence[SubjectCall], limits: Limits) -> Answers:
         """Every call, in order and with fresh arrays; one that raises does not stop the next."""
-        answers = Answers(layout=self.layout)
+        answers = Answers(layout=self.layout, declared=self.declared)
         for number, one in enumerate(calls):
             given = {name: np.array(tensor, order="C") for name, tensor in one.given.items()}
             given["lr"] = np.asarray(one.lr, dtype=one.architecture.dtype)
@@ -76,6 +80,9 @@ class Shown:
     name: str
     traces: tuple[Trace, ...]
 
+    def in_rows(self) -> None:
+        return None
+
     def answer(self, calls: Sequence[SubjectCall], limits: Limits) -> Answers:
         return Answers(tensors={number: dict(trace) for number, trace in enumerate(self.traces)})
 
@@ -97,7 +104,8 @@ def own_subject(asked: object) -> OwnSubject:
     code = getattr(plain, "__code__", None)
     file = Path(code.co_filename) if code else None
     name = f"{file.name}:{plain.__qualname__}" if file else _shown(asked)
-    return OwnSubject(name, function, layout, file, code.co_firstlineno if code else None)
+    line = code.co_firstlineno if code else None
+    return OwnSubject(name, function, layout, file, line, declared=hasattr(owner, "LAYOUT"))
 
 
 def asked_subject(

@@ -20,6 +20,9 @@ OUTPUT_KEPT = 16 * 2**10
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
+GUARD = Path(__file__).with_name("guard")
+"""Where the `sitecustomize` is that keeps a subject from the verifier's own mathematics."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -43,6 +46,7 @@ def run(command: Sequence[str], folder: Path, limits: Limits) -> Ending:
     """Run a command in `folder`. Raises OSError where it cannot be started at all."""
     environment = {**os.environ, **dict.fromkeys(THREADS, "1"), "PYTHONDONTWRITEBYTECODE": "1"}
     environment["PYTHONIOENCODING"] = "utf-8"
+    environment["PYTHONPATH"] = os.pathsep.join([str(GUARD), *filter(None, [os.environ.get("PYTHONPATH")])])
 
     def restrict() -> None:
         seconds = int(limits.seconds) + 1

@@ -11,14 +11,16 @@ from pydantic import JsonValue
 
 from parity.bounds.contract import contract
 from parity.bounds.formats import arithmetic
-from parity.check.answers import observations
+from parity.certify.admitted import CLASSES
 from parity.check.cases import SubjectCall
+from parity.check.coverage import covered
 from parity.check.diagnosis.anatomy import kind
 from parity.check.diagnosis.judge import Judge
 from parity.check.diagnosis.search import Blame, blames
 from parity.check.diagnosis.text import Diagnosed, diagnosed
 from parity.check.implementations import Subject
 from parity.check.in_process import Shown
+from parity.check.layout import Answered, answered_by
 from parity.check.process import Limits
 from parity.check.text import show_checked
 from parity.check.unseen import unseen_calls
@@ -90,20 +92,26 @@ def check(
     Raises UnusableSubjectError where a call was not answered and nothing else was found wrong: what
     did not come back is never a match.
     """
-    answers = subject.answer(calls, limits or Limits())
-    seen = observations(calls, answers)
-    failures = tuple(
-        Message("failure_of", failure=answers.failures[n], case=calls[n].case)
-        for n in sorted(answers.failures)
-    )
     with limited(1):
-        court = Judge(seen)
+        answered = answered_by(subject, calls, limits or Limits())
+        answers, seen, court = answered.answers, answered.seen, answered.court
+        advice = [answered.advice] if answered.advice else []
+        raised = [
+            n for n in sorted(answers.failures) if calls[n].extreme and _overflows(answers.failures[n])
+        ]
+        if raised:
+            advice.append(Message("advice_overflow", failure=answers.failures[raised[0]]))
+        failures = tuple(
+            Message("failure_of", failure=answers.failures[n], case=calls[n].case)
+            for n in sorted(answers.failures)
+            if n not in raised
+        )
         tally = Tally()
         for instance in court.instances:
             tally.certify(instance.observation.step, SIDE, instance.finding)
         if failures and not tally.mismatch:
             raise UnusableSubjectError(f"{subject.name}: {failures[0]}", answers.output)
-        found = blames(court, lambda: _unseen(subject, calls, limits or Limits()))
+        found = blames(court, lambda: _unseen(answered, calls, limits or Limits()))
         wrong = tuple(diagnosed(court, blame, lang) for blame in found)
         court.forget()
     result = Result(
@@ -118,18 +126,25 @@ def check(
         wrong_formulas=[_wrong_formula(blame, words) for blame, words in zip(found, wrong, strict=True)],
         reason=Message("not_every", failure=failures[0]) if failures else None,
         not_shown=_not_shown(court),
+        coverage=covered([call for number, call in enumerate(calls) if number not in answers.failures]),
         reproduce=reproduce if found else None,
-        contract=contract(arithmetic(calls[0].architecture.dtype)),
+        advice=advice,
+        contract=contract(arithmetic(calls[0].architecture.dtype)) | {"also_admitted": CLASSES},
         environment=environment(with_torch=False),
         config=_config(subject, calls),
     )
     return Checked(result, wrong, failures, answers.output, court, tuple(found))
 
 
-def _unseen(subject: Subject, calls: Sequence[SubjectCall], limits: Limits) -> Judge | None:
+def _overflows(failure: str) -> bool:
+    """Whether a program raised since a number was too large for it, which the contract allows."""
+    return "OverflowError" in failure or "FloatingPointError" in failure
+
+
+def _unseen(answered: Answered, calls: Sequence[SubjectCall], limits: Limits) -> Judge | None:
     """The subject on calls that it has not been judged on; None for one that knows only its own."""
-    asked = [] if isinstance(subject, Shown) else unseen_calls(calls)
-    return Judge(observations(asked, subject.answer(asked, limits))) if asked else None
+    asked = [] if isinstance(answered.subject, Shown) else unseen_calls(calls)
+    return answered.again(asked, limits) if asked else None
 
 
 def _first(tally: Tally, found: Sequence[Blame]) -> Divergence | None:
@@ -153,6 +168,7 @@ def _wrong_formula(blame: Blame, words: Diagnosed) -> WrongFormula:
         diagnosis=named,
         note=None if named else words.detail,
         evidence=words.evidence,
+        may_be=list(blame.may_be),
     )
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from parity.check.run import Checked
+    from parity.lockstep.result import Result
 
 OUTPUT_SHOWN = 4000
 """Characters of what a subject printed."""
@@ -47,10 +48,45 @@ def show_checked(checked: Checked, out: Console, lang: str) -> None:
             markup=False,
             soft_wrap=True,
         )
+    _show_beside(result, lang, out)
     if result.not_shown:
         names = ", ".join(result.not_shown)
         out.print(say["check.not_shown"].format(names=names), markup=False, soft_wrap=True)
     out.print(say["check.contract"].format(**result.contract), markup=False, soft_wrap=True)
+
+
+def _show_beside(result: Result, lang: str, out: Console) -> None:
+    """Of a match: what the cases reached, what they did not; and what is worth a second look."""
+    say = catalogue(lang)
+    forms = {
+        row.formula: ", ".join(say[f"check.form_{form}"] for form in row.form.split(", "))
+        for row in result.formulas
+        if row.form
+    }
+    if forms:
+        told = "; ".join(f"{formula}: {form}" for formula, form in forms.items())
+        out.print(say["check.forms"].format(forms=told), markup=False, soft_wrap=True)
+    reached = result.coverage
+    if reached and result.verdict == "match":
+        facts = {
+            "batches": ", ".join(map(str, reached.batches)),
+            "depths": ", ".join(map(str, reached.depths)),
+            "calls": reached.calls_in_a_row,
+            "gradient": f"{reached.largest_gradient:.3g}",
+            "norm": f"{reached.smallest_gradient_norm:.2g}",
+            "weight": f"{reached.largest_weight:.3g}",
+        }
+        out.print(say["check.reached"].format(**facts), markup=False, soft_wrap=True)
+        if reached.not_reached:
+            places = "; ".join(said(place, lang) for place in reached.not_reached)
+            out.print(say["check.not_reached"].format(places=places), markup=False, soft_wrap=True)
+    for advice in result.advice:
+        out.print(
+            say["run.advice"].format(advice=said(advice, lang)),
+            style="yellow",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def show_output(output: str, lang: str) -> None:

@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 
 # Taken now: what the subject does to these modules later does not change these names.
 asarray, frombuffer, contiguous = np.asarray, np.frombuffer, np.ascontiguousarray
+ndarray, float64, int64 = np.ndarray, np.float64, np.int64
 dump, load = json.dumps, json.loads
 
 Tensors: TypeAlias = dict[str, NDArray[np.generic]]
-Facts: TypeAlias = dict[str, str | int | None]
+Facts: TypeAlias = dict[str, str | int | bool | None]
 
 FORMATS = {"F32": "<f4", "F64": "<f8"}
 CODES = {"f2": "F16", "f4": "F32", "f8": "F64", "i4": "I32", "i8": "I64", "b1": "BOOL"}
@@ -71,37 +72,51 @@ def write(path: str, tensors: Tensors) -> None:
     os.replace(path + ".part", path)
 
 
-def as_array(value: object, name: str) -> NDArray[np.generic]:
-    """An array, as it is. Raises UnusableError for what is none."""
-    if isinstance(value, (list, tuple)):
-        raise UnusableError(f"{name} is a {type(value).__name__}, where an array belongs")
-    if not hasattr(value, "__array__") and not (name == "loss" and isinstance(value, (int, float))):
+def as_array(value: object, name: str, number_format: np.dtype[np.generic]) -> NDArray[np.generic]:
+    """What a value holds: an array's, a tensor's, or (nested) lists' numbers, in this machine's byte order.
+
+    Lists have no format of their own; what is finer than double precision is rounded to that. Raises
+    UnusableError for what holds no numbers.
+    """
+    detach = getattr(value, "detach", None)  # a tensor of torch, which may be part of a graph
+    held = detach().cpu() if callable(detach) else value
+    lists = isinstance(held, (list, tuple, int, float)) and not hasattr(held, "__array__")
+    if not (lists or hasattr(held, "__array__")):
         raise UnusableError(f"{name} is {type(value).__name__}, where an array belongs")
-    array = asarray(value)
-    if array.dtype.str[1:] not in CODES:
+    try:
+        array = asarray(held)
+        if array.dtype == object:
+            array = array.astype(float64)
+    except (TypeError, ValueError) as error:
+        raise UnusableError(f"{name} holds no array of numbers: {error}") from None
+    if array.dtype.kind not in "fiub":
         raise UnusableError(f"{name} holds {array.dtype}, which are not floats")
-    return contiguous(array).reshape(array.shape)
+    if lists:
+        array = array.astype(number_format)
+    if array.dtype.str[1:] not in CODES:
+        array = array.astype(float64 if array.dtype.kind == "f" else int64)
+    return contiguous(array, array.dtype.newbyteorder("=")).reshape(array.shape)
 
 
-def named(answer: object, depth: int) -> Tensors:
+def named(answer: object, depth: int, number_format: np.dtype[np.generic]) -> Tensors:
     """The tensors of what `step` returned, by their names in a trace. Raises UnusableError."""
     if not isinstance(answer, dict):
         raise UnusableError(f"step returned {type(answer).__name__}, where a dict belongs")
     tensors: Tensors = {}
     for key, value in answer.items():
         if key == "loss":
-            tensors["loss"] = as_array(value, "loss")
+            tensors["loss"] = as_array(value, "loss", number_format)
         elif key not in PER_LAYER:
             known = ", ".join(("loss", *PER_LAYER))
             raise UnusableError(f"step returned the key {key!r}; known: {known}")
-        elif not isinstance(value, (list, tuple)):
+        elif not isinstance(value, (list, tuple, ndarray)) or getattr(value, "ndim", 1) == 0:
             raise UnusableError(f"{key} is {type(value).__name__}, where a list over the layers belongs")
         elif len(value) != depth:
             raise UnusableError(f"{key} has {len(value)} entries for {depth} layers")
         else:
             after = "_next" if key in ("W", "b") else ""
             for layer, tensor in enumerate(value, 1):
-                tensors[f"{key}{layer}{after}"] = as_array(tensor, f"{key}[{layer - 1}]")
+                tensors[f"{key}{layer}{after}"] = as_array(tensor, f"{key}[{layer - 1}]", number_format)
     return tensors
 
 
@@ -143,7 +158,8 @@ def call(function: Callable[..., object], layout: str, tensors: Tensors, activat
                 tensors[name] = tensors[name][:, 0].copy()
     depth = len(activation)
     W, b = ([tensors[f"{name}{layer}"] for layer in range(1, depth + 1)] for name in "Wb")
-    return named(function(W, b, tensors["x"], tensors["y"], lr, activation), depth)
+    number_format = tensors["x"].dtype
+    return named(function(W, b, tensors["x"], tensors["y"], lr, activation), depth, number_format)
 
 
 def reason(error: BaseException, file: str) -> Facts:
@@ -167,11 +183,14 @@ def main(folder: str, request: Mapping[str, str]) -> None:
         report(f"{folder}/failed.json", reason(error, file))
         return
     file = file or str(sys.modules[request["module"]].__file__)
-    report(f"{folder}/layout.json", {"layout": layout})
+    declared = hasattr(sys.modules[request["module"]], "LAYOUT")
+    layout = request["layout"] or layout
+    report(f"{folder}/layout.json", {"layout": layout, "declared": declared})
     for number in range(int(request["calls"])):
         try:
             tensors, facts = read(f"{folder}/call{number}.safetensors")
-            shown = call(function, layout, tensors, facts["activation"].split(","))
+            with np.errstate(all="ignore"):  # e^z overflows where σ is 0, and that is right
+                shown = call(function, layout, tensors, facts["activation"].split(","))
             write(f"{folder}/answer{number}.safetensors", shown)
         except BaseException as error:
             report(f"{folder}/answer{number}.json", reason(error, file))

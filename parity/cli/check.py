@@ -52,7 +52,7 @@ def check(
     from parity.check.run import UnusableSubjectError
     from parity.check.run import check as check_one
     from parity.check.text import show_output
-    from parity.cli.submissions import check_folder, gradescope_results
+    from parity.cli.submissions import Task, check_folder, gradescope_results
     from parity.errors import UsageError
     from parity.render.console import console
     from parity.render.files import writable, writable_folder, write_text
@@ -71,8 +71,9 @@ def check(
     calls = asked_calls(case.file, case.text("activation"), case.text("dtype"))
     limits = Limits(timeout, int(memory * 2**30))
     if subject is not None and Path(subject).is_dir():
+        asked = (case.file, case.text("activation"), case.text("dtype"))
         return check_folder(
-            Path(subject), calls, limits, lang=lang, json=json, gradescope=gradescope, report=report
+            Task(Path(subject), *asked, limits, lang, report), json=json, gradescope=gradescope
         )
     one = python_subject(subject) if subject is not None else executable_subject(str(executable))
     command = case.reproduction("check")

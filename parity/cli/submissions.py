@@ -3,72 +3,122 @@
 from __future__ import annotations
 
 import json as jsonlib
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Protocol, TypeAlias
 
 from rich.progress import Progress
 from rich.table import Table
 
-from parity.check.cases import SubjectCall
+from parity.check.calls import asked_calls
+from parity.check.diagnosis.text import Diagnosed
 from parity.check.implementations import python_subject
 from parity.check.process import Limits
-from parity.check.run import Checked, UnusableSubjectError, check
+from parity.check.run import UnusableSubjectError, check
 from parity.errors import UsageError
+from parity.lockstep.result import Result
 from parity.render.console import console
 from parity.render.files import write_text
 from parity.render.texts import catalogue
-from parity.render.texts.message import said
+from parity.render.texts.message import Message, said
 from parity.report.ci.compared import compared, tell
 from parity.report.ci.facts import Compared
 
-Outcome = Checked | str
+
+class Judged(Protocol):
+    """What is told of a submission that was judged."""
+
+    @property
+    def result(self) -> Result: ...
+
+    @property
+    def wrong(self) -> tuple[Diagnosed, ...]: ...
+
+    @property
+    def failures(self) -> tuple[Message, ...]: ...
+
+
+@dataclass(frozen=True)
+class JudgedSubmission:
+    """That alone, as it comes back from another process."""
+
+    result: Result
+    wrong: tuple[Diagnosed, ...]
+    failures: tuple[Message, ...]
+
+
+Submitted: TypeAlias = "Judged | str"
 """What a check found, or in one line why it found nothing."""
 
 
-def check_folder(
-    folder: Path,
-    calls: Sequence[SubjectCall],
-    limits: Limits,
-    *,
-    lang: str,
-    json: str | None,
-    gradescope: Path | None,
-    report: Path | None = None,
-) -> int:
-    """Check every submission; one that crashes or hangs does not stop the rest. Returns the exit code.
+_calls = cache(asked_calls)
 
-    With `report`, each submission has its page in a folder of its own there.
-    """
-    from parity.report.submission import write_page
 
-    files = submissions(folder)
+@dataclass(frozen=True)
+class Task:
+    """What is asked of every submission of a folder; with `report`, each has its page in a folder there."""
+
+    folder: Path
+    config: Path | None
+    activation: str | None
+    dtype: str | None
+    limits: Limits
+    lang: str
+    report: Path | None = None
+
+    def judge(self, file: Path) -> JudgedSubmission | str:
+        """Check one; what crashes or hangs is said in one line."""
+        name = str(file.relative_to(self.folder))
+        subject = python_subject(str(file))
+        try:
+            checked = check(
+                subject, _calls(self.config, self.activation, self.dtype), self.limits, lang=self.lang
+            )
+        except UnusableSubjectError as error:
+            return str(error).replace(str(file), name)
+        if self.report:
+            from parity.report.submission import write_page
+
+            write_page(checked, subject, self.report / Path(name).with_suffix(""), self.lang)
+        return JudgedSubmission(checked.result, checked.wrong, checked.failures)
+
+
+def check_folder(task: Task, *, json: str | None, gradescope: Path | None) -> int:
+    """Check every submission, as many at once as there are processors. Returns the exit code."""
+    files = submissions(task.folder)
     if not files:
-        raise UsageError(f"{folder}: there is no .py file in it")
-    say, outcomes = catalogue(lang), dict[str, Outcome]()
+        raise UsageError(f"{task.folder}: there is no .py file in it")
+    say, outcomes = catalogue(task.lang), dict[str, Submitted]()
     errors = console(stderr=True)
-    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as bar:
-        task = bar.add_task(say["check.progress"], total=len(files))
-        for file in files:
-            name = str(file.relative_to(folder))
-            try:
-                subject = python_subject(str(file))
-                outcomes[name] = checked = check(subject, calls, limits, lang=lang)
-                if report:
-                    write_page(checked, subject, report / Path(name).with_suffix(""), lang)
-            except UnusableSubjectError as error:
-                outcomes[name] = str(error).replace(str(file), name)
-            bar.advance(task)
+    workers = min(len(files), os.cpu_count() or 1)
+    with (
+        ProcessPoolExecutor(
+            workers, get_context("spawn")
+        ) as pool,  # a fork would take numpy's threads along
+        Progress(console=errors, transient=True, disable=not errors.is_terminal) as bar,
+    ):
+        shown = bar.add_task(say["check.progress"], total=len(files))
+        judged = map(task.judge, files) if workers == 1 else pool.map(task.judge, files)
+        for file, outcome in zip(files, judged, strict=True):
+            outcomes[str(file.relative_to(task.folder))] = outcome
+            bar.advance(shown)
     if json:
         write_text(json, folder_json(outcomes))
     if gradescope:
-        write_text(str(gradescope), gradescope_results(outcomes, lang))
-    _show(outcomes, lang, stderr=json == "-")
-    tell("parity check", [_told(folder, name, outcome) for name, outcome in outcomes.items()], lang=lang)
-    matches = [isinstance(o, Checked) and o.result.verdict == "match" for o in outcomes.values()]
+        write_text(str(gradescope), gradescope_results(outcomes, task.lang))
+    _show(outcomes, task.lang, stderr=json == "-")
+    told = [_told(task.folder, name, outcome) for name, outcome in outcomes.items()]
+    tell("parity check", told, lang=task.lang)
+    matches = [not isinstance(o, str) and o.result.verdict == "match" for o in outcomes.values()]
     return 0 if all(matches) else 1
 
 
-def _told(folder: Path, name: str, outcome: Outcome) -> Compared:
+def _told(folder: Path, name: str, outcome: Submitted) -> Compared:
     """A submission's outcome as CI is told it."""
     file = str(folder.absolute() / name)
     if isinstance(outcome, str):
@@ -86,7 +136,7 @@ def submissions(folder: Path) -> list[Path]:
     return sorted(files)
 
 
-def folder_json(outcomes: Mapping[str, Outcome]) -> str:
+def folder_json(outcomes: Mapping[str, Submitted]) -> str:
     """All results by submission."""
     entries = {
         name: {"verdict": "error", "reason": outcome}
@@ -97,7 +147,7 @@ def folder_json(outcomes: Mapping[str, Outcome]) -> str:
     return jsonlib.dumps({"schema": "parity-submissions/1", "submissions": entries}, indent=2)
 
 
-def gradescope_results(outcomes: Mapping[str, Outcome], lang: str) -> str:
+def gradescope_results(outcomes: Mapping[str, Submitted], lang: str) -> str:
     """Gradescope's results.json: one test for each formula, a point for each that holds.
 
     https://gradescope-autograders.readthedocs.io/en/latest/specs/#output-format
@@ -112,7 +162,7 @@ def gradescope_results(outcomes: Mapping[str, Outcome], lang: str) -> str:
     return jsonlib.dumps({"output_format": "text", "tests": tests}, indent=2, ensure_ascii=False)
 
 
-def _tests(checked: Checked, prefix: str, lang: str) -> list[dict[str, object]]:
+def _tests(checked: Judged, prefix: str, lang: str) -> list[dict[str, object]]:
     """One test a formula; a wrong formula that is hidden has one of its own."""
     result, say = checked.result, catalogue(lang)
     wrong = {w.formula: words for w, words in zip(result.wrong_formulas, checked.wrong, strict=True)}
@@ -130,7 +180,7 @@ def _tests(checked: Checked, prefix: str, lang: str) -> list[dict[str, object]]:
     return tests
 
 
-def _show(outcomes: Mapping[str, Outcome], lang: str, *, stderr: bool) -> None:
+def _show(outcomes: Mapping[str, Submitted], lang: str, *, stderr: bool) -> None:
     say, out = catalogue(lang), console(stderr=stderr)
     table = Table()
     for key in ("submission", "verdict", "found"):

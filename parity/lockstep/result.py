@@ -115,6 +115,10 @@ class FormulaRow(ResultPart):
     numbers: int
     undecided: int
     vacuous: bool = Field(description="true when no step could have told a wrong formula from a right one")
+    form: str | None = Field(
+        None,
+        description="of an other-form: accumulated, in-parts, finer-format, or several; null for others",
+    )
 
 
 class SideBySideRow(ResultPart):
@@ -146,6 +150,9 @@ class WrongFormula(ResultPart):
     diagnosis: Diagnosis | None = None
     note: str | None = Field(None, description="the error's pattern, where no mistake could be named")
     evidence: str | None = Field(None, description="how finely what was shown can place it")
+    may_be: list[str] = Field(
+        [], description="where nothing is named and tensors are hidden: the formulas that may be wrong"
+    )
 
 
 class Witness(ResultPart):
@@ -155,6 +162,29 @@ class Witness(ResultPart):
     of: int
     worst_ratio: float
     verdict: Verdict
+
+
+class BranchReached(ResultPart):
+    """One branch of an activation, and how many z of all cases took it."""
+
+    activation: str
+    branch: str
+    numbers: int
+
+
+class Coverage(ResultPart):
+    """What the cases of a check reached; `not_reached` says in words what they did not."""
+
+    branches: list[BranchReached] = Field(description="of activations that have more than one")
+    batches: list[int]
+    depths: list[int]
+    outputs: list[int]
+    calls_in_a_row: int
+    largest_gradient: float
+    smallest_gradient_norm: float
+    largest_weight: float
+    targets: tuple[float, float] = Field(description="the smallest and the largest")
+    not_reached: list[Said]
 
 
 class Result(Found):
@@ -177,6 +207,8 @@ class Result(Found):
     accepted: list[str] = Field([], description="findings in PyTorch's numbers that do not count")
     reason: Said | None = Field(None, description="why a run ended before its last step")
     not_shown: list[str] = Field([], description="formulas whose tensor the subject does not show")
+    coverage: Coverage | None = Field(None, description="of a subject: what the cases reached")
+    advice: list[Said] = Field([], description="what holds and deserves a second look all the same")
     reproduce: str | None = Field(None, description="the command that shows the first divergence")
     contract: dict[str, Fact]
     environment: dict[str, Fact]

@@ -115,6 +115,21 @@ def _accuracy(case: Case, predictions: dict[str, Callable[[Array], Array]]) -> d
     return shares
 
 
+TWICE = {"softmax": ("cross_entropy", "softmax"), "sigmoid": ("bce_with_logits", "sigmoid")}
+"""By the last activation: the loss that applies the same function by itself."""
+
+
+def _advice(case: Case) -> list[str]:
+    """What holds, and is hardly what was meant."""
+    activations = getattr(case.architecture, "activations", None)  # a recorded graph has none
+    if not activations:
+        return []
+    last, loss = activations[-1].name, case.architecture.loss.name
+    if last not in TWICE or TWICE[last][0] != loss:
+        return []
+    return [Message("advice_twice", activation=last, loss=loss, function=TWICE[last][1])]
+
+
 @dataclass(frozen=True)
 class Circumstances:
     """What a result says beside its walk: the environment, each side's accuracy, the third witness's word,
@@ -149,6 +164,7 @@ def result_of(config: Config, case: Case, walk: Walk, around: Circumstances) -> 
         undecided=tally.undecided,
         first_divergence=first,
         formulas=tally.formula_rows(),
+        advice=_advice(case),
         side_by_side=tally.side_by_side_rows(),
         wrong_formulas=tally.wrong_formulas(),
         loss=walk.losses,

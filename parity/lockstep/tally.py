@@ -29,8 +29,10 @@ class _Row:
     undecided: int = 0
     vacuous: bool = True
     max_abs: float = 0.0
+    forms: set[str] = field(default_factory=set)
 
     def add(self, finding: Finding) -> None:
+        self.forms |= set(finding.forms)
         self.verdict = max(self.verdict, finding.verdict, key=GRAVITY.index)
         self.worst_ratio = max(self.worst_ratio, finding.ratio)
         self.numbers += finding.numbers
@@ -179,6 +181,7 @@ class Tally:
                 numbers=row.numbers,
                 undecided=row.undecided,
                 vacuous=row.vacuous,
+                form=", ".join(sorted(row.forms)) or None,
             )
             for (formula, layer, side), row in self._formulas.items()
         ]

@@ -49,6 +49,9 @@ def show_result(result: Result, out: Console, lang: str) -> None:
     if result.certified != "every step":
         out.print(say["run.certified"].format(what=said(result.certified, lang)))
     out.print(say["run.contract"].format(**result.contract))
+    for advice in result.advice:
+        text = say["run.advice"].format(advice=said(advice, lang))
+        out.print(text, style="yellow", markup=False, soft_wrap=True)
     if result.accepted:
         out.print(say["run.accepted"].format(names=", ".join(result.accepted)), style="yellow")
     if result.reason:

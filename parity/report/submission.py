@@ -1,4 +1,6 @@
-"""What a check saw, as a recording: the smallest case that fails, or the largest that holds."""
+"""What a check saw, as a recording: the smallest case that fails, or of those with
+several steps the largest that holds.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,11 @@ def recording_of(checked: Checked, source: Path | None = None) -> Recording:
     """The subject's steps of one case, beside PyTorch's where it is installed, else the deck's engine's."""
     judge, first = checked.court, checked.result.first_divergence
     cases = [observation.case for observation in judge.observations]
-    shown = first.case if first and first.case in cases else cases[-1]
+    several = [o for o in judge.observations if o.step > 0] or judge.observations
+    largest = max(
+        several, key=lambda o: sum(o.given[name].size for name in o.architecture.parameter_shapes())
+    )
+    shown = first.case if first and first.case in cases else largest.case
     observations = [o for o in judge.observations if o.case == shown]
     architecture, lr = observations[0].architecture, observations[0].lr
     recorder = PageRecorder(architecture, lr, max(o.step for o in observations) + 1)

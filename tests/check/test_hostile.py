@@ -49,7 +49,7 @@ UNANSWERED = {
     "does not parse": "def step(:\n",
     "has no step": "x = 1\n",
     "returns a list": GOOD + AFTER + "    return list(r.values())\n",
-    "returns lists for arrays": GOOD + AFTER + "    return r | {'dW': [d.tolist() for d in r['dW']]}\n",
+    "returns ragged lists": GOOD + AFTER + "    return r | {'dW': [[[1.0], [1.0, 2.0]]] * len(r['dW'])}\n",
     "returns nothing": "def step(*args):\n    return None\n",
     "shows nothing of it": GOOD + AFTER + "    return {'z': r['z']}\n",
     "extra keys": GOOD + AFTER + "    return r | {'grads': 1}\n",

@@ -21,7 +21,7 @@ def mutant(*plants: Plant, layout: str = "columns", layer: int | None = None) ->
         if rows:
             W, x, y = [w.T for w in W], x.T, y.T
             b = [v.reshape(-1, 1) for v in b]
-        key = (tuple(w.shape for w in W), x.shape)
+        key = (tuple(w.shape for w in W), x.shape, tuple(activation))
         s = _step(W, b, x, y, lr, activation, memory.get(key))
         memory[key] = s
         shown = {
@@ -47,7 +47,7 @@ def mutant(*plants: Plant, layout: str = "columns", layer: int | None = None) ->
             if plant[1] == formula and layer in (None, s.l):
                 planted = (PLANTS | LEFT_IN)[plant](s)
                 if np.asarray(planted).tobytes() != np.asarray(right).tobytes():
-                    changed.add((formula, s.l, len(s.W), s.x.shape))
+                    changed.add((formula, s.l, tuple(s.names), s.x.shape))
                 return planted
         return right
 

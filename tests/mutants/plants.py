@@ -58,6 +58,15 @@ def _wrong_slope(s):
     return s.s[s.l] * wrong[s.names[s.l - 1]]
 
 
+def _slope_below(s):
+    """f′ at the z of the layer below, where there is one; it runs where both are equally wide."""
+    if s.l == 1:
+        return RIGHT["output_delta"](s)
+    if s.z[s.l - 1].shape != s.s[s.l].shape:
+        raise ValueError("the shapes forbid it")
+    return s.s[s.l] * s.slope(s.z[s.l - 1], s.act()(s.z[s.l - 1]))
+
+
 def _tiles(total, s):
     return np.full((len(s.delta[s.l]), 1), total, dtype=s.x.dtype)
 
@@ -115,7 +124,7 @@ PLANTS: dict[Plant, Callable[[S], Any]] = {
         2 * (s.y - s.a[s.L]) / s.n * s.slope(s.z[s.L], s.a[s.L])
     ),
     ("mean-over-batch", "output_delta", ""): lambda s: RIGHT["output_delta"](s) / s.batch,
-    ("wrong-layer", "output_delta", ""): lambda s: s.s[s.l] * s.slope(s.z[s.l - 1], s.act()(s.z[s.l - 1])),
+    ("wrong-layer", "output_delta", ""): _slope_below,
     ("stale-value", "output_delta", "y"): lambda s: (
         2 * (s.a[s.L] - (s.before or s).y) / s.n * s.slope(s.z[s.L], s.a[s.L])
     ),

@@ -17,7 +17,7 @@ PRODUCT = sorted(Path(__file__).parents[2].glob("parity/**/*.py"))
 KEYS = {
     key.removeprefix(f"{TABLE}."): text for key, text in catalogue("en").items() if key.startswith(TABLE)
 }
-SAME = {"own_words", "hint", "failure_of"}
+SAME = {"own_words", "hint", "failure_of", "reach_branch"}
 """Texts that only join others."""
 
 

@@ -51,13 +51,13 @@ def trial(plant: Plant, activation: str, layout: str, dtype: str) -> Trial:
     asked = calls(ACTIVATIONS[activation], np.dtype(dtype))
     court = Judge(observations(step, asked, layout))
     found = blames(court)
-    where = {(layer, depth, shape) for _, layer, depth, shape in step.changed}
+    where = {(layer, names, shape) for _, layer, names, shape in step.changed}
     located = False
     if len(found) == 1 and found[0].formula == plant[1]:
         first = found[0].first.observation
         shape = first.given["x"].shape
-        depth = first.architecture.depth
-        expected = {layer for layer, d, s in where if (d, s) == (depth, shape)}
+        names = tuple(f.name for f in first.architecture.activations)
+        expected = {layer for layer, n, s in where if (n, s) == (names, shape)}
         located = expected == set(found[0].layers)
     names = found[0].guess.names if len(found) == 1 and found[0].guess else ()
     said = "; ".join(

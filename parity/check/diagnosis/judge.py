@@ -10,8 +10,9 @@ import numpy as np
 
 from parity.bounds import Bounded
 from parity.bounds.formats import Arithmetic, arithmetic
+from parity.certify.admitted import admitted
 from parity.certify.certificate import Certifier, Finding, Verdict, compare
-from parity.certify.observation import Observation
+from parity.certify.observation import FromFinerFormat, Observation
 from parity.check.diagnosis.anatomy import kind
 from parity.check.diagnosis.hypothesis import Made
 from parity.check.diagnosis.lower_precision import cheaper, representable
@@ -72,6 +73,7 @@ class Judge:
         self.observations, self._findings = tuple(observations), findings or {}
         self._certifiers: dict[Architecture, Certifier] = {}
         self._scenarios: dict[tuple[int, tuple[Made, ...], bool], Scenario] = {}
+        self._finers: dict[int, FromFinerFormat] = {}
 
     @cached_property
     def instances(self) -> tuple[Instance, ...]:
@@ -94,16 +96,28 @@ class Judge:
         certifier = self.certifier(observation)
         with np.errstate(all="ignore"):
             if all(name in observation.known for name in equation.inputs):
-                return certifier.check(equation, observation.known, observation.constants)
-            finding = self._held(self.scenario(observation), equation)
-            if finding.wrong and certifier.arithmetic.truth == "longdouble":
-                final = arithmetic(certifier.arithmetic.dtype, "ball")
-                finding = self._held(Scenario(observation, final), equation)
-            return finding
+                finding = certifier.check(equation, observation.known, observation.constants)
+            else:
+                finding = self._held(self.scenario(observation), equation)
+                if finding.wrong and certifier.arithmetic.truth == "longdouble":
+                    final = arithmetic(certifier.arithmetic.dtype, "ball")
+                    finding = self._held(Scenario(observation, final), equation)
+            if not finding.wrong:
+                return finding
+            other = admitted(observation, equation, self.scenario(observation), self._finer(observation))
+            return finding if other.wrong else other
+
+    def _finer(self, observation: Observation) -> FromFinerFormat:
+        """What was shown, as numbers of a finer format."""
+        if id(observation) not in self._finers:
+            judge = self.certifier(observation).arithmetic
+            self._finers[id(observation)] = FromFinerFormat(observation, judge)
+        return self._finers[id(observation)]
 
     def forget(self) -> None:
         """Let go of what was only kept to be quick; many judges may be kept at once."""
         self._scenarios.clear()
+        self._finers.clear()
 
     def certifier(self, observation: Observation) -> Certifier:
         """The certifier of a case; kept, since building one costs more than using it."""
@@ -138,25 +152,29 @@ class Judge:
             self.expected(instance, made)
         except (DoesNotApplyError, ValueError):
             return False
-        return not self.fits(instance, made)
+        return self.fit(instance, made) is Verdict.DIFFERENT  # where nothing is decided, nothing is said
 
     def fits(self, instance: Instance, made: tuple[Made, ...], *, low: bool = False) -> bool:
         """Whether these mistakes reproduce every number of what was shown, in its own shape."""
+        return self.fit(instance, made, low=low) is Verdict.MATCH
+
+    def fit(self, instance: Instance, made: tuple[Made, ...], *, low: bool = False) -> Verdict:
+        """What was shown, held against what these mistakes would have shown; it may be undecided."""
         observed = instance.observed
         judge = self.certifier(instance.observation).arithmetic
         if low and not representable(observed, cheaper(judge)):
-            return False
+            return Verdict.DIFFERENT
         try:
             scenario = self.scenario(instance.observation, made, low=low)
             with np.errstate(all="ignore"), scenario.judge.precision():
                 truth = scenario.predict(instance.equation)
                 if truth.shape != observed.shape:
                     if observed.size != truth.value.size or min(truth.shape, default=0) != 1:
-                        return False
+                        return Verdict.DIFFERENT
                     observed = observed.reshape(truth.shape)  # a vector is a vector, lying or standing
-                return compare(instance.equation, observed, truth).verdict is Verdict.MATCH
+                return compare(instance.equation, observed, truth).verdict
         except (DoesNotApplyError, ValueError):  # numpy's and flint's ValueError: the shapes forbid it
-            return False
+            return Verdict.DIFFERENT
 
     def _held(self, scenario: Scenario, equation: Equation) -> Finding:
         with scenario.judge.precision():

@@ -54,7 +54,8 @@ def pattern(court: Judge, instance: Instance) -> Pattern:
 def one_element(court: Judge, part: Sequence[Instance], accepted: tuple[Made, ...]) -> bool:
     """Whether one number alone is wrong, in every instance at the same place, or always the last.
 
-    One wrong number is a pattern only where it comes back: in several cases, several times in each.
+    One wrong number is a pattern only where it comes back: in several cases, several times in each. An
+    instance of a single number says nothing of that.
     """
     cases = Counter(instance.observation.case for instance in part)
     if sum(count > 1 for count in cases.values()) < 2:
@@ -62,8 +63,10 @@ def one_element(court: Judge, part: Sequence[Instance], accepted: tuple[Made, ..
     places: set[tuple[int, ...]] = set()
     last: set[bool] = set()
     for instance in part:
-        if instance.finding.complaint or instance.observed.size < 2:
+        if instance.finding.complaint:
             return False
+        if instance.observed.size < 2:
+            continue
         wrong = wrong_numbers(instance, court.expected(instance, accepted))
         if wrong.sum() != 1:
             return False

@@ -58,10 +58,10 @@ class Scenario(Reconstruction):
         """The equation that makes a tensor."""
         return self.observation.equations[name]
 
-    def _taken(self, known: Array) -> Bounded:
+    def _taken(self, name: str, known: Array) -> Bounded:
         if self.rounded:
             return bounded(self.judge, known, self.judge.u * np.abs(known))
-        return super()._taken(known)
+        return super()._taken(name, known)
 
     def predict(self, equation: Equation) -> Bounded:
         """The right-hand side of an equation, with whatever mistakes were made in it."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from parity.certify.certificate import Verdict
 from parity.check.diagnosis.anatomy import kind
 from parity.check.diagnosis.hypothesis import Made
 from parity.check.diagnosis.judge import Instance, Judge
@@ -86,6 +87,16 @@ class Blame:
     @property
     def guess(self) -> Guess | None:
         return self.guesses[0] if self.guesses else None
+
+    @property
+    def may_be(self) -> tuple[str, ...]:
+        """Where nothing is named and tensors are hidden: every formula in which the mistake may be."""
+        if self.guesses or self.first.finding.complaint:
+            return ()
+        kinds = [kind(equation) for instance in self.instances for equation in instance.hidden]
+        # s is nobody's to show: its making belongs to the formula of δ.
+        named = {k for k in kinds if k not in FIRST_FACTORS}
+        return tuple(k for k in KINDS if k in named | {self.formula}) if named else ()
 
 
 def blames(court: Judge, unseen: Callable[[], Judge | None] = lambda: None) -> list[Blame]:
@@ -205,10 +216,21 @@ class _Inquest:
         if guess.name == "one-element" or guess.reading:
             return True  # seen in every instance already
         ways = [guess.made, *((made,) for made in guess.kin)]
-        return all(
-            any(self.court.fits(instance, self.accepted + made, low=guess.low) for made in ways)
-            for instance in part
-        )
+        told = False  # where numbers overflow nothing is decided: that refutes nothing, and shows nothing
+        for instance in part:
+            found = [self.court.fit(instance, self.accepted + made, low=guess.low) for made in ways]
+            if Verdict.MATCH not in found and Verdict.UNDECIDED not in found:
+                return False
+            told = told or Verdict.MATCH in found
+        return told
+
+    def _refuted(self, guess: Guess, instance: Instance) -> bool:
+        """Whether an instance cannot have been made so; where nothing is decided, it may have been."""
+        if guess.name == "one-element" or guess.reading:
+            return False
+        ways = [guess.made, *((made,) for made in guess.kin)]
+        found = [self.court.fit(instance, self.accepted + made, low=guess.low) for made in ways]
+        return all(verdict is Verdict.DIFFERENT for verdict in found)
 
     def _survives(self, guess: Guess, part: Sequence[Instance]) -> bool:
         """Whether the mistakes hold on the unseen calls: of what is wrong there, and of what is right."""
@@ -242,7 +264,7 @@ class _Inquest:
             everywhere = [g for g in fitting if all(made.layers is None for made in g.made)]
             return everywhere or list(fitting)
         right = [i for i in self.court.instances if not i.wrong]
-        broken = {g: sum(not self._fits_all(g, [i]) for i in right if self._touches(g, i)) for g in fitting}
+        broken = {g: sum(self._refuted(g, i) for i in right if self._touches(g, i)) for g in fitting}
         least = min(broken.values())
         fitting = [g for g in fitting if broken[g] == least]
         unlimited = [g for g in fitting if all(made.layers is None for made in g.made)]

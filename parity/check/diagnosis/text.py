@@ -50,6 +50,9 @@ def diagnosed(court: Judge, blame: Blame, lang: str) -> Diagnosed:
     detail = _detail(court, blame, say, lang)
     if mistake:
         headline = f"{headline}: {mistake}"
+    elif blame.may_be:
+        shown, formulas = symbol(blame.first.equation.makes), ", ".join(blame.may_be)
+        headline = say["check.somewhere"].format(shown=shown, layers=layers, formulas=formulas)
     evidence = _evidence(blame, name, say)
     case = said(blame.first.observation.case, lang)
     case = say["check.case"].format(case=case, step=blame.first.observation.step)
@@ -69,6 +72,9 @@ def _detail(court: Judge, blame: Blame, say: Say, lang: str) -> str:
     """What was done, or, where no one mistake fits, what can be said all the same."""
     if blame.guess and blame.guess.reading:
         return _read(blame.guess.reading, say)
+    blank = _blank(court, blame, say)
+    if blank:
+        return blank
     if blame.guess:
         parts = [
             say[f"mistake.{m.detail}"].format(
@@ -104,6 +110,20 @@ def _read(reading: Reading, say: Say) -> str:
         for name, value in reading.scope
     ]
     return f"{sentence} {say['scope.only'].format(where=say['scope.and'].join(places))}"
+
+
+def _blank(court: Judge, blame: Blame, say: Say) -> str | None:
+    """Of a tensor that is all zero, or has NaN in it, where it should not: that alone."""
+    first = blame.first
+    shown, truth = first.observed, court.expected(first)
+    if first.finding.complaint or shown.shape != truth.shape or not shown.size:
+        return None
+    name, nan = symbol(first.equation.makes), np.isnan(shown)
+    if nan.any():
+        facts = {"name": name, "wrong": int(nan.sum()), "of": nan.size}
+        return say["check.not_a_number"].format(**facts)
+    alike = [i.observed for i in blame.instances]
+    return say["check.all_zero"].format(name=name) if not any(np.any(a) for a in alike) else None
 
 
 def _evidence(blame: Blame, name: str, say: Say, mark: str = "") -> str | None:

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from parity.bounds.formats import COMPUTED, FORMATS
 from parity.errors import UsageError
+from parity.pytorch.imported.as_it_is import as_it_is
 from parity.pytorch.imported.names import DROPOUTS, INERT, activation_of, class_name, known_activations
 from parity.pytorch.imported.watch import NoChainError, Ran, WatchedModel
 from reference.arrays import Array
@@ -90,6 +91,7 @@ def mirror(model: torch.nn.Module, x: torch.Tensor) -> Mirror:
     for name, tensor in model.state_dict(keep_vars=True).items():
         if isinstance(tensor, torch.Tensor) and tensor.device.type != "cpu":
             raise UsageError(f"model: {name} is on {tensor.device}; move the model to the CPU")
+    as_it_is(model)  # a copy would not have what makes it another model
     try:
         own = copy.deepcopy(model)
     except Exception as error:
@@ -104,7 +106,8 @@ def mirror(model: torch.nn.Module, x: torch.Tensor) -> Mirror:
 def watched(model: WatchedModel, x: torch.Tensor) -> tuple[list[Ran], torch.Tensor]:
     """A forward pass. What the model itself raises becomes a UsageError in one line."""
     try:
-        return model.forward(x)
+        with torch.enable_grad():
+            return model.forward(x)
     except UsageError:
         raise
     except Exception as error:
@@ -140,6 +143,7 @@ def _linear(one: Ran, batch: int, before: Sequence[Layer]) -> Layer:
     if any(layer.linear is linear or layer.linear.weight is linear.weight for layer in before):
         raise NoChainError(f"model: {one.path} (Linear) is used twice; the deck's layers share no weights")
     _fit(one.path, [linear.weight, linear.bias], before)
+    _reached(one)
     return Layer(one.path, linear, one.made, one.made)
 
 
@@ -152,6 +156,15 @@ def _fit(path: str, parameters: Sequence[torch.Tensor], before: Sequence[Layer])
             raise UsageError(f"model: {path} is {kind}; known: {' or '.join(COMPUTED)} throughout")
         if not parameter.requires_grad:
             raise NoChainError(f"model: {path} is frozen (requires_grad is False); the deck trains it")
+
+
+def _reached(one: Ran) -> None:
+    """A module through which a gradient goes. Raises UsageError for one whose forward keeps none."""
+    if not one.made.requires_grad:
+        kind = type(one.module).__name__
+        raise UsageError(
+            f"model: no gradient reaches {one.path} ({kind}): it runs under torch.no_grad, or is frozen"
+        )
 
 
 def _silent(one: Ran) -> bool:
@@ -174,6 +187,7 @@ def _activate(one: Ran, found: Sequence[Layer]) -> None:
     layer = found[-1]
     if layer.module is not None:
         raise NoChainError(f"model: {one.path} ({kind}) is a second activation after {layer.path}")
+    _reached(one)
     others = [other for other in found if other.module is one.module]
     learned: list[torch.Tensor] = [*one.module.parameters()]
     if others and learned:

@@ -10,6 +10,7 @@ from parity.pytorch.imported.layers import Mirror, layers, watched
 from parity.pytorch.imported.watch import WatchedModel
 from parity.pytorch.twin import Twin
 from reference.arrays import Array
+from reference.trace import Trace
 
 
 class MirroredTwin(Twin):
@@ -33,6 +34,15 @@ class MirroredTwin(Twin):
         if [layer.modules for layer in found] != [layer.modules for layer in self._mirror.layers]:
             raise UsageError("model: its layers are not the same for every batch")
         return [layer.z for layer in found], [layer.a for layer in found]
+
+    def step(self, x: Array, y: Array) -> Trace:
+        """As the twin's. What the model's own backward raises becomes a UsageError in one line."""
+        try:
+            with torch.enable_grad():  # whatever the caller has set
+                return super().step(x, y)
+        except RuntimeError as error:
+            said = " ".join(str(error).split())[:300]
+            raise UsageError(f"model: raised RuntimeError in training: {said}") from None
 
     def predict(self, x: Array) -> Array:
         """ŷ as the model computes it. x (features, samples) -> (outputs, samples)."""

@@ -75,6 +75,7 @@ class Watch:
         if not same or before._version != self._version:
             raise NoChainError(
                 f"model: between {self._where} and {where} something is computed that is no module"
+                " (such as F.relu, for which there is torch.nn.ReLU)"
             )
 
 
