@@ -16,6 +16,9 @@ from reference.engine import Network
 from reference.operations.activations import Activation
 from reference.trace import Trace
 
+LARGEST_EXPONENT = {"float32": 88.73, "float64": 709.79}
+"""Beyond it e^z overflows."""
+
 LARGE_GRADIENT, SMALL_GRADIENT, LARGE_WEIGHT, LARGE_TARGET = 10.0, 1e-3, 2.0, 10.0
 """Beyond the usual places where gradients are clipped, weights penalised, and targets thought to end."""
 
@@ -24,9 +27,11 @@ def covered(calls: Sequence[SubjectCall]) -> Coverage:
     """What these calls reach, by the deck's own engine."""
     numbers: dict[tuple[Activation, int], int] = {}
     extremes, norms, targets = [0.0], [], []
+    farthest: dict[str, float] = {}
     for call in calls:
         trace = _run(call)
         for layer, f in enumerate(call.architecture.activations, 1):
+            farthest[f.name] = max(farthest.get(f.name, 0.0), float(np.abs(trace[f"z{layer}"]).max()))
             for place, branch in enumerate(branches(f)):
                 numbers[f, place] = numbers.get((f, place), 0) + branch.count(trace[f"z{layer}"])
         gradients = [np.abs(t) for name, t in trace.items() if name.startswith(("dW", "db"))]
@@ -65,6 +70,9 @@ def covered(calls: Sequence[SubjectCall]) -> Coverage:
         for row in reached
         if row.numbers == 0
     ]
+    single = bool(calls) and calls[0].architecture.dtype == np.float32
+    largest = LARGEST_EXPONENT["float32" if single else "float64"]
+    missing += [Message("reach_overflow", activation=f) for f, z in farthest.items() if not z > largest]
     missing += _not_reached(facts, y)
     return facts.model_copy(update={"not_reached": missing})
 

@@ -114,6 +114,7 @@ def check(
         found = blames(court, lambda: _unseen(answered, calls, limits or Limits()))
         wrong = tuple(diagnosed(court, blame, lang) for blame in found)
         court.forget()
+    reached = [call for number, call in enumerate(calls) if number not in answers.failures]
     result = Result(
         verdict=tally.verdict,
         steps=len(seen),
@@ -126,12 +127,12 @@ def check(
         wrong_formulas=[_wrong_formula(blame, words) for blame, words in zip(found, wrong, strict=True)],
         reason=Message("not_every", failure=failures[0]) if failures else None,
         not_shown=_not_shown(court),
-        coverage=covered([call for number, call in enumerate(calls) if number not in answers.failures]),
+        coverage=covered(reached),
         reproduce=reproduce if found else None,
         advice=advice,
         contract=contract(arithmetic(calls[0].architecture.dtype)) | {"also_admitted": CLASSES},
         environment=environment(with_torch=False),
-        config=_config(subject, calls),
+        config=_config(subject, reached, str(calls[0].architecture.dtype)),
     )
     return Checked(result, wrong, failures, answers.output, court, tuple(found))
 
@@ -179,6 +180,6 @@ def _not_shown(court: Judge) -> list[str]:
     return [name for name in FORMULAS if name in names - judged and name != "loss_gradient"]
 
 
-def _config(subject: Subject, calls: Sequence[SubjectCall]) -> dict[str, JsonValue]:
+def _config(subject: Subject, calls: Sequence[SubjectCall], dtype: str) -> dict[str, JsonValue]:
     cases: list[JsonValue] = list(dict.fromkeys(call.case for call in calls))
-    return {"subject": subject.name, "dtype": str(calls[0].architecture.dtype), "cases": cases}
+    return {"subject": subject.name, "dtype": dtype, "cases": cases}

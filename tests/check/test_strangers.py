@@ -193,6 +193,7 @@ def test_the_cases_reach_every_branch_and_place(name):
             "a norm of all gradients below 0.001",
             "a gradient above 10",
             "a weight above 2",
+            f"{name}: a z whose e^z overflows",
             "targets above 10",
             "a batch of more than 32 samples",
         }
@@ -316,6 +317,8 @@ def test_a_program_that_raises_where_numbers_overflow_is_told_and_not_accused():
     result = checked(source).result
     assert result.verdict == "match"
     assert "OverflowError" in result.advice[0]
+    assert "sigmoid: a z whose e^z overflows" in result.coverage.not_reached
+    assert len(result.config["cases"]) < len({call.case for call in CALLS["float64"]})
 
 
 def test_the_cases_of_a_config_are_its_own():

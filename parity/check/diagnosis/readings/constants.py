@@ -87,14 +87,14 @@ def interval(place: Site, whole: Tree, path: Path) -> Interval | None:
     observed = place.observed.astype(np.float64)
     if any(np.shape(value) != observed.shape for value in at):
         return None
-    u = place.scenario.judge.u
+    u, vague = place.scenario.judge.u, _vague(place)
     with np.errstate(all="ignore"):
         if _affine(at, u):
-            return _solved(observed, at[0], at[1], u)
+            return _solved(observed, at[0], at[1], vague)
         counts = ~((observed == 0) & (at[0] == 0) & (at[1] == 0))  # of nothing, there is no reciprocal
         turned = [1 / value[counts] for value in at]
         if counts.any() and _affine(turned, u):
-            return _solved(1 / observed[counts], turned[0], turned[1], u)
+            return _solved(1 / observed[counts], turned[0], turned[1], vague[counts])
     return None
 
 
@@ -104,14 +104,24 @@ def _affine(at: Sequence[Array], u: float) -> bool:
     return bool(np.isfinite(size).all() and (np.abs(second - first) <= ROUNDINGS * u * size).all())
 
 
-def _solved(observed: Array, at_0: Array, at_1: Array, u: float) -> Interval | None:
+def _vague(place: Site) -> Array:
+    """How far rounding may carry each number, relatively: more where f′ all but cancels, as in 1 − a²."""
+    truth = place.expected
+    bound = np.broadcast_to(truth.carried, truth.shape)
+    with np.errstate(all="ignore"):
+        relative = np.where(bound == 0, 0.0, bound / truth.magnitude())
+    vague: Array = ROUNDINGS * place.scenario.judge.u + 2 * relative
+    return vague
+
+
+def _solved(observed: Array, at_0: Array, at_1: Array, vague: Array) -> Interval | None:
     """c in observed = at_0 + c (at_1 − at_0), number by number, intersected."""
     slope: npt.NDArray[np.float64] = at_1 - at_0
     rest = observed - at_0
-    room = ROUNDINGS * u * (np.abs(observed) + np.abs(at_0) + np.abs(at_1))
+    room = vague * (np.abs(observed) + np.abs(at_0) + np.abs(at_1))
     if not (np.isfinite(rest).all() and np.isfinite(slope).all()):
         return None
-    telling = np.abs(slope) > ROUNDINGS * u * (np.abs(at_0) + np.abs(at_1))
+    telling = np.abs(slope) > vague * (np.abs(at_0) + np.abs(at_1))
     if (np.abs(rest)[~telling] > room[~telling]).any():
         return None
     if not telling.any():

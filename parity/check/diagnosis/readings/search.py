@@ -251,7 +251,8 @@ def of_constant(edit: Edit, constant: Constant) -> Edit:
 
 
 def _proved(edit: Edit, order: Sequence[Site]) -> bool:
-    return all(place.proves(edit.tree) for place in order)
+    """Whether it gives every number; where numbers overflow nothing is decided, and nothing refuted."""
+    return order[0].proves(edit.tree) and not any(place.refutes(edit.tree) for place in order[1:])
 
 
 def _telling(places: Sequence[Site]) -> bool:

@@ -233,7 +233,7 @@ class Site:
             value = np.reshape(value, observed.shape)
         half = np.sqrt(self.scenario.judge.u)
         apart = np.abs(value - observed) <= half * np.abs(observed).max(initial=0)
-        return bool((apart | ((value != value) & (observed != observed))).all())
+        return bool((apart | (value == observed) | ((value != value) & (observed != observed))).all())
 
     def proves(self, part: Tree) -> bool:
         """Whether it gives every number that was shown, within its own bound."""
