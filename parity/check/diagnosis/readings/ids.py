@@ -49,7 +49,7 @@ def called(kind: str, id: str, part: Tree, path: Path) -> str:
         return "targets-changed"
     if id == "sign-of":
         return "sign-of-gradient" if kind != "affine" else "wrong-operator"
-    if id == "sign-flipped" and kind.endswith("update") and part.head != kind[0]:
+    if id == "sign-flipped" and kind.endswith("update") and part.head not in ("W", "b"):
         return "wrong-sign-of-update" if path else id
     return id
 
