@@ -78,7 +78,19 @@ def test_json_on_stdout_is_all_that_is_there(script, tmp_path):
 
 
 def test_it_stops_where_it_is_told_to(script, tmp_path):
-    options = ("--steps", "1", "--from", "2", "--every", "2", "--stop", "--lang", "es", "--json", "found.json")
+    options = (
+        "--steps",
+        "1",
+        "--from",
+        "2",
+        "--every",
+        "2",
+        "--stop",
+        "--lang",
+        "es",
+        "--json",
+        "found.json",
+    )
     done = parity("watch", *options, script(), "--", "--steps", "9", folder=tmp_path)
     assert done.returncode == 0
     assert "loss 2" in done.stdout
@@ -162,8 +174,12 @@ library.impl("tanh", lambda x: (2 * x).sigmoid() * 2.001 - 1, "CPU")
 
 
 def test_who_interrupts_is_told_how_far_all_held(script, tmp_path):
-    text = SCRIPT.replace("    print(", "    if step == 2:\n        __import__('time').sleep(60)\n    print(")
-    text = text.replace("    if step == 2:", "    print('now', flush=True) if step == 2 else None\n    if step == 2:")
+    text = SCRIPT.replace(
+        "    print(", "    if step == 2:\n        __import__('time').sleep(60)\n    print("
+    )
+    text = text.replace(
+        "    if step == 2:", "    print('now', flush=True) if step == 2 else None\n    if step == 2:"
+    )
     process = subprocess.Popen(
         [sys.executable, "-m", "parity", "watch", script(text), "--steps", "9"],
         cwd=tmp_path, env=dict(os.environ, PYTHONPATH=str(ROOT)), stdout=subprocess.PIPE,
