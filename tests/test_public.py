@@ -71,8 +71,8 @@ def test_the_help_reads_well():
 
 
 ORDERS = {
-    "package first": "import parity.check.run, parity.explain.number\n",
-    "called first": "import parity\nparity.check, parity.explain\nimport parity.check.run\n",
+    "package first": "import parity.check.run, parity.explain.number, parity.watch.watching\n",
+    "called first": "import parity\nparity.check, parity.explain, parity.watch\nimport parity.check.run\n",
 }
 
 
@@ -84,6 +84,8 @@ def test_a_package_that_is_a_function_too_is_both(first):
         "from parity.check.run import Checked\n"
         "import parity.check.run as run\n"
         "assert inspect.ismodule(parity.check) and parity.check.run is run\n"
+        "from parity.watch.watching import Watching\n"
+        "assert inspect.ismodule(parity.watch) and isinstance(parity.watch(), Watching)\n"
         "try: parity.check(3)\n"
         "except parity.UsageError as error: print(error)\n"
         "print(parity.explain('x[0,0]', data='xor', steps=1).where)\n"
@@ -144,6 +146,17 @@ def test_a_model(tmp_path):
     found = parity.model(net, torch.randn(5, 3), torch.randn(5, 2), optimizer="adam", lr=0.01, steps=2)
     works(found.verify(), tmp_path)
     assert all(map(torch.equal, before, net.parameters()))
+
+
+def test_a_training_that_is_watched(tmp_path):
+    torch = pytest.importorskip("torch")
+    net = torch.nn.Linear(3, 2)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with parity.watch(net, optimizer=optimizer) as watched:
+        net(torch.randn(4, 3)).square().mean().backward()
+        optimizer.step()
+    works(watched.verify(), tmp_path)
+    assert (tmp_path / "index.html").exists()
 
 
 def test_an_explanation(tmp_path):

@@ -66,7 +66,7 @@ def run(script: Path, arguments: Sequence[str], *, stop: bool = False, **options
     with _as_main(script, arguments):
         try:
             with watching:
-                runpy.run_path(str(script), run_name="__main__")
+                runpy.run_path(str(script.absolute()), run_name="__main__")
         except _Enough:
             pass
         except SystemExit as error:
@@ -86,7 +86,7 @@ def run(script: Path, arguments: Sequence[str], *, stop: bool = False, **options
 def _own(trace: TracebackType | None, script: Path) -> TracebackType | None:
     """A traceback from the script's own frame on, as it would be without us."""
     found = trace
-    while found is not None and found.tb_frame.f_code.co_filename != str(script):
+    while found is not None and found.tb_frame.f_code.co_filename != str(script.absolute()):
         found = found.tb_next
     return found or trace
 

@@ -99,19 +99,20 @@ class Steps:
     def end(self) -> None:
         """The program is over, or nobody records it any more."""
         if self._reached:
-            self._deliver(self._calls)
+            self._deliver(self._step, self._calls)
 
     def _next(self) -> None:
         """The next step begins: the calls since the last update, or backward pass, are its own."""
-        later = self._calls[self._own :]
-        self._deliver(self._calls[: self._own])
-        self._step = Step(self._step.index + 1)
-        self._calls, self._own, self._reached = later, 0, False
+        over, calls = self._step, self._calls[: self._own]
+        self._step, self._calls = Step(over.index + 1), self._calls[self._own :]
+        self._own, self._reached = 0, False
+        self._deliver(over, calls)  # who is told may end the program
+        del over, calls
         if self.recording and not self.wanted(self._step.index):
             self._switch.pause()
             self._calls = []
 
-    def _deliver(self, calls: list[Call]) -> None:
-        if self.wanted(self._step.index):
-            self._step.calls, self._step.module_hooks = tuple(calls), self._module_hooks()
-            self._on_step(self._step)
+    def _deliver(self, step: Step, calls: list[Call]) -> None:
+        if self.wanted(step.index):
+            step.calls, step.module_hooks = tuple(calls), self._module_hooks()
+            self._on_step(step)
