@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from parity.pytorch.recorder.data import AutogradNode, Backward, flat
-from parity.watch.checks import short
+from parity.watch.check import short
 
 MOST_KEPT = 400
 """Operations of a step of which notes are kept; of a larger graph there is no picture."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from parity.pytorch.recorder.data import Backward, Call, Identity, Recorded, Step, flat
-from parity.watch.checks import Found, Left
+from parity.watch.check import Found, Left
 
 NONE: frozenset[int] = frozenset()
 

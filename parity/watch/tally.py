@@ -10,7 +10,7 @@ from parity.bounds.contract import contract
 from parity.bounds.formats import arithmetic
 from parity.certify.measure import Worst
 from parity.lockstep.result import Fact
-from parity.watch.checks import Check, Kind, Left, short
+from parity.watch.check import Check, Kind, Left, short
 from parity.watch.result import (
     Coverage,
     NotCertified,

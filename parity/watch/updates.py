@@ -8,7 +8,7 @@ import numpy as np
 
 from parity.certify.measure import Measured
 from parity.pytorch.recorder.data import Argument, ParameterUpdate, Recorded, Update
-from parity.watch.checks import Check, Left
+from parity.watch.check import Check, Left
 from parity.watch.judging import held
 from reference.optimizers import GROUPS, OPTIMIZERS, Optimizer, OptimizerFamily, Rule
 

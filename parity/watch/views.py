@@ -44,7 +44,7 @@ def repeats(geometry: Geometry) -> bool:
     return len(np.unique(shown)) < shown.size
 
 
-def _places(shape: Sequence[int], strides: Sequence[int], offset: int) -> Places:
+def places(shape: Sequence[int], strides: Sequence[int], offset: int) -> Places:
     """The place in memory of each number."""
     found = np.full(tuple(shape), offset)
     for axis, (n, stride) in enumerate(zip(shape, strides, strict=True)):
@@ -53,11 +53,11 @@ def _places(shape: Sequence[int], strides: Sequence[int], offset: int) -> Places
 
 
 def _base_places(geometry: Geometry) -> Places:
-    return _places(geometry.base_shape, geometry.base_strides, 0)
+    return places(geometry.base_shape, geometry.base_strides, 0)
 
 
 def _view_places(geometry: Geometry) -> Places:
-    return _places(geometry.shape, geometry.strides, geometry.offset)
+    return places(geometry.shape, geometry.strides, geometry.offset)
 
 
 def _size(geometry: Geometry) -> int:

@@ -12,11 +12,13 @@ from parity.errors import UsageError
 from parity.lockstep.environment import environment
 from parity.render.texts.message import Message
 from parity.watch import checks
+from parity.watch.check import Check, Found
 from parity.watch.drawing import Drawing, StepGraph
 from parity.watch.extent import Extent
 from parity.watch.result import WatchResult
 from parity.watch.tally import Evidence, WatchTally
 from parity.watch.updates import updated
+from parity.watch.writes import Writes
 
 if TYPE_CHECKING:
     import torch
@@ -71,7 +73,7 @@ class Watching:
         )
         self._share, self._random = sample, random.Random(0)
         self._tally, self._seen, self._finish = WatchTally(accept, sample or 1.0), seen, finish
-        self._extent, self._drawing = Extent(), Drawing()
+        self._extent, self._drawing, self._writes = Extent(), Drawing(), Writes()
         self._recorder = Recorder(
             *modules,
             optimizer=optimizer,
@@ -112,14 +114,14 @@ class Watching:
         """The result. Raises Mismatch where an operation is not its formula, or is not certified."""
         return self.result.verify()
 
-    def _enter(self, found: Iterable[tuple[checks.Found, bool]]) -> None:
+    def _enter(self, found: Iterable[tuple[Found, bool]]) -> None:
         """Of what belongs to no step, only what could be checked."""
         for one, own in found:
             if own:
                 self._tally.operation(one)
             else:
                 for check in one:
-                    if isinstance(check, checks.Check):
+                    if isinstance(check, Check):
                         self._tally.check(check)
 
     def _drawn(self, tensor: Recorded) -> bool:
@@ -127,6 +129,7 @@ class Watching:
         return 0 not in tensor.shape and (self._share is None or self._random.random() < self._share)
 
     def _call(self, call: Call) -> None:
+        self._writes.saw(call)
         if call.phase == "update":  # an optimizer's step is held to its rules, as a whole
             self._extent.update(call)
         else:
@@ -134,13 +137,14 @@ class Watching:
 
     def _node(self, passed: Backward, number: int) -> None:
         self._drawing.node(passed, number)
-        self._extent.node(passed, number, list(checks.backward(passed, number, self._drawn)))
+        self._extent.node(passed, number, list(checks.backward(passed, number, self._drawn, self._writes)))
 
     def _step(self, step: Step) -> None:
         self._tally.step = step.index
         self._enter(self._extent.step(step))
         for update in step.updates:
             self._tally.operation(updated(update))
+        self._writes.forget()
         self._tally.steps += 1
         self._drawing.end()
         if self._seen is not None:

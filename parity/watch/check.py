@@ -1,0 +1,54 @@
+"""What watching says of one operation: a tensor held to its formula, or that nothing is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from parity.certify.measure import Measured
+from parity.pytorch.aten import UnsupportedError
+from parity.pytorch.recorder.data import Recorded
+from reference.formula import Formula
+from reference.optimizers import Rule
+
+Kind: TypeAlias = Literal["forward", "vjp", "sum", "grad", "update"]
+Reason: TypeAlias = Literal["opaque", "unsupported", "altered"]
+
+Draw: TypeAlias = Callable[[Recorded], bool]
+
+REFUSALS = (UnsupportedError, ValueError, KeyError, TypeError, IndexError)
+"""What binding a call, or a formula of its operands, raises for what it cannot treat."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One tensor that was held to its formula, and where in the program it is."""
+
+    kind: Kind
+    operation: str
+    operand: str
+    module: str
+    source: str
+    measured: Measured
+    formula: Formula | Rule | None = None
+    torch: str = ""
+
+
+@dataclass(frozen=True)
+class Left:
+    """What is not certified, and why."""
+
+    operation: str
+    kind: Reason
+    module: str
+    source: str
+
+
+Found: TypeAlias = Sequence[Check | Left]
+"""What was found of one operation, or of one step back through one."""
+
+
+def short(operation: str) -> str:
+    """`addmm` of "aten.addmm.default"."""
+    return operation.split(".")[1] if operation.count(".") > 1 else operation

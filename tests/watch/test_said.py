@@ -1,0 +1,131 @@
+"""What is not PyTorch's own operation, or not left alone, is said: what, and where."""
+
+import pytest
+import torch
+from torch import nn
+
+from parity.watch.watching import Watching
+from tests.watch.lines import line_of
+
+
+def watched(step, net):
+    """One step of a training, watched, and what of it is not certified."""
+    with Watching(net) as watching:
+        step()
+    result = watching.result
+    assert not result.wrong
+    return result, [(left.operation, left.kind, left.source) for left in result.coverage.not_certified]
+
+
+class Doubled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return 2 * x
+
+    @staticmethod
+    def backward(ctx, g):
+        return 2 * g
+
+
+def net_and_data():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 3)), torch.randn(6, 4)
+
+
+def test_a_function_of_the_users_own_is_opaque():
+    net, x = net_and_data()
+    result, left = watched(lambda: Doubled.apply(net(x)).sum().backward(), net)
+    assert result.verdict == "incomplete"
+    assert result.exit_code == 5
+    ((operation, kind, source),) = left
+    assert (operation, kind) == ("Doubled", "opaque")
+    assert source.startswith("test_said.py:")
+
+
+def test_what_is_accepted_by_name_is_no_hole():
+    net, x = net_and_data()
+    with Watching(net, accept=("Doubled",)) as watching:
+        Doubled.apply(net(x)).sum().backward()
+    assert watching.result.verdict == "match"
+    assert [left.operation for left in watching.result.coverage.not_certified] == ["Doubled"]
+
+
+@pytest.mark.parametrize("factor", [2.0, 1.0])
+def test_a_hook_on_a_tensor_that_changes_its_gradient_altered_it(factor):
+    net, x = net_and_data()
+
+    def step():
+        hidden = net[0](x)
+        hidden.register_hook(lambda g: g * factor)
+        net[2](net[1](hidden)).square().mean().backward()
+
+    result, left = watched(step, net)
+    if factor == 1.0:
+        assert result.verdict == "match"
+        return
+    ((operation, kind, source),) = left
+    assert (operation, kind) == ("addmm: tensor hook", "altered")
+    assert source.startswith("test_said.py:")
+
+
+def test_a_hook_on_a_parameter_altered_it():
+    net, x = net_and_data()
+    net[0].weight.register_hook(lambda g: g.clamp(-0.01, 0.01))
+    _, left = watched(lambda: net(x).square().mean().backward(), net)
+    ((operation, kind, _),) = left
+    assert (operation, kind) == ("accumulate of weight: tensor hook", "altered")
+
+
+def test_a_modules_backward_hook_altered_it():
+    net, x = net_and_data()
+    net[1].register_full_backward_hook(lambda module, grad_in, grad_out: (grad_in[0] * 2,))
+    _, left = watched(lambda: net(x).square().mean().backward(), net)
+    assert [kind for _, kind, _ in left] == ["altered"]
+    assert "backward hook" in left[0][0]
+
+
+def test_a_write_to_data_between_forward_and_backward_altered_it():
+    net, x = net_and_data()
+
+    def step():
+        loss = net(x).square().mean()
+        net[2].weight.data.mul_(1.5)  # the write
+        loss.backward()
+
+    _, left = watched(step, net)
+    ((operation, kind, source),) = left
+    assert kind == "altered"
+    assert operation == "aten.addmm.default, backward: aten.mul_.Tensor wrote to what it had taken"
+    assert source == f"test_said.py:{line_of(__file__, '# the write')}"
+
+
+def test_a_write_that_changes_nothing_that_is_used_is_nothing():
+    net, x = net_and_data()
+
+    def step():
+        loss = net(x).square().mean()
+        net[0].weight.data.mul_(1.5)  # x needs no gradient, so nothing reads it
+        loss.backward()
+
+    result, left = watched(step, net)
+    assert (result.verdict, left) == ("match", [])
+
+
+@pytest.mark.filterwarnings("ignore")  # the compiler's own
+def test_a_compiled_submodule_is_opaque():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a = nn.Linear(4, 5)
+            self.b = torch.compile(nn.Linear(5, 3), backend="aot_eager")
+
+        def forward(self, x):
+            return self.b(torch.tanh(self.a(x)))
+
+    torch.manual_seed(0)
+    net, x = Net(), torch.randn(6, 4)
+    result, left = watched(lambda: net(x).square().mean().backward(), net)
+    assert result.verdict == "incomplete"
+    assert left
+    assert {kind for _, kind, _ in left} == {"opaque"}
+    assert any(module.module == "b" for module in result.coverage.not_certified)
