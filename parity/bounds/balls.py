@@ -1,4 +1,4 @@
-"""Ball arithmetic, python-flint's: numbers that enclose the truth, for what floats cannot judge."""
+"""Ball arithmetic of python-flint: intervals that enclose the exact value, where floats are not enough."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BITS = 128
 
 @contextmanager
 def precision() -> Iterator[None]:
-    """Ball arithmetic's precision is a global of its library: set here, restored on leaving."""
+    """Context that sets the library's global precision to `BITS` and restores it on exit."""
     before, flint.ctx.prec = flint.ctx.prec, BITS
     try:
         yield
@@ -30,7 +30,7 @@ _to_ball = np.frompyfunc(lambda value: flint.arb(float(value)), 1, 1)
 
 
 def from_floats(values: npt.NDArray[np.generic]) -> Balls:
-    """Floats of up to 106 bits, as balls: their high and low halves are doubles."""
+    """Floats of up to 106 bits as exact balls, built from two doubles, high and low."""
     high = values.astype(np.float64)
     balls = np.asarray(_to_ball(high), dtype=object)
     if values.dtype.itemsize <= high.dtype.itemsize:
@@ -40,24 +40,24 @@ def from_floats(values: npt.NDArray[np.generic]) -> Balls:
 
 
 def to_longdouble(balls: Balls) -> npt.NDArray[np.longdouble]:
-    """The nearest longdoubles, as two doubles each, high and low."""
+    """The nearest longdoubles, computed from two doubles each, high and low."""
     high = balls.astype(np.float64)
     low = np.asarray(balls - from_floats(high)).astype(np.float64)
     return high.astype(np.longdouble) + low
 
 
 def special(name: str, balls: Balls) -> Balls:
-    """A function that numpy lacks, or that a ball does not know everywhere."""
+    """Apply a function that numpy lacks, or that a ball does not support on its whole domain."""
     return np.asarray(_SPECIAL[name](balls), dtype=object)
 
 
 def _erf(ball: flint.arb) -> flint.arb:
-    """erf; of ±∞, which a ball's own erf does not know, ±1."""
+    """erf, with erf(±∞) = ±1, which a ball's own erf does not return."""
     return ball.erf() if ball.is_finite() or ball.is_nan() else flint.arb(1 if ball > 0 else -1)
 
 
 def _log(ball: flint.arb) -> flint.arb:
-    """log; of 0, which a ball's own log does not know, −∞."""
+    """log, with log 0 = −∞, which a ball's own log does not return."""
     return flint.arb.neg_inf() if ball == 0 else ball.log()
 
 
@@ -65,7 +65,7 @@ _SPECIAL = {"erf": np.frompyfunc(_erf, 1, 1), "log": np.frompyfunc(_log, 1, 1)}
 
 
 def power(x: Balls, y: Balls) -> Balls:
-    """x ** y; also of bases that are not positive, which a ball's own power by a ball does not know."""
+    """x ** y, including bases that are not positive, which a ball's own power does not support."""
     return np.asarray(_power(x, y), dtype=object)
 
 
@@ -80,7 +80,7 @@ _power = np.frompyfunc(_power_of, 2, 1)
 
 
 def product(x: Balls, y: Balls) -> Balls:
-    """x @ y of arrays with two axes or more; the leading ones broadcast."""
+    """x @ y of arrays with at least two axes; leading axes broadcast."""
     if x.ndim == y.ndim == 2:
         matrix = flint.arb_mat(x.tolist()) * flint.arb_mat(y.tolist())
         return np.array(matrix.entries(), dtype=object).reshape(x.shape[0], y.shape[1])

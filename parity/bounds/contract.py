@@ -1,4 +1,4 @@
-"""The rounding contract: what an implementation may do to a number and still be called correct."""
+"""The rounding contract: the rounding behaviour that a correct implementation may have."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from parity.bounds.formats import ULP, Arithmetic
 
 
 def contract(judge: Arithmetic) -> dict[str, str | int | float | bool | None]:
-    """The contract of a number format, as it is printed with every result."""
+    """The contract of a number format as stated in every result."""
     return {
         "number_format": judge.storage.name,
         "unit_roundoff": judge.storage.u,

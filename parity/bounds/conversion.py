@@ -1,4 +1,4 @@
-"""Rounding bounds of a change of format: inside a formula, or out to storage once it is computed."""
+"""Rounding bounds of format conversions, inside a formula or from computation to storage."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Kind: TypeAlias = npt.DTypeLike
 
 @rule("cast (vectorized)", data=(1,))
 def cast(x: Bounded, kind: Kind) -> Bounded:
-    """u|x| + η of the format that x is cast to; into a finer one, and of exact numbers it has, 0.
+    """u|x| + η of the target format; 0 for a finer format, and for exact numbers of the target format.
 
-    The conversion is one rounding to nearest. Sixteen bits are what a number is stored in: it goes on
-    in float32 from there, as PyTorch computes.
+    The conversion is one rounding to nearest. 16-bit formats are used for storage only: later operations
+    are computed in float32, as in PyTorch.
 
     Source: IEEE 754-2019, §5.4.2; Higham (2002), §2.2; for 16 bits, PyTorch's `at::opmath_type`.
     """
@@ -34,10 +34,10 @@ def cast(x: Bounded, kind: Kind) -> Bounded:
 
 @rule("bfloat16 (vectorized)")
 def bfloat16(x: Bounded) -> Bounded:
-    """2^-8 |x| + 2^-134, as cast: the numbers stay in x's format and have eight significant bits.
+    """2^-8 |x| + 2^-134, as cast: the numbers stay in x's format, with eight significant bits.
 
-    Half a unit in the last place of eight bits is less than 2^-8 by a relative 2^-8, which is room for
-    a rounding to float32 on the way. The exponents are float32's.
+    Half a unit in the last place of eight bits is smaller than 2^-8 by a relative 2^-8, which covers an
+    intermediate rounding to float32. The range of exponents is float32's.
 
     Source: as cast.
     """
@@ -45,22 +45,22 @@ def bfloat16(x: Bounded) -> Bounded:
 
 
 def stored(x: Bounded) -> Bounded:
-    """What was computed, rounded out once to the format that it is stored in."""
+    """x rounded once to its storage format."""
     return out_to(x.arithmetic.storage, x)
 
 
 def out_to(storage: Format, x: Bounded) -> Bounded:
-    """u|x| + η of a format that is coarser than the one x is computed in; x itself where it is not."""
+    """x with one rounding to `storage`, u|x| + η, if that is coarser than the format of computation."""
     if storage.u <= x.arithmetic.u:
         return x
     magnitude = x.magnitude() + x.carried
-    # To u of the format, a relative u: the truth's own unit, and a rounding to a format in between.
+    # storage.u covers, relatively, the truth's own unit and a rounding to an intermediate format too.
     bound = x.carried + storage.u * magnitude + storage.eta
     return Bounded(x.arithmetic, x.value, guarded(magnitude, storage.largest, bound), kink=x.kink)
 
 
 def _beside(judge: Arithmetic, storage: Format) -> Arithmetic:
-    """The arithmetic of another format, by the same kind of truth where that can judge it."""
+    """The arithmetic of another format, with the same kind of truth if that is more precise."""
     if FORMATS[storage.inside].numpy == judge.dtype:
         return judge
     return arithmetic(storage.name, "ball" if judge.truth == "ball" else None)

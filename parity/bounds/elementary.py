@@ -1,7 +1,7 @@
-"""Rounding bounds of elementary functions: K ulp each, from the one table `parity.bounds.formats.ULP`.
+"""Rounding bounds of elementary functions: K ulp each, from the table `parity.bounds.formats.ULP`.
 
-An ulp is at most 2u of the result, so K of them are 2Ku; near zero, where that is less than the
-distance of two subnormals, 4η.
+An ulp is at most 2u times the result, so K ulp are at most 2Ku times the result; near zero, where that
+is less than the spacing of subnormals, the bound is 4η.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from parity.bounds.overflow import Float64s
 from parity.bounds.rounding import Rounding
 
 UNDERFLOWS = 4
-"""η's granted near zero, where K ulp of the result is less than one subnormal."""
+"""Number of η allowed near zero, where K ulp of the result are less than one subnormal."""
 
 
 def _rounded(name: str, x: Bounded, value: Truths, carried: Float64s) -> Bounded:
-    """K ulp = 2K u of the result."""
+    """The result with a rounding of K ulp, at most 2K u times the result."""
     arithmetic = x.arithmetic
     rounding = Rounding(2 * ULP[name][0] * arithmetic.unit, UNDERFLOWS * arithmetic.eta)
     return rounding.close(arithmetic, value, carried)
 
 
 def _growing(name: str, x: Bounded, value: Truths, carried: Float64s, least: Float64s) -> Bounded:
-    """The same, for positive functions that overflow: what may be infinite is marked, not given up.
+    """As `_rounded`, for positive functions that overflow: a possible infinity is marked with a floor.
 
-    `least` is the smallest that the exact function can be within the operand's bound.
+    `least` is the smallest value of the exact function within the operand's bound.
     """
     arithmetic = x.arithmetic
     magnitude = arithmetic.lower(np.abs(value)) + carried
@@ -37,15 +37,15 @@ def _growing(name: str, x: Bounded, value: Truths, carried: Float64s, least: Flo
     fits = magnitude * (1 + relative) <= arithmetic.largest
     if fits.all():
         return Bounded(arithmetic, value, bound)
-    # The least may itself be past float64, in which it is held here; past the format's largest is enough.
+    # `least` may itself overflow float64; only that it is above the format's largest number matters.
     floor = np.minimum(least, arithmetic.largest) * (1 - relative)
     return Bounded(arithmetic, value, bound, floor=np.where(fits, np.nan, floor))
 
 
 def _within_reach(x: Bounded) -> Truths:
-    """The operand of e^x, where that is a ball, held within ±2^20: beyond, an exponent of arb's overflows.
+    """The operand of e^x, limited to ±2^20 if it is a ball, because arb's exponents overflow beyond.
 
-    e^(2^20) is past every format's largest, and e^(−2^20) below what any product can make of it.
+    e^(2^20) is above every format's largest number, and e^(−2^20) underflows in every format.
     """
     if x.arithmetic.truth != "ball":
         return x.value
@@ -59,7 +59,7 @@ FARTHEST = 2.0**20
 
 
 def _carried_by_exp(x: Bounded, magnitude: Float64s) -> Float64s:
-    """e^x (e^B − 1), or e^(x + B), which says more where B is large and e^x is 0."""
+    """e^x (e^B − 1), or e^(x + B) if that is smaller, as when B is large and e^x is 0."""
     nearest = np.exp(x.lowered() + x.carried)
     carried: Float64s = np.fmin(magnitude * np.expm1(x.carried), nearest)
     return carried
@@ -67,11 +67,11 @@ def _carried_by_exp(x: Bounded, magnitude: Float64s) -> Float64s:
 
 @rule("exp")
 def exp(x: Bounded) -> Bounded:
-    """2Ku e^x + 4η, and e^x (e^B − 1) carried, or e^(x + B) where that is less; of an exact −∞, 0.
+    """2Ku e^x + 4η, and e^x (e^B − 1) carried, or e^(x + B) where that is less; 0 for an exact −∞.
 
-    e^x̂ − e^x = e^x (e^(x̂ − x) − 1). Near the format's end it may come out as ∞: then the least that it
-    can be is kept, so that 1/(1 + e^x) is known to be small. Of an x that may have overflowed to −∞ and
-    is at most c, it is between 0 and e^c.
+    e^x̂ − e^x = e^x (e^(x̂ − x) − 1). Where the result may overflow to ∞, its smallest possible value is
+    kept, so that 1/(1 + e^x) is known to be small. For an x that may have overflowed to −∞ and is at
+    most c, the result is between 0 and e^c.
 
     Source: the table of ulps; IEEE 754-2019, §9.2.1, for −∞.
     """
@@ -116,7 +116,7 @@ def exp_u20(x: Bounded) -> Bounded:
 
 @rule("cosh")
 def cosh(x: Bounded) -> Bounded:
-    """2Ku cosh x + 4η, and B sinh(|x| + B) carried: the steepest slope within reach.
+    """2Ku cosh x + 4η, and B sinh(|x| + B) carried: the largest slope within the bound.
 
     Source: the table of ulps; the mean value theorem.
     """
@@ -130,7 +130,7 @@ def cosh(x: Bounded) -> Bounded:
 
 @rule("tanh")
 def tanh(x: Bounded) -> Bounded:
-    """2Ku|tanh x| + 4η, and B/cosh²(|x| − B) carried: the slope within reach that is nearest to zero.
+    """2Ku|tanh x| + 4η, and B/cosh²(|x| − B) carried: the slope at the point of the bound nearest to 0.
 
     Source: the table of ulps; the mean value theorem.
     """
@@ -145,7 +145,7 @@ def tanh(x: Bounded) -> Bounded:
 
 @rule("sin")
 def sin(x: Bounded) -> Bounded:
-    """2Ku|sin x| + 4η, and min(B, 2) carried: no slope is steeper than 1, no two values further apart.
+    """2Ku|sin x| + 4η, and min(B, 2) carried: the slope is at most 1, and two values differ by at most 2.
 
     Source: the table of ulps; the mean value theorem.
     """
@@ -173,9 +173,9 @@ def expm1(x: Bounded) -> Bounded:
 
 @rule("log")
 def log(x: Bounded) -> Bounded:
-    """2Ku|log x| + 4η, and B/(x − B) carried. log 0 = −∞ is nobody's rounding.
+    """2Ku|log x| + 4η, and B/(x − B) carried. log 0 = −∞ is exact.
 
-    The slope 1/x is steepest at the least that x can be; where that is not positive, nothing is known.
+    The slope 1/x is largest at the smallest possible x; if that is not positive, the bound is infinite.
 
     Source: the table of ulps; the mean value theorem.
     """
@@ -199,7 +199,7 @@ def log1p(x: Bounded) -> Bounded:
         return _rounded("log1p", x, value, EXACT)
     room = 1 + x.lowered() - x.bound
     result = _rounded("log1p", x, value, x.bound / np.where(room > 0, room, 0))
-    if x.floor is not None:  # of what may have overflowed: at least so large
+    if x.floor is not None:  # x may have overflowed: the result is at least this large
         floor = np.log1p(x.floor) * (1 - 2 * ULP["log1p"][0] * x.arithmetic.unit)
         result.floor = np.where(np.isnan(x.floor), np.nan, floor)
     return result
@@ -224,7 +224,7 @@ def sqrt(x: Bounded) -> Bounded:
 
 @rule("root (vectorized)")
 def root(x: Bounded) -> Bounded:
-    """As √x where the sign of x is sure; elsewhere it may have come out as NaN or not: nobody can tell.
+    """As √x where the sign of x is known; elsewhere infinite, since the result may be NaN.
 
     Source: as sqrt.
     """
@@ -240,10 +240,10 @@ def root(x: Bounded) -> Bounded:
 def power(x: Bounded, y: Bounded) -> Bounded:
     """2Ku|x^y| + 4η, and |x^y| max|e^E − 1| carried, E = y log(1 ± B_x/|x|) ± B_y max|log|x̂||.
 
-    x̂^ŷ = x^y e^(y log(x̂/x) + (ŷ − y) log x̂), and E is monotone in x̂/x, so its ends are where x̂ has
-    them. An exponent that is no number of the format is rounded to it, as PyTorch does: B_y = u|y|.
-    Where x may be zero or of either sign, whole exponents from 1 on have their steepest slope at
-    |x| + B_x, y(|x| + B_x)^(y − 1); of others nothing is known.
+    x̂^ŷ = x^y e^(y log(x̂/x) + (ŷ − y) log x̂), and E is monotone in x̂/x, so its extremes are at those of
+    x̂. An exponent that the format cannot represent is rounded to it, as PyTorch does: B_y = u|y|.
+    Where x may be zero or of either sign, integer exponents of at least 1 have their largest slope at
+    |x| + B_x, y(|x| + B_x)^(y − 1); for any other exponent the bound is infinite.
 
     Source: the table of ulps; `at::pow`, which casts a Python number to the format.
     """
@@ -265,7 +265,7 @@ def power(x: Bounded, y: Bounded) -> Bounded:
 
 @rule("erf (vectorized)")
 def erf(x: Bounded) -> Bounded:
-    """2Ku, absolute, and B 2/√π e^−(|x| − B)² carried: the steepest slope within reach.
+    """2Ku, absolute, and B 2/√π e^−(|x| − B)² carried: the largest slope within the bound.
 
     Source: calibrated here, tests/reports/calibrate_erf.py; the mean value theorem.
     """

@@ -1,9 +1,9 @@
-"""Number formats, and the better arithmetic in which the truth of a formula is evaluated.
+"""Number formats, and the more precise arithmetic in which the truth of a formula is evaluated.
 
-A certificate is relative to a contract: what an implementation may do to a number. It is stated
-here and printed with every result: number format, rounding to nearest, any order of summation and
-any blocking, fused multiply-add or not, subnormals kept or flushed (probed, not assumed), and
-elementary functions good to K units in the last place.
+A certificate is relative to a contract, which states the rounding that an implementation may do. The
+contract is defined here and printed with every result: number format, rounding to nearest, any order
+of summation and any blocking, fused multiply-add or not, subnormals kept or flushed (probed, not
+assumed), and elementary functions accurate to K units in the last place.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ ULP: dict[str, tuple[int, str]] = {
 }
 """K, in units in the last place, for each elementary function, with its source.
 
-An input of the contract, never a tolerance on a result."""
+This is a premise of the contract, not a tolerance on a result."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ class Format:
     """A number format: how numbers are stored, and the format in which they are computed.
 
     `u` is half a unit in the last place of 1, `eta` half the smallest subnormal, `largest` the largest
-    finite number. `numpy` is the dtype that holds its numbers, with bits to spare where numpy does not
-    know the format; `torch` is its name in `torch`. Sums and products are accumulated in the format
-    `inside`, whose results are rounded out once. `truth` judges; `digits` significant digits tell each
-    number from its neighbours.
+    finite number. `numpy` is the dtype that holds its numbers, a wider one if numpy lacks the format;
+    `torch` is its name in `torch`. Sums and products are accumulated in the format `inside`, and the
+    result is rounded once to this format. `truth` is the arithmetic that judges it; `digits` significant
+    digits distinguish each number from its neighbours.
     """
 
     name: str
@@ -75,9 +75,9 @@ class Format:
 def _row(
     name: str, dtype: npt.DTypeLike, code: str, bits: int, exponent: int, inside: str, digits: int
 ) -> Format:
-    """A format of `bits` significant bits and largest exponent `exponent`, as IEEE 754 makes them."""
+    """A format with `bits` significant bits and largest exponent `exponent`, as defined by IEEE 754."""
     least = 2.0 ** (1 - exponent)
-    # Half of float64's smallest subnormal is no float64 itself, so there it is the whole.
+    # Half of float64's smallest subnormal is not a float64, so for float64 the whole is used.
     eta = max(least * 2.0**-bits, 2.0**-1074)
     largest = (2 - 2.0 ** (1 - bits)) * 2.0**exponent
     truth = "longdouble" if bits == 53 else "float64"
@@ -93,14 +93,14 @@ FORMATS: dict[str, Format] = {
         _row("float16", np.float16, "F16", 11, 15, "float32", 5),
     )
 }
-"""Every format that a certificate can be about, by name."""
+"""All formats that can be certified, by name."""
 
 COMPUTED = tuple(name for name, row in FORMATS.items() if row.inside == name)
-"""The formats that both sides compute in: float32 and float64."""
+"""The formats in which both sides can compute: float32 and float64."""
 
 
 def format_of(dtype: npt.DTypeLike) -> Format:
-    """A row of the table, by its name or by numpy's dtype. Raises ValueError for another."""
+    """A format by its name or numpy dtype. Raises ValueError for an unknown one."""
     name = dtype if isinstance(dtype, str) else np.dtype(dtype).name
     if name not in FORMATS:
         raise ValueError(f"dtype: {', '.join(FORMATS)}, not {name}")
@@ -108,16 +108,16 @@ def format_of(dtype: npt.DTypeLike) -> Format:
 
 
 UNITS = {"float64": 2.0**-53, "longdouble": 2.0**-64, "ball": 2.0**-120}
-"""The unit of each arithmetic that evaluates a truth."""
+"""Unit roundoff of each arithmetic in which truths are evaluated."""
 
 
 @dataclass(frozen=True)
 class Arithmetic:
     """A side's number format, and the arithmetic that judges it.
 
-    `u` is half a unit in the last place of 1, `eta` what one underflow can lose, `largest` the
-    largest finite number; `u_truth` is the unit of the truth's own evaluation, always added. What has
-    been computed is rounded out to `storage`, once, where that is a coarser format than the one inside.
+    `u` is half a unit in the last place of 1, `eta` the largest error of one underflow, `largest` the
+    largest finite number; `u_truth` is the unit roundoff of the truth's own evaluation, always added.
+    A computed result is rounded once to `storage`, if that is coarser than the format of computation.
     """
 
     dtype: np.dtype[np.generic]
@@ -131,13 +131,13 @@ class Arithmetic:
 
     @property
     def unit(self) -> float:
-        """What one rounded operation can move a number by, relatively, the truth's own included."""
+        """Largest relative error of one rounded operation, including the truth's own rounding."""
         return self.u + self.u_truth
 
     def gamma(self, roundings: float) -> float:
         """γ_k = k u / (1 − k u), the deterministic bound of k roundings (Higham, 2002, §3.1).
 
-        Infinite where k u ≥ 1, beyond which nothing is known.
+        Infinite if k u ≥ 1, where no bound is known.
         """
         ku = roundings * self.unit
         return ku / (1 - ku) if ku < 1 else float("inf")
@@ -149,22 +149,22 @@ class Arithmetic:
 
     @property
     def overflow(self) -> float:
-        """Results up to here are rounded to finite numbers: the largest and half a unit, nearly."""
+        """Largest result that surely rounds to a finite number: `largest` plus almost half a unit."""
         return self.largest * (1 + self.u / 2)
 
     def lift(self, exact: npt.ArrayLike) -> npt.NDArray[np.generic]:
-        """Floats of the side, as numbers of the truth's arithmetic; exact."""
+        """Floats of the side converted to the truth's arithmetic, exactly."""
         array = np.asarray(exact)
         if self.truth == "ball":
             return balls.from_floats(array.astype(np.float64))
         return array.astype(np.longdouble if self.truth == "longdouble" else np.float64)
 
     def lower(self, truth: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
-        """Numbers of the truth's arithmetic, rounded to float64; for magnitudes and display."""
+        """Numbers of the truth's arithmetic rounded to float64, for magnitudes and display."""
         return np.asarray(truth).astype(np.float64)  # operations on 0-d object arrays return bare balls
 
     def special(self, name: str, values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-        """A function that numpy lacks, by ball arithmetic."""
+        """A function that numpy lacks, evaluated in ball arithmetic."""
         with self.precision():
             found = balls.special(
                 name, values.astype(object) if self.truth == "ball" else balls.from_floats(values)
@@ -174,32 +174,32 @@ class Arithmetic:
             return found.astype(np.float64) if self.truth == "float64" else balls.to_longdouble(found)
 
     def precision(self) -> AbstractContextManager[None]:
-        """The precision that ball arithmetic is to have, where that is the truth's."""
+        """Context that sets the precision of ball arithmetic, if the truth uses it."""
         return balls.precision()
 
 
 def wide_longdouble() -> bool:
-    """Whether numpy's longdouble has the 64-bit significand (or more) that float64 can be judged by."""
+    """Whether numpy's longdouble has at least the 64-bit significand needed to judge float64."""
     return bool(np.finfo(np.longdouble).nmant >= 63)
 
 
 def arithmetic(dtype: npt.DTypeLike, truth: str | None = None) -> Arithmetic:
     """The arithmetic that judges a side computing in `dtype`, a name of `FORMATS` or numpy's dtype.
 
-    float32 and what is shorter are judged in float64. float64 is judged in longdouble where that is
-    wide enough and in 128-bit ball arithmetic elsewhere; whatever longdouble would reject, balls
-    decide. `truth` ("float64", "longdouble", "ball") asks for one by name.
+    float32 and shorter formats are judged in float64. float64 is judged in longdouble if that is wide
+    enough, else in 128-bit ball arithmetic; numbers that longdouble would reject are decided by balls.
+    `truth` ("float64", "longdouble", "ball") selects one by name.
 
-    Raises ValueError for a dtype that is none of these, or a truth not better than it.
+    Raises ValueError for an unknown dtype, or a truth that is not more precise than it.
     """
     storage = format_of(dtype)
     return replace(rounding_each(FORMATS[storage.inside], truth), storage=storage)
 
 
 def rounding_each(row: Format, truth: str | None = None) -> Arithmetic:
-    """The arithmetic that rounds every result to this format, as a program without a wider one does.
+    """The arithmetic of a program that rounds every single result to this format.
 
-    Raises ValueError for a truth not better than the format.
+    Raises ValueError for a truth that is not more precise than the format.
     """
     if truth is None:
         truth = "ball" if row.truth == "longdouble" and not wide_longdouble() else row.truth
@@ -211,9 +211,9 @@ def rounding_each(row: Format, truth: str | None = None) -> Arithmetic:
 
 
 def flushes_subnormals(dtype: npt.DTypeLike) -> bool:
-    """Whether this thread flushes subnormal results to zero; `torch.set_flush_denormal` makes it so.
+    """Whether this thread flushes subnormal results to zero, as after `torch.set_flush_denormal`.
 
-    A product that should be subnormal is computed and looked at.
+    Tested by computing a product whose result is subnormal.
     """
     tiny: Array = np.full(2, np.finfo(dtype).smallest_normal, dtype)
     return bool((tiny * tiny.dtype.type(0.5))[0] == 0)

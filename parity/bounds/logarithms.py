@@ -63,9 +63,9 @@ def exp2(x: Bounded) -> Bounded:
 
 @rule("tan")
 def tan(x: Bounded) -> Bounded:
-    """2Ku|tan x| + 4η, and the distance to the further of tan (x ± B) carried, where no pole lies between.
+    """2Ku|tan x| + 4η, and the distance to the further of tan (x ± B) carried, if no pole lies between.
 
-    The tangent grows from pole to pole; across one, nothing is known.
+    The tangent increases between poles; if a pole lies within the bound, the bound is infinite.
 
     Source: the table of ulps.
     """

@@ -1,6 +1,6 @@
-"""numpy's functions that only move numbers: nothing is rounded, and what numbers carry goes along.
+"""Rules for numpy functions that only move numbers: nothing is rounded, and bounds move along.
 
-Where several arrays come together, bounded or not, plain ones are data: floats are exact.
+In functions of several arrays, plain arrays are data, that is, exact.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ MOVEMENTS: tuple[Callable[..., Any], ...] = (
     np.diagonal,
     sliding_window_view,
 )
-"""Functions whose first operand is moved, and whose others are data."""
+"""Functions that move their first operand; their other operands are data."""
 
 
 def _enter(function: Callable[..., Any]) -> None:
     def moved(x: Bounded, *places: Any, **options: Any) -> Bounded:
-        """The bound of each number, in its new place: copies round nothing.
+        """The bound of each number, in its new place: a copy is exact.
 
         Source: IEEE 754, copy.
         """
@@ -73,7 +73,7 @@ def stack(parts: Sequence[Operand], axis: int = 0) -> Bounded:
 
 @rule("where", "__array_function__")
 def where(condition: Bounded | npt.NDArray[np.bool_], yes: Operand, no: Operand) -> Bounded:
-    """The bound of the one chosen, where the condition is data; of a bounded condition, as select.
+    """The bound of the chosen number if the condition is data; for a bounded condition, as select.
 
     Source: IEEE 754, copy.
     """
@@ -100,7 +100,7 @@ def clip(x: Bounded, low: Operand | None, high: Operand | None) -> Bounded:
 
 @rule("pad", "__array_function__")
 def pad(x: Bounded, width: Any, mode: str = "constant", constant_values: float = 0.0) -> Bounded:
-    """The bound of each number, in its new place; of the constant around it, that of a constant.
+    """The bound of each number, in its new place; for the padding, the bound of a constant.
 
     Source: IEEE 754, copy.
     """
@@ -112,7 +112,7 @@ def pad(x: Bounded, width: Any, mode: str = "constant", constant_values: float =
 
 @rule("tril", "__array_function__")
 def tril(x: Bounded, k: int = 0) -> Bounded:
-    """The bound of each number; of the zeros above, 0.
+    """The bound of each number; 0 for the zeros above the diagonal.
 
     Source: IEEE 754, copy.
     """
@@ -121,7 +121,7 @@ def tril(x: Bounded, k: int = 0) -> Bounded:
 
 @rule("triu", "__array_function__")
 def triu(x: Bounded, k: int = 0) -> Bounded:
-    """The bound of each number; of the zeros below, 0.
+    """The bound of each number; 0 for the zeros below the diagonal.
 
     Source: IEEE 754, copy.
     """
@@ -152,7 +152,7 @@ def ones_like(x: Bounded) -> Bounded:
 
 @rule("full_like", "__array_function__")
 def full_like(x: Bounded, number: Operand) -> Bounded:
-    """u|number| for a constant that is no number of the format, else 0; or the bound that it has.
+    """u|number| for a constant that the format cannot represent, else 0; a bounded number keeps its bound.
 
     Source: IEEE 754, conversion.
     """
@@ -165,7 +165,7 @@ def _filled(x: Bounded, number: Operand) -> Bounded:
 
 def _fact(function: Callable[..., Any]) -> None:
     def fact(x: Bounded, *axis: int) -> Any:
-        """A fact of the array, which is no number of a format.
+        """0: a property of the array, such as its shape, not a floating-point number.
 
         Source: numpy.
         """
@@ -179,7 +179,7 @@ for _function in (np.shape, np.ndim, np.size):
 
 
 def _together(move: Callable[..., npt.NDArray[Any]], *parts: Operand) -> Bounded:
-    """Several arrays, moved into one."""
+    """Combine several arrays into one, moving their bounds along."""
     judge = coarsest(parts)
     operands = [in_format(judge, part) for part in parts]
 

@@ -1,15 +1,15 @@
 """A number that carries its rounding bound.
 
-A `Bounded` is a pair of arrays: `value`, evaluated in better arithmetic, and `bound`, how far any
-admissible evaluation of the same expression can end from it. It answers to numpy's functions, so
-the deck's formulas run on it as they stand, and out come the truth and the bound of each together.
+A `Bounded` is a pair of arrays: `value`, evaluated in more precise arithmetic, and `bound`, the largest
+distance from it that any admissible evaluation of the same expression can have. It implements numpy's
+functions, so the deck's formulas run on it unchanged and return the truth together with its bound.
 
 For an operation c = a ∘ b, computed as ĉ = fl(â ∘ b̂):
 
     |ĉ − c| ≤ what the operands' bounds carry through ∘  +  the rounding of ∘ itself
 
-Every term is non-negative; their own evaluation in float64 is covered by `SLACK`. A bound that is
-infinite or NaN says that the arithmetic cannot tell: possible overflow, a zero divisor.
+Every term is non-negative; the rounding of their evaluation in float64 is covered by `SLACK`. A bound
+that is infinite or NaN means that nothing is known: possible overflow, or a divisor that may be zero.
 Reference: Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., 2002, chapters 2 to 4.
 """
 
@@ -34,13 +34,13 @@ SLACK = 1 + 2.0**-32
 """Covers the rounding of the bounds' own evaluation: 2^21 float64 roundings of non-negative terms."""
 
 EXACT: Float64s = np.zeros(())
-"""The bound of a number that carries none."""
+"""The bound of an exact number: 0."""
 
 
 class OpenSum(NamedTuple):
-    """A sum that may still be accumulated in any order, together with terms yet to be added.
+    """A sum to which more terms may be added, all accumulated in any order.
 
-    `roundings` is a count, or one for each number of the sum.
+    `roundings` is one count for all numbers of the sum, or an array with one for each.
     """
 
     roundings: int | npt.NDArray[np.int_]
@@ -49,14 +49,14 @@ class OpenSum(NamedTuple):
 
 
 class Bounded(NDArrayOperatorsMixin):
-    """A truth `value` and a `bound` on every admissible evaluation of it; see the module.
+    """A true `value` with a `bound` for every admissible evaluation of it; see the module's docstring.
 
     `bound` broadcasts against `value`. Where a positive number may have overflowed to infinity,
-    `floor` holds the least it can be (NaN elsewhere): a reciprocal brings it back to below 1/floor.
-    Where a negative number may have overflowed, as a mask of the lowest number does, `bound` is
-    infinite and `ceiling` holds the most it can be (NaN elsewhere): of that, e^x is nearly 0.
-    `kink` marks products with a slope (as ReLU's) that the bounds cannot decide: the bound holds, and
-    says little.
+    `floor` is its smallest possible value (NaN elsewhere): its reciprocal is then at most 1/floor.
+    Where a negative number may have overflowed, as when the lowest number is used as a mask, `bound` is
+    infinite and `ceiling` is its largest possible value (NaN elsewhere): e^x is then nearly 0.
+    `kink` marks products with a slope, such as ReLU's, that the bounds cannot decide: the bound is valid
+    but too wide to be useful.
     """
 
     __slots__ = ("arithmetic", "bound", "ceiling", "floor", "kink", "open_sum", "value")
@@ -90,34 +90,34 @@ class Bounded(NDArrayOperatorsMixin):
 
     @property
     def dtype(self) -> str:
-        """The name of the format that it is stored in, which `cast` takes."""
+        """The name of the storage format, as `cast` takes it."""
         return self.arithmetic.storage.name
 
     @property
     def T(self) -> Bounded:
-        """The transpose, as of an array."""
+        """The transpose, like `numpy.ndarray.T`."""
         return self.moved(np.transpose)
 
     def transpose(self, *axes: Any) -> Bounded:
-        """Its axes in another order, as of an array."""
+        """Permute the axes, like `numpy.ndarray.transpose`."""
         return self.moved(lambda part: part.transpose(*axes))
 
     def swapaxes(self, one: int, other: int) -> Bounded:
-        """Two of its axes exchanged, as of an array."""
+        """Exchange two axes, like `numpy.ndarray.swapaxes`."""
         return self.moved(lambda part: part.swapaxes(one, other))
 
     def reshape(self, *shape: Any) -> Bounded:
-        """The same numbers in another shape, as of an array."""
+        """The same numbers in another shape, like `numpy.ndarray.reshape`."""
         return self.moved(lambda part: part.reshape(*shape))
 
     def __getitem__(self, index: Any) -> Bounded:
-        """A part of it, as of an array: whatever indexes an array."""
+        """A part of the numbers, with any index that an array takes."""
         return self.moved(lambda part: part[index])
 
     def moved(self, move: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]) -> Bounded:
-        """The same numbers in other places: a movement rounds nothing, and takes all they carry along."""
+        """The numbers moved by `move`, with their bounds; a movement does not round."""
 
-        def along(part: Any) -> Any:  # what is one for all numbers stays as it is
+        def along(part: Any) -> Any:  # a part that is shared by all numbers is not moved
             return part if part is None or np.ndim(part) == 0 else move(np.broadcast_to(part, self.shape))
 
         open_sum = self.open_sum and OpenSum(*map(along, self.open_sum))
@@ -137,28 +137,31 @@ class Bounded(NDArrayOperatorsMixin):
 
     @property
     def carried(self) -> Float64s:
-        """`bound`, infinite where an evaluation may have overflowed."""
+        """`bound`, but infinite where an evaluation may have overflowed."""
         if self.floor is None:
             return self.bound
         return np.where(np.isnan(self.floor), self.bound, np.inf)
 
     def lowered(self) -> Float64s:
-        """Value, rounded to float64."""
+        """The value rounded to float64."""
         return self.arithmetic.lower(self.value)
 
     def magnitude(self) -> Float64s:
-        """|value|, rounded to float64."""
+        """|value| rounded to float64."""
         return self.arithmetic.lower(np.abs(self.value))
 
     def __bool__(self) -> bool:
         raise TypeError("a number that carries a bound cannot decide an `if`")
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Bounded:
-        """Answer a ufunc of numpy's, or a primitive of `reference.arrays`."""
+        """Apply the rule of a numpy ufunc or of a primitive of `reference.arrays`.
+
+        Raises TypeError for a function without a rule.
+        """
         found = RULES.get((ufunc.__name__, method))
         if found is None:
             raise TypeError(f"no rounding bound is known for numpy.{ufunc.__name__} ({method})")
-        options.pop("out", None)  # always (None,): buffers are the engine's affair
+        options.pop("out", None)  # always (None,): only the engine uses buffers
         judge = coarsest(inputs)
         if not found.data:
             return found.function(*(in_format(judge, value) for value in inputs), **options)
@@ -170,7 +173,7 @@ class Bounded(NDArrayOperatorsMixin):
     def __array_function__(
         self, function: Callable[..., Any], types: Any, inputs: tuple[Any, ...], options: dict[str, Any]
     ) -> Any:
-        """Answer a function of numpy's that is no ufunc: most of them only move numbers."""
+        """Apply the rule of a numpy function that is not a ufunc; most of them only move numbers."""
         found = RULES.get((function.__name__, "__array_function__"))
         if found is None:
             raise TypeError(f"no rounding bound is known for numpy.{function.__name__}")
@@ -178,20 +181,20 @@ class Bounded(NDArrayOperatorsMixin):
 
 
 class BoundRule(NamedTuple):
-    """What bounds one function: a function of `Bounded` operands, save those that are `data`, by place."""
+    """The bound of one function: a function of `Bounded` operands, except at the positions in `data`."""
 
     function: Callable[..., Bounded]
     data: tuple[int, ...]
 
 
 RULES: dict[tuple[str, str], BoundRule] = {}
-"""The rounding bound of each of numpy's functions that formulas use, by (name, method)."""
+"""The rule of each numpy function that formulas use, by (name, method)."""
 
 
 def rule(
     name: str, method: str = "__call__", data: tuple[int, ...] = ()
 ) -> Callable[[Callable[..., Bounded]], Callable[..., Bounded]]:
-    """Enter a rule for a numpy function; operands whose places are `data` reach it as they are."""
+    """Decorator that registers a rule for a numpy function; operands at `data` positions stay plain."""
 
     def enter(function: Callable[..., Bounded]) -> Callable[..., Bounded]:
         RULES[name, method] = BoundRule(function, data)
@@ -201,24 +204,24 @@ def rule(
 
 
 def exact(arithmetic: Arithmetic, floats: npt.ArrayLike) -> Bounded:
-    """Floats that a side recorded: they are what they are."""
+    """Recorded floats of a side as exact numbers."""
     return Bounded(arithmetic, arithmetic.lift(floats), EXACT)
 
 
 def bounded(arithmetic: Arithmetic, floats: npt.ArrayLike, bound: Float64s) -> Bounded:
-    """Floats known up to `bound`, which has their shape."""
+    """Floats with a given bound of the same shape."""
     return Bounded(arithmetic, arithmetic.lift(floats), bound if np.any(bound) else EXACT)
 
 
 def constant(arithmetic: Arithmetic, number: float) -> Bounded:
-    """A constant of a formula: rounded to the side's format, unless it is one of its floats."""
+    """A constant of a formula, with one rounding unless the side's format represents it exactly."""
     rounded = float(arithmetic.dtype.type(number))
     bound = EXACT if rounded == number else np.asarray(arithmetic.u * abs(number) + arithmetic.eta)
     return Bounded(arithmetic, arithmetic.lift(np.float64(number)), bound)
 
 
 def doubles(judge: Arithmetic) -> Arithmetic:
-    """The arithmetic of hyperparameters: double precision, also beside a network of float32."""
+    """The arithmetic of hyperparameters: double precision, even for a network in float32."""
     return judge if judge.dtype == np.float64 else _doubles()
 
 
@@ -228,27 +231,27 @@ def _doubles() -> Arithmetic:
 
 
 def rounded(judge: Arithmetic, number: float, roundings: int) -> Bounded:
-    """A constant that came out of so many roundings."""
+    """A constant computed with a given number of roundings."""
     return Bounded(judge, judge.lift(number), np.asarray(judge.gamma(roundings) * abs(number)))
 
 
 def hold_both(x: Bounded, other: Bounded) -> Bounded:
-    """x, with a bound that also holds every evaluation of another form of it."""
+    """x, with its bound widened to include every evaluation of another form of it."""
     apart = x.arithmetic.lower(np.abs(x.value - other.value))
     return Bounded(x.arithmetic, x.value, np.maximum(x.carried, apart + other.carried), kink=x.kink)
 
 
 def coarsest(operands: Iterable[Any]) -> Arithmetic:
-    """The format in which an operation is done: a double among floats is rounded to them."""
+    """The format in which an operation is done, the coarsest of its operands' formats."""
     found = [operand.arithmetic for operand in operands if isinstance(operand, Bounded)]
     return found[0] if len(found) == 1 else max(found, key=lambda arithmetic: arithmetic.u)
 
 
 def in_format(arithmetic: Arithmetic, number: Bounded | Array | float | tuple[float, ...]) -> Bounded:
-    """An operand in the format of an operation, which rounds what has a finer one.
+    """An operand converted to the format of an operation, rounded if its own format is finer.
 
-    An array of floats or integers is data, exact unless the format rounds it. A tuple is constants,
-    each the nearest number of the format.
+    An array of floats or integers is data, exact unless the format rounds it. A tuple holds constants,
+    each replaced by the nearest number of the format.
     """
     if isinstance(number, Bounded):
         if number.arithmetic is arithmetic or number.arithmetic.u == arithmetic.u:
@@ -265,7 +268,7 @@ def in_format(arithmetic: Arithmetic, number: Bounded | Array | float | tuple[fl
 
 
 def cast_to(arithmetic: Arithmetic, x: Bounded) -> Bounded:
-    """u|x|, of exact numbers that the format has 0; possible overflow where it has none so large."""
+    """x in another format: u|x|, or 0 for exact numbers that the format represents; may overflow."""
     value = x.lowered()
     lifted = arithmetic.lift(value) if x.arithmetic.truth != arithmetic.truth else x.value
     if x.is_exact:

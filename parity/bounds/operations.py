@@ -1,7 +1,7 @@
-"""Rounding bounds of arithmetic, number by number. Each rule stands under its numpy function's name.
+"""Rounding bounds of elementwise arithmetic. Each rule has the name of its numpy function.
 
 u is `Arithmetic.unit`, η `Arithmetic.eta`; a product is allowed 2η, since its factors may have been
-associated in another order (each order underflows at another place).
+associated in another order, which underflows in another place.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from parity.bounds.rounding import Rounding, either
 
 @rule("positive")
 def positive(x: Bounded) -> Bounded:
-    """x itself, with its bound: nothing is rounded.
+    """x with its bound: nothing is rounded.
 
     Source: IEEE 754, copy.
     """
@@ -24,7 +24,7 @@ def positive(x: Bounded) -> Bounded:
 
 @rule("negative")
 def negative(x: Bounded) -> Bounded:
-    """−x, with the bound of x: a sign is changed and nothing is rounded.
+    """−x with the bound of x: only the sign changes, and nothing is rounded.
 
     Source: IEEE 754, negate.
     """
@@ -33,9 +33,9 @@ def negative(x: Bounded) -> Bounded:
 
 @rule("absolute")
 def absolute(x: Bounded) -> Bounded:
-    """|x|, with the bound of x.
+    """|x| with the bound of x.
 
-    A sign is changed and nothing is rounded; ||x̂| − |x|| ≤ |x̂ − x| carries the bound through.
+    Only the sign changes, and nothing is rounded; ||x̂| − |x|| ≤ |x̂ − x|.
 
     Source: IEEE 754, abs.
     """
@@ -44,13 +44,13 @@ def absolute(x: Bounded) -> Bounded:
 
 @rule("multiply")
 def multiply(x: Bounded, y: Bounded) -> Bounded:
-    """u|xy| + 2η, and |x|B_y + B_x|y| + B_x B_y carried; of an exact zero and a finite number, 0.
+    """u|xy| + 2η, and |x|B_y + B_x|y| + B_x B_y carried; 0 for an exact zero and a finite number.
 
     x̂ŷ − xy = x(ŷ − y) + (x̂ − x)y + (x̂ − x)(ŷ − y), and one rounding of a number that is at most
-    |xy| and what was carried.
+    |xy| plus what is carried.
 
-    Zero times what is not finite is NaN when multiplied and 0 when selected, as PyTorch's ReLU does
-    with its slope: nobody can tell which it was.
+    Zero times a number that is not finite is NaN when multiplied and 0 when selected, as PyTorch's ReLU
+    does with its slope, so the bound is infinite there.
 
     Source: Higham (2002), §2.2, the standard model, and the model with underflow.
     """
@@ -58,9 +58,9 @@ def multiply(x: Bounded, y: Bounded) -> Bounded:
     product = _rounding(x, 1, underflows=2).close(x.arithmetic, value, _product_carries(x, y))
     nan = np.isnan(x.arithmetic.lower(value))
     if nan.any():
-        untold = nan & ((x.value == 0) | (y.value == 0))
-        product.value = np.where(untold, x.arithmetic.lift(0.0), value)
-        product.bound = np.where(untold, np.inf, product.bound)
+        uncertain = nan & ((x.value == 0) | (y.value == 0))
+        product.value = np.where(uncertain, x.arithmetic.lift(0.0), value)
+        product.bound = np.where(uncertain, np.inf, product.bound)
     elif not np.all(value):
         nothing = ((x.value == 0) & (x.carried == 0)) | ((y.value == 0) & (y.carried == 0))
         product.bound = np.where(nothing & np.isfinite(product.bound), 0.0, product.bound)
@@ -81,8 +81,8 @@ def square(x: Bounded) -> Bounded:
 def divide(x: Bounded, y: Bounded) -> Bounded:
     """2u|x/y| + 2η, and (B_x + |x/y| B_y)/(|y| − B_y) carried.
 
-    x̂/ŷ − x/y = ((x̂ − x) − (x/y)(ŷ − y))/ŷ, and |ŷ| is at least |y| − B_y. Two roundings, since it may
-    have been a product with a rounded reciprocal, where that is a normal number.
+    x̂/ŷ − x/y = ((x̂ − x) − (x/y)(ŷ − y))/ŷ, and |ŷ| is at least |y| − B_y. Two roundings, since the
+    implementation may multiply by a rounded reciprocal, if that is a normal number.
 
     Source: Higham (2002), §2.2.
     """
@@ -92,7 +92,7 @@ def divide(x: Bounded, y: Bounded) -> Bounded:
     else:
         quotient = x.arithmetic.lower(np.abs(value))
         room = y.magnitude() - y.carried
-        # Where that product of bounds underflows it must not be less than it is: hence η.
+        # The product of bounds may underflow; η keeps it from being too small.
         carried = (x.carried + quotient * y.carried + x.arithmetic.eta) / np.where(room > 0, room, 0)
     return _rounding(x, 2, underflows=2).close(x.arithmetic, value, carried)
 
@@ -101,8 +101,8 @@ def divide(x: Bounded, y: Bounded) -> Bounded:
 def reciprocal(x: Bounded) -> Bounded:
     """u|1/x| + η, and B/(|x|(|x| − B)) carried.
 
-    1/x̂ − 1/x = (x − x̂)/(x x̂). Of what may have overflowed, x ≥ f: 1/x and its truth are both between 0
-    and 1/f, as in a deep sigmoid.
+    1/x̂ − 1/x = (x − x̂)/(x x̂). If x may have overflowed, x ≥ f: then 1/x̂ and 1/x are both between 0
+    and 1/f, as in a saturated sigmoid.
 
     Source: Higham (2002), §2.2.
     """

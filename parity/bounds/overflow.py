@@ -1,4 +1,4 @@
-"""Where a result may be too large for its format: what its bound says then."""
+"""Bounds of results that may overflow their format."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Float64s: TypeAlias = npt.NDArray[np.float64]
 
 
 def guarded(magnitude: Float64s, limit: float | Float64s, bound: Float64s) -> Float64s:
-    """`bound`, infinite where an evaluation of this `magnitude` may overflow the side's format."""
+    """`bound`, but infinite where an evaluation of this `magnitude` may overflow the side's format."""
     if fits(magnitude, limit):
         return bound
     return np.where(magnitude <= limit, bound, np.inf)
@@ -25,10 +25,10 @@ def fits(magnitude: Float64s, limit: float | Float64s) -> bool:
 def ceiling(
     value: Float64s, magnitude: Float64s, limit: float | Float64s, bound: Float64s
 ) -> Float64s | None:
-    """The most that a sum can be which may overflow, and only to −∞; None where there is none such.
+    """Upper bound of sums that may overflow, but only to −∞; None if there are none.
 
-    The terms above zero are at most (Σ|terms| + Σ terms)/2 together, so without overflow; what they meet
-    stays −∞ once it is.
+    The positive terms add up to at most (Σ|terms| + Σ terms)/2, without overflow; a partial sum that is
+    −∞ stays −∞.
     """
     below = ~(magnitude <= limit) & (magnitude + value <= limit) & (value + bound < 0)
     return np.where(below, value + bound, np.nan) if below.any() else None

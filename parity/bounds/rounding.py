@@ -1,4 +1,4 @@
-"""What one operation adds to the bounds of its operands."""
+"""The rounding error that one operation adds to the bounds of its operands."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from parity.bounds.overflow import Float64s, guarded
 
 @dataclass(frozen=True)
 class Rounding:
-    """What one operation adds: `relative` to the result, and `absolute` for underflow."""
+    """The rounding of one operation: an error `relative` to the result, an `absolute` one for underflow."""
 
     relative: float
     absolute: float
 
     def close(self, arithmetic: Arithmetic, value: Truths, carried: Float64s) -> Bounded:
-        """The result of an operation: its value, what it carried, and this rounding on top."""
+        """The result of an operation: its value, with the carried bound and this rounding."""
         magnitude = arithmetic.lower(np.abs(value)) + carried
         bound = carried + (self.relative * magnitude + self.absolute)
         limit = arithmetic.overflow / (1 + max(self.relative - arithmetic.unit, 0.0))
@@ -30,5 +30,5 @@ class Rounding:
 def either(
     p: npt.NDArray[np.bool_] | None, q: npt.NDArray[np.bool_] | None
 ) -> npt.NDArray[np.bool_] | None:
-    """Where at least one operand stands at a kink."""
+    """Mask of the numbers at which at least one operand has a kink."""
     return q if p is None else p if q is None else p | q

@@ -1,4 +1,4 @@
-"""Choosing between numbers: no rounding, but the bounds may not be able to tell which was chosen."""
+"""Rules for selections and comparisons: nothing is rounded, but the choice itself may be uncertain."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Bools: TypeAlias = npt.NDArray[np.bool_]
 
 @rule("maximum")
 def maximum(x: Bounded, y: Bounded) -> Bounded:
-    """The bound of the larger; of the two bounds the larger, where they cannot tell which that is.
+    """The bound of the larger number, or the larger of both bounds if it is uncertain which that is.
 
     |max(x̂, ŷ) − max(x, y)| ≤ max(B_x, B_y); one of the two is copied and nothing is rounded.
 
@@ -36,7 +36,7 @@ def maximum(x: Bounded, y: Bounded) -> Bounded:
 
 @rule("fmax")
 def fmax(x: Bounded, y: Bounded) -> Bounded:
-    """As maximum; of a NaN and a number, the number.
+    """As maximum; for a NaN and a number, the number.
 
     Source: IEEE 754-2019, §9.6, maximumNumber.
     """
@@ -59,10 +59,10 @@ def minimum(x: Bounded, y: Bounded) -> Bounded:
 
 @rule("maximum", "reduce")
 def maximum_reduce(x: Bounded, axis: Axes = 0, keepdims: bool = False) -> Bounded:  # noqa: FBT001, FBT002 - numpy's signature
-    """max (B_i − (max x − x_i)): each may have become the largest, as far as its bound carries it.
+    """max (B_i − (max x − x_i)): each number may be the largest, as far as its bound allows.
 
-    max x̂ ≤ max (x_i + B_i), and max x̂ ≥ x_j − B_j of the largest x_j. What may have overflowed to −∞ is at
-    most its ceiling, and says nothing of the least that the largest can be.
+    max x̂ ≤ max (x_i + B_i), and max x̂ ≥ x_j − B_j for the largest x_j. A number that may have overflowed
+    to −∞ is at most its ceiling, and does not contribute to the lower bound of the maximum.
 
     Source: IEEE 754-2019, §9.6.
     """
@@ -110,9 +110,9 @@ def smallest_of(x: Bounded, axis: Axes = None, keepdims: bool = False) -> Bounde
 
 @rule("greater")
 def greater(x: Bounded, y: Bounded) -> Bounded:
-    """0, and 1 where the bounds cannot tell the sign of x − y: |x − y| ≤ B_x + B_y and not both exact.
+    """0, or 1 where the sign of x − y is uncertain: |x − y| ≤ B_x + B_y and not both exact.
 
-    A comparison rounds nothing, and x̂ − ŷ has the sign of x − y where that is further from 0.
+    A comparison rounds nothing, and elsewhere x̂ − ŷ has the sign of x − y.
 
     Source: IEEE 754, comparison predicates.
     """
@@ -169,7 +169,7 @@ def _truth_value(x: Bounded, y: Bounded, holds: Callable[[Float64s], Bools]) -> 
 
 @rule("logical_and")
 def logical_and(p: Bounded, q: Bounded) -> Bounded:
-    """0, and 1 where one of two truth values is unsure and the other is not surely false.
+    """0, or 1 where one truth value is uncertain and the other is not certainly false.
 
     Source: the truth table.
     """
@@ -184,7 +184,7 @@ def logical_and(p: Bounded, q: Bounded) -> Bounded:
 
 @rule("sign")
 def sign(x: Bounded) -> Bounded:
-    """0, and 1 + |sign x| where the bound of x reaches across zero; nothing is known of what may be NaN.
+    """0, or 1 + |sign x| where the bound of x includes zero; infinite where x may be NaN.
 
     Source: IEEE 754, comparison predicates.
     """
@@ -200,11 +200,11 @@ def sign(x: Bounded) -> Bounded:
 
 @rule("select (vectorized)")
 def select(condition: Bounded, yes: Bounded, no: Bounded) -> Bounded:
-    """The bound of the one chosen; where nobody can tell which, one that holds both.
+    """The bound of the chosen number; where the choice is uncertain, a bound that covers both.
 
-    One of the two is copied and nothing is rounded. Where it may be the other, the bound is at least
-    |yes − no| and the other's. That is a kink only where the two say different things: at the joint of a
-    continuous function they agree, as far as their bounds can tell.
+    One of the two is copied and nothing is rounded. Where the choice is uncertain, the bound covers
+    |yes − no| plus the other's bound. This is a kink only if the two differ by more than their bounds;
+    where two pieces of a continuous function meet, they do not.
 
     Source: IEEE 754, copy.
     """
@@ -257,7 +257,7 @@ def epsilon(x: Bounded) -> Bounded:
 
 @rule("column (vectorized)")
 def column(z: Bounded, numbers: Bounded) -> Bounded:
-    """0: constants, each the nearest number of the format.
+    """0: constants, each rounded to the nearest number of the format.
 
     Source: IEEE 754, conversion.
     """
@@ -268,14 +268,14 @@ def column(z: Bounded, numbers: Bounded) -> Bounded:
 def labels(y: Bounded) -> Bounded:
     """0: indices are data, and exact.
 
-    Source: what is counted is no number of a format.
+    Source: counts are integers, not floating-point numbers.
     """
     return Bounded(y.arithmetic, y.arithmetic.lift(arrays.labels(y.lowered())), EXACT)
 
 
 @rule("full_like (vectorized)")
 def full_like(z: Bounded, number: Bounded) -> Bounded:
-    """u|number| for a constant that is no number of the format, else 0; or the bound that it has.
+    """u|number| for a constant that the format cannot represent, else 0; a bounded number keeps its bound.
 
     Source: IEEE 754, conversion.
     """

@@ -1,4 +1,4 @@
-"""Rounding bounds of steps and of comparisons that `parity.bounds.selection` lacks, and of products."""
+"""Rounding bounds of step functions, of products, and of comparisons not in `parity.bounds.selection`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from parity.bounds.sums import Axes
 
 def _step(function: Callable[..., Any]) -> None:
     def step(x: Bounded) -> Bounded:
-        """0 where no step lies within the bound, as of an exact number; else as far as it goes.
+        """0 if no step lies within the bound of x, else the largest change of the function within it.
 
-        |f(x̂) − f(x)| ≤ max(f(x + B) − f(x), f(x) − f(x − B)), since f does not decrease.
+        |f(x̂) − f(x)| ≤ max(f(x + B) − f(x), f(x) − f(x − B)), since f is nondecreasing.
 
         Source: IEEE 754-2019, §5.9.
         """
@@ -35,20 +35,20 @@ for _function in (np.floor, np.ceil, np.rint, np.trunc):
     _step(_function)
 
 
-def _asked(function: Callable[..., Any]) -> None:
-    def asked(x: Bounded) -> Bounded:
-        """0 where the bound is finite, and with it the number; else nothing is known.
+def _classification(function: Callable[..., Any]) -> None:
+    def classified(x: Bounded) -> Bounded:
+        """0 where the bound is finite, so that the number is finite too; infinite elsewhere.
 
         Source: IEEE 754-2019, §5.7.2.
         """
         unknown = EXACT if x.is_exact else np.where(np.isfinite(x.carried), 0.0, np.inf)
         return Bounded(x.arithmetic, x.arithmetic.lift(function(x.lowered())), unknown)
 
-    rule(function.__name__)(asked)
+    rule(function.__name__)(classified)
 
 
-_asked(np.isnan)
-_asked(np.isinf)
+_classification(np.isnan)
+_classification(np.isinf)
 
 
 @rule("not_equal")
@@ -62,7 +62,7 @@ def not_equal(x: Bounded, y: Bounded) -> Bounded:
 
 @rule("logical_not")
 def logical_not(x: Bounded) -> Bounded:
-    """The bound of the condition: 1 where nobody can tell whether it holds.
+    """The bound of the condition: 1 where it is uncertain whether it holds, else 0.
 
     Source: IEEE 754, comparison predicates.
     """
@@ -75,7 +75,7 @@ def logical_not(x: Bounded) -> Bounded:
 
 @rule("logical_or")
 def logical_or(x: Bounded, y: Bounded) -> Bounded:
-    """1 where one is unsure and the other does not hold for sure; else 0.
+    """0, or 1 where one truth value is uncertain and the other is not certainly true.
 
     Source: IEEE 754, comparison predicates.
     """
@@ -89,7 +89,7 @@ def logical_or(x: Bounded, y: Bounded) -> Bounded:
 
 @rule("prod", "__array_function__")
 def product_of(x: Bounded, axis: Axes = None, keepdims: bool = False) -> Bounded:  # noqa: FBT001, FBT002 - numpy's signature
-    """As multiply.reduce, whose default is the first axis; here it is all of them.
+    """As multiply.reduce, over all axes by default instead of the first.
 
     Source: as multiply.reduce.
     """
@@ -100,10 +100,10 @@ def product_of(x: Bounded, axis: Axes = None, keepdims: bool = False) -> Bounded
 def multiply_reduce(x: Bounded, axis: Axes = 0, keepdims: bool = False) -> Bounded:  # noqa: FBT001, FBT002 - numpy's signature
     """γ_{k−1} Π m for a product of k factors in any order, m = |x| + B, and Π m Σ B/m carried.
 
-    Every factor meets at most k − 1 multiplications. Π x̂ − Π x telescopes into k differences, each at
-    most B_i times the other m. Where all factors below 1 together are below the least normal number, each
-    partial product may lose η, times what all factors above 1 make of it: 2kη Π max(m, 1); where those
-    overflow together, nothing is known. Of an exact zero and finite numbers the product is 0.
+    Every factor takes part in at most k − 1 multiplications. Π x̂ − Π x telescopes into k differences, each
+    at most B_i times the other m. If the product of the factors below 1 is below the least normal number,
+    each partial product may lose η times the product of the factors above 1: 2kη Π max(m, 1); if that
+    overflows, the bound is infinite. A product of an exact zero and finite numbers is 0.
 
     Source: Higham (2002), §3.1, lemma 3.1.
     """

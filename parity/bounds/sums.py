@@ -1,7 +1,7 @@
-"""Rounding bounds of sums, in any order: of two numbers, of an axis, of products, of what shares a cell.
+"""Rounding bounds of sums in any order: of two numbers, along an axis, of products, and by index.
 
-A sum stays *open*: a term that is added to it later may have been the first that was accumulated, as
-the bias of a product is, so it is one more term of the same sum.
+A sum stays *open*: a term added later, such as a bias after a matrix product, may have been accumulated
+first, so it counts as one more term of the same sum.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ Axes: TypeAlias = int | tuple[int, ...] | None
 
 @rule("add")
 def add(x: Bounded, y: Bounded) -> Bounded:
-    """u|x + y|, and B_x + B_y carried; or, where one of them is an open sum, one more term of it.
+    """u|x + y|, and B_x + B_y carried; if one of them is an open sum, the other is one more term of it.
 
     x̂ + ŷ − (x + y) = (x̂ − x) + (ŷ − y), and one rounding, which cannot underflow. A recorded infinity
-    and a finite number are that infinity. Two open sums of k and m terms have k − 1 and m − 1
-    additions, and one joins them.
+    plus a finite number is that infinity. Two open sums of k and m terms have k − 1 and m − 1 additions,
+    and one more joins them.
 
     Source: Higham (2002), §2.2; that sums of floats do not underflow, Hauser (1996).
     """
@@ -54,7 +54,7 @@ def add(x: Bounded, y: Bounded) -> Bounded:
 
 @rule("subtract")
 def subtract(x: Bounded, y: Bounded) -> Bounded:
-    """As x and −y added.
+    """As the sum of x and −y.
 
     Source: as add.
     """
@@ -63,10 +63,10 @@ def subtract(x: Bounded, y: Bounded) -> Bounded:
 
 @rule("accumulated (vectorized)")
 def accumulated(x: Bounded, y: Bounded) -> Bounded:
-    """γ_r Σ|terms| + 2rη, and the sum of the terms' bounds carried, of a sum of r + 1 terms in any order.
+    """γ_r Σ|terms| + 2rη, and the terms' bounds carried, for a sum of r + 1 terms in any order.
 
-    Every term meets at most r additions, whatever the order: Σ t_i (1 + θ_i) with |θ_i| ≤ γ_r. A number
-    that is no open sum is one term.
+    Every term takes part in at most r additions, in any order: Σ t_i (1 + θ_i) with |θ_i| ≤ γ_r. A number
+    that is not an open sum is one term.
 
     Source: Higham (2002), §4.2.
     """
@@ -75,10 +75,10 @@ def accumulated(x: Bounded, y: Bounded) -> Bounded:
 
 
 def _beyond(total: Bounded, x: Bounded, y: Bounded) -> Bounded:
-    """The total, where it is or may be infinite: as much as is known.
+    """The total, with what is known where it is or may be infinite.
 
-    An infinity that is no accident and a number that is surely finite are that infinity. Rounding is
-    monotone, so what overflows to −∞ or does not is at most the rounded sum of the most that both can be.
+    An exact infinity plus a number known to be finite is that infinity. Rounding is monotone, so a total
+    that may overflow to −∞ is at most the rounded sum of both upper bounds.
     """
     if np.max(total.bound, initial=0.0) < np.inf:
         return total
@@ -96,7 +96,7 @@ def _beyond(total: Bounded, x: Bounded, y: Bounded) -> Bounded:
 
 
 def _most(x: Bounded) -> Float64s:
-    """The most that a number can be."""
+    """Upper bound of each number."""
     most = x.lowered() + x.carried
     return most if x.ceiling is None else np.where(np.isnan(x.ceiling), most, x.ceiling)
 
@@ -105,8 +105,8 @@ def _most(x: Bounded) -> Float64s:
 def add_reduce(x: Bounded, axis: Axes = 0, keepdims: bool = False) -> Bounded:  # noqa: FBT001, FBT002 - numpy's signature
     """γ_{k−1} Σ|x| + 2(k − 1)η for a sum of k terms in any order, and ΣB carried.
 
-    Every term meets at most k − 1 additions: Σ x_i (1 + θ_i) with |θ_i| ≤ γ_{k−1}. Attained to first
-    order by 1 + d + d + … with d a little below u.
+    Every term takes part in at most k − 1 additions: Σ x_i (1 + θ_i) with |θ_i| ≤ γ_{k−1}. Attained to
+    first order by 1 + d + d + … with d slightly below u.
 
     Source: Higham (2002), §4.2.
     """
@@ -119,7 +119,7 @@ def add_reduce(x: Bounded, axis: Axes = 0, keepdims: bool = False) -> Bounded:  
 
 
 def _terms_along(x: Bounded, axis: Axes) -> int:
-    """How many numbers each sum over these axes has."""
+    """The number of terms of each sum over these axes."""
     if axis is None:
         return x.size
     return prod(x.shape[place] for place in (axis if isinstance(axis, tuple) else (axis,)))
@@ -127,7 +127,7 @@ def _terms_along(x: Bounded, axis: Axes) -> int:
 
 @rule("sum", "__array_function__")
 def total_of(x: Bounded, axis: Axes = None, keepdims: bool = False) -> Bounded:  # noqa: FBT001, FBT002 - numpy's signature
-    """As add.reduce, whose default is the first axis; here it is all of them.
+    """As add.reduce, over all axes by default instead of the first.
 
     Source: as add.reduce.
     """
@@ -146,9 +146,9 @@ def mean(x: Bounded, axis: Axes = None, keepdims: bool = False) -> Bounded:  # n
 
 @rule("add", "accumulate")
 def add_accumulate(x: Bounded, axis: int = 0) -> Bounded:
-    """γ_i Σ_{j≤i}|x_j| for the i-th partial sum (the first is 0), in any order of its own.
+    """γ_i Σ_{j≤i}|x_j| for the i-th partial sum (the first has i = 0), each in any order.
 
-    A running sum and a parallel scan both give each partial sum as a sum of its own terms.
+    Both a running sum and a parallel scan compute each partial sum as a sum of its own terms.
 
     Source: Higham (2002), §4.2.
     """
@@ -174,8 +174,8 @@ def cumsum(x: Bounded, axis: int) -> Bounded:
 def matmul(x: Bounded, y: Bounded) -> Bounded:
     """γ_k |x||y| + 2kη for sums of k products in any order, and |x|B_y + B_x(|y| + B_y) carried.
 
-    Every product meets its own rounding and at most k − 1 additions: Σ x_i y_i (1 + θ_i) with
-    |θ_i| ≤ γ_k. Blocks are an order; fusing a product into an addition leaves one rounding out.
+    Every product has its own rounding and takes part in at most k − 1 additions: Σ x_i y_i (1 + θ_i)
+    with |θ_i| ≤ γ_k. Blocking is one of the orders; a fused multiply-add has one rounding less.
 
     Source: Higham (2002), §3.1 and §3.5.
     """
@@ -194,9 +194,9 @@ def matmul(x: Bounded, y: Bounded) -> Bounded:
 
 @rule("scatter_add (vectorized)", data=(0, 1))
 def scatter_add(shape: tuple[int, ...], index: object, values: Bounded) -> Bounded:
-    """γ_{c−1} Σ|values| in a cell where c of them fall, in any order, and ΣB carried.
+    """γ_{c−1} Σ|values| in a cell that receives c values, in any order, and ΣB carried.
 
-    Each cell is a sum of its own. One of no terms is 0, and of one term that term.
+    Each cell is a separate sum. Without terms it is 0, and with one term it is that term.
 
     Source: Higham (2002), §4.2.
     """
@@ -220,11 +220,11 @@ def _scattered(shape: tuple[int, ...], index: object, values: Truths, zero: obje
 def variance(x: Bounded, axis: Axes, mean: Bounded, n: float) -> Bounded:
     """γ_{k+4}(V + C) + 4η + C, C = Σ(2|x − m|e + e²)/n, e = B_m + B_x: Σ(x − m)²/n of k terms.
 
-    Two passes: the computed mean is off by at most e, so each square by 2|x − m|e + e²; then a
-    subtraction counted twice by the square, a square, k − 1 additions and a division of two roundings.
+    Two passes: the mean's error is at most e, so that of each square is 2|x − m|e + e²; then a
+    subtraction that the square counts twice, a square, k − 1 additions and a division (two roundings).
     With m = Σx/k computed, B_m is γ_k Σ|x|/k, and C is first order in it. Updating means (Welford's,
     and blocks joined pairwise) err by about k κ u V, κ² = 1 + m²/V, which C covers. E[x²] − E[x]² errs
-    by k κ² u V and is not admitted.
+    by k κ² u V and is not accepted.
 
     Source: Higham (2002), §1.9 and problem 1.10; Chan, Golub and LeVeque (1983); PyTorch's
     RowwiseMoments and WelfordOps.
@@ -245,11 +245,11 @@ def variance(x: Bounded, axis: Axes, mean: Bounded, n: float) -> Bounded:
 def blend(old: Bounded, new: Bounded, beta: Bounded) -> Bounded:
     """γ_4 (β|old| + (1 − β)|new|), 0 ≤ β ≤ 1: as two products and a sum, or by `torch.lerp`.
 
-    β old + (1 − β) new: each product's factor is rounded, it is, and so is the sum: 3 roundings.
+    β old + (1 − β) new: the factor of each product, the product and the sum are rounded: 3 roundings.
     lerp, with w = min(β, 1 − β) and p the other one: 3u w|new − old| + u|result|, at most
     3u w(|old| + |new|) + u(β|old| + (1 − β)|new|), and w is no larger than β or 1 − β: 4 roundings.
-    A β that has been computed carries its own error, B_β |new − old|. lerp is given 1 − β; where that is
-    the larger and rounded, its 1 − (1 − β) is off by u(1 − β), which |new − old| multiplies.
+    A computed β carries its own error, B_β |new − old|. lerp takes 1 − β; if that is the larger one and
+    rounded, its 1 − (1 − β) has an error of u(1 − β), multiplied by |new − old|.
 
     Source: Higham (2002), §3.1, lemma 3.1; `torch.lerp`'s two forms, ATen/native/Lerp.h.
     """
@@ -269,12 +269,12 @@ def blend(old: Bounded, new: Bounded, beta: Bounded) -> Bounded:
 
 
 def _terms(x: Bounded) -> OpenSum:
-    """A number as what it contributes to an open sum: one more term."""
+    """A number as an open sum, of one term unless it is open already."""
     return x.open_sum or OpenSum(0, x.magnitude() + x.carried, x.carried)
 
 
 def _close_sum(arithmetic: Arithmetic, value: Truths, *parts: OpenSum) -> Bounded:
-    """γ_r Σ|terms| + 2rη, what the terms carried, and the sum left open for further terms."""
+    """A sum with γ_r Σ|terms| + 2rη and the terms' bounds, left open for further terms."""
     roundings, magnitude, carried = parts[0]
     for part in parts[1:]:
         roundings = roundings + part.roundings

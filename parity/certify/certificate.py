@@ -1,12 +1,12 @@
-"""Certificates: is each formula of a trace satisfied, as far as rounding allows?
+"""Certificates: whether a trace satisfies each formula within rounding.
 
-For every equation of the step, on a side's OWN recorded inputs (floats, so exact): evaluate it in
-better arithmetic, bound what rounding can do to that one equation, and require
+For every equation of the step, on the side's OWN recorded inputs (floats, so exact): evaluate it in more
+precise arithmetic, bound the rounding error of that one equation, and require
 
     |observed − truth| ≤ bound    for every number
 
-A formula that fails here is wrong where it stands; what it was fed does not matter. Nothing in
-this module is a tolerance: every bound comes out of `parity.bounds`.
+A formula that fails here is itself wrong, whatever its inputs were. Nothing in this module is a
+tolerance: every bound is derived by `parity.bounds`.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from reference.optimizers import Derived
 from reference.trace import Trace
 
 Number = TypeVar("Number")
-"""An array in some arithmetic: floats, numbers with bounds, balls."""
+"""An array in any arithmetic: floats, numbers with bounds, balls."""
 
 
 class Verdict(StrEnum):
-    """What a certificate says of one formula, or a run of all."""
+    """The verdict on one formula, or on a whole run."""
 
     MATCH = "match"
     OTHER_FORM = "other-form"
@@ -44,7 +44,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One equation, on one side, at one step."""
+    """The result of checking one equation on one side at one step."""
 
     equation: Equation
     verdict: Verdict
@@ -57,12 +57,12 @@ class Finding:
 
     @classmethod
     def complaining(cls, equation: Equation, complaint: Message) -> Finding:
-        """Of a tensor that cannot be compared, or must not be: it is wrong before any number is."""
+        """The finding for a tensor that cannot be compared: missing, or of the wrong shape or dtype."""
         return cls(equation, Verdict.DIFFERENT, 0, 0, vacuous=False, complaint=complaint)
 
     @property
     def ratio(self) -> float:
-        """Largest share of the bound that was used; infinite for a tensor that cannot be compared."""
+        """Largest used share of the bound; infinite for a tensor that cannot be compared."""
         if self.worst is not None:
             return self.worst.ratio
         return float("inf") if self.complaint else 0.0
@@ -73,19 +73,19 @@ class Finding:
 
 
 class Certifier:
-    """Checks traces of one architecture in one number format."""
+    """Certifies traces of one architecture in one number format."""
 
     def __init__(
         self, architecture: Architecture, truth: str | None = None, findings: Sequence[str] = ()
     ) -> None:
-        """`findings` name accepted deviations of PyTorch's: what they admit is one more form.
+        """Create a certifier; `findings` name deviations of PyTorch accepted as additional forms.
 
-        Raises UsageError for one that is not listed.
+        Raises UsageError for an unknown name.
         """
         self.architecture, self.findings = architecture, accepted(findings)
         self.equations = tuple(self._admitting(equation) for equation in step_equations(architecture))
         self.arithmetic = arithmetic(architecture.dtype, truth)
-        # What longdouble would reject, ball arithmetic decides; elsewhere one judge is enough.
+        # Numbers that longdouble would reject are decided by ball arithmetic.
         second = self.arithmetic.truth == "longdouble"
         self._appeal = arithmetic(architecture.dtype, "ball") if second else None
         self._known = {name for e in self.equations for name in (e.makes, *e.inputs)}
@@ -98,18 +98,18 @@ class Certifier:
         return replace(equation, other_forms=(*equation.other_forms, *forms), also=(*equation.also, *forms))
 
     def _accepted(self, equation: Equation) -> tuple[Callable[..., Array], ...]:
-        """What accepted findings say is computed in an equation's place."""
+        """The forms that accepted findings allow instead of an equation."""
         forms = (finding.admits(equation, self.architecture) for finding in self.findings)
         return tuple(form for form in forms if form is not None)
 
     def known(self, constants: Constants) -> Constants:
-        """The constants, as well as the accepted findings leave them known."""
+        """The constants, with the uncertainty that accepted findings add to them."""
         for finding in self.findings:
             constants = finding.loosens(constants)
         return constants
 
     def certify(self, trace: Trace, constants: Constants) -> Iterator[Finding]:
-        """A finding for every equation of the step, in the order of execution."""
+        """The findings of all equations of the step, in the order of execution."""
         complaints = self.complaints(trace)
         extra = [complaint for name, complaint in complaints.items() if name not in self._known]
         with np.errstate(all="ignore"):
@@ -123,7 +123,7 @@ class Certifier:
                     yield self.check(equation, trace, constants)
 
     def complaints(self, trace: Trace) -> dict[str, Message]:
-        """What is wrong with the tensors before any number is looked at: missing, shape, dtype."""
+        """Complaints by tensor about missing tensors, wrong shapes and wrong dtypes."""
         x = trace.get("x")
         batch = 0 if x is None else self.architecture.samples(x)
         if batch not in self._examples:
@@ -145,9 +145,9 @@ class Certifier:
         return found
 
     def check(self, equation: Equation, trace: Trace, constants: Constants) -> Finding:
-        """One equation: the contract's form first, then the other admitted ones.
+        """Check one equation: the contract's form first, then the other admitted ones.
 
-        Where the form of an accepted finding can tell nothing, nor can the certificate.
+        Where an accepted finding's form is undecided, the certificate is undecided too.
         """
         return self.measure(equation, trace, constants)[0]
 
@@ -157,7 +157,7 @@ class Certifier:
         return (self._reconsider(finding, trace, constants) if finding.wrong else finding), truth
 
     def _reconsider(self, finding: Finding, trace: Trace, constants: Constants) -> Finding:
-        """The last word on a formula that seems wrong: ball arithmetic, then the other admitted forms."""
+        """Check a formula that seems wrong again, in ball arithmetic and then in the other admitted forms."""
         equation = finding.equation
         if self._appeal:
             finding, _ = self._judge(equation.evaluate, equation, trace, constants, self._appeal)
@@ -192,14 +192,14 @@ class Certifier:
 
 
 PLAIN: dict[str, Callable[[float], float]] = {"t": int, "clipping.norm_type": float}
-"""Constants that formulas count with, or ask for: they carry no bound."""
+"""Constants used as integers or in conditions, which carry no bound."""
 
 
 def bounded_constants(judge: Arithmetic, constants: Constants) -> dict[str, Bounded | float]:
-    """n in the side's format; η and an optimizer's hyperparameters as doubles, which PyTorch's are too.
+    """The constants with bounds: n in the side's format, η and hyperparameters as doubles, as in PyTorch.
 
-    Among themselves they are combined in double precision; where they meet an array of float32, they
-    are rounded to it.
+    Hyperparameters are combined in double precision and rounded to float32 when combined with a
+    float32 array.
     """
     double = doubles(judge)
     found: dict[str, Bounded | float] = {}
@@ -219,14 +219,14 @@ def evaluate(
     values: Mapping[str, Number],
     constants: Mapping[str, object],
 ) -> Number:
-    """A formula, evaluated in another arithmetic: its numbers answer to the same functions as arrays."""
+    """Evaluate a form of an equation on values in any arithmetic that implements numpy's functions."""
     arguments = [values[name] for name in equation.inputs]
     result = form(*arguments, *(constants[name] for name in equation.constants))
     return cast(Number, result)
 
 
 def compare(equation: Equation, observed: Array, truth: Bounded | Array, *, given: bool = True) -> Finding:
-    """What an equation made, held against its truth; see `measure`."""
+    """Compare an equation's recorded tensor with its truth; see `measure`."""
     return finding(equation, measure(observed, truth, given=given))
 
 

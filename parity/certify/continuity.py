@@ -1,4 +1,4 @@
-"""Continuity: each step starts, bit for bit, from where the side's last one ended."""
+"""Continuity: each step of a side starts with the parameters, bit for bit, that its last step produced."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from reference.arrays import Array
 from reference.trace import Trace
 
 LARGE = 1 << 16
-"""From so many bytes on, comparing in place costs less than making bytes objects."""
+"""Size in bytes from which comparing in place is faster than creating bytes objects."""
 
 
 class Continuity:
-    """What one side's parameters were at the end of its last step, as bits: −0 is not 0."""
+    """The bits of one side's parameters at the end of its last step; −0 differs from 0."""
 
     def __init__(self, parameters: Mapping[str, Array]) -> None:
         self._small = {n: array.tobytes() for n, array in parameters.items() if array.nbytes < LARGE}
@@ -23,7 +23,7 @@ class Continuity:
         self._after = {name: f"{name}_next" for name in parameters}
 
     def broken(self, trace: Trace) -> dict[str, Message]:
-        """The parameters from which a step starts although the step before did not end there."""
+        """The parameters that differ from those at the end of the previous step."""
         found = []
         for name, bits in self._small.items():
             tensor = trace.get(name)
@@ -36,13 +36,13 @@ class Continuity:
         return {name: Message("unlinked", name=name) for name in found}
 
     def follow(self, trace: Trace) -> dict[str, Message]:
-        """What is broken at the start of a step; its end is remembered for the next."""
+        """The parameters that are broken at the start of a step; stores those at its end."""
         found = self.broken(trace)
         self.advance(trace)
         return found
 
     def advance(self, trace: Trace) -> None:
-        """Remember where this step ended, as far as the side shows it."""
+        """Store the parameters at the end of a step, as far as the side shows them."""
         small = self._small
         for name in small:
             after = trace.get(self._after[name])
@@ -59,7 +59,7 @@ class Continuity:
 
 
 def _same(array: Array, ended: Array) -> bool:
-    """Whether all bits are the same, and whatever they are said to be."""
+    """Whether dtype, shape and all bits are the same."""
     if array.dtype != ended.dtype or array.shape != ended.shape:
         return False
     bits = f"u{array.itemsize}"

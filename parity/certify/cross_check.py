@@ -1,10 +1,10 @@
-"""The cross-check: the second gate, "they match", as a statement about the sides' numbers.
+"""The cross-check, the second gate: whether the numbers of all sides match each other.
 
-One whole step is run in bounded arithmetic from where the sides stand at its start: the value is the
-first side's, the bound is the recorded difference to the others' parameters (zero at the first
-step). What comes out contains every correct program started from any of them, so the numbers of all
-sides must lie inside. Each step starts from the measured difference, not from an accumulated bound,
-so this does not wear out with the number of steps.
+One whole step is run in bounded arithmetic from the sides' parameters at its start: the value is the
+first side's, the bound is the recorded difference to the others' (zero at the first step). The result
+contains the numbers of every correct program started from any of them, so the numbers of all sides must
+lie inside. Each step starts from the measured difference, not from an accumulated bound, so the bounds
+do not grow with the number of steps.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from reference.trace import Trace
 
 @dataclass(frozen=True)
 class CrossCheck:
-    """One tensor of all sides, held against the one truth and bound that admit them all."""
+    """One tensor of all sides, compared with the common truth and bound."""
 
     equation: Equation
     findings: Mapping[str, Finding]  # by side
@@ -40,7 +40,7 @@ class CrossCheck:
 
 
 def starts(equations: Sequence[Equation]) -> list[str]:
-    """The tensors that a step starts from: its equations need them, and none of them makes them."""
+    """The tensors that a step starts from: inputs of its equations that no equation makes."""
     needed = dict.fromkeys(name for equation in equations for name in equation.inputs)
     return [name for name in needed if name not in {equation.makes for equation in equations}]
 
@@ -51,9 +51,9 @@ def walk(
     constants: Mapping[str, object],
     hold: Callable[[Number, Number], Number] | None = None,
 ) -> Iterator[tuple[Equation, Number]]:
-    """Every equation of a step and what it makes, from starting values in any arithmetic.
+    """Every equation of a step with its result, from starting values in any arithmetic.
 
-    `hold` widens what an equation makes to what its other forms make (those of `Equation.also`).
+    `hold` widens the result to include those of the equation's other forms (`Equation.also`).
     """
     values = dict(start)
     for equation in equations:
@@ -71,7 +71,7 @@ def cross_check(
     """Every tensor that the step makes, in the order of execution.
 
     All traces must show the tensors that the step starts from. Indices and truth values have no bounds:
-    each side's are taken as they are, and what is computed from them holds what it is by any side's.
+    each side's are used as recorded, and bounds computed from them include every side's.
     """
     judge = certifier.arithmetic
     data = {side: {n: t for n, t in trace.items() if t.dtype.kind != "f"} for side, trace in traces.items()}
@@ -98,7 +98,7 @@ def _held(
     data: Sequence[Mapping[str, Array]],
     constants: Mapping[str, object],
 ) -> Bounded:
-    """What an equation makes, by all its admitted forms, and by the data of each side where they differ."""
+    """An equation's result over all its admitted forms, and over each side's data where these differ."""
     sides = [{name: known[name] for name in equation.inputs if name in known} for known in data]
     different = [side for i, side in enumerate(sides) if not any(_same(side, other) for other in sides[:i])]
     truth: Bounded | None = None
@@ -116,7 +116,7 @@ def _same(one: Mapping[str, Array], other: Mapping[str, Array]) -> bool:
 
 
 def _of_data(equation: Equation, shown: Mapping[str, Array]) -> CrossCheck:
-    """Indices or truth values; where the sides differ, each has its own certificate."""
+    """The cross-check of indices or truth values; if the sides differ, their own certificates decide."""
     first, *others = shown.values()
     differ = int(np.count_nonzero(np.logical_or.reduce([first != other for other in others])))
     verdict = Verdict.MATCH if differ < first.size else Verdict.UNDECIDED
@@ -125,13 +125,13 @@ def _of_data(equation: Equation, shown: Mapping[str, Array]) -> CrossCheck:
 
 
 def apart(tensors: Collection[Array]) -> float:
-    """The largest difference between two of these tensors of one shape."""
+    """The largest difference between any two of these tensors of equal shape."""
     wide = [tensor.astype(np.float64) for tensor in tensors]
     return float(np.max(np.maximum.reduce(wide) - np.minimum.reduce(wide))) if wide else 0.0
 
 
 def _common(certifier: Certifier, tensors: Sequence[Array]) -> Bounded:
-    """A tensor of the first side, with a bound that reaches the other sides'."""
+    """The first side's tensor, with a bound that includes the other sides'."""
     first, *others = (tensor.astype(np.float64) for tensor in tensors)
     reach = np.zeros_like(first)
     for other in others:

@@ -16,8 +16,8 @@ from reference.trace import Trace
 class CheckedStep:
     """One step of every side.
 
-    `certifiers` has one for each side that is to be certified, `broken` by side what
-    `Continuity.broken` found.
+    `certifiers` holds one certifier for each side to be certified, `broken` each side's result of
+    `Continuity.broken`.
     """
 
     traces: Mapping[str, Trace]
@@ -26,14 +26,14 @@ class CheckedStep:
     broken: Mapping[str, Mapping[str, Message]]
 
     def findings(self) -> Iterator[tuple[str, Finding]]:
-        """By side, equation by equation over all sides: what diverges first was executed first."""
+        """The findings with their side, ordered by equation, so that the first divergence comes first."""
         certificates = (c.certify(self.traces[side], self.constants) for side, c in self.certifiers.items())
         for findings in zip(*certificates, strict=True):
             for side, finding in zip(self.certifiers, findings, strict=True):
                 yield side, self._continued(side, finding)
 
     def _continued(self, side: str, finding: Finding) -> Finding:
-        """The finding; where a parameter did not start from its last value, a complaint of its new one."""
+        """The finding, replaced by a complaint about a parameter that did not start from its last value."""
         name = finding.equation.makes
         complaint = self.broken.get(side, {}).get(name.removesuffix("_next"))
         if complaint is None or not name.endswith("_next"):
@@ -41,6 +41,6 @@ class CheckedStep:
         return Finding.complaining(finding.equation, complaint)
 
     def cross_checks(self, certifier: Certifier) -> Iterator[CrossCheck]:
-        """The second gate; nothing where there is one side alone, or a side does not show everything."""
+        """The cross-checks; none for a single side, or if a side does not show all tensors."""
         if len(self.traces) > 1 and not any(map(certifier.complaints, self.traces.values())):
             yield from cross_check(certifier, self.traces, self.constants)

@@ -1,4 +1,4 @@
-"""A case: everything two sides need to walk in lockstep, made from a config and its data."""
+"""`Case`: everything that two sides need to train in lockstep, built from a config and its data."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from reference.training import batches
 
 @dataclass(frozen=True)
 class Defaults:
-    """What a data set is trained with when nothing else is said."""
+    """Default training settings of a data set."""
 
     hidden: tuple[int, ...]
-    lr: float  # for sigmoid in every layer, whose slope is at most 1/4
+    lr: float  # for sigmoid in every layer, whose small slope (at most 1/4) needs a large η
     batch: int
     steps: int
 
@@ -35,12 +35,12 @@ DEFAULTS = {
 }
 OTHER_DATA = Defaults((16,), lr=2.0, batch=32, steps=1000)
 OTHER_LR = 0.1
-"""For networks with any other activation than sigmoid, or another loss. Other optimizers have PyTorch's."""
+"""Default η of SGD if an activation is not sigmoid or the loss not MSE; other optimizers use PyTorch's."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A network, its starting bits, data, and how to train. In arrays a column is a sample."""
+    """A network with its initial parameters, data and training settings. A column is a sample."""
 
     architecture: Architecture
     parameters: dict[str, Array]
@@ -54,39 +54,39 @@ class Case:
     held_y: Array | None = None
     data: str = "given"
     measures_accuracy: bool = False
-    findings: tuple[str, ...] = ()  # the names of deviations of PyTorch's that do not count
+    findings: tuple[str, ...] = ()  # names of accepted deviations of PyTorch
 
     def batches(self) -> Iterator[tuple[Array, Array]]:
-        """Endless batches, the same for every call."""
+        """The endless sequence of batches, the same in every call."""
         return batches(self.x, self.y, self.batch, self.seed)
 
     def findings_of(self, side: str) -> tuple[str, ...]:
-        """What is accepted of a side: of the reference nothing, it is to keep to the formulas."""
+        """The deviations accepted of a side; none for the reference, which must follow the formulas."""
         return () if side == "reference" else self.findings
 
 
 def build(config: Config, given: datasets.Dataset | None = None) -> Case:
-    """The case that a config describes, on its own data or on `given`.
+    """Build the case that a config describes, on the config's data or on `given`.
 
-    Raises UsageError where its parts do not fit each other.
+    Raises UsageError if its parts do not fit together.
     """
     dtype = np.dtype(config.network.dtype)
     name, training, held = (given.name, given, None) if given else data_of(config)
     defaults = DEFAULTS.get(name, OTHER_DATA)
-    asked = _training(config)
+    settings = _training(config)
     inputs, outputs = training.x.shape[1], training.y.shape[1]
     layers = tuple(config.network.layers or (inputs, *defaults.hidden, outputs))
-    indices = is_indices(asked.loss, layers[-1], outputs)
+    indices = is_indices(settings.loss, layers[-1], outputs)
     for what, where, expected in (("features", 0, inputs), ("outputs", -1, outputs)):
         if layers[where] != expected and not (indices and where == -1 and outputs == 1):
             shown = "-".join(map(str, layers))
             raise UsageError(f"layers {shown}: {name} has {expected} {what}, the network {layers[where]}")
-    architecture = _architecture(config, asked, layers, indices=indices)
+    architecture = _architecture(config, settings, layers, indices=indices)
     every_sigmoid = all(f.name == "sigmoid" for f in architecture.activations)
-    deck = every_sigmoid and asked.loss.name == "mse"
-    usual = (defaults.lr if deck else OTHER_LR) if asked.optimizer.plain else asked.optimizer.lr
+    deck = every_sigmoid and settings.loss.name == "mse"
+    usual = (defaults.lr if deck else OTHER_LR) if settings.optimizer.plain else settings.optimizer.lr
     lr = config.training.lr or usual
-    wanted = target(asked.loss, layers[-1], training.y)
+    wanted = target(settings.loss, layers[-1], training.y)
     x, y = _columns(training.x, dtype, "x"), _columns(wanted, dtype, "y")
     batch = config.training.batch if config.training.batch is not None else defaults.batch
     return Case(
@@ -112,19 +112,19 @@ def _training(config: Config) -> names.Training:
 
 
 def _architecture(
-    config: Config, asked: names.Training, layers: tuple[int, ...], *, indices: bool
+    config: Config, settings: names.Training, layers: tuple[int, ...], *, indices: bool
 ) -> Architecture:
-    """The network that a config asks for; `indices` says that y holds indices of classes."""
+    """The network of a config; `indices` is whether y holds class indices."""
     try:
         return fitting(
             Architecture(
                 layers,
                 names.activations(config.network.activation, len(layers) - 1),
-                asked.loss,
-                asked.reduction,
+                settings.loss,
+                settings.reduction,
                 np.dtype(config.network.dtype),
-                asked.optimizer,
-                asked.clipping,
+                settings.optimizer,
+                settings.clipping,
                 class_indices=indices,
             )
         )
@@ -134,7 +134,7 @@ def _architecture(
 
 @dataclass(frozen=True)
 class Described:
-    """What a config says of the network it is about, without its data."""
+    """The network and learning rate of a recorded config, without its data."""
 
     architecture: Architecture
     lr: float
@@ -142,9 +142,10 @@ class Described:
 
 
 def described(facts: Mapping[str, JsonValue], targets: int) -> Described:
-    """The network and η that a result's or trace file's config is about; y had `targets` numbers a sample.
+    """The network and η of a config recorded in a result or trace file.
 
-    Raises UsageError where it says too little, or names something that there is not.
+    `targets` is the number of rows of y. Raises UsageError if the config is incomplete, and for an
+    unknown name.
     """
     try:
         tables = {key: facts[key] for key in ("network", "training") if key in facts}
@@ -152,9 +153,9 @@ def described(facts: Mapping[str, JsonValue], targets: int) -> Described:
         if not isinstance(lr, int | float):
             raise TypeError
         config = Config.model_validate(tables)
-        layers, asked = tuple(parse_layers(str(facts["layers"]))), _training(config)
-        indices = is_indices(asked.loss, layers[-1], targets)
-        architecture = _architecture(config, asked, layers, indices=indices)
+        layers, settings = tuple(parse_layers(str(facts["layers"]))), _training(config)
+        indices = is_indices(settings.loss, layers[-1], targets)
+        architecture = _architecture(config, settings, layers, indices=indices)
     except UsageError:
         raise
     except (KeyError, TypeError, ValueError):  # pydantic's ValidationError is a ValueError
@@ -163,7 +164,7 @@ def described(facts: Mapping[str, JsonValue], targets: int) -> Described:
 
 
 def data_of(config: Config) -> tuple[str, datasets.Dataset, datasets.Dataset | None]:
-    """The data's name, its training part, and the held-back fifth where it has one."""
+    """The data's name, its training part, and the held-back part, if there is one."""
     table = config.data
     if table.x is not None and table.y is not None:
         x, y = _rectangle(table.x, "data.x"), _rectangle(table.y, "data.y")
@@ -187,7 +188,7 @@ def _rectangle(rows: list[list[float]], key: str) -> np.ndarray[tuple[int, int],
 def _columns(
     rows: np.ndarray[tuple[int, ...], np.dtype[np.float64]], dtype: np.dtype[np.generic], key: str
 ) -> Array:
-    """Rows of samples as the deck's columns, in the network's dtype; a row stays together in memory."""
+    """Rows of samples as the deck's columns, in the network's dtype; a sample is contiguous in memory."""
     with np.errstate(over="ignore"):
         converted = np.ascontiguousarray(rows.astype(dtype))
     if not np.isfinite(converted).all():
@@ -221,7 +222,7 @@ def _parameters(config: Config, architecture: Architecture) -> dict[str, Array]:
 def _parameter(
     name: str, rows: list[list[float]] | list[float], shape: tuple[int, ...], architecture: Architecture
 ) -> Array:
-    """One parameter as given: W as rows (out, in), b as a plain list or as (out, 1)."""
+    """A parameter from a config: W as rows (out, in), b as a plain list or as (out, 1)."""
     flat_bias = name.startswith("b") and not isinstance(rows[0], list)
     table = [[value] for value in rows] if flat_bias else rows
     widths = {len(row) if isinstance(row, list) else 0 for row in table}

@@ -1,4 +1,4 @@
-"""What a run is asked to do: the TOML file, the options above it, and the defaults below it."""
+"""The config of a run: a TOML file, options that override it, and defaults."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from parity.config.names import Named
 from parity.errors import UsageError
 
 MAX_UNITS, MAX_DEPTH, MAX_PARAMETERS, MAX_STEPS = 100_000, 1_000, 50_000_000, 10**9
-"""Bounds on what a config may ask for: beyond them a typing error would eat the machine."""
+"""Limits of a config, so that a typing error does not exhaust the machine's memory."""
 
 Units: TypeAlias = Annotated[int, Field(ge=1, le=MAX_UNITS, strict=True)]
 Number: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
 NumberRow: TypeAlias = Annotated[list[Number], Field(min_length=1)]
 OPTIONS = {"data.name": "data", "data.path": "data"}
-"""Keys whose option has another name."""
+"""Keys whose command-line option has a different name."""
 
 
 class _Table(BaseModel):
@@ -27,7 +27,7 @@ class _Table(BaseModel):
 
 
 class NetworkTable(_Table):
-    """`[network]`."""
+    """The table `[network]`."""
 
     layers: Annotated[list[Units], Field(min_length=2, max_length=MAX_DEPTH)] | None = None
     activation: Named | list[Named] = "sigmoid"
@@ -45,7 +45,7 @@ class NetworkTable(_Table):
 
 
 class DataTable(_Table):
-    """`[data]`: a name, or a CSV file and its target column, or the rows themselves."""
+    """The table `[data]`: a name, or a CSV file and its target column, or the rows themselves."""
 
     name: Literal["digits", "iris", "xor"] | None = None
     path: str | None = None
@@ -66,7 +66,7 @@ class DataTable(_Table):
 
 
 class TrainingTable(_Table):
-    """`[training]`; lr and steps fall back to the data's own defaults."""
+    """The table `[training]`; lr, steps and batch default to values that depend on the data."""
 
     loss: Named = "mse"
     optimizer: Named = "sgd"
@@ -75,32 +75,33 @@ class TrainingTable(_Table):
     steps: Annotated[int, Field(ge=1, le=MAX_STEPS)] | None = None
     batch: Annotated[int, Field(ge=0)] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    accept: list[str] = []  # findings in PyTorch's numbers that do not count
+    accept: list[str] = []  # findings in PyTorch's numbers that are not counted
 
 
 class Config(_Table):
-    """A whole config: three tables, all optional."""
+    """A config: three tables, all optional."""
 
     network: NetworkTable = NetworkTable()
     data: DataTable = DataTable()
     training: TrainingTable = TrainingTable()
 
     def to_json(self) -> dict[str, JsonValue]:
-        """What was asked, without what was left out."""
+        """The settings that were given, without defaults."""
         dumped: dict[str, JsonValue] = self.model_dump(mode="json", exclude_none=True)
         return dumped
 
 
 def read(source: Path | Mapping[str, object] | None, options: Mapping[str, JsonValue]) -> Config:
-    """The config of a file, or its tables, overlaid with options: {"training.lr": 0.5, …}; None: not given.
+    """Read a config from a file or from tables, overridden by options: {"training.lr": 0.5, …}.
 
-    Raises UsageError, in one line that names the file or the option, the key and the reason.
+    An option of None counts as not given. Raises UsageError with one line that names the file or the
+    option, the key and the reason.
     """
     path = source if isinstance(source, Path) else None
     tables: dict[str, dict[str, JsonValue]] = _toml(path) if path else _tables(source)
     given = {key: value for key, value in options.items() if value is not None}
     if any(key.startswith("data.") and key != "data.target" for key in given):
-        tables["data"] = {}  # data from an option replaces the file's data as a whole
+        tables["data"] = {}  # a data option replaces the file's whole [data] table
     for key, value in given.items():
         table, _, name = key.partition(".")
         if not isinstance(tables.setdefault(table, {}), dict):
@@ -113,7 +114,7 @@ def read(source: Path | Mapping[str, object] | None, options: Mapping[str, JsonV
 
 
 def _tables(source: object) -> dict[str, dict[str, JsonValue]]:
-    """Tables that were given as such, copied as far as options may change them."""
+    """Copies of tables given as a mapping, since options may change them."""
     given = source if isinstance(source, Mapping) else {}
     return {str(key): dict(table) if isinstance(table, Mapping) else table for key, table in given.items()}
 
@@ -129,7 +130,7 @@ def _toml(path: Path) -> dict[str, dict[str, JsonValue]]:
 
 
 def _one_line(error: ValidationError, path: Path | None, given: Mapping[str, JsonValue]) -> str:
-    """The first complaint: where, which key, why."""
+    """The first validation error as one line: where, which key, why."""
     first = error.errors()[0]
     keys = [part for part in first["loc"] if not _is_union_tag(part)]
     dotted = ".".join(str(key) for key in keys[:2])
@@ -144,7 +145,7 @@ def _one_line(error: ValidationError, path: Path | None, given: Mapping[str, Jso
 
 
 def _is_union_tag(part: str | int) -> bool:
-    """Pydantic names the member of a union it tried ("list[int]", "constrained-str"); no key looks so."""
+    """Whether part of a location is a union member's tag ("list[int]", "constrained-str"), not a key."""
     return (isinstance(part, str) and not part.replace("_", "").isalnum()) or part in (
         "str",
         "float",
@@ -153,7 +154,7 @@ def _is_union_tag(part: str | int) -> bool:
 
 
 def _key(parts: list[str | int]) -> str:
-    """`network.layers[1]`."""
+    """A key as written in messages: `network.layers[1]`."""
     text = ""
     for part in parts:
         text += f"[{part}]" if isinstance(part, int) else f".{part}"

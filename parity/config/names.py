@@ -1,4 +1,4 @@
-"""What a config asks for: activations, losses, optimizers, by name or as a table with PyTorch's options."""
+"""Looks up activations, losses and optimizers, given by name or as a table with PyTorch's options."""
 
 from __future__ import annotations
 
@@ -19,16 +19,19 @@ Named: TypeAlias = str | dict[str, Value]
 """A name, or a table {name = "…", option = …} with PyTorch's names."""
 
 
-def activations(asked: Named | Sequence[Named], depth: int) -> tuple[Activation, ...]:
-    """One activation a layer, or one for all. Raises UsageError for what there is not."""
-    names = [asked] * depth if isinstance(asked, str | dict) else list(asked)
+def activations(named: Named | Sequence[Named], depth: int) -> tuple[Activation, ...]:
+    """The activation of each layer, from one setting per layer or one for all.
+
+    Raises UsageError for an unknown name or option.
+    """
+    names = [named] * depth if isinstance(named, str | dict) else list(named)
     if len(names) != depth:
         raise UsageError(f"activation: {len(names)} given for {depth} layers")
     return tuple(_activation(name) for name in names)
 
 
-def _activation(asked: Named) -> Activation:
-    name, options = _split("activation", asked, ACTIVATIONS)
+def _activation(named: Named) -> Activation:
+    name, options = _split("activation", named, ACTIVATIONS)
     entry = ACTIVATIONS[name]
     for option in [option for option in options if isinstance(entry.torch_options.get(option), str)]:
         entry = _variant(entry, option, options.pop(option))
@@ -38,17 +41,17 @@ def _activation(asked: Named) -> Activation:
 
 
 def _variant(entry: Activation, option: str, value: Value) -> Activation:
-    """The entry of the same class of PyTorch's that is told this: GELU's two formulas are two functions."""
+    """The activation for a textual option of a PyTorch class: GELU's two formulas are two rows here."""
     kin = [f for f in ACTIVATIONS.values() if f.source == entry.source]
     found = {f.torch_options[option]: f for f in kin}
     if value not in found:
         raise UsageError(f"activation: {entry.name}: {option} is {' or '.join(map(repr, found))}")
-    return found[value]  # type: ignore[index] # it is there
+    return found[value]  # type: ignore[index] # checked above
 
 
 @dataclass(frozen=True)
 class Training:
-    """What `[training]` names, looked up once: loss, reduction, optimizer, clipping."""
+    """The named parts of `[training]`: loss, reduction, optimizer, clipping."""
 
     loss: Loss
     reduction: str
@@ -57,13 +60,13 @@ class Training:
 
 
 def training(loss: Named, optimizer: Named, clip: Named | None) -> Training:
-    """What there is under these names. Raises UsageError for what there is not."""
+    """Look up the parts of `[training]`. Raises UsageError for an unknown name or option."""
     return Training(*loss_of(loss), optimizer_of(optimizer), clipping_of(clip))
 
 
-def loss_of(asked: Named) -> tuple[Loss, str]:
-    """A loss and its reduction. Raises UsageError for what there is not."""
-    name, options = _split("loss", asked, LOSSES)
+def loss_of(named: Named) -> tuple[Loss, str]:
+    """A loss and its reduction. Raises UsageError for an unknown name or option."""
+    name, options = _split("loss", named, LOSSES)
     reduction = str(options.pop("reduction", "mean"))
     known = LOSSES[name].reductions
     if reduction not in known:
@@ -75,18 +78,18 @@ def loss_of(asked: Named) -> tuple[Loss, str]:
         return LOSSES[name].configured(**chosen), reduction
 
 
-def optimizer_of(asked: Named) -> Optimizer:
-    """An optimizer, its options by PyTorch's names. Raises UsageError for what there is not."""
-    name, options = _split("optimizer", asked, OPTIMIZERS)
+def optimizer_of(named: Named) -> Optimizer:
+    """An optimizer with its options. Raises UsageError for an unknown name or option."""
+    name, options = _split("optimizer", named, OPTIMIZERS)
     with _as_usage("optimizer"):
         return OPTIMIZERS[name].configured(**options)
 
 
-def clipping_of(asked: Named | None) -> Clipping | None:
-    """A way to clip gradients. Raises UsageError for what there is not."""
-    if asked is None:
+def clipping_of(named: Named | None) -> Clipping | None:
+    """A method of gradient clipping. Raises UsageError for an unknown name or option."""
+    if named is None:
         return None
-    name, options = _split("clip", asked, CLIPPINGS)
+    name, options = _split("clip", named, CLIPPINGS)
     if options.get("norm_type") == "inf":
         options["norm_type"] = float("inf")
     numbers = {option: _number("clip", name, option, value) for option, value in options.items()}
@@ -94,12 +97,12 @@ def clipping_of(asked: Named | None) -> Clipping | None:
         return CLIPPINGS[name].configured(**numbers)
 
 
-def initialiser(key: str, asked: Named | None) -> Initialiser | None:
-    """How weights, or biases, are drawn. Raises UsageError for what there is not."""
-    if asked is None:
+def initialiser(key: str, named: Named | None) -> Initialiser | None:
+    """The initialiser of weights or of biases. Raises UsageError for an unknown name or option."""
+    if named is None:
         return None
     known = {name: i for name, i in INITIALISERS.items() if key == "initialiser" or not i.needs_matrix}
-    name, options = _split(key, asked, known)
+    name, options = _split(key, named, known)
     chosen = {
         option: value if isinstance(value, str) else _number(key, name, option, value)
         for option, value in options.items()
@@ -110,16 +113,16 @@ def initialiser(key: str, asked: Named | None) -> Initialiser | None:
 
 @contextmanager
 def _as_usage(what: str) -> Iterator[None]:
-    """What an entry refuses, the user is told in one line."""
+    """Context that turns a ValueError into a UsageError."""
     try:
         yield
     except ValueError as error:
         raise UsageError(f"{what}: {error}") from None
 
 
-def _split(what: str, asked: Named, known: Mapping[str, object]) -> tuple[str, dict[str, Value]]:
-    """The name and the options."""
-    options: dict[str, Value] = dict(asked) if isinstance(asked, dict) else {"name": asked}
+def _split(what: str, named: Named, known: Mapping[str, object]) -> tuple[str, dict[str, Value]]:
+    """Name and options of a setting. Raises UsageError for an unknown name."""
+    options: dict[str, Value] = dict(named) if isinstance(named, dict) else {"name": named}
     name = options.pop("name", None)
     if not isinstance(name, str) or name not in known:
         raise UsageError(f"{what}: unknown {name!r}; known: {', '.join(known)}")

@@ -1,4 +1,4 @@
-"""The options that describe a case, each said once: for the command line, Python and the pytest plugin."""
+"""The options of a case, listed once for the command line, Python and the pytest plugin."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NETWORK, TRAINING = "Network and data", "Training"
 
 
 def parse_layers(text: str) -> list[int]:
-    """`64-32-10` as numbers. Raises UsageError for anything else."""
+    """Layer sizes from text like `64-32-10`. Raises UsageError for anything else."""
     try:
         return [int(part) for part in text.split("-")]
     except ValueError:
@@ -26,15 +26,16 @@ def parse_layers(text: str) -> list[int]:
 
 
 def parse_names(text: str) -> list[str] | str:
-    """One name for all layers, or names separated by commas as a list."""
+    """A single name for all layers, or a list from names separated by commas."""
     names = [name.strip() for name in text.split(",")]
     return names if len(names) > 1 else names[0]
 
 
 @dataclass(frozen=True)
 class CaseOption:
-    """`key` is its place in a config, `kind` the type of its value on a command line, `read` what
-    its text means.
+    """An option of a case.
+
+    `key` is its key in a config, `kind` its type on the command line, and `read` parses its text.
     """
 
     name: str
@@ -92,9 +93,9 @@ CASE_OPTIONS = {
 
 
 def read_config(source: Path | Mapping[str, object] | None, given: Mapping[str, object]) -> Config:
-    """The config of a file, or its tables, with options over it, by their names; None: not given.
+    """Read a config from a file or from tables, overridden by options, by name; None: not given.
 
-    Raises UsageError for an option that there is not, and as `parity.config.config.read` does.
+    Raises UsageError for an unknown option, and like `parity.config.config.read`.
     """
     from parity.config.config import read
 

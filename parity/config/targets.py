@@ -1,4 +1,4 @@
-"""What a loss wants of y, and of the network that ends in it."""
+"""Requirements of a loss on y and on the network's outputs."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Floats = npt.NDArray[np.float64]
 
 
 def target(loss: Loss, outputs: int, y: Floats) -> Floats:
-    """y as a loss wants it: class indices in one column, made of a one-hot y where that was given.
+    """y in the form that a loss takes; a one-hot y becomes one column of class indices if needed.
 
-    Raises UsageError for numbers that are no indices, or outside what the loss is defined for.
+    Raises UsageError for invalid indices, and for numbers outside the domain of the loss.
     """
     if loss.target == "class" and y.shape[1] == outputs > 1:
         if not (np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all()):
@@ -35,12 +35,12 @@ def target(loss: Loss, outputs: int, y: Floats) -> Floats:
 
 
 def is_indices(loss: Loss, outputs: int, width: int) -> bool:
-    """Whether y holds indices of classes: as in PyTorch, its shape says so where a loss takes both."""
+    """Whether y holds class indices; for a loss that takes both forms, y's shape decides, as in PyTorch."""
     return loss.target == "class" or (loss.target == "either" and width == 1 < outputs)
 
 
 def fitting(architecture: Architecture) -> Architecture:
-    """Refuse what PyTorch would refuse in the middle of a run."""
+    """Raise UsageError for a network that PyTorch would reject in the middle of a run."""
     loss, last = architecture.loss, architecture.activations[-1]
     if loss.probabilities and not last.unit:
         fitting_names = sorted(f.name for f in ACTIVATIONS.values() if f.unit)

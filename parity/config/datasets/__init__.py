@@ -1,6 +1,6 @@
-"""Data to train on: three sets that ship with the package, and anybody's CSV file.
+"""Data to train on: three sets that ship with the package, and CSV files.
 
-The files beside this one, where they come from and their licences: see README.md here.
+The README.md in this folder lists the data files, their sources and licences.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ __all__ = ["Dataset", "accuracy", "load", "split"]
 
 
 def load(name: str, target: str | None = None) -> Dataset:
-    """Data by name (digits, iris, xor), or from a CSV file whose `target` column is to be learnt.
+    """Data by name (digits, iris, xor), or from a CSV file with its `target` column.
 
-    Raises UsageError, one line, for an unknown name and for a file that cannot be used.
+    Raises UsageError for an unknown name and for a file that cannot be used.
     """
     if name in SHIPPED:
         if target is not None:
@@ -35,7 +35,10 @@ def load(name: str, target: str | None = None) -> Dataset:
 
 
 def from_csv(path: Path, target: str | None = None) -> Dataset:
-    """Features scaled to [0, 1]; text, or few whole numbers, as one-hot classes; else a regression."""
+    """Data from a CSV file: features scaled to [0, 1]; the target as one-hot classes or as numbers.
+
+    Text and a few distinct integers are classes; anything else is a regression.
+    """
     table = read_table(path, target)
     try:
         y, classes = encode(table.texts, table.numbers, table.target)
@@ -53,7 +56,7 @@ def digits() -> Dataset:
     classes = tuple(str(digit) for digit in range(10))
     return Dataset(
         "digits",
-        values[:, :-1] / 16,  # the largest a pixel can be
+        values[:, :-1] / 16,  # the largest possible value of a pixel
         one_hot(values[:, -1].astype(np.int64), len(classes)),
         classes,
         tuple(header[:-1]),

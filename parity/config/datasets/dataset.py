@@ -1,4 +1,4 @@
-"""What a network learns from: samples in rows, features and outputs between 0 and 1."""
+"""`Dataset`: samples in rows, with features and outputs between 0 and 1."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import numpy.typing as npt
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 FEWEST_TO_SPLIT = 10
-"""Below this many samples, a fifth of them is no measure of anything."""
+"""With fewer samples than this, a fifth of them is too few to measure accuracy."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Samples and what they should be answered with; `classes` is None where y is not one-hot.
+    """Samples and their targets; `classes` is None if y is not one-hot.
 
-    Shapes: x (samples, features), y (samples, outputs). In files and here a sample is a row; the
-    deck's columns are `x.T` and `y.T`.
+    Shapes: x (samples, features), y (samples, outputs). A sample is a row, as in files; the deck's
+    columns are `x.T` and `y.T`.
     """
 
     name: str
@@ -31,10 +31,10 @@ class Dataset:
 
 
 def split(dataset: Dataset, seed: int) -> tuple[Dataset, Dataset]:
-    """Training samples and a held-back fifth (rounded down), drawn by `seed`; both keep the data's order.
+    """Training samples and a held-back fifth (rounded down), drawn with `seed`, both in original order.
 
-    Of fewer than 10 samples, as XOR's 4, nothing is held back: both are the whole set, and an
-    accuracy on it says what was learnt by heart.
+    With fewer than 10 samples (XOR has 4), nothing is held back: both are the whole set, and accuracy
+    is accuracy on the training data.
     """
     samples = len(dataset.x)
     if samples < FEWEST_TO_SPLIT:
@@ -48,11 +48,11 @@ def split(dataset: Dataset, seed: int) -> tuple[Dataset, Dataset]:
 
 
 def accuracy(y_hat: npt.NDArray[np.floating], y: npt.NDArray[np.floating]) -> float | None:
-    """The share of samples that are answered rightly; None where y has values between 0 and 1 (regression).
+    """The share of correctly classified samples; None if y has values between 0 and 1 (regression).
 
-    Several outputs: the largest one is the answer (the first, among equals). One output: it
-    answers 1 above 0.5, and 0 otherwise. A sample with a NaN among its outputs is answered wrongly.
-    Shapes: ŷ, y (samples, outputs). Raises ValueError for shapes that differ or hold no sample.
+    With several outputs, the prediction is the largest (the first, if equal); with one output, it is 1
+    above 0.5 and 0 otherwise. A sample with a NaN among its outputs counts as wrong.
+    Shapes: ŷ, y (samples, outputs). Raises ValueError for different shapes or no samples.
     """
     if y_hat.shape != y.shape or y.ndim != 2 or 0 in y.shape:
         raise ValueError(f"accuracy: shapes {y_hat.shape} and {y.shape}, not twice (samples, outputs)")
@@ -61,7 +61,7 @@ def accuracy(y_hat: npt.NDArray[np.floating], y: npt.NDArray[np.floating]) -> fl
     if y.shape[1] == 1:
         right = (y_hat[:, 0] > 0.5) == (y[:, 0] == 1)
     elif np.any(y.sum(axis=1) != 1):
-        return None  # several 0/1 outputs that are no classes
+        return None  # several 0/1 outputs that are not one-hot classes
     else:
         right = np.argmax(y_hat, axis=1) == np.argmax(y, axis=1)
     return float(np.mean(right & ~np.isnan(y_hat).any(axis=1)))

@@ -1,4 +1,4 @@
-"""Columns as a network takes them: numbers scaled to [0, 1], classes one-hot."""
+"""Encodes columns for a network: numbers scaled to [0, 1], classes one-hot."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from parity.config.datasets.dataset import Floats
 from parity.errors import UsageError
 
 FEW = 20
-"""Up to this many distinct whole numbers are classes, where they are also fewer than half of the rows."""
+"""A column with at most this many distinct integers is classes, if they are fewer than half of the rows."""
 
 MOST_CLASSES = 1_000
 LARGEST_ONE_HOT = 2**27
-"""Numbers in a one-hot y: 1 GiB of float64."""
+"""Largest size of a one-hot y, in numbers: 1 GiB of float64."""
 
 
 def scaled(columns: Floats) -> Floats:
     """Each column min-max scaled: (v − min) / (max − min); a constant column becomes 0.
 
-    Shapes: (samples, columns) -> (samples, columns), a new array, all in [0, 1]. Needs finite numbers.
+    Shapes: (samples, columns) -> (samples, columns), a new array in [0, 1]. Numbers must be finite.
     """
     lowest, highest = columns.min(axis=0), columns.max(axis=0)
     with np.errstate(over="ignore"):
-        half = np.where(np.isfinite(highest - lowest), 1.0, 0.5)  # a span beyond the largest float
+        half = np.where(np.isfinite(highest - lowest), 1.0, 0.5)  # the range may overflow
     lowest, span = lowest * half, highest * half - lowest * half
     moved = columns * half
     moved -= lowest
@@ -35,11 +35,11 @@ def scaled(columns: Floats) -> Floats:
 def encode(
     texts: Sequence[str], numbers: Floats | None, target: str
 ) -> tuple[Floats, tuple[str, ...] | None]:
-    """A target column as y (samples, outputs), with its classes, sorted; None for a regression.
+    """A target column as y (samples, outputs), with its sorted classes or None for a regression.
 
-    `numbers` are the column's values where all of it is numbers. Text makes classes, and so do few
-    whole numbers; anything else is a regression, scaled to [0, 1].
-    Raises UsageError for a target with one value only, and for text that is different nearly everywhere.
+    `numbers` are the column's values if all are numeric. Text and a few distinct integers are classes;
+    anything else is a regression, scaled to [0, 1].
+    Raises UsageError for a constant target, and for text with too many different values.
     """
     values = set(texts) if numbers is None else set(numbers.tolist())
     if len(values) == 1:
@@ -60,7 +60,7 @@ def encode(
 
 
 def one_hot(labels: np.ndarray[tuple[int], np.dtype[np.int64]], classes: int) -> Floats:
-    """1 in the column of a sample's class, 0 in the others. Shapes: (samples,) -> (samples, classes)."""
+    """One-hot encoding: 1 in the column of a sample's class, else 0. (samples,) -> (samples, classes)."""
     y = np.zeros((len(labels), classes))
     y[np.arange(len(labels)), labels] = 1
     return y

@@ -1,7 +1,7 @@
-"""A stranger's CSV file, read with suspicion: one clear line for whatever is wrong, and where.
+"""Reads an untrusted CSV file; every error is one line that says what is wrong and where.
 
-It is read row by row, and refused by its size before it is opened; nothing a file says makes this
-use more memory than its bounds allow.
+The size of the file is checked before it is opened, and it is read row by row, so its contents cannot
+make memory use exceed the limits.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DELIMITERS = ",;\t"
 
 @dataclass(frozen=True)
 class CsvTable:
-    """The feature columns as numbers, the target as text and, where all of it is that, as numbers too.
+    """The feature columns as numbers, and the target as text and, if all of it is numeric, as numbers.
 
     Shapes: x (samples, features), texts and numbers (samples,).
     """
@@ -39,10 +39,10 @@ class CsvTable:
 
 
 def read_table(path: Path, target: str | None = None) -> CsvTable:
-    """Read a CSV file with a header row; `target` is the last column unless named.
+    """Read a CSV file with a header row; `target` defaults to the last column.
 
-    Delimited by comma, semicolon or tab, whichever the header has most of; UTF-8, with or without a
-    byte order mark; blank lines are skipped. Raises UsageError for anything else.
+    The delimiter is comma, semicolon or tab, whichever is most frequent in the header. The encoding is
+    UTF-8, with or without a byte order mark. Blank lines are skipped. Raises UsageError for anything else.
     """
     try:
         _refuse_by_stat(path)
@@ -56,7 +56,7 @@ def read_table(path: Path, target: str | None = None) -> CsvTable:
 
 
 def shown(path: Path) -> str:
-    """A path on one line, whatever its name."""
+    """A path on one line, with control characters escaped."""
     return str(path) if str(path).isprintable() else repr(str(path))
 
 
@@ -74,7 +74,7 @@ def _refuse_by_stat(path: Path) -> None:
 
 
 def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Every record but blank lines, with the line it starts on. Raises UsageError for bad quoting."""
+    """All records except blank lines, with their line numbers. Raises UsageError for bad quoting."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, delimiter=delimiter, strict=True)
         line = 1
@@ -84,7 +84,7 @@ def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
                     yield line, cells
                 line = reader.line_num + 1
         except csv.Error as error:
-            reason = str(error).replace("\t", "\\t")  # it quotes the delimiter as it is
+            reason = str(error).replace("\t", "\\t")  # the message contains the delimiter unescaped
             raise UsageError(f"line {line}: {reason}") from None
 
 
@@ -95,7 +95,7 @@ def _header(path: Path) -> tuple[str, tuple[str, ...]]:
     for delimiter in DELIMITERS:
         try:
             found[delimiter] = next(_records(path, delimiter), (0, list[str]()))[1]
-        except UsageError as error:  # quotes that only make sense with another delimiter
+        except UsageError as error:  # the quoting may be valid with another delimiter
             complaint = complaint or error
     if not found:
         raise complaint or UsageError("has no header row")
@@ -120,7 +120,10 @@ def _header(path: Path) -> tuple[str, tuple[str, ...]]:
 
 
 def _is_data(names: tuple[str, ...]) -> bool:
-    """Whether a header is no header: all numbers (but 0, 1, 2, … name columns), or any decimal one."""
+    """Whether the first row is data, not a header.
+
+    It is if all cells are numbers (other than the column names 0, 1, 2, …), or if one is a decimal.
+    """
     if names == tuple(str(k) for k in range(len(names))):
         return False
     numbers = [number for name in names if (number := _number(name)) is not None and np.isfinite(number)]
@@ -135,7 +138,7 @@ def _read(path: Path, target: str | None) -> CsvTable:
     place = names.index(target) if target is not None else len(names) - 1
     features = names[:place] + names[place + 1 :]
     numbers, lines, texts = array("d"), array("q"), list[str]()
-    known: dict[str, str] = {}  # one copy of each text
+    known: dict[str, str] = {}  # shares equal strings, to save memory
     records = _records(path, delimiter)
     next(records)
     for line, cells in records:
@@ -168,7 +171,7 @@ def _read(path: Path, target: str | None) -> CsvTable:
 
 
 def _target_numbers(texts: list[str], lines: array[int], target: str) -> Floats | None:
-    """The target as numbers, None where it has text. NaN and infinities are neither."""
+    """The target as numbers, or None if it contains text. Raises UsageError for NaN and infinities."""
     known = {text: _number(text) for text in set(texts)}
     for row, text in enumerate(texts):
         number = known[text]
@@ -203,5 +206,5 @@ def _where(row: int, line: int, column: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A stranger's text, on one line and not too long."""
+    """Text from a file, quoted, on one line and shortened."""
     return repr(text if len(text) <= 40 else text[:39] + "…")
