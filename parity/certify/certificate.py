@@ -157,7 +157,7 @@ class Certifier:
         return (self._reconsider(finding, trace, constants) if finding.wrong else finding), truth
 
     def _reconsider(self, finding: Finding, trace: Trace, constants: Constants) -> Finding:
-        """Check a formula that seems wrong again, in ball arithmetic and then in the other admitted forms."""
+        """Check a formula that seems wrong again: in ball arithmetic, then in the other admitted forms."""
         equation = finding.equation
         if self._appeal:
             finding, _ = self._judge(equation.evaluate, equation, trace, constants, self._appeal)
