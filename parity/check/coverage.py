@@ -10,7 +10,7 @@ import numpy as np
 from parity.bounds.overflow import Float64s
 from parity.check.branches import branches
 from parity.check.cases import SubjectCall
-from parity.lockstep.result import BranchReached, Coverage
+from parity.lockstep.result import BranchReached, CasesReached
 from parity.render.texts.message import Message
 from reference.engine import Network
 from reference.operations.activations import Activation
@@ -23,7 +23,7 @@ LARGE_GRADIENT, SMALL_GRADIENT, LARGE_WEIGHT, LARGE_TARGET = 10.0, 1e-3, 2.0, 10
 """Beyond the usual places where gradients are clipped, weights penalised, and targets thought to end."""
 
 
-def covered(calls: Sequence[SubjectCall]) -> Coverage:
+def covered(calls: Sequence[SubjectCall]) -> CasesReached:
     """What these calls reach, by the deck's own engine."""
     numbers: dict[tuple[Activation, int], int] = {}
     extremes, norms, targets = [0.0], [], []
@@ -53,7 +53,7 @@ def covered(calls: Sequence[SubjectCall]) -> Coverage:
         for name, tensor in call.given.items()
         if name[0] == "W"
     ]
-    facts = Coverage(
+    facts = CasesReached(
         branches=reached,
         batches=batches,
         depths=sorted({call.architecture.depth for call in calls}),
@@ -77,7 +77,7 @@ def covered(calls: Sequence[SubjectCall]) -> Coverage:
     return facts.model_copy(update={"not_reached": missing})
 
 
-def _not_reached(reached: Coverage, y: Float64s) -> list[Message]:
+def _not_reached(reached: CasesReached, y: Float64s) -> list[Message]:
     """What no case reached, besides branches."""
     holds = {
         Message("reach_one_sample"): 1 in reached.batches,

@@ -17,7 +17,7 @@ import numpy as np
 
 from parity.certify.certificate import Certifier
 from parity.certify.continuity import Continuity
-from parity.certify.filter import Filter, Shares, knows
+from parity.certify.filter import AcceptedStep, Filter, knows
 from parity.certify.step import CheckedStep
 from parity.config.case import Case
 from parity.errors import UsageError
@@ -176,7 +176,7 @@ class Gates:
         known = constants(self.case.architecture, batch, self.case.lr, step + 1)
         return self.tally.enter(step, CheckedStep(traces, known, self._certifiers, broken), self.certifier)
 
-    def _accepted(self, traces: dict[str, Trace], batch: int) -> Shares | None:
+    def _accepted(self, traces: dict[str, Trace], batch: int) -> AcceptedStep | None:
         """What the filter says, where it knows the network; it accepts a step or says nothing."""
         if not self._filtered:
             return None

@@ -172,7 +172,7 @@ class BranchReached(ResultPart):
     numbers: int
 
 
-class Coverage(ResultPart):
+class CasesReached(ResultPart):
     """What the cases of a check reached; `not_reached` says in words what they did not."""
 
     branches: list[BranchReached] = Field(description="of activations that have more than one")
@@ -207,7 +207,7 @@ class Result(Found):
     accepted: list[str] = Field([], description="findings in PyTorch's numbers that do not count")
     reason: Said | None = Field(None, description="why a run ended before its last step")
     not_shown: list[str] = Field([], description="formulas whose tensor the subject does not show")
-    coverage: Coverage | None = Field(None, description="of a subject: what the cases reached")
+    coverage: CasesReached | None = Field(None, description="of a subject: what the cases reached")
     advice: list[Said] = Field([], description="what holds and deserves a second look all the same")
     reproduce: str | None = Field(None, description="the command that shows the first divergence")
     contract: dict[str, Fact]

@@ -10,7 +10,7 @@ import numpy as np
 
 from parity.certify.certificate import Certifier, Finding, Verdict
 from parity.certify.cross_check import CrossCheck
-from parity.certify.filter import Shares
+from parity.certify.filter import AcceptedStep
 from parity.certify.step import CheckedStep
 from parity.lockstep.result import Divergence, FormulaRow, SideBySideRow, WrongFormula
 from reference.equations import Equation
@@ -54,7 +54,7 @@ class _Row:
 class _Accepted:
     """Steps accepted by the filter, all of one batch size: largest shares, and how many there were."""
 
-    def __init__(self, equations: Sequence[Equation], sides: tuple[str, str], shares: Shares) -> None:
+    def __init__(self, equations: Sequence[Equation], sides: tuple[str, str], shares: AcceptedStep) -> None:
         place = {name: i for i, name in enumerate(shares.names)}
         self.entries = [(equation, place[equation.makes]) for equation in equations]
         self.sides, self.sizes, self.steps = sides, shares.numbers, 0
@@ -64,7 +64,7 @@ class _Accepted:
         self.max_abs = np.zeros_like(shares.max_abs)
         self.telling = np.zeros_like(shares.telling)
 
-    def add(self, shares: Shares) -> None:
+    def add(self, shares: AcceptedStep) -> None:
         self.steps += 1
         np.maximum(self.certificates, shares.certificates, out=self.certificates)
         np.maximum(self.side_by_side, shares.side_by_side, out=self.side_by_side)
@@ -115,7 +115,7 @@ class Tally:
             self._accuse(equation.formula.name, equation.formula.slide, equation.layer, side)
             self._diverge(step, side, finding, "certificate")
 
-    def accept(self, equations: Sequence[Equation], sides: tuple[str, str], shares: Shares) -> None:
+    def accept(self, equations: Sequence[Equation], sides: tuple[str, str], shares: AcceptedStep) -> None:
         """Enter a whole step that the filter accepted; its rows are filled in when they are read."""
         key = (shares.numbers["x"], sides)
         if key not in self._accepted:

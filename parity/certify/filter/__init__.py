@@ -7,6 +7,6 @@ and proves what it relies on. Whatever is not accepted, for whatever reason, the
 no verdict depends on this one; the shares it reports are upper bounds of the true ones.
 """
 
-from parity.certify.filter.filter import Filter, Shares, knows
+from parity.certify.filter.filter import AcceptedStep, Filter, knows
 
-__all__ = ["Filter", "Shares", "knows"]
+__all__ = ["Filter", "AcceptedStep", "knows"]

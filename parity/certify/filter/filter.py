@@ -26,7 +26,7 @@ Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Shares:
+class AcceptedStep:
     """An accepted step: for each tensor made, upper bounds of the share of its bound, by gate and side."""
 
     names: list[str]
@@ -68,12 +68,12 @@ class Filter:
         self._told = np.zeros((2, len(self.layout.sampled)), dtype=bool)
         self._nothing = np.zeros_like(self._told)
 
-    def accepts(self, ours: Trace, theirs: Trace) -> Shares | None:
+    def accepts(self, ours: Trace, theirs: Trace) -> AcceptedStep | None:
         """The shares of an accepted step, or None: then the step must be checked in full."""
         with np.errstate(all="ignore"):  # 0/0 is no share, and what overflows is not accepted
             return self._accepts(ours, theirs)
 
-    def _accepts(self, ours: Trace, theirs: Trace) -> Shares | None:
+    def _accepts(self, ours: Trace, theirs: Trace) -> AcceptedStep | None:
         local, together, parameters = self.local, self.together, self.parameters
         if not self.recorded.gather(ours, theirs) or not local.evaluate():
             return None
@@ -89,7 +89,7 @@ class Filter:
         if not (gradients.max() <= 1 and after.max() <= 1):
             return None
         told = parameters.told
-        return Shares(
+        return AcceptedStep(
             self.layout.judged,
             self.layout.numbers,
             np.concatenate([certificates, parameters.gradients, parameters.after], axis=1),
