@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
 from markupsafe import escape
 from pydantic import JsonValue
 
 from parity.bounds.contract import contract
 from parity.bounds.formats import arithmetic
 from parity.certify.admitted import CLASSES
+from parity.certify.observation import Observation
 from parity.check.cases import SubjectCall
 from parity.check.coverage import covered
 from parity.check.diagnosis.anatomy import kind
@@ -32,6 +34,7 @@ from parity.lockstep.threads import limited
 from parity.render.outcome import Outcome, Pages
 from parity.render.texts.message import Message
 from reference.formula import FORMULAS
+from reference.trace import split
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -101,6 +104,9 @@ def check(
         ]
         if raised:
             advice.append(Message("advice_overflow", failure=answers.failures[raised[0]]))
+        lost = _lost(calls, seen)
+        if lost:
+            advice.append(Message("advice_nan", names=", ".join(lost)))
         failures = tuple(
             Message("failure_of", failure=answers.failures[n], case=calls[n].case)
             for n in sorted(answers.failures)
@@ -140,6 +146,13 @@ def check(
 def _overflows(failure: str) -> bool:
     """Whether a program raised since a number was too large for it, which the contract allows."""
     return "OverflowError" in failure or "FloatingPointError" in failure
+
+
+def _lost(calls: Sequence[SubjectCall], seen: Sequence[Observation]) -> list[str]:
+    """The quantities that are NaN where e^z overflows: undecided, since admitted forms give that."""
+    far = {call.case for call in calls if call.extreme}
+    names = [name for o in seen if o.case in far for name, t in o.shown.items() if np.isnan(t).any()]
+    return list(dict.fromkeys(split(name)[0] for name in names))
 
 
 def _unseen(answered: Answered, calls: Sequence[SubjectCall], limits: Limits) -> Judge | None:

@@ -111,7 +111,8 @@ def _vague(place: Site) -> Array:
     with np.errstate(all="ignore"):
         relative = np.where(bound == 0, 0.0, bound / truth.magnitude())
     vague: Array = ROUNDINGS * place.scenario.judge.u + 2 * relative
-    return vague
+    shape = place.observed.shape
+    return vague if vague.shape == shape else np.full(shape, vague.max(initial=0))
 
 
 def _solved(observed: Array, at_0: Array, at_1: Array, vague: Array) -> Interval | None:
