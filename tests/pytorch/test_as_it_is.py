@@ -78,10 +78,6 @@ REFUSED = {
     "no_grad around a layer": (lambda: Partly(_no_grad_first), "no gradient reaches first (Linear)"),
     "no_grad around an activation": (lambda: Partly(_no_grad_act), "no gradient reaches act (Tanh)"),
     "compiled": (lambda: torch.compile(net()), "is compiled (torch.compile)"),
-    "parametrized": (
-        lambda: changed(lambda m: nn.utils.parametrizations.weight_norm(m[0])),
-        "is not in the table of operations",
-    ),
     "compiled in place": (lambda: changed(lambda m: m.compile()), "is compiled (torch.compile)"),
 }
 
@@ -97,6 +93,7 @@ def test_what_would_be_judged_as_another_model_is_refused(what):
 
 
 RUNS = {
+    "parametrized": lambda: changed(lambda m: nn.utils.parametrizations.weight_norm(m[0])),
     "frozen part": lambda: changed(lambda m: m[0].requires_grad_(False)),
     "frozen bias": lambda: changed(lambda m: m[2].bias.requires_grad_(False)),
     "a function between modules": lambda: Partly(
