@@ -87,6 +87,19 @@ def _masked_select_gradient(g: Array, x: Array, mask: Data) -> Array:
     return np.reshape(scatter_add((np.size(x),), (chosen,), g), np.shape(x))
 
 
+def _nonzero(x: Array) -> Array:
+    """Where x holds, in order: one row of indices each."""
+    if x.dtype != np.bool_:
+        raise UnreadArgumentError("nonzero of numbers")
+    return np.argwhere(x)
+
+
+def _truths() -> Iterator[Sample]:
+    x = np.random.default_rng(59).standard_normal((3, 4))
+    yield Sample({"x": x > 0.3})
+    yield Sample({"x": x > 9})
+
+
 def _rows() -> Iterator[Sample]:
     rng = np.random.default_rng(44)
     W = rng.standard_normal((5, 3))
@@ -180,5 +193,13 @@ OPERATIONS = (
         torch="torch.masked_select",
         aten={"aten.masked_select.default": "x mask -> y"},
         samples=_masks,
+    ),
+    define(
+        "nonzero",
+        (_nonzero, r"\{i : x_i\}"),
+        {},
+        torch="torch.nonzero",
+        aten={"aten.nonzero.default": "x -> y"},
+        samples=_truths,
     ),
 )
