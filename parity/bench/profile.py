@@ -18,8 +18,8 @@ import numpy as np
 
 from parity.bench.measure import PRODUCTS, SIZES, BenchRow, bench_case, contestant
 from parity.certify.continuity import Continuity
-from parity.certify.filter.certificates import Local
-from parity.certify.filter.cross_check import Together
+from parity.certify.filter.certificates import FirstGate
+from parity.certify.filter.cross_check import SecondGate
 from parity.certify.filter.gradients import Parameters
 from parity.certify.filter.inputs import StepInputs
 from parity.lockstep.lockstep import Reference
@@ -37,9 +37,9 @@ PARTS: dict[tuple[type, str], str] = {
     (Continuity, "broken"): "links",
     (Continuity, "advance"): "links",
     (StepInputs, "gather"): "checks: taking both traces in",
-    (Local, "evaluate"): "checks: first gate, z a s δ",
-    (Local, "shares"): "checks: held against the bounds, z a s δ",
-    (Together, "evaluate"): "checks: second gate, z a s δ",
+    (FirstGate, "evaluate"): "checks: first gate, z a s δ",
+    (FirstGate, "shares"): "checks: held against the bounds, z a s δ",
+    (SecondGate, "evaluate"): "checks: second gate, z a s δ",
     (Parameters, "evaluate"): "checks: both gates, gradients and updates",
 }
 REST = "everything else"
