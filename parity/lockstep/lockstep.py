@@ -47,7 +47,7 @@ class Reference:
     name = "reference"
 
     def __init__(self, case: Case, given: Given | None = None) -> None:
-        """Create the side; `given` supplies inputs besides x and y, such as masks that another side drew."""
+        """Create the side; `given` supplies inputs besides x and y, such as another side's masks."""
         self.network = Network(case.architecture, case.parameters)
         self.lr, self._given = case.lr, given
 
