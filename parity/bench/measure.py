@@ -32,12 +32,12 @@ PRODUCTS = "products/torch"
 ROUNDS = 15
 WARM_UP = 3
 ROUND_SECONDS = 0.02
-"""About how long one contestant runs in one round, at least one step."""
+"""Approximate duration of one contestant in one round, at least one step."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """A network and a batch, and the ratios to reach; `avx512` where OpenBLAS's kernels have that."""
+    """A network, a batch size, and the target ratios; `avx512` applies to OpenBLAS's AVX-512 kernels."""
 
     layers: tuple[int, ...]
     batch: int
@@ -75,7 +75,7 @@ class BenchRow:
 
 
 def measure(name: str, dtype: str, activation: str, *, with_peers: bool = True) -> Iterator[BenchRow]:
-    """The ratios of one size. Rows come when the size is done; Ctrl-C in between loses only this size."""
+    """The ratios of one size, yielded when it is done, so that Ctrl-C loses only the current size."""
     size, case = SIZES[name], bench_case(SIZES[name], dtype, activation)
     x, y = case.x, case.y
     engine, eager = Reference(case), _eager(case)
@@ -98,14 +98,14 @@ def measure(name: str, dtype: str, activation: str, *, with_peers: bool = True) 
         contestants |= peers(case)
     with np.errstate(all="ignore"):
         rounds = _rounds(contestants)
-    asked: list[tuple[str, str, float | None]] = [
+    ratios_wanted: list[tuple[str, str, float | None]] = [
         ("engine", "torch", size.avx512 if _avx512() else size.engine),
         ("products", "torch", None),
         ("lockstep", "plain", size.lockstep),
         ("certified", "plain", size.certified),
     ]
-    asked += [("engine", peer, None) for peer in contestants if peer not in _OURS]
-    for over, under, reach in asked:
+    ratios_wanted += [("engine", peer, None) for peer in contestants if peer not in _OURS]
+    for over, under, reach in ratios_wanted:
         ratios = [one[over] / one[under] for one in rounds]
         step = median(one[over] for one in rounds) * 1e6
         what = f"{over}/{under}"
@@ -122,7 +122,7 @@ def _avx512() -> bool:
 
 
 def bench_case(size: Size, dtype: str, activation: str) -> Case:
-    """Random data for a size; a small rate, so that it stays finite for as long as anybody measures."""
+    """A case of random data for a size, with a small η so that numbers stay finite while measuring."""
     shape = architecture(size.layers, activation, np.dtype(dtype))
     random = np.random.default_rng(0)
     x = np.ascontiguousarray(random.random((size.batch, size.layers[0])).astype(dtype)).T
@@ -131,7 +131,7 @@ def bench_case(size: Size, dtype: str, activation: str) -> Case:
 
 
 def contestant(name: str, case: Case) -> Callable[[], object]:
-    """One of ours by name, for measuring its memory alone."""
+    """One of our own contestants by name, for measuring its memory alone."""
     if name == "engine":
         engine = Reference(case)
         return lambda: engine.step(case.x, case.y)
@@ -141,7 +141,7 @@ def contestant(name: str, case: Case) -> Callable[[], object]:
 
 
 def _eager(case: Case) -> Callable[[], None]:
-    """PyTorch as everybody writes it: Sequential, MSELoss, zero_grad, backward, step."""
+    """Ordinary eager PyTorch: Sequential, MSELoss, zero_grad, backward, step."""
     shape = case.architecture
     dtype: torch.dtype = getattr(torch, format_of(shape.dtype).torch)
     modules: list[torch.nn.Module] = []
@@ -160,24 +160,24 @@ def _eager(case: Case) -> Callable[[], None]:
 
 
 def _products(case: Case) -> Callable[[], None]:
-    """The matrix products of an engine's step and nothing else: no engine in numpy is quicker."""
+    """Only the matrix products of an engine's step, a lower bound of any engine's time in numpy."""
     trace = Reference(case).step(case.x, case.y)
-    asked: list[tuple[Array, Array, Array]] = []
+    products: list[tuple[Array, Array, Array]] = []
     for l in range(1, case.architecture.depth + 1):
         W, delta, before = trace[f"W{l}"], trace[f"delta{l}"], trace["x" if l == 1 else f"a{l - 1}"]
-        asked += [(W, before, np.empty_like(trace[f"z{l}"])), (delta, before.T, np.empty_like(W))]
+        products += [(W, before, np.empty_like(trace[f"z{l}"])), (delta, before.T, np.empty_like(W))]
         if l > 1:
-            asked.append((W.T, delta, np.empty_like(before)))
+            products.append((W.T, delta, np.empty_like(before)))
 
     def step() -> None:
-        for left, right, out in asked:
+        for left, right, out in products:
             np.matmul(left, right, out=out)
 
     return step
 
 
 def _walk(case: Case, *, certified: bool) -> Callable[[], float]:
-    """One step of the lockstep, with both gates on every number or with the links alone."""
+    """One step of the lockstep, with both gates on every number or with continuity only."""
     sides: list[Side] = [Reference(case), Twin(case.architecture, case.parameters, case.lr)]
     gates = Gates(case, [side.name for side in sides])
     steps = iter(range(10**9))
@@ -190,7 +190,7 @@ def _walk(case: Case, *, certified: bool) -> Callable[[], float]:
 
 
 def _rounds(contestants: dict[str, Callable[[], object]]) -> list[dict[str, float]]:
-    """Seconds of one step, of everybody, in each round."""
+    """The seconds per step of each contestant in each round."""
     repeats: dict[str, int] = {}
     for name, step in contestants.items():
         for _ in range(WARM_UP):

@@ -1,4 +1,4 @@
-"""Other programs that take the same training step, where they are installed."""
+"""Other implementations of the same training step, if they are installed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAMES = ("torch.compile", "jax", "scikit-learn")
 
 
 def absent() -> dict[str, str]:
-    """The peers that cannot run here, each with the reason."""
+    """The peers that are not available, each with the reason."""
     reasons = {}
     if not any(shutil.which(compiler) for compiler in ("c++", "g++", "clang++")):
         reasons["torch.compile"] = "no C++ compiler"
@@ -29,7 +29,7 @@ def absent() -> dict[str, str]:
 
 
 def peers(case: Case) -> dict[str, Callable[[], object]]:
-    """One training step of each peer that is here."""
+    """One training step of each available peer."""
     makers = {"torch.compile": _compiled, "jax": _jax, "scikit-learn": _sklearn}
     return {name: makers[name](case) for name in NAMES if name not in absent()}
 

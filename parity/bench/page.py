@@ -1,4 +1,4 @@
-"""What a benchmark says: a table, JSON, and how much memory each contestant took at its peak."""
+"""The report of a benchmark: a table, JSON, and each contestant's peak memory."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ the number of calls that counts."""
 
 @dataclass(frozen=True)
 class Report:
-    """Everything one benchmark found."""
+    """The results of one benchmark."""
 
     rows: Sequence[BenchRow]
     memory: dict[str, dict[str, float]]
@@ -50,7 +50,7 @@ class Report:
     parts: Sequence[Part] = ()
 
     def to_json(self) -> str:
-        """`parity-bench/1`."""
+        """The report as JSON, `parity-bench/1`."""
         content = {
             "schema": "parity-bench/1",
             "rows": [row.to_json() for row in self.rows if row.what != PRODUCTS],
@@ -107,7 +107,7 @@ class Report:
         return [*lines, "; ".join(f"{name} {self.facts.get(name)}" for name in MACHINE)]
 
     def show(self, *, stderr: bool) -> None:
-        """Print the table, and what else there is to know."""
+        """Print the table and the notes."""
         out = console(stderr=stderr)
         table = Table(title_justify="left")
         for column in COLUMNS:
@@ -141,7 +141,7 @@ def peaks(size: str, dtype: str, activation: str) -> dict[str, float]:
 
 
 def _peak(size: str, dtype: str, activation: str, name: str) -> float:
-    """A few steps of one contestant, and what this process took for them."""
+    """Run a few steps of one contestant and measure this process's peak memory."""
     step = contestant(name, bench_case(SIZES[size], dtype, activation))
     for _ in range(STEPS):
         step()

@@ -1,8 +1,7 @@
-"""Where the time goes: a certified lockstep step, taken apart in the process that measures it.
+"""Profiles the parts of a certified lockstep step.
 
-Timers stand around the parts of a step; each part's time is its own, without that of parts within
-it, and the median over the quicker half of the steps is shown. Matrix products are timed within
-whatever takes them.
+Each part's time excludes that of the parts within it, and the median over the faster half of the steps
+is reported. Matrix products are timed as part of their caller.
 """
 
 from __future__ import annotations
@@ -18,18 +17,18 @@ import numpy as np
 
 from parity.bench.measure import PRODUCTS, SIZES, BenchRow, bench_case, contestant
 from parity.certify.continuity import Continuity
-from parity.certify.filter.certificates import Local
-from parity.certify.filter.cross_check import Together
+from parity.certify.filter.certificates import FirstGate
+from parity.certify.filter.cross_check import SecondGate
 from parity.certify.filter.gradients import Parameters
 from parity.certify.filter.inputs import StepInputs
 from parity.lockstep.lockstep import Reference
 from parity.pytorch.twin import Twin
 
 SECONDS = 1.5
-"""About how long a step is watched."""
+"""Approximate duration of profiling, in seconds."""
 
 CALL = 4
-"""So many numbers are nothing: the time of a numpy call on them is the time of any call."""
+"""Size of an array so small that the time of a numpy call on it is the overhead of a call."""
 
 PARTS: dict[tuple[type, str], str] = {
     (Twin, "step"): "PyTorch's step, recorded",
@@ -37,9 +36,9 @@ PARTS: dict[tuple[type, str], str] = {
     (Continuity, "broken"): "links",
     (Continuity, "advance"): "links",
     (StepInputs, "gather"): "checks: taking both traces in",
-    (Local, "evaluate"): "checks: first gate, z a s δ",
-    (Local, "shares"): "checks: held against the bounds, z a s δ",
-    (Together, "evaluate"): "checks: second gate, z a s δ",
+    (FirstGate, "evaluate"): "checks: first gate, z a s δ",
+    (FirstGate, "shares"): "checks: held against the bounds, z a s δ",
+    (SecondGate, "evaluate"): "checks: second gate, z a s δ",
     (Parameters, "evaluate"): "checks: both gates, gradients and updates",
 }
 REST = "everything else"
@@ -48,7 +47,7 @@ IN_PRODUCTS = ", matrix products"
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a step, of which `share` it takes."""
+    """One part of a step, with its `share` of the step's time."""
 
     size: str
     what: str
@@ -62,14 +61,14 @@ class Part:
 
 
 class _Clock:
-    """Time by part, each without what lies within it."""
+    """Times the parts of a step, each without the parts within it."""
 
     def __init__(self) -> None:
         self.spent: dict[str, float] = {}
-        self._open: list[tuple[str, float]] = []  # what is being timed, and what its inner parts took
+        self._open: list[tuple[str, float]] = []  # the parts being timed, and the time of their inner parts
 
     def timed(self, what: str | None, function: Callable[..., object]) -> Callable[..., object]:
-        """The function, timed as `what`, or as the matrix products of whatever calls it."""
+        """The function with its time counted as `what`, or as its caller's matrix products."""
 
         def call(*args: object, **options: object) -> object:
             part = what or (self._open[-1][0] + IN_PRODUCTS if self._open else REST)
@@ -88,7 +87,7 @@ class _Clock:
         return call
 
     def lap(self) -> dict[str, float]:
-        """What was spent since the last lap."""
+        """The time by part since the last lap."""
         spent, self.spent = self.spent, {}
         return spent
 
@@ -104,7 +103,7 @@ def _watched() -> Iterator[_Clock]:
 
 
 def profile(size: str, dtype: str, activation: str) -> list[Part]:
-    """The parts of a certified step, largest first, and the least that a numpy call takes."""
+    """The parts of a certified step, largest first, and the overhead of a numpy call."""
     case = bench_case(SIZES[size], dtype, activation)
     with np.errstate(all="ignore"), _watched() as clock:
         step = contestant("certified", case)
@@ -127,7 +126,7 @@ def profile(size: str, dtype: str, activation: str) -> list[Part]:
 
 
 def call_microseconds() -> float:
-    """What a numpy call takes on next to no numbers."""
+    """The overhead of a numpy call, in microseconds."""
     few, out = np.zeros(CALL, np.float32), np.zeros(CALL, np.float32)
     times = []
     for _ in range(200):
@@ -139,7 +138,7 @@ def call_microseconds() -> float:
 
 
 def reasons(rows: Sequence[BenchRow], parts: Sequence[Part]) -> list[str]:
-    """For each ratio above what it is to reach: what the time went to."""
+    """For each ratio above its target, the largest parts of its time."""
     found = []
     for row in rows:
         if row.reach is None or row.median <= row.reach:
@@ -150,8 +149,8 @@ def reasons(rows: Sequence[BenchRow], parts: Sequence[Part]) -> list[str]:
         elif row.what == "lockstep/plain":
             here = [part for part in here if not part.what.startswith("checks")]
         floor = [other.median for other in rows if (other.size, other.what) == (row.size, PRODUCTS)]
-        told = ", ".join(f"{part.what} {part.microseconds:.0f} µs" for part in here[:5])
+        times = ", ".join(f"{part.what} {part.microseconds:.0f} µs" for part in here[:5])
         if row.what == "engine/torch" and floor:
-            told = f"its matrix products alone take {floor[0]:.2f} of PyTorch's whole step; {told}"
-        found.append(f"{row.size} {row.what}: {row.median:.2f} instead of {row.reach:g}; {told}")
+            times = f"its matrix products alone take {floor[0]:.2f} of PyTorch's whole step; {times}"
+        found.append(f"{row.size} {row.what}: {row.median:.2f} instead of {row.reach:g}; {times}")
     return found

@@ -1,7 +1,6 @@
-"""What somebody's own code may do beyond the contract's plain forms and still be correct.
+"""Classes of correct implementations beyond the contract's plain forms.
 
-Each is a class of implementations with a bound of its own, derived like the others, and asked only
-where the plain bound fails:
+Each class has its own bound, derived like the others, and is tried only where the plain bound fails:
 
 * `accumulated`: the step is taken sample by sample, W − Σ η δᵢ aᵢᵀ, all at the old W, in any order, each
   sample's term whole or in two halves: one open sum of W and up to 2m terms. η and a mean over the
@@ -32,7 +31,7 @@ CLASSES = (
     "an update as one sum of W and each sample's term (at the old W; whole or in two halves; up to 6 "
     "roundings a term); a finer format, rounded once when shown (each shown input carries half a unit)"
 )
-"""The classes above, as the contract of a subject says them."""
+"""The classes above, as stated in the contract of a subject."""
 
 SPARE = 3
 """Roundings of a sample's term beside its three products: a quotient by the batch, and δ when shown."""

@@ -1,4 +1,4 @@
-"""Observed numbers against a truth that carries its bound: what every certificate comes down to."""
+"""Compares observed numbers with a truth that carries its bound, the core of every certificate."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class Worst:
 
 @dataclass(frozen=True)
 class Measured:
-    """A tensor that was held against its truth.
+    """The result of comparing a tensor with its truth.
 
-    `worst` is None where nothing could be decided. `vacuous` says that no number could have told a wrong
-    formula from a right one. `resolution` is the least r for which the tensor times 1 + r would have
-    been told: min (bound + error)/|observed| over its numbers.
+    `worst` is None if nothing could be decided. `vacuous` means that no number could distinguish a wrong
+    formula from a right one. `resolution` is the smallest r for which the tensor times 1 + r would have
+    been detected as wrong: min (bound + error)/|observed| over its numbers.
     """
 
     numbers: int
@@ -123,9 +123,9 @@ def shares(observed: Values, truth: Bounded, *, given: bool = True) -> Shares:
     error = judge.lower(np.abs(judge.lift(observed) - truth.value))
     ratio = np.where(error == 0, 0.0, error / bound)
     ratio = np.where(np.isnan(ratio), np.inf, ratio)
-    # A NaN among the operands must come out as NaN; where a sum may overflow nobody can tell.
+    # A NaN among the operands must give NaN; where a sum may overflow, the number is undecided.
     ratio = np.where(np.isnan(value), np.where(np.isnan(observed), 0.0, np.inf), ratio)
-    infinite = np.isinf(value) & (bound == 0)  # as in a mask: an infinity that nothing rounded
+    infinite = np.isinf(value) & (bound == 0)  # exact infinities, as in a mask
     ratio = np.where(infinite, np.where(observed == value, 0.0, np.inf), ratio)
     untold = ~(np.isfinite(bound) & (np.isfinite(value) | infinite))
     if given:
@@ -151,7 +151,7 @@ def _resolution(
 
 
 def _same(observed: Values, data: Values) -> Measured:
-    """Indices and truth values, which nothing rounds."""
+    """Compare indices or truth values, which are not rounded and must be equal."""
     if not observed.size:
         return Measured(0, 0, vacuous=True, worst=None)
     differ = np.where(observed == data, 0.0, np.inf)

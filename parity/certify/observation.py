@@ -1,8 +1,8 @@
-"""What somebody's step showed, and what follows from it: every equation on the best evidence there is.
+"""The observed tensors of a subject's step, and the reconstruction of those that it does not show.
 
-A tensor that was shown is a float, so it is exact; one that was hidden is recomputed, in bounded
-arithmetic, from what was shown. Where everything was shown this is the certificate, number for
-number; where tensors were hidden the same equation is judged on a wider, still derived, bound.
+A tensor that is shown consists of floats, so it is exact; a hidden one is recomputed, in bounded
+arithmetic, from those shown. If everything is shown, this is the certificate, number for number; if
+tensors are hidden, the same equation is judged with a wider bound, derived in the same way.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from reference.trace import Trace
 
 @dataclass(frozen=True)
 class Observation:
-    """One call of a subject: what it was given, what it showed, and what of that has no right form.
+    """One call of a subject: its inputs, the tensors that it shows, and complaints about them.
 
-    `given` holds W, b, x, y; `shown` the tensors of right shape, in the deck's layout; `misshapen`
-    those of another shape; `complaints` says, by tensor, what is wrong with it before any number is.
+    `given` holds W, b, x, y; `shown` the tensors of the right shape, in the deck's layout; `misshapen`
+    those of another shape; `complaints` are, by tensor, errors of shape, dtype and the like.
     """
 
     architecture: Architecture
@@ -49,21 +49,21 @@ class Observation:
 
     @property
     def constants(self) -> dict[str, float]:
-        """`n` of slide 3, η, and whatever else the update wants to know."""
+        """`n` of slide 3, η, and the other constants of the update."""
         return constants(self.architecture, self.batch, self.lr, self.step + 1)
 
     @cached_property
     def known(self) -> Trace:
-        """Every tensor that need not be recomputed."""
+        """All tensors that are given or shown."""
         return Trace({**self.shown, **self.given})
 
     @cached_property
     def equations(self) -> dict[str, Equation]:
-        """By the tensor they make, in the order of execution."""
+        """The equations by the tensor that they make, in the order of execution."""
         return {equation.makes: equation for equation in step_equations(self.architecture)}
 
     def judged(self) -> list[Equation]:
-        """The equations whose tensor was shown, in whatever shape."""
+        """The equations whose tensor is shown, in any shape."""
         return [e for name, e in self.equations.items() if name in self.shown or name in self.misshapen]
 
     def hidden_behind(self, equation: Equation) -> list[Equation]:
@@ -88,7 +88,7 @@ class Observation:
 
 
 class Reconstruction:
-    """Every tensor of one call: as it was given or shown, else as it follows from that."""
+    """All tensors of one call: as given or shown, or recomputed from those."""
 
     def __init__(self, observation: Observation, judge: Arithmetic) -> None:
         self.observation, self.judge = observation, judge
@@ -97,7 +97,7 @@ class Reconstruction:
         self._pending: set[str] = set()
 
     def value(self, name: str) -> Bounded:
-        """A tensor: as given or shown, else as it follows. Raises KeyError for one that there is not."""
+        """A tensor as given or shown, or recomputed. Raises KeyError for an unknown name."""
         if name not in self._values:
             known = self.observation.known.get(name)
             self._values[name] = self._derived(name) if known is None else self._taken(name, known)
@@ -112,7 +112,7 @@ class Reconstruction:
         return self.predict(equation)
 
     def _derived(self, name: str) -> Bounded:
-        """A hidden tensor from what was shown. Raises ValueError where it would need itself."""
+        """A hidden tensor recomputed from those shown. Raises ValueError for a circular dependency."""
         if name in self._pending:
             raise ValueError(f"{name} would be made out of itself")
         self._pending.add(name)
@@ -122,7 +122,7 @@ class Reconstruction:
             self._pending.discard(name)
 
     def predict(self, equation: Equation) -> Bounded:
-        """The truth, with the bound of the widest of the algebraic forms that the contract admits."""
+        """The truth, with the widest bound of the algebraic forms that the contract admits."""
         values = {name: self.value(name) for name in equation.inputs}
         truth = evaluate(equation.evaluate, equation, values, self.constants)
         if not equation.other_forms:

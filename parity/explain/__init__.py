@@ -1,4 +1,4 @@
-"""A number or a step, worked out: the same for the terminal (`parity explain`) and for the page."""
+"""Explains a number or a step by working it out, for the terminal (`parity explain`) and the page."""
 
 from parity.explain.notation import f_latex, layer_latex, name_latex, slide_latex, written_at
 from parity.explain.row import Brief, Row, SideNumbers, briefly

@@ -1,4 +1,4 @@
-"""Formulas and tensors in LaTeX: the slide's own, and the same with a layer's number in it."""
+"""Formulas and tensors in LaTeX, as on the slide and with a layer's number inserted."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from reference.architecture import Architecture
 from reference.equations import Equation
 
 BACKPROPAGATED = r"s^{(l)} = (W^{(l+1)})^T \delta^{(l+1)}"
-"""Slide 5's first factor; sides record it too."""
+"""Slide 5's first factor, a separate equation because sides record it too."""
 LEFT = {"loss": "L", "loss_gradient": r"\nabla_{\hat{y}} L"}
 GREEK = ("alpha", "delta")
 
 
 def slide_latex(equation: Equation) -> str:
-    """The formula as its slide has it."""
+    """The formula as on its slide."""
     name, latex = equation.formula.name, equation.formula.latex
     if equation.quantity == "s" and name == "hidden_delta":
         return BACKPROPAGATED
@@ -33,7 +33,7 @@ def layer_latex(equation: Equation, of: Architecture) -> str:
 
 
 def _decayed(latex: str, equation: Equation, of: Architecture) -> str:
-    """A rule with what an optimizer's options put into its gradient, or take from its parameter.
+    """A rule's LaTeX with the effect of weight decay and `maximize` inserted.
 
     The tables of rules write g for the gradient; with a weight decay it is g + λp, or, where decay is
     decoupled, the parameter shrinks by itself; when the loss is maximised it is −g.
@@ -63,7 +63,7 @@ _LETTER_G = re.compile(r"(?<![A-Za-z\\])g(?![A-Za-z_])")
 
 
 def f_latex(equation: Equation, of: Architecture) -> str | None:
-    """What f or f′ is in this layer, where the formula has one."""
+    """The LaTeX of f or f′ in this layer, if the formula contains it."""
     f = of.activations[equation.layer - 1]
     if equation.quantity == "delta" and f.jacobian is not None:
         return rf"\frac{{\partial a_i}}{{\partial z_j}} = {f.latex_derivative}"
@@ -75,7 +75,7 @@ def f_latex(equation: Equation, of: Architecture) -> str | None:
 
 
 def right_side(latex: str) -> str:
-    """What stands behind the first = or ←; all of it where there is neither."""
+    """The part after the first = or ←; the whole text if there is neither."""
     return re.split(r"=|\\leftarrow\b", latex, maxsplit=1)[-1].strip()
 
 

@@ -1,6 +1,6 @@
-"""One number of a step worked out by hand, with what each side has in its place and rounding allows.
+"""Explains one number of a step: the calculation, each side's number, and its rounding bound.
 
-The page (`parity.report`) shows the same `Row` and the same `Work` that a terminal gets here.
+The page (`parity.report`) shows the same `Row` and `Work` as the terminal.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ASKED = re.compile(r"\s*([A-Za-z_]+\d*(?:_next)?)\s*(?:\[\s*(\d+)\s*,\s*(\d+)\s
 
 @dataclass(frozen=True)
 class Question:
-    """A tensor and an index: `delta2[1,0]`. No index asks for the number that is largest."""
+    """A tensor and an index: `delta2[1,0]`. Without an index, the number that used most of its bound."""
 
     name: str
     index: tuple[int, ...] | None
@@ -41,7 +41,7 @@ class Question:
 
 @dataclass(frozen=True)
 class RecordedStep:
-    """One step of one side or more, and the network that it is a step of."""
+    """One step of one or more sides, with its network."""
 
     architecture: Architecture
     lr: float
@@ -52,7 +52,7 @@ class RecordedStep:
 
 @dataclass(frozen=True)
 class SideNumber:
-    """A side's number: observed, exact on that side's own inputs, how far rounding may move it."""
+    """A side's number: observed value, exact value for the side's own inputs, and rounding bound."""
 
     side: str
     observed: float
@@ -63,7 +63,7 @@ class SideNumber:
 
 @dataclass(frozen=True)
 class Explanation(Outcome):
-    """One number. `row` and `work` are None for what is given to a step and has no formula in it."""
+    """The explanation of one number. `row` and `work` are None for an input of the step."""
 
     where: str
     name: str
@@ -76,16 +76,16 @@ class Explanation(Outcome):
 
     @property
     def verdict(self) -> str:
-        """`match` where every side's number is where rounding may have taken it."""
+        """`match` if every side's number lies inside its rounding bound."""
         return "match" if all(answer.ratio <= 1 for answer in self.answers) else "mismatch"
 
     def show(self, out: Console, lang: str = "en") -> None:
-        """The number as a teacher would work it out at the board."""
+        """Print the calculation step by step."""
         for line in lines(self, lang):
             out.print(line, markup=False, soft_wrap=True)
 
     def to_json(self) -> str:
-        """Where the number is, the formula with numbers put in, and every side's answer."""
+        """The number's place, the formula with numbers inserted, and every side's number, as JSON."""
         facts = {"number": self.where, "step": self.step, "verdict": self.verdict}
         facts |= {"formula": self.work.formula_text, "put_in": self.work.text} if self.work else {}
         sides = [asdict(answer) for answer in self.answers]
@@ -93,7 +93,7 @@ class Explanation(Outcome):
 
 
 def parse(text: str) -> Question:
-    """Raises UsageError for what is no tensor with an index."""
+    """Parse text like `delta2[1,0]`. Raises UsageError for anything but a tensor with an optional index."""
     match = _ASKED.fullmatch(text)
     if not match:
         raise UsageError(f"explain {text}: expected a tensor and an index, like delta2[1,0]")
@@ -102,7 +102,7 @@ def parse(text: str) -> Question:
 
 
 def explain(recorded: RecordedStep, question: Question) -> Explanation:
-    """A number of a step. Raises UsageError where there is no such tensor or index."""
+    """Explain a number of a step. Raises UsageError for an unknown tensor or an invalid index."""
     name, of = question.name, recorded.architecture
     traces = {side: trace for side, trace in recorded.traces.items() if name in trace}
     first = next(iter(recorded.traces.values()))
@@ -127,7 +127,7 @@ def explain(recorded: RecordedStep, question: Question) -> Explanation:
 
 
 def answers(row: Row, index: tuple[int, ...]) -> list[SideNumber]:
-    """What every side that shows the tensor has at a place."""
+    """The numbers at an index, for every side that shows the tensor."""
     found = []
     for name, side in row.sides.items():
         if side is not None:
@@ -149,9 +149,9 @@ def _index(shape: tuple[int, ...], question: Question, largest: int) -> tuple[in
 
 
 def walked(case: Case, step: int, *, with_torch: bool = False) -> RecordedStep:
-    """The deck's engine, and PyTorch's if asked for, at one step of a case.
+    """One step of a case, computed by the deck's engine and, with `with_torch`, by PyTorch.
 
-    Raises UsageError for a step that there is not.
+    Raises UsageError for a step after the end of the run.
     """
     sides: list[Side] = [Reference(case)]
     if with_torch:
@@ -167,7 +167,7 @@ def walked(case: Case, step: int, *, with_torch: bool = False) -> RecordedStep:
 
 
 def recorded(path: Path, step: int, side: str | None = None) -> RecordedStep:
-    """A step of all sides, or of one, from a trace file. Raises UsageError for a file that is none."""
+    """A step of all sides, or of one, from a trace file. Raises UsageError for an invalid file."""
     try:
         file = read(path)
         traces, config = file.steps(step, side).get(step, {}), file.table("config")

@@ -1,4 +1,4 @@
-"""A tensor of one step on every side: numbers, truth, bound, what there is to say of it, and in brief."""
+"""A tensor of one step on every side: numbers, truth, bound, verdict, and a summary."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Float64s = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SideNumbers:
-    """One side's tensor: what it computed, what is true of its own inputs, and how much rounding allows."""
+    """One side's tensor: observed numbers, the truth for its own inputs, and the rounding bound."""
 
     observed: Array
     truth: Float64s
@@ -26,7 +26,7 @@ class SideNumbers:
     finding: Finding
 
     def ratio(self, index: tuple[int, ...]) -> float:
-        """The share of its bound that one number uses; infinite where it cannot be told."""
+        """The share of its bound that one number uses; infinite if undecided."""
         share = abs(float(self.share[index]))
         return share if share == share else self.finding.ratio
 
@@ -37,7 +37,7 @@ class SideNumbers:
             error = self.observed.astype(np.float64) - self.truth
             share = np.where(error == 0, 0.0, error / self.bound)
         share[~np.isfinite(share)] = np.nan
-        # The certificate knows the truth to more digits than a float64 holds: its word goes for the worst.
+        # The certificate's truth has more digits than a float64, so its ratio is used for the worst number.
         worst = self.finding.worst
         if worst is not None and np.isfinite(worst.ratio):
             share[worst.index] = np.copysign(worst.ratio, worst.observed - worst.expected)
@@ -49,7 +49,7 @@ class SideNumbers:
 class Row:
     """One tensor of one step, on all sides.
 
-    `together` has each side's tensor held against the one bound that admits them all.
+    `together` has each side's tensor compared with the common bound.
     """
 
     equation: Equation
@@ -59,14 +59,14 @@ class Row:
 
     @property
     def mark(self) -> str:
-        """Born where the formula itself is wrong; inherited where only the other side is far away."""
+        """The mark "born" if the formula itself is wrong, "inherited" if only the cross-check fails."""
         if self.complaints or any(side and side.finding.wrong for side in self.sides.values()):
             return "born"
         return "inherited" if any(finding.wrong for finding in self.together.values()) else ""
 
     @property
     def verdict(self) -> str:
-        """The gravest word that any side's certificate says; what a side does not show is no match."""
+        """The worst verdict of any side's certificate; a tensor that is not shown is not a match."""
         words = [side.finding.verdict.value for side in self.sides.values() if side]
         words += ["different-formula"] * len(self.complaints)
         words += ["not-shown"] * (len(self.sides) - len(words))
@@ -75,7 +75,7 @@ class Row:
 
     @property
     def index(self) -> tuple[int, ...]:
-        """The element to look at: the worst of the side that fails, else of the side nearest its bound."""
+        """Index of the element to show: the worst of the failing side, or of the side nearest its bound."""
         worsts = [s.finding.worst for s in self.sides.values() if s and s.finding.worst]
         if self.mark == "inherited":
             worsts = [finding.worst for finding in self.together.values() if finding.worst] or worsts
@@ -89,7 +89,7 @@ class Row:
 
     @property
     def both(self) -> tuple[Array, Array] | None:
-        """Both sides' tensors, where there are two and they can be compared."""
+        """Both sides' tensors, if there are two and they can be compared."""
         shown = [side.observed for side in self.sides.values() if side]
         return (shown[0], shown[1]) if len(shown) == 2 and shown[0].shape == shown[1].shape else None
 
@@ -111,9 +111,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Brief:
-    """One tensor: where its most telling number stands, by side what is there and its share of the bound.
+    """Summary of a tensor: the number nearest to its bound, its index, and each side's value of it.
 
-    `shares` is largest over the whole tensor; `apart` and `same_bits` are between two sides.
+    `shares` are the largest over the whole tensor; `apart` and `same_bits` compare the two sides.
     """
 
     tensor: str
@@ -127,7 +127,7 @@ class Brief:
 
 
 def briefly(rows: Iterable[Row]) -> list[Brief]:
-    """A step's rows in brief."""
+    """The summaries of a step's rows."""
     return [_brief(row) for row in rows]
 
 

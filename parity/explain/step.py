@@ -1,8 +1,8 @@
-"""Inspects one step: for every tensor each side's numbers, the truth, the bound and a mark.
+"""Inspects one step: every tensor with each side's numbers, the truth, the bound and a mark.
 
-The verdicts are the certificate's own (`certify.certificate`), asked again about one step; nothing here
-decides anything. A side that hides tensors is judged as `parity check` judges it: what is hidden
-is recomputed, in bounded arithmetic, from what is shown (`parity.certify.observation`).
+All verdicts come from the certificate (`certify.certificate`), evaluated again for this step. A side that
+hides tensors is judged as in `parity check`: hidden tensors are recomputed, in bounded arithmetic, from
+those that are shown (`parity.certify.observation`).
 """
 
 from __future__ import annotations
@@ -22,38 +22,38 @@ from reference.equations import Constants, Equation, constants, shapes, step_equ
 from reference.trace import Trace
 
 BALLS_UP_TO = 2_000
-"""Numbers of a float64 step up to which ball arithmetic is the judge: the same digits on every machine."""
+"""Size of a float64 step up to which balls are used, for the same digits on every machine."""
 
 
 class Inspector:
     """Inspects steps of one network."""
 
     def __init__(self, architecture: Architecture, lr: float, findings: Sequence[str] = ()) -> None:
-        """`findings` are accepted deviations of PyTorch's, as in the run that is looked at."""
+        """Create an inspector; `findings` are the accepted deviations of PyTorch in the inspected run."""
         self.architecture, self.lr, self.findings = architecture, lr, findings
         self.equations = step_equations(architecture)
         self._certifiers: dict[bool, Certifier] = {}
 
     def constants(self, trace: Trace, step: int = 0) -> Constants:
-        """Every constant of the step's equations: n, η, and an optimizer's own."""
+        """All constants of the step's equations: n, η, and the optimizer's."""
         return constants(self.architecture, trace["y"].shape[1], self.lr, step + 1)
 
     def rows(
         self,
         traces: Mapping[str, Trace],
         step: int = 0,
-        said: Mapping[str, Mapping[str, str]] | None = None,
+        complaints: Mapping[str, Mapping[str, str]] | None = None,
         only: str | None = None,
     ) -> Iterator[Row]:
         """Every tensor that the step makes, in the order of execution, or `only` one.
 
-        All traces start from the same x and y. `said` has, by side and tensor, complaints from when the
-        tensors were read, of which the arrays themselves show nothing any more.
+        All traces start from the same x and y. `complaints` has, by side and tensor, complaints found when
+        the tensors were read, which the arrays no longer show.
         """
         certifier = self._certifier(traces)
         known = self.constants(next(trace for trace in traces.values() if "y" in trace), step)
         sides = {
-            name: _ShownSide(certifier, trace, known, self.lr, (said or {}).get(name, {}))
+            name: _ShownSide(certifier, trace, known, self.lr, (complaints or {}).get(name, {}))
             for name, trace in traces.items()
         }
         together = {found.equation.makes: found for found in _cross_check(certifier, sides, known)}
@@ -82,7 +82,7 @@ class Inspector:
 
 
 class _ShownSide:
-    """One side's step: what it shows in its right form, and what it does not."""
+    """One side's step: the tensors that it shows in the right shape, and those that follow from them."""
 
     def __init__(
         self,
@@ -90,11 +90,11 @@ class _ShownSide:
         trace: Trace,
         constants: Constants,
         lr: float,
-        said: Mapping[str, str],
+        complaints: Mapping[str, str],
     ) -> None:
         self.certifier, self.trace, self.constants = certifier, trace, constants
         found = certifier.complaints(trace)
-        self.complaints = {name: found[name] for name in trace if name in found} | dict(said)
+        self.complaints = {name: found[name] for name in trace if name in found} | dict(complaints)
         self.shown = Trace({n: t for n, t in trace.items() if n not in self.complaints})
         made = {equation.makes for equation in certifier.equations}
         given = Trace({n: t for n, t in self.shown.items() if n not in made})
@@ -103,7 +103,7 @@ class _ShownSide:
         self.reconstruction = Reconstruction(observation, certifier.arithmetic)
 
     def numbers(self, equation: Equation) -> SideNumbers | None:
-        """The tensor that an equation makes; None where it is not shown, or not comparable."""
+        """The tensor that an equation makes; None if it is not shown or not comparable."""
         observed = self.shown.get(equation.makes)
         if observed is None:
             return None
@@ -117,7 +117,7 @@ class _ShownSide:
         return SideNumbers(observed, np.asarray(judge.lower(truth.value)), np.asarray(bound), finding)
 
     def value(self, name: str) -> Array:
-        """A tensor as it is shown, or as it follows."""
+        """A tensor as shown, or as recomputed from those shown."""
         if name in self.shown:
             return self.shown[name]
         judge = self.certifier.arithmetic
@@ -147,7 +147,7 @@ class StepValues(Mapping[str, Array]):
 def _cross_check(
     certifier: Certifier, sides: Mapping[str, _ShownSide], constants: Constants
 ) -> Iterator[CrossCheck]:
-    """What all sides show against the bound that admits them; nothing where one hides where it starts."""
+    """The cross-checks of all sides; none if a side hides a tensor that the step starts from."""
     names = starts(certifier.equations)
     if len(sides) > 1 and all(name in side.shown for side in sides.values() for name in names):
         yield from cross_check(certifier, {name: side.shown for name, side in sides.items()}, constants)

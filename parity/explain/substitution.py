@@ -1,7 +1,7 @@
-r"""Numbers for the letters of a LaTeX formula: ``\frac{1}{1 + e^{-z}}`` becomes ``\frac{1}{1 + e^{-0.3}}``.
+r"""Substitutes numbers in LaTeX formulas: ``\frac{1}{1 + e^{-z}}`` becomes ``\frac{1}{1 + e^{-0.3}}``.
 
-A formula with numbers in it is kept with a private character for each number, so that it can be
-written both as LaTeX and as plain text, each with numbers as it writes them.
+Each number is represented by a private character, so that the formula can be written both as LaTeX
+and as plain text, with numbers formatted for each.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ MAX_TERMS = 4
 
 
 class Sheet:
-    """A sheet on which one number is worked out; numbers stay numbers until it is read."""
+    """The numbers substituted in one formula, formatted only when the formula is written."""
 
     def __init__(self) -> None:
         self._numbers: list[float] = []
 
     def put(self, number: float) -> str:
-        """A number's place in a formula."""
+        """Register a number; returns the character that represents it."""
         self._numbers.append(float(number))
         return "{" + chr(_FIRST + len(self._numbers) - 1) + "}"
 
     def substituted(self, formula: str, values: Mapping[str, float]) -> str:
-        """The formula with numbers for the symbols that have one; the others stay."""
+        """The formula with numbers in place of the symbols in `values`; other symbols stay."""
 
         def exchange(match: re.Match[str]) -> str:
             symbol, below = match["symbol"], match["below"] or ""
@@ -45,7 +45,7 @@ class Sheet:
                 return self.put(values[symbol + below])
             return self.put(values[symbol]) + below if symbol in values and not below else match[0]
 
-        # Two numbers side by side are no longer a product that one can see.
+        # Adjacent numbers need a visible product sign.
         return _SIDE_BY_SIDE.sub(r"\g<0> \\cdot ", _SYMBOL.sub(exchange, formula))
 
     def total(self, terms: Sequence[str]) -> str:

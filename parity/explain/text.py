@@ -1,4 +1,4 @@
-"""What a person sees of one number: formula, numbers put in, every side's answer, what rounding allows."""
+"""The terminal text of one number: formula, substituted numbers, every side's number and its bound."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def given_text(given: Given) -> str:
 
 
 def meaning(name: str, say: Mapping[str, str]) -> str:
-    """What a tensor is, in words; nothing for one that the catalogue does not know."""
+    """The description of a tensor; empty if the catalogue has none."""
     quantity = split(name)[0].removesuffix("_next")
     state = quantity.rpartition("_")[0]
     if state:

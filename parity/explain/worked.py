@@ -1,9 +1,9 @@
-"""One number worked out by hand: its formula, the numbers that go into it, and the formula with them in it.
+"""The calculation of one number: its formula, its inputs, and the formula with the numbers inserted.
 
 The formula is an `Equation`'s own LaTeX. Sums of products (z, s, dW, db) are written out term by term;
-everything else gets numbers for the symbols in its LaTeX, so a new activation, loss or update rule
-needs nothing here. Where a formula mixes numbers in a way that cannot be written out so (a softmax), the
-formula and the numbers that go into it are still shown.
+all other formulas get numbers for the symbols in their LaTeX, so a new activation, loss or update rule
+needs no code here. If a formula cannot be written out in this way (a softmax), only the formula and its
+inputs are shown.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from reference.trace import split
 
 Index: TypeAlias = tuple[int, ...]
 Place: TypeAlias = tuple[int | None, ...]
-"""Where in a tensor: None is a whole row or column."""
+"""An index of a tensor; None is a whole row or column."""
 MAX_GIVEN = 6
-"""Numbers of a row or column that are listed."""
+"""Maximum number of listed numbers of a row or column."""
 OPTIONS = {
     "negative_slope": r"\beta", "alpha": r"\alpha", "lambd": r"\lambda", "beta": r"\beta",
     "threshold": r"\theta", "value": "v", "min_val": "m", "max_val": "M", "delta": r"\delta",
@@ -36,7 +36,7 @@ OPTIONS = {
     "beta1": r"\beta_1", "beta2": r"\beta_2", "eps": r"\epsilon", "rho": r"\rho",
     "lr_decay": r"\lambda_\eta", "t0": "t_0", "d": "d",
 }  # fmt: skip
-"""The letter that stands in a formula for an option with one of PyTorch's names."""
+"""The letters of PyTorch's options in formulas."""
 _SUM = re.compile(
     r"(-?)(\\frac\{1\}\{n\}\s*)?\\sum(?:_\{[^}]*\}|_[a-z])?(?:\^\{[^}]*\}|\^[a-zA-Z])?\s*(.*)"
 )
@@ -44,7 +44,7 @@ _SUM = re.compile(
 
 @dataclass(frozen=True)
 class Given:
-    """An input: its name, where in it (None: a whole row or column), some of its numbers, how many more."""
+    """An input: its name, index (None: a whole row or column), first numbers, and how many more follow."""
 
     name: str
     index: Place
@@ -54,9 +54,9 @@ class Given:
 
 @dataclass(frozen=True)
 class Work:
-    """The formula and what f is in it, as LaTeX; the right-hand side with numbers, as LaTeX and as text.
+    """The formula and its f as LaTeX; the right-hand side with numbers, as LaTeX and as text.
 
-    `latex` and `text` are empty where no numbers could be put in; `given` always says what went in.
+    `latex` and `text` are empty if no numbers could be inserted; `given` always lists the inputs.
     """
 
     formula: str
@@ -73,7 +73,7 @@ class Work:
 def work(
     equation: Equation, values: Mapping[str, Array], index: Index, constants: Constants, of: Architecture
 ) -> Work:
-    """The work of one element. Raises KeyError for an input that `values` does not have."""
+    """The calculation of one element. Raises KeyError for an input that is missing from `values`."""
     inputs = [np.asarray(values[name]) for name in equation.inputs]
     sheet = Sheet()
     numbers = _numbers(sheet, equation, inputs, index, constants, of) or ""
@@ -94,7 +94,7 @@ def _numbers(
     constants: Constants,
     of: Architecture,
 ) -> str | None:
-    """The right-hand side with numbers in it; None where it cannot be written out."""
+    """The right-hand side with numbers inserted; None if it cannot be written out."""
     name, quantity = equation.formula.name, equation.quantity
     places = _summed(equation, index)
     if places:
@@ -130,37 +130,37 @@ SUMS: Mapping[str, Callable[[int, int], tuple[Place, ...]]] = {
     "weight_gradient": lambda i, j: ((i, None), (j, None)),
     "bias_gradient": lambda i, j: ((i, None),),
 }
-"""Of the sums of products, the row, column or number of each input that one number is made of."""
+"""For each sum of products, the row, column or element of each input that one number is computed from."""
 
 
 def _summed(equation: Equation, index: Index) -> tuple[Place, ...]:
-    """What a sum of products takes of its inputs; nothing for any other formula."""
+    """The parts of its inputs that a sum of products takes; none for any other formula."""
     return SUMS[kind(equation)](index[0], index[1]) if kind(equation) in SUMS else ()
 
 
 def _sum_of_products(sheet: Sheet, parts: Sequence[Array]) -> str:
-    """Σ left · right + the rest; Σ left where that is all."""
+    """Σ left · right + the rest; only Σ left if there is one part."""
     factors, rest = parts[:2], parts[2:]
     products = [r" \cdot ".join(map(sheet.put, numbers)) for numbers in zip(*factors, strict=True)]
     return " + ".join([sheet.total(products), *(sheet.put(float(number)) for number in rest)])
 
 
 def _elementwise(sheet: Sheet, latex: str, letters: Mapping[str, float]) -> str | None:
-    """Numbers for letters; None for a formula over several elements."""
-    latex, letter, meaning = latex.partition(r", \;")  # what a letter stands for keeps its letters
+    """The formula with numbers for letters; None for a formula over several elements."""
+    latex, letter, meaning = latex.partition(r", \;")  # the definition of a letter keeps its letters
     written = sheet.substituted(latex, letters)
     written += letter + meaning
     return None if re.search(r"_\{?[ijk]\b|\\sum|\\prod|\\overline|RMS", written) else written
 
 
 def _pair(p: float, t: float) -> dict[str, float]:
-    """ŷ, y and r = ŷ − y, as losses call them."""
+    """ŷ, y and r = ŷ − y, by the letters of losses."""
     pair = {r"\hat{y}": p, "y": t, "r": p - t}
     return pair | {f"{letter}_i": number for letter, number in pair.items()}
 
 
 def _loss(sheet: Sheet, of: Loss, inputs: list[Array], constants: Constants) -> str | None:
-    """A sum over all outputs and samples, sample after sample; None for a loss that is none."""
+    """The loss as a sum over all outputs and samples; None for a loss that is not such a sum."""
     latex, letter, meaning = of.latex.partition(r", \;")
     found = _SUM.fullmatch(latex)
     y_hat, y = inputs
@@ -169,7 +169,7 @@ def _loss(sheet: Sheet, of: Loss, inputs: list[Array], constants: Constants) -> 
     pairs = zip(map(float, y_hat.T.ravel()), map(float, y.T.ravel()), strict=True)
     own = _options(of)
     terms = [sheet.substituted(found[3], _pair(p, t) | own) for p, t in pairs]
-    # A term of several terms is held together where sums are added up.
+    # A term that is itself a sum needs brackets.
     several = re.search(r"[+-]", re.sub(r"\([^()]*\)|\{[^{}]*\}", "", found[3]))
     total = sheet.total([rf"\left({term}\right)" for term in terms] if several else terms)
     divided = found[2] is not None and constants["n"] != 1
@@ -180,7 +180,7 @@ def _loss(sheet: Sheet, of: Loss, inputs: list[Array], constants: Constants) -> 
 
 
 def _letters(equation: Equation, inputs: list[Array], index: Index) -> dict[str, float]:
-    """By the letter that a formula has for it, the number of each input; a state after a step wins."""
+    """The number of each input by its letter in formulas; a state after the step takes precedence."""
     letters: dict[str, float] = {}
     for name, array in sorted(
         zip(equation.inputs, inputs, strict=True), key=lambda pair: pair[0][-5:] == "_next"
@@ -200,7 +200,7 @@ def _letters(equation: Equation, inputs: list[Array], index: Index) -> dict[str,
 
 
 def _options(thing: object) -> dict[str, float]:
-    """An activation's or a loss's own constants, by the letters that stand for them."""
+    """The options of an activation or a loss by their letters in formulas."""
     options: Mapping[str, object] = getattr(thing, "options", {})
     return {
         OPTIONS[name]: float(value)
@@ -210,7 +210,7 @@ def _options(thing: object) -> dict[str, float]:
 
 
 def _constants(constants: Constants) -> dict[str, float]:
-    """η, t and an optimizer's own."""
+    """η, t and the optimizer's constants by their letters in formulas."""
     known: dict[str, float] = {}
     special = {"lr": r"\eta"} | ({"weight_decay": "w"} if "lambd" in constants else {})
     for name, number in constants.items():
@@ -220,7 +220,7 @@ def _constants(constants: Constants) -> dict[str, float]:
 
 
 def _unbiased(known: dict[str, float]) -> dict[str, float]:
-    """m̂ = m/(1 − β₁ᵗ) and v̂ = v/(1 − β₂ᵗ), where running averages begin at zero; u is a state called n."""
+    """Bias-corrected averages m̂ = m/(1 − β₁ᵗ) and v̂ = v/(1 − β₂ᵗ); u is the state named n."""
     found = dict(known)
     for hat, letters, beta in ((r"\hat{m}", "m", r"\beta_1"), (r"\hat{v}", "Vv", r"\beta_2")):
         average = next((known[letter] for letter in letters if letter in known), None)
@@ -230,7 +230,7 @@ def _unbiased(known: dict[str, float]) -> dict[str, float]:
 
 
 def _given(equation: Equation, inputs: list[Array], index: Index) -> tuple[Given, ...]:
-    """What goes in: a number of each input, or the row or column of it that the formula takes."""
+    """The inputs: a number of each, or the row or column that the formula takes."""
     taken = _summed(equation, index) or tuple(_place(array, index) for array in inputs)
     return tuple(
         _listed(name, array, place)
@@ -239,7 +239,7 @@ def _given(equation: Equation, inputs: list[Array], index: Index) -> tuple[Given
 
 
 def _place(array: Array, index: Index) -> Place:
-    """Where an input is looked at: at the same place, or all of it."""
+    """The index at which an input is shown: the same index, or the whole input."""
     if _fits(array, index):
         return tuple(min(i, size - 1) for i, size in zip(index, array.shape, strict=True))
     return (None,) * array.ndim
@@ -260,7 +260,7 @@ def _listed(name: str, array: Array, place: Place) -> Given:
 
 
 def _fits(array: Array, index: Index) -> bool:
-    """Whether an input has a number for the place, its own or one for the whole row or column."""
+    """Whether an input has a number for the index, of its own or for the whole row or column."""
     return array.ndim == len(index) and all(
         i < size or size == 1 for i, size in zip(index, array.shape, strict=True)
     )

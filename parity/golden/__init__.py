@@ -1,7 +1,7 @@
-"""Golden traces: a run that was frozen, and what today's engine and today's PyTorch make of it.
+"""Golden traces: recorded runs that are compared with the current engine and the current PyTorch.
 
-`record(config, path)` freezes a run, `replay(path)` holds it against here and now, `update(path)`
-records anew what has left its bounds. Nothing here imports PyTorch before it is asked for.
+`record(config, path)` records a run, `replay(path)` compares it with the current code, `update(path)`
+records it again if it is outside its bounds. PyTorch is imported only when it is needed.
 """
 
 from parity.golden.format import Golden

@@ -1,4 +1,4 @@
-"""Which numbers have other bits than the golden's, and how many floats apart they are."""
+"""Compares tensors bit by bit, and counts how many floats differing numbers are apart."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from reference.arrays import Array
 
 @dataclass(frozen=True)
 class Bits:
-    """Two tensors of one shape and format, bit by bit.
+    """The bitwise comparison of two tensors of one shape and format.
 
-    `differing` numbers, the `index` of the one farthest apart, and how far: `ulps`, the floats
-    between, None where one of them is not finite. Near zero floats are dense and ulps say little.
+    `differing` is the count of different numbers, `index` that of the largest difference, and `ulps` the
+    number of floats between, None if one is not finite. Near zero, ulps are less meaningful.
     """
 
     differing: int
@@ -24,7 +24,7 @@ class Bits:
 
 
 def compare(golden: Array, here: Array) -> Bits:
-    """Hold two tensors against each other; −0 is not 0. Raises ValueError if they cannot be."""
+    """Compare two tensors; −0 differs from 0. Raises ValueError for different shapes or formats."""
     if golden.shape != here.shape or golden.dtype != here.dtype:
         raise ValueError(f"{golden.dtype}{golden.shape} against {here.dtype}{here.shape}")
     p, q = _places(golden), _places(here)
@@ -38,7 +38,7 @@ def compare(golden: Array, here: Array) -> Bits:
 
 
 def _places(floats: Array) -> npt.NDArray[np.unsignedinteger]:
-    """Each float's place among all floats of its format, from −NaN to NaN."""
+    """Each float's rank among all floats of its format, from −NaN to NaN."""
     unsigned = np.dtype(f"u{floats.dtype.itemsize}")
     bits = np.ascontiguousarray(floats).view(unsigned).reshape(floats.shape)
     sign = unsigned.type(1) << unsigned.type(8 * unsigned.itemsize - 1)

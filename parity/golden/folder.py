@@ -1,4 +1,4 @@
-"""Several goldens at once."""
+"""Finds the goldens in files and folders."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from parity.lockstep.result import EXIT_MATCH, EXIT_MISMATCH, EXIT_NOTHING
 
 
 def goldens(places: Sequence[Path]) -> list[Path]:
-    """The files named, and those directly in the folders named, sorted; none of them twice.
+    """The named files and the goldens directly in the named folders, sorted, without duplicates.
 
-    Raises UsageError for what does not exist and for a folder without any.
+    Raises UsageError for a missing file and for a folder without goldens.
     """
     found: dict[Path, None] = {}
     for place in places:
@@ -31,6 +31,6 @@ def goldens(places: Sequence[Path]) -> list[Path]:
 
 
 def worst_code(replays: Sequence[Replay]) -> int:
-    """A regression in any of them, else anything undecided, else 0."""
+    """The exit code of several replays: of a mismatch, else of one undecided, else 0."""
     codes = {one.exit_code for one in replays}
     return next((code for code in (EXIT_MISMATCH, EXIT_NOTHING) if code in codes), EXIT_MATCH)

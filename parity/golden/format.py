@@ -1,4 +1,4 @@
-"""What a golden holds, its digest, and the sidecar in which a person reviews it.
+"""The contents of a golden, its digest, and the sidecar for review.
 
 A golden is a trace file (safetensors, tensors named `{step}/{side}/{name}`, one metadata key
 `parity`) of a whole run, every step of every side, that also carries the digest of its contents.
@@ -29,18 +29,18 @@ SCHEMA = "parity-golden/1"
 SUFFIX = ".safetensors"
 SIDES = ("reference", "torch")
 MAX_BYTES = 256 * 2**20
-"""A golden is committed and reviewed; more than this is a slip of the keyboard, or an attack."""
+"""Largest golden; goldens are committed and reviewed, so a larger file is an error or an attack."""
 MAX_HEADER = 8 * 2**20
-"""The header names every tensor; it is parsed before anything else is believed."""
+"""Largest header, which names every tensor and is parsed first."""
 FIRST = 3
-"""Values of each tensor that the sidecar shows."""
+"""Number of values of each tensor that the sidecar shows."""
 
 
 @dataclass(frozen=True)
 class Golden:
-    """A frozen run: `facts` as they stand in the file, and one trace a side for every step.
+    """A recorded run: `facts` as in the file, and one trace per side for every step.
 
-    `case` is what its config asks for, standing where the recorded run began.
+    `case` is the case of its config with the recorded initial parameters.
     """
 
     facts: Facts
@@ -50,19 +50,19 @@ class Golden:
 
     @property
     def sides(self) -> tuple[str, ...]:
-        """Whose run was frozen: the reference's, and PyTorch's unless it was left out."""
+        """The recorded sides: the reference, and PyTorch unless it was left out."""
         return tuple(self.steps[0])
 
     @property
     def environment(self) -> dict[str, Fact]:
-        """What it was recorded with."""
+        """The environment of the recording."""
         found = self.facts.get("environment")
         facts = found if isinstance(found, dict) else {}
         return {k: v for k, v in facts.items() if v is None or isinstance(v, str | int | float)}
 
     @cached_property
     def digest(self) -> str:
-        """`sha256:…` of facts and tensors, whatever the layout of the file."""
+        """`sha256:…` of facts and tensors, independent of the file's layout."""
         return digest(self.facts, places(dict(enumerate(self.steps))))
 
 
@@ -77,20 +77,20 @@ def digest(facts: Mapping[str, JsonValue], arrays: Mapping[str, Array]) -> str:
 
 
 def tensor_digest(tensor: Array) -> str:
-    """SHA-256 of a tensor's bits, row by row, the low byte first."""
+    """SHA-256 of a tensor's bits in row-major order, little-endian."""
     ordered = np.ascontiguousarray(tensor, dtype=tensor.dtype.newbyteorder("<"))
     return hashlib.sha256(ordered.tobytes()).hexdigest()
 
 
 def sidecar(path: Path) -> Path:
-    """Where a golden's sidecar lies: the same name, `.json`."""
+    """The path of a golden's sidecar: the same name with `.json`."""
     return path.with_suffix(".json")
 
 
 def write(path: Path, facts: Facts, steps: list[dict[str, Trace]]) -> str:
-    """Write a golden and its sidecar, both whole or not at all; returns its digest.
+    """Write a golden and its sidecar atomically; returns its digest.
 
-    Raises UsageError where the folder cannot be written to.
+    Raises UsageError if the folder cannot be written to.
     """
     arrays = places(dict(enumerate(steps)))
     complete: Facts = {**facts, "digest": digest(facts, arrays)}
@@ -101,7 +101,7 @@ def write(path: Path, facts: Facts, steps: list[dict[str, Trace]]) -> str:
 
 
 def _review(facts: Facts, arrays: Mapping[str, Array]) -> str:
-    """The sidecar: the facts, and a line a tensor, so that a review sees which one changed."""
+    """The sidecar: the facts and one line per tensor, so that a review shows which one changed."""
     head = json.dumps(facts, indent=2, ensure_ascii=False).rstrip("\n}")
     lines = ",\n".join(f"    {json.dumps(name)}: {json.dumps(_line(t))}" for name, t in arrays.items())
     return f'{head},\n  "tensors": {{\n{lines}\n  }}\n}}\n'
@@ -122,5 +122,5 @@ def _line(tensor: Array) -> dict[str, JsonValue]:
 
 
 def _short(value: float) -> JsonValue:
-    """Six digits, for the eye; what JSON has no number for, as a string."""
+    """A value with six digits for display; NaN and infinities as strings."""
     return float(f"{value:.6g}") if math.isfinite(value) else str(value)

@@ -1,7 +1,7 @@
-"""Reading a golden that nobody vouches for: every size is checked before memory is taken for it.
+"""Reads goldens from untrusted files: every size is checked before memory is allocated for it.
 
-The file is read with distrust (`parity.lockstep.tracefile`), then the digest is held against its
-tensors, and only then is the config in it believed.
+The header is checked first (`parity.lockstep.tracefile`), then the digest, and only then is the config
+used.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _ANEW = "record it anew with parity record"
 
 
 def read(path: Path) -> Golden:
-    """The golden in a file. Raises UsageError, in one line, for a file that is none.
+    """Read a golden. Raises UsageError, with one line, for an invalid file.
 
-    That is: missing, huge, truncated, of another schema, tampered with, incomplete; or beside a
-    sidecar that describes another golden.
+    A file is invalid if it is missing, huge, truncated, of another schema, changed or incomplete, or if
+    its sidecar describes another golden.
     """
     try:
         file = tracefile.read(path, GOLDEN)
@@ -61,7 +61,7 @@ def read(path: Path) -> Golden:
 
 
 def _check_sidecar(path: Path, facts: Facts) -> None:
-    """A sidecar, where there is one, is this golden's; otherwise a review would look at another."""
+    """Check that the sidecar, if there is one, describes this golden. Raises UsageError."""
     beside = sidecar(path)
     if not beside.exists():
         return
@@ -76,7 +76,7 @@ def _check_sidecar(path: Path, facts: Facts) -> None:
 
 
 def _steps(path: Path, found: Steps, facts: Facts) -> list[dict[str, Trace]]:
-    """The traces of every step from 0, every side in each."""
+    """The traces of all steps from 0, each with every side. Raises UsageError if one is missing."""
     sides = tuple(side for side in SIDES if side in found.get(0, {}))
     if facts.get("steps") != len(found) or facts.get("sides") != list(sides) or not found:
         raise UsageError(f"{path}: incomplete: not the steps and sides that it says it has")
@@ -87,7 +87,7 @@ def _steps(path: Path, found: Steps, facts: Facts) -> list[dict[str, Trace]]:
 
 
 def _case(path: Path, facts: Facts, steps: list[dict[str, Trace]]) -> tuple[Config, Case]:
-    """The config, and the case that it describes, standing where the recorded run began."""
+    """The config, and its case with the recorded initial parameters. Raises UsageError."""
     first = next(iter(steps[0].values()))
     x, y = first.get("x"), first.get("y")
     if x is None or y is None or x.ndim != 2 or y.ndim != 2 or 0 in (*x.shape, *y.shape):

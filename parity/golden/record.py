@@ -1,4 +1,4 @@
-"""Recording: a run is frozen only if it holds, and a golden is changed only if it no longer does."""
+"""Records goldens, only of runs in which every formula holds, and updates those outside their bounds."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 STEPS = 5
-"""Steps of a golden when nobody says how many: it shows every formula at work, and stays reviewable."""
+"""Default number of steps of a golden: enough to use every formula, and small enough to review."""
 NAMED = 128
-"""More bytes than a header spends on one tensor: name, dtype, shape, offsets."""
+"""Upper bound of a header's bytes for one tensor: name, dtype, shape, offsets."""
 
 
 Became: TypeAlias = Literal["recorded", "updated", "unchanged", "refused"]
@@ -40,10 +40,10 @@ Became: TypeAlias = Literal["recorded", "updated", "unchanged", "refused"]
 
 @dataclass(frozen=True)
 class RecordedGolden(Outcome):
-    """What became of a golden: recorded, updated, left as it was, or refused since the run does not hold.
+    """The outcome for a golden: recorded, updated, unchanged, or refused because the run does not hold.
 
-    `result` is the run that was recorded or refused; `replay` what an existing golden had come to;
-    `changed` the parts of its config that were asked to be others.
+    `result` is the run that was recorded or refused; `replay` the replay of the existing golden;
+    `changed` the keys of its config that the new config changes.
     """
 
     path: Path
@@ -56,22 +56,22 @@ class RecordedGolden(Outcome):
 
     @property
     def verdict(self) -> str:
-        """`match`, unless the run was refused: then what that came to."""
+        """`match`, or the verdict of the refused run."""
         return self.result.verdict if self.outcome == "refused" and self.result else "match"
 
     def show(self, out: Console, lang: str = "en") -> None:
-        """What became of the golden, and why."""
+        """Print the outcome and the reasons."""
         show_recorded(self, out, lang)
 
     def to_json(self) -> str:
-        """The golden's name and digest, what became of it, and the run's result where there was one."""
+        """The golden's name and digest, the outcome, and the run's result if there is one, as JSON."""
         facts = {"golden": str(self.path), "outcome": self.outcome, "digest": self.digest}
         run = json.loads(self.result.to_json()) if self.result else None
         return json.dumps(facts | {"changed": self.changed, "result": run}, indent=2, ensure_ascii=False)
 
     @property
     def exit_code(self) -> int:
-        """0, or that of the run that was refused."""
+        """0, or the exit code of the refused run."""
         return self.result.exit_code if self.outcome == "refused" and self.result else 0
 
 
@@ -84,10 +84,10 @@ def record(
     observers: Callable[[Case], Sequence[Observer]] = lambda case: (),
     reproduce: str | None = None,
 ) -> RecordedGolden:
-    """Freeze the run of a config into a new golden, if every formula of it holds.
+    """Record the run of a config as a new golden, if every formula in it holds.
 
     Without `torch` only the reference's side is recorded, and PyTorch is not imported. Steps default
-    to `STEPS`. Raises UsageError where a golden stands already, or would be too large.
+    to `STEPS`. Raises UsageError if the file exists or the golden would be too large.
     """
     path = Path(path)
     place(path)
@@ -104,11 +104,10 @@ def update(
     threads: int = 1,
     observers: Callable[[Case], Sequence[Observer]] = lambda case: (),
 ) -> RecordedGolden:
-    """Record a golden anew if it is outside its bounds, or if `config` asks for another run; else touch
-    nothing.
+    """Record a golden again if it is outside its bounds or if `config` differs from the recorded one.
 
-    Where there is none yet, record it. An update records the sides that the golden had. Raises
-    UsageError for a file that is no golden, and where its PyTorch's side is to be left out.
+    A missing golden is recorded. An update records the same sides as before. Raises UsageError for a
+    file that is not a golden, and if it has PyTorch's side but `torch` is False.
     """
     path = Path(path)
     place(path)
@@ -129,14 +128,14 @@ def update(
         raise UsageError(
             f"{path}: needs to be recorded anew, and holds PyTorch's side: leave out --no-torch"
         )
-    asked = config if config is not None and changed else golden.config
-    made = _freeze(asked, path, torch=has_torch, threads=threads, observers=observers)
+    wanted = config if config is not None and changed else golden.config
+    made = _freeze(wanted, path, torch=has_torch, threads=threads, observers=observers)
     outcome: Became = "refused" if made.outcome == "refused" else "updated"
     return replace(made, outcome=outcome, replay=replayed, changed=changed)
 
 
 def place(path: Path) -> None:
-    """Complain about a golden's path before the work. Raises UsageError."""
+    """Check a golden's path before the run. Raises UsageError."""
     if path.suffix != SUFFIX:
         raise UsageError(f"{path}: a golden's name ends in {SUFFIX} (its sidecar's in .json)")
     for file in (path, sidecar(path)):
@@ -144,18 +143,18 @@ def place(path: Path) -> None:
 
 
 def with_steps(config: Config) -> Config:
-    """A config that says how many steps."""
+    """The config with its number of steps set, by default to `STEPS`."""
     if config.training.steps is not None:
         return config
     return config.model_copy(update={"training": config.training.model_copy(update={"steps": STEPS})})
 
 
-def changed_keys(asked: Config, recorded: Config) -> tuple[str, ...]:
-    """The keys that were asked for and are not what was recorded; what was left out is not asked."""
-    asked_json, recorded_json = asked.model_dump(mode="json"), recorded.model_dump(mode="json")
+def changed_keys(wanted: Config, recorded: Config) -> tuple[str, ...]:
+    """The keys that a config sets to values other than the recorded ones; missing keys are ignored."""
+    wanted_json, recorded_json = wanted.model_dump(mode="json"), recorded.model_dump(mode="json")
     return tuple(
         f"{table}.{key}"
-        for table, entries in asked_json.items()
+        for table, entries in wanted_json.items()
         for key, value in entries.items()
         if value is not None
         and _spread(value, recorded) != _spread(recorded_json[table].get(key), recorded)
@@ -163,17 +162,17 @@ def changed_keys(asked: Config, recorded: Config) -> tuple[str, ...]:
 
 
 def _spread(value: object, recorded: Config) -> object:
-    """One activation for all layers and the same one for each are the same question."""
+    """A list of equal activations, one per layer, as the single activation that it is equivalent to."""
     depth = len(recorded.network.layers or []) - 1
     same = isinstance(value, list) and len(value) == depth and all(v == value[0] for v in value)
     return value[0] if same and isinstance(value, list) else value
 
 
 class _Keeper:
-    """An observer of the lockstep that keeps every step of every side."""
+    """An observer that keeps every step of every side."""
 
     def __init__(self, case: Case, sides: int) -> None:
-        """Raises UsageError where the golden would be larger than one may be."""
+        """Create the observer. Raises UsageError if the golden would be too large."""
         self.case = case
         self.steps: list[dict[str, Trace]] = []
         named = NAMED * len(shapes(case.architecture, batch=1)) * sides
@@ -195,7 +194,7 @@ def _freeze(
     observers: Callable[[Case], Sequence[Observer]],
     reproduce: str | None = None,
 ) -> RecordedGolden:
-    """Run, and write what was kept if the run holds."""
+    """Run the config, and write the recorded steps if the run holds."""
     keepers: list[_Keeper] = []
 
     def watching(case: Case) -> list[Observer]:
@@ -219,7 +218,7 @@ def _freeze(
 
 
 def _resolved(config: Config, case: Case) -> Config:
-    """The config with everything said that its data's defaults said for it."""
+    """The config with the defaults of its data filled in."""
     network = config.network.model_copy(update={"layers": list(case.architecture.layers)})
     training = config.training.model_copy(
         update={"lr": case.lr, "steps": case.steps, "batch": case.batch, "seed": case.seed}

@@ -1,9 +1,8 @@
-"""Replaying: does what was recorded still hold, and do today's sides still agree with it?
+"""Replays a golden: checks that it still holds and that the current sides agree with it.
 
-Three gates, and nobody chose a tolerance for any of them. The golden's own formulas, as they stand
-today, hold on its own recorded inputs, and each of its steps starts where the last one ended. Each
-of today's sides takes every step again from the golden's inputs, and its formulas hold. And both
-steps lie inside the one bound that admits them both.
+There are three gates, all with derived bounds. The golden's recorded numbers satisfy today's formulas,
+and each of its steps starts where the last one ended. Each current side repeats every step from the
+golden's inputs, and its formulas hold. The recorded and the repeated step lie inside one common bound.
 """
 
 from __future__ import annotations
@@ -39,11 +38,11 @@ def replay(
     sides: Mapping[str, MakeSide] | None = None,
     reproduce: str | None = None,
 ) -> Replay:
-    """Hold a golden against today's engine and today's PyTorch, each unless it is left out.
+    """Compare a golden with the current engine and the current PyTorch, unless one is left out.
 
-    `bitwise` makes differing bits a mismatch: for the machine it was recorded on. `sides` replays
-    other implementations instead, by name: callables that make a side which stands where a case says.
-    Raises UsageError for a file that is no golden, EnvironmentUnfit where torch is wanted and
+    `bitwise` makes differing bits a mismatch, for use on the machine of the recording. `sides` replaces
+    both by other implementations: callables, by name, that make a side with the parameters of a case.
+    Raises UsageError for a file that is not a golden, EnvironmentUnfit if torch is needed and is
     missing or set to a lower precision. Without `torch`, PyTorch is not imported.
     """
     golden = read(Path(path))
@@ -52,7 +51,7 @@ def replay(
 
 
 def chosen(*, reference: bool, torch: bool) -> dict[str, MakeSide]:
-    """Today's sides by name. Raises UsageError when none is left."""
+    """The current sides by name. Raises UsageError if both are left out."""
     wanted = {"reference": reference, "torch": torch}
     if not any(wanted.values()):
         raise UsageError("replay: with neither side of today there is nothing to hold the golden against")
@@ -68,12 +67,14 @@ def replay_golden(
     threads: int = 1,
     reproduce: str | None = None,
 ) -> Replay:
-    """A golden that was read already, against these sides; otherwise as `replay`."""
+    """As `replay`, for a golden that has been read already and the given sides."""
     strangers = [side for side in sides if side not in golden.sides]
     if bitwise and strangers:
         raise UsageError(f"{name}: --bitwise: it holds no bits of {', '.join(strangers)}")
     with_torch = "torch" in sides
-    facts = environment(with_torch=with_torch)  # brings torch in, with its pools, before they are limited
+    facts = environment(
+        with_torch=with_torch
+    )  # imports torch, so that its thread pools exist before they are limited
     problems = unfit(facts) if with_torch else []
     if problems:
         raise EnvironmentUnfit(f"{'; '.join(problems)} (--no-torch replays without it)")
@@ -86,7 +87,7 @@ def replay_golden(
 
 
 def _itself(golden: Golden) -> Tally:
-    """The first gate: the golden on its own, its continuity, and its two sides against each other."""
+    """The first gate: the golden's formulas, its continuity, and the cross-check of its two sides."""
     names = {side: f"golden/{side}" for side in golden.sides}
     gates = Gates(golden.case, list(names.values()), filtered=False)
     with np.errstate(all="ignore"):
@@ -98,7 +99,7 @@ def _itself(golden: Golden) -> Tally:
 
 
 def _today(golden: Golden, side: str, make: MakeSide) -> Today:
-    """The other two gates, for one of today's sides."""
+    """The other two gates, for one of the current sides."""
     counterpart = side if side in golden.sides else golden.sides[0]
     today = Today(golden.case, side, counterpart, make)
     for step, traces in enumerate(golden.steps):
@@ -150,7 +151,7 @@ def _verdict(
 
 
 def _gravest(tallies: Sequence[Tally]) -> Literal["match", "mismatch", "undecided"]:
-    """A match takes all of them."""
+    """The worst verdict of several tallies."""
     verdicts = {tally.verdict for tally in tallies}
     if "mismatch" in verdicts:
         return "mismatch"
@@ -158,15 +159,15 @@ def _gravest(tallies: Sequence[Tally]) -> Literal["match", "mismatch", "undecide
 
 
 def _first(tallies: Sequence[Tally]) -> Divergence | None:
-    """The earliest step's; of the same step the golden's own, then what is wrong in itself."""
+    """The divergence of the earliest step; in one step the golden's own first, then wrong formulas."""
     found = [tally.first for tally in tallies if tally.first]
     return min(found, key=lambda first: first.step, default=None)
 
 
 def _changed(first: Divergence | None, rows: Sequence[FormulaRow]) -> list[WrongFormula]:
-    """The formula that golden and today compute differently although each side's numbers hold alone.
+    """The formula that the golden and the current code compute differently although each holds by itself.
 
-    So it is where f′ was changed: the golden's numbers are still an admitted form of what it was.
+    This happens, for example, if f′ was changed and the golden's numbers are still an admitted form.
     """
     if first is None:
         return []

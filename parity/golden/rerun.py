@@ -1,4 +1,4 @@
-"""One of today's sides, taking each step of a golden again from the golden's own inputs."""
+"""Repeats each step of a golden with a current side, starting from the golden's inputs."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from reference.equations import Equation, constants, step_equations
 from reference.trace import Trace
 
 MakeSide: TypeAlias = Callable[[Case], Side]
-"""A side that stands where a case says: its parameters, its learning rate."""
+"""Makes a side with the parameters and learning rate of a case."""
 
 
 def make_torch(case: Case) -> Side:
-    """PyTorch's side; the only place where replaying imports it."""
+    """PyTorch's side; replaying imports PyTorch only here."""
     from parity.pytorch.twin import Twin
 
     return Twin(case.architecture, case.parameters, case.lr)
@@ -36,7 +36,7 @@ TODAY: Mapping[str, MakeSide] = {"reference": Reference, "torch": make_torch}
 
 
 def keeps_state(architecture: Architecture) -> bool:
-    """Whether a step needs more of the steps before it than W and b: moments, or how many there were."""
+    """Whether a step depends on more of the previous steps than W and b: moments, or their number."""
     equations = step_equations(architecture)
     counted = {name for equation in equations for name in equation.constants}
     given = {"x", "y", *architecture.parameter_shapes()}
@@ -51,9 +51,9 @@ class _Row:
 
 
 class Today:
-    """Takes the golden's steps and enters what comes out: certificates, cross-check, bits.
+    """A current side repeating a golden's steps, with its certificates, cross-checks and differing bits.
 
-    `counterpart` is the golden's side that it starts from and is held against.
+    `counterpart` is the golden's side from which it starts and with which it is compared.
     """
 
     def __init__(self, case: Case, side: str, counterpart: str, make: MakeSide) -> None:
@@ -69,14 +69,14 @@ class Today:
         self._continuity = Continuity({})
 
     def take(self, step: int, recorded: Trace) -> None:
-        """One step, from where the golden stood.
+        """Repeat one step from the golden's parameters.
 
-        A side whose optimizer keeps a state cannot be put there: it begins where the golden began and
-        walks on alone, as in the lockstep.
+        A side whose optimizer keeps a state cannot be reset to them: it starts with the golden's initial
+        parameters and continues independently, as in the lockstep.
         """
-        # In memory a sample is a row, as in training: the order of sums, so the last bits, hang on it.
+        # A sample is contiguous in memory, as in training; the order of sums depends on the layout.
         x, y = (np.array(recorded[name], order="F") for name in ("x", "y"))
-        with np.errstate(all="ignore"):  # as in the lockstep: the gates say what overflows
+        with np.errstate(all="ignore"):  # as in the lockstep, the gates report overflow
             if self._standing is None or not self._walks:
                 parameters = {name: recorded[name] for name in self.case.architecture.parameter_shapes()}
                 self._standing = self._make(replace(self.case, parameters=parameters, x=x, y=y))
@@ -120,7 +120,7 @@ class Today:
 
     @property
     def numbers(self) -> int:
-        """How many numbers were held against the golden's bit by bit."""
+        """The count of numbers compared with the golden's bit by bit."""
         return sum(row.numbers for row in self._rows.values())
 
     @property

@@ -1,4 +1,4 @@
-"""What a replay found: the schema `parity-replay/1`, and the exit code that belongs to it."""
+"""The result of a replay: the schema `parity-replay/1` and its exit code."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class AgainstRow(SideBySideRow):
-    """One tensor of today's side against the golden's, over all steps."""
+    """One tensor of a current side compared with the golden's, over all steps."""
 
     side: str
     differing: int = Field(description="numbers whose bits are not the golden's")
@@ -34,7 +34,7 @@ class AgainstRow(SideBySideRow):
 
 
 class BitDifference(ResultPart):
-    """The first number, in the order of execution, whose bits are not the golden's."""
+    """The first number, in the order of execution, whose bits differ from the golden's."""
 
     step: int
     side: str
@@ -47,7 +47,7 @@ class BitDifference(ResultPart):
 
 
 class Cause(ResultPart):
-    """A fact that a side's last bits depend on, and that is not what it was."""
+    """A changed fact on which a side's last bits depend."""
 
     side: str
     fact: str
@@ -56,9 +56,9 @@ class Cause(ResultPart):
 
 
 class Replay(Found):
-    """What a golden has come to, here and now.
+    """The result of replaying a golden.
 
-    Sides are `golden/reference`, `golden/torch` (what was recorded) and `reference`, `torch` (today's).
+    Sides are `golden/reference`, `golden/torch` (recorded) and `reference`, `torch` (current).
     """
 
     schema_name: Literal["parity-replay/1"] = Field(default="parity-replay/1", alias="schema")
@@ -85,31 +85,31 @@ class Replay(Found):
     config: dict[str, JsonValue]
 
     def show(self, out: Console, lang: str = "en") -> None:
-        """The verdict, the numbers that differ in their bits, the causes; what is wrong."""
+        """Print the verdict, the numbers with different bits and their causes, and what is wrong."""
         from parity.golden.text import show_replay
 
         show_replay(self, out, lang)
 
     def _repr_html_(self) -> str:
-        """How a notebook shows it: the verdict and the table."""
+        """HTML for notebooks: the verdict and the table."""
         return html_table(self)
 
 
 @dataclass(frozen=True)
 class Replays(Outcome):
-    """What several goldens have come to; the verdict is the worst."""
+    """The results of replaying several goldens; the verdict is the worst."""
 
     replays: tuple[Replay, ...]
     _pages: Pages | None = field(default=None, compare=False, repr=False)
 
     @property
     def verdict(self) -> str:
-        """`mismatch` where one is wrong, else `undecided` where one is."""
+        """`mismatch` if one is, else `undecided` if one is, else `match`."""
         found = {replay.verdict for replay in self.replays}
         return next((verdict for verdict in ("mismatch", "undecided") if verdict in found), "match")
 
     def show(self, out: Console, lang: str = "en") -> None:
-        """Each golden, and how many of several hold."""
+        """Print each golden's result, and how many of several hold."""
         from parity.golden.text import show_total
 
         for replay in self.replays:

@@ -1,4 +1,4 @@
-"""What a person sees of goldens: a line each, and of one that differs, where, how much, and why."""
+"""The terminal text of goldens: one line each, and where, by how much and why one differs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STYLES = {"match": "green", "mismatch": "bold red", "undecided": "yellow"}
 
 
 def show_replay(replay: Replay, out: Console, lang: str) -> None:
-    """The verdict on one golden; the numbers that differ in their bits, and the causes; what is wrong."""
+    """Print the verdict on a golden, its numbers with different bits, the causes, and what is wrong."""
     say = catalogue(lang)
     facts = {
         "golden": replay.golden,
@@ -45,7 +45,7 @@ def show_replay(replay: Replay, out: Console, lang: str) -> None:
 
 
 def show_total(replays: Sequence[Replay], out: Console, lang: str) -> None:
-    """How many of several hold."""
+    """Print how many of several goldens hold."""
     if len(replays) > 1:
         holding = sum(replay.verdict == "match" for replay in replays)
         line = catalogue(lang)["golden.total"].format(match=holding, count=len(replays))
@@ -54,7 +54,7 @@ def show_total(replays: Sequence[Replay], out: Console, lang: str) -> None:
 
 
 def show_recorded(made: RecordedGolden, out: Console, lang: str) -> None:
-    """What became of a golden, and why."""
+    """Print the outcome of recording or updating a golden, and the reasons."""
     say = catalogue(lang)
     if made.outcome == "refused" and made.result:
         made.result.show(out, lang)
@@ -73,7 +73,7 @@ def _rows(made: RecordedGolden) -> list[FormulaRow]:
 
 
 def _reasons(made: RecordedGolden, say: dict[str, str]) -> Iterator[str]:
-    """Why an existing golden was recorded anew."""
+    """The reasons why an existing golden was recorded again."""
     if made.changed:
         yield say["golden.asked_anew"].format(golden=made.path, keys=", ".join(made.changed))
     if made.replay and made.outcome != "unchanged":
@@ -83,7 +83,7 @@ def _reasons(made: RecordedGolden, say: dict[str, str]) -> Iterator[str]:
 
 
 def _table(rows: Sequence[AgainstRow], say: dict[str, str]) -> Table:
-    """The tensors with other bits than the golden's."""
+    """The table of tensors whose bits differ from the golden's."""
     table = Table()
     for key in ("tensor", "side", "differ", "ulp", "largest", "of_bound"):
         table.add_column(say[f"golden.{key}"], justify="left" if key in ("tensor", "side") else "right")
@@ -101,7 +101,7 @@ def _table(rows: Sequence[AgainstRow], say: dict[str, str]) -> Table:
 
 
 def _cause_lines(replay: Replay, say: dict[str, str]) -> Iterator[str]:
-    """What the bits of each differing side depend on and is not what it was; or that nothing is."""
+    """The changed facts on which each differing side's bits depend, or a line that nothing changed."""
     for side in dict.fromkeys(row.side for row in replay.against_golden if row.differing):
         name = say.get(f"run.{side}", side)
         recorded = {row.side.removeprefix("golden/") for row in replay.formulas if "/" in row.side}
@@ -121,7 +121,7 @@ def _cause(cause: Cause, say: dict[str, str]) -> str:
 
 
 def divergence(replay: Replay, say: dict[str, str]) -> Iterator[str]:
-    """The first number outside its bound, whose it is, and how to see it again."""
+    """The first number outside its bound, its side, and the command that reproduces it."""
     first, bit = replay.first_divergence, replay.first_difference
     if first is not None:
         yield from divergence_lines(first, replay.wrong_formulas, None, say)
@@ -144,5 +144,5 @@ def divergence(replay: Replay, say: dict[str, str]) -> Iterator[str]:
 
 
 def written_ulps(ulps: int | None) -> str:
-    """A number of ulps; a dash where the formats differ."""
+    """A number of ulps as text; a dash if the formats differ."""
     return "–" if ulps is None else f"{ulps:,}"

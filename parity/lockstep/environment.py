@@ -1,4 +1,4 @@
-"""What the numbers were computed with: part of every result, since it can change their last bits."""
+"""The environment of a computation, part of every result because it can change the last bits."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def environment(*, with_torch: bool = True) -> dict[str, Fact]:
 
 
 def _torch() -> dict[str, Fact]:
-    """PyTorch's part, if it is already imported or can be."""
+    """PyTorch's part of the environment, if PyTorch can be imported."""
     try:
         torch = import_module("torch")
     except ImportError:
@@ -61,7 +61,7 @@ def _torch() -> dict[str, Fact]:
 
 
 def has_torch() -> bool:
-    """Whether PyTorch can be imported; it is not."""
+    """Whether PyTorch can be imported, without importing it."""
     try:
         return "torch" in sys.modules or find_spec("torch") is not None
     except (ImportError, ValueError):
@@ -69,14 +69,14 @@ def has_torch() -> bool:
 
 
 def require_torch() -> None:
-    """Raises EnvironmentUnfit where torch is missing, too old or set to a lower precision."""
+    """Raise EnvironmentUnfit if torch is missing, too old or set to a lower precision."""
     problems = unfit(environment())
     if problems:
         raise EnvironmentUnfit("; ".join(problems))
 
 
 def unfit(facts: dict[str, Fact]) -> list[str]:
-    """Why this environment cannot give a verdict; empty when it can."""
+    """The reasons why this environment cannot give a verdict; empty if it can."""
     problems = []
     version = facts.get("torch")
     if version is None:
@@ -89,7 +89,7 @@ def unfit(facts: dict[str, Fact]) -> list[str]:
 
 
 def _processor() -> str:
-    """The processor's name; Linux keeps it where `platform` does not look."""
+    """The processor's name; on Linux from /proc/cpuinfo, which `platform` does not read."""
     cpuinfo = Path("/proc/cpuinfo")
     if sys.platform == "linux" and cpuinfo.exists():
         for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():

@@ -1,10 +1,10 @@
-"""The third witness: derivatives of the loss that know no chain rule.
+"""The third witness: finite differences of the loss, which do not use the chain rule.
 
-PyTorch and the deck's formulas could agree and both be wrong about a derivative. So the loss is
+PyTorch and the deck's formulas could agree and both be wrong about a derivative. Therefore the loss is
 taken as a function of one parameter alone, in 200-bit arithmetic, and differentiated by a central
 step h = 2^-60: its truncation error, about h² = 2^-120, and its rounding, about 2^-200/h = 2^-140,
-both lie far below float64. The recorded gradients must agree with it within the bound of the whole
-step (`parity.certify.cross_check`), which nobody chose either.
+are both far below float64's. The recorded gradients must agree with it within the derived bound of the
+whole step (`parity.certify.cross_check`).
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from reference.equations import constants, step_equations
 BITS = 200
 STEP_BITS = 60
 EVERY_ELEMENT_UP_TO = 256
-"""Networks with more parameters are sampled: this many elements, spread by a seeded generator."""
+"""Number of elements checked; in networks with more parameters they are drawn by a seeded generator."""
 
 
 def check_gradients(case: Case) -> Witness:
-    """Hold the engine's first gradients against the witness, element by element."""
+    """Check the engine's gradients of the first step against finite differences, element by element."""
     x, y = next(case.batches())
     with np.errstate(all="ignore"):
         trace = Reference(case).step(x, y).kept()
@@ -76,7 +76,7 @@ def derivative(case: Case, x: Array, y: Array, name: str, index: tuple[int, ...]
 
 
 def _loss(case: Case, balls: dict[str, npt.NDArray[np.object_]], batch: int) -> flint.arb:
-    """The step as far as the loss, evaluated on balls: no derivative is anywhere near."""
+    """The forward pass up to the loss, evaluated on balls."""
     known = {"n": flint.arb(case.architecture.n(batch)), "lr": flint.arb(case.lr)}
     steps = walk(step_equations(case.architecture), balls, known)
     loss: flint.arb = next(np.asarray(made, dtype=object).item() for e, made in steps if e.makes == "loss")

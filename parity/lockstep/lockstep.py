@@ -1,9 +1,9 @@
-"""The lockstep: sides that start from the same bits and walk on their own, held to account each step.
+"""The lockstep: sides start from the same bits, train independently, and are checked after every step.
 
-After every step two gates are asked. Certificates: does each side's every formula hold on its own
-numbers, and does its step start, bit for bit, from where its last one ended? Side by side: do the
-two sides' numbers lie inside the one bound that admits both? If both hold, each run, of any length,
-is one admissible rounding of the same mathematics.
+Each step passes two gates. Certificates: every formula of each side holds on the side's own numbers, and
+the step starts, bit for bit, from where the side's last one ended. Cross-check: the numbers of both sides
+lie inside one common bound. If both hold in every step, each run, of any length, is one admissible
+rounding of the same mathematics.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from parity.certify.certificate import Certifier
 from parity.certify.continuity import Continuity
-from parity.certify.filter import AcceptedStep, Filter, knows
+from parity.certify.filter import AcceptedShares, Filter, knows
 from parity.certify.step import CheckedStep
 from parity.config.case import Case
 from parity.errors import UsageError
@@ -30,7 +30,7 @@ from reference.trace import Trace
 
 
 class Side(Protocol):
-    """Anybody's implementation of the network: it takes one training step and shows its trace."""
+    """An implementation of the network that takes training steps and returns their traces."""
 
     @property
     def name(self) -> str: ...
@@ -47,7 +47,7 @@ class Reference:
     name = "reference"
 
     def __init__(self, case: Case, given: Given | None = None) -> None:
-        """`given` says what a step is given besides x and y, as the masks that another side drew."""
+        """Create the side; `given` supplies inputs besides x and y, such as another side's masks."""
         self.network = Network(case.architecture, case.parameters)
         self.lr, self._given = case.lr, given
 
@@ -57,7 +57,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class TrainingStep:
-    """What an observer sees of one step: it may look at the traces, and must copy what it keeps."""
+    """One step as passed to an observer, which must copy any trace that it keeps."""
 
     step: int
     traces: dict[str, Trace]
@@ -69,7 +69,7 @@ Observer: TypeAlias = Callable[[TrainingStep], None]
 
 @dataclass(frozen=True)
 class Walk:
-    """How a lockstep went: its tally, steps taken, losses first and last, and why it ended early."""
+    """The outcome of a lockstep: its tally, steps taken, first and last losses, and why it ended early."""
 
     tally: Tally
     steps: int
@@ -96,7 +96,7 @@ class Certify:
         return cls(int(text))
 
     def said(self) -> Message:
-        """Which they are, in words."""
+        """The certified steps, as a message."""
         named = {0: "certified_last", 1: "certified_every"}
         return Message(named.get(self.every, "certified_some"), number=self.every)
 
@@ -113,16 +113,16 @@ def lockstep(
     certify: Certify | None = None,
     filtered: bool = True,
 ) -> Walk:
-    """Walk all sides through the case's steps; stop at the first mismatch unless told to keep going.
+    """Run all sides through the case's steps; stop at the first mismatch unless `keep_going`.
 
-    `filtered` False judges every step in full; verdicts are the same (see `certify.filter`).
+    With `filtered` False every step is judged in full; verdicts are the same (see `certify.filter`).
     """
     gates = Gates(case, [side.name for side in sides], filtered=filtered)
     certify = certify or Certify()
     tally = gates.tally
     losses: dict[str, list[float]] = {}
     step, reason, diverged = 0, None, False
-    # e^−z may overflow where σ is 0, and a diverging run everywhere: the gates say so, numpy need not.
+    # e^−z may overflow where σ is 0, and a diverging run everywhere: the gates report it, not numpy.
     with np.errstate(all="ignore"):
         for step, (x, y) in zip(range(case.steps), case.batches(), strict=False):
             traces = {side.name: side.step(x, y) for side in sides}
@@ -144,7 +144,7 @@ def lockstep(
 
 
 class Gates:
-    """Both gates and the continuity, over the steps of one walk."""
+    """Both gates and continuity, over all steps of a lockstep."""
 
     def __init__(self, case: Case, sides: Sequence[str], *, filtered: bool = True) -> None:
         self.case, self.tally = case, Tally()
@@ -163,7 +163,7 @@ class Gates:
         return Certifier(self.case.architecture, findings=findings)
 
     def ask(self, step: int, traces: dict[str, Trace], batch: int, *, certified: bool) -> float:
-        """Judge a step, and say the largest share of a bound that was used."""
+        """Judge a step; returns the largest used share of a bound."""
         broken = {name: self._continuity[name].follow(trace) for name, trace in traces.items()}
         continuous = not any(broken.values())
         if not certified and continuous:
@@ -176,8 +176,8 @@ class Gates:
         known = constants(self.case.architecture, batch, self.case.lr, step + 1)
         return self.tally.enter(step, CheckedStep(traces, known, self._certifiers, broken), self.certifier)
 
-    def _accepted(self, traces: dict[str, Trace], batch: int) -> AcceptedStep | None:
-        """What the filter says, where it knows the network; it accepts a step or says nothing."""
+    def _accepted(self, traces: dict[str, Trace], batch: int) -> AcceptedShares | None:
+        """The shares of a step that the filter accepts; None if it does not, or cannot be used."""
         if not self._filtered:
             return None
         if batch not in self._filters:
@@ -186,7 +186,7 @@ class Gates:
 
 
 def _note_loss(losses: dict[str, list[float]], name: str, trace: Trace) -> None:
-    """Keep the first loss and the last."""
+    """Store the first and the last loss of a side."""
     if "loss" in trace:
         loss = float(trace["loss"])
         losses.setdefault(name, [loss, loss])[1] = loss

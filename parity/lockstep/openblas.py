@@ -1,10 +1,10 @@
-"""Which matrix kernels OpenBLAS takes: chosen before numpy is imported, or not at all.
+"""Chooses OpenBLAS's matrix kernels, which is only possible before numpy is imported.
 
-OpenBLAS picks its kernels by the processor's name. It knows Intel's with AVX-512; AMD's from Zen 5 on
-it takes for AVX2 machines, at half their speed, and `OPENBLAS_CORETYPE=SkylakeX` tells it better. Zen 4
-carries AVX-512 out in two halves of 256 bits and gains nothing by it (90 GF/s in float32, 105 with
-AVX2): there OpenBLAS's own choice stands. The choice changes the order of sums, hence last bits, so who
-chose is part of every result's environment.
+OpenBLAS selects its kernels by the processor's name. It recognises Intel's AVX-512 processors, but takes
+AMD's from Zen 5 on for AVX2 machines, at half their speed; `OPENBLAS_CORETYPE=SkylakeX` corrects that.
+Zen 4 executes AVX-512 as two halves of 256 bits and is not faster with it (90 GF/s in float32, 105 with
+AVX2), so OpenBLAS's own choice is kept there. The choice changes the order of sums, hence last bits, so
+who made it is part of every result's environment.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from pathlib import Path
 
 VARIABLE, AVX512_KERNEL = "OPENBLAS_CORETYPE", "SkylakeX"
 NEEDED = {"avx512f", "avx512dq", "avx512bw", "avx512vl"}
-ZEN_5 = 26  # the first family of AMD's processors that adds 512 bits at once
+ZEN_5 = 26  # AMD's first family with 512-bit arithmetic units
 
 _chosen = False
 
 
 def choose(cpuinfo: Path = Path("/proc/cpuinfo")) -> None:
-    """Set the variable where OpenBLAS would overlook AVX-512; a variable that the user has set stands."""
+    """Set the variable if OpenBLAS would overlook AVX-512, unless the user has set it."""
     global _chosen
     if VARIABLE in os.environ or not overlooked(cpuinfo):
         return
@@ -29,14 +29,14 @@ def choose(cpuinfo: Path = Path("/proc/cpuinfo")) -> None:
 
 
 def chosen_by() -> str:
-    """Who chose the kernels: OpenBLAS itself, the user's variable, or parity."""
+    """What chose the kernels: OpenBLAS itself, the user's variable, or parity."""
     if _chosen:
         return "parity"
     return "user" if VARIABLE in os.environ else "OpenBLAS"
 
 
 def overlooked(cpuinfo: Path) -> bool:
-    """Whether this is an AMD processor with AVX-512 at full width, by Linux's own account of it."""
+    """Whether /proc/cpuinfo describes an AMD processor with AVX-512 at full width."""
     try:
         text = cpuinfo.read_text(encoding="utf-8", errors="replace")
     except OSError:

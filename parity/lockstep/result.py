@@ -1,4 +1,4 @@
-"""What a run found: the schema `parity-result/1`, and the exit code that belongs to it."""
+"""The result of a run: the schema `parity-result/1` and its exit code."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def _written(value: str, info: SerializationInfo) -> object:
 
 
 Said: TypeAlias = Annotated[str, WrapValidator(_read), PlainSerializer(_written)]
-"""A text for a person: a `Message`, or somebody's own words. JSON has it in English, or, with
-`KEEP_MESSAGES`, as key and facts, so that it can be said in any language again."""
+"""A text for display: a `Message`, or plain text. JSON has it in English, or, with `KEEP_MESSAGES`, as key
+and facts, so that it can be translated later."""
 
 KEEP_MESSAGES = {"messages": "as parts"}
-"""The context of `model_dump_json` that keeps messages apart from plain texts."""
+"""Context of `model_dump_json` that writes messages as key and facts."""
 
 
 class ResultPart(BaseModel):
@@ -57,7 +57,7 @@ class ResultPart(BaseModel):
 
 
 class Found(Outcome, ResultPart):
-    """A result that is JSON: `verdict` says what was found, `exit_code` says it to a shell."""
+    """A result that can be written as JSON, with a `verdict` and the `exit_code` of its command."""
 
     _pages: Pages | None = PrivateAttr(default=None)
 
@@ -67,7 +67,7 @@ class Found(Outcome, ResultPart):
         return {"match": EXIT_MATCH, "mismatch": EXIT_MISMATCH, "undecided": EXIT_NOTHING}[self.verdict]
 
     def with_pages(self, write: Callable[[Path, str], object]) -> Self:
-        """The same result, whose `report` writes these pages too."""
+        """The same result with a page that `report` writes too."""
         copy = self.model_copy()
         copy._pages = Pages(write)
         return copy
@@ -122,7 +122,7 @@ class FormulaRow(ResultPart):
 
 
 class SideBySideRow(ResultPart):
-    """One tensor of both sides against the one bound that admits both, over all steps."""
+    """One tensor of both sides compared with their common bound, over all steps."""
 
     quantity: str
     layer: int
@@ -134,14 +134,14 @@ class SideBySideRow(ResultPart):
 
 
 class Diagnosis(ResultPart):
-    """Which mistake reproduces the wrong numbers."""
+    """The mistake that reproduces the wrong numbers."""
 
     mistake: str
     detail: str
 
 
 class WrongFormula(ResultPart):
-    """A formula that is wrong in itself, not one that inherited a wrong tensor."""
+    """A formula that is itself wrong, not one that only inherited a wrong tensor."""
 
     formula: str
     layers: list[int]
@@ -156,7 +156,7 @@ class WrongFormula(ResultPart):
 
 
 class Witness(ResultPart):
-    """The third witness: derivatives of the loss that know no chain rule."""
+    """The third witness: derivatives of the loss by finite differences, without the chain rule."""
 
     elements: int
     of: int
@@ -188,7 +188,7 @@ class CasesReached(ResultPart):
 
 
 class Result(Found):
-    """What a run found."""
+    """The result of a run."""
 
     schema_name: Literal["parity-result/1"] = Field(default="parity-result/1", alias="schema")
     verdict: Literal["match", "mismatch", "undecided"]
@@ -215,13 +215,13 @@ class Result(Found):
     config: dict[str, JsonValue] = {}
 
     def show(self, out: Console, lang: str = "en") -> None:
-        """The table by formula and side, the counts, and what a person needs to know of a mismatch."""
+        """Print the table by formula and side, the counts, and the details of a mismatch."""
         from parity.lockstep.text import show_result
 
         show_result(self, out, lang)
 
     def _repr_html_(self) -> str:
-        """How a notebook shows it: the verdict and the table."""
+        """HTML for notebooks: the verdict and the table."""
         from parity.lockstep.text import html_table
 
         return html_table(self)

@@ -1,4 +1,4 @@
-"""One run, from a config to its result."""
+"""Runs a config and returns its result."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from reference.arrays import Array
 
 
 class TorchSide(Side, Protocol):
-    """PyTorch's side of a run, which can also be asked for ŷ alone."""
+    """PyTorch's side of a run, which can also compute ŷ alone."""
 
     def predict(self, x: Array) -> Array: ...
 
 
 class Peer(Protocol):
-    """Somebody's own torch model, ready to stand where the twin would."""
+    """A user's torch model that takes the place of the twin."""
 
     @property
     def name(self) -> str: ...
@@ -60,14 +60,14 @@ def run(
 ) -> Result:
     """Train the deck's engine and the identical PyTorch model in lockstep, and certify both.
 
-    With a `peer` the model is not built like the engine: it is somebody's own, and the engine mirrors it.
-    `observers(case)` makes the observers of the walk, once the case is known. Without `torch` the engine
-    walks alone, and PyTorch is not imported. Raises UsageError for a config that does not fit its
-    data, EnvironmentUnfit where torch is missing or set to lower precision.
+    With a `peer`, PyTorch's side is the user's own model, and the engine is built to match it.
+    `observers(case)` makes the observers, once the case is known. Without `torch` only the engine runs,
+    and PyTorch is not imported. Raises UsageError for a config that does not fit its data,
+    EnvironmentUnfit if torch is missing or set to lower precision.
     """
     config, case = peer.resolve(config) if peer else (config, build(config))
     if torch:
-        require_torch()  # this brings torch in, with its own pools, before they are limited
+        require_torch()  # imports torch, so that its thread pools exist before they are limited
     with limited(threads):
         facts = environment(with_torch=torch)
         twin = (peer.side(case) if peer else _twin(case)) if torch else None
@@ -103,7 +103,7 @@ def _twin(case: Case) -> TorchSide:
 
 
 def _accuracy(case: Case, predictions: dict[str, Callable[[Array], Array]]) -> dict[str, float]:
-    """Each side's share of the held-back data, or of all data where nothing is held back."""
+    """Each side's accuracy on the held-back data, or on all data if nothing is held back."""
     x = case.x if case.held_x is None else case.held_x
     y = case.y if case.held_y is None else case.held_y
     shares: dict[str, float] = {}
@@ -120,7 +120,7 @@ TWICE = {"softmax": ("cross_entropy", "softmax"), "sigmoid": ("bce_with_logits",
 
 
 def _advice(case: Case) -> list[str]:
-    """What holds, and is hardly what was meant."""
+    """Advice on a network that is valid but probably not intended."""
     activations = getattr(case.architecture, "activations", None)  # a recorded graph has none
     if not activations:
         return []
@@ -132,8 +132,8 @@ def _advice(case: Case) -> list[str]:
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What a result says beside its walk: the environment, each side's accuracy, the third witness's word,
-    the command that runs it again, and whose model stood where the twin would.
+    """A result's facts besides the lockstep: environment, each side's accuracy, the third witness, the
+    command that reproduces it, and the user's model, if any.
     """
 
     environment: Mapping[str, Fact]
@@ -144,7 +144,7 @@ class Circumstances:
 
 
 def result_of(config: Config, case: Case, walk: Walk, around: Circumstances) -> Result:
-    """What a walk found."""
+    """The result of a lockstep."""
     tally, first, witness = walk.tally, walk.tally.first, around.witness
     verdict = "undecided" if walk.diverged and not tally.mismatch else tally.verdict
     again = around.reproduce
@@ -180,7 +180,7 @@ def result_of(config: Config, case: Case, walk: Walk, around: Circumstances) -> 
 
 
 def _reason(case: Case, walk: Walk, peer: Peer | None) -> Message | None:
-    """Why the walk ended early; of a mismatch also its module, and a known deviation of PyTorch's."""
+    """Why a lockstep ended early; for a mismatch, its module and a known deviation of PyTorch too."""
     first, reason = walk.tally.first, walk.reason
     hints = []
     if peer and first:

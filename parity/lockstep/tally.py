@@ -10,7 +10,7 @@ import numpy as np
 
 from parity.certify.certificate import Certifier, Finding, Verdict
 from parity.certify.cross_check import CrossCheck
-from parity.certify.filter import AcceptedStep
+from parity.certify.filter import AcceptedShares
 from parity.certify.step import CheckedStep
 from parity.lockstep.result import Divergence, FormulaRow, SideBySideRow, WrongFormula
 from reference.equations import Equation
@@ -40,21 +40,23 @@ class _Row:
         self.vacuous = self.vacuous and finding.vacuous
 
     def accept(self, worst_ratio: float, numbers: int, *, telling: bool) -> None:
-        """Many findings at once, all of them a match."""
+        """Enter many findings at once, all of them matches."""
         self.verdict = max(self.verdict, Verdict.MATCH, key=GRAVITY.index)
         self.worst_ratio = max(self.worst_ratio, worst_ratio)
         self.numbers += numbers
         self.vacuous = self.vacuous and not telling
 
     def outcome(self) -> Verdict:
-        """What could not have failed is not a match."""
+        """The verdict; "vacuous" instead of a match if no number could have failed."""
         return Verdict.UNDECIDED if self.verdict is Verdict.MATCH and self.vacuous else self.verdict
 
 
 class _Accepted:
     """Steps accepted by the filter, all of one batch size: largest shares, and how many there were."""
 
-    def __init__(self, equations: Sequence[Equation], sides: tuple[str, str], shares: AcceptedStep) -> None:
+    def __init__(
+        self, equations: Sequence[Equation], sides: tuple[str, str], shares: AcceptedShares
+    ) -> None:
         place = {name: i for i, name in enumerate(shares.names)}
         self.entries = [(equation, place[equation.makes]) for equation in equations]
         self.sides, self.sizes, self.steps = sides, shares.numbers, 0
@@ -64,7 +66,7 @@ class _Accepted:
         self.max_abs = np.zeros_like(shares.max_abs)
         self.telling = np.zeros_like(shares.telling)
 
-    def add(self, shares: AcceptedStep) -> None:
+    def add(self, shares: AcceptedShares) -> None:
         self.steps += 1
         np.maximum(self.certificates, shares.certificates, out=self.certificates)
         np.maximum(self.side_by_side, shares.side_by_side, out=self.side_by_side)
@@ -84,7 +86,7 @@ class _Accepted:
 
 @dataclass
 class Tally:
-    """Everything that certificates and the cross-check have said so far."""
+    """All findings of certificates and cross-checks so far."""
 
     tensors: int = 0
     numbers: int = 0
@@ -115,7 +117,7 @@ class Tally:
             self._accuse(equation.formula.name, equation.formula.slide, equation.layer, side)
             self._diverge(step, side, finding, "certificate")
 
-    def accept(self, equations: Sequence[Equation], sides: tuple[str, str], shares: AcceptedStep) -> None:
+    def accept(self, equations: Sequence[Equation], sides: tuple[str, str], shares: AcceptedShares) -> None:
         """Enter a whole step that the filter accepted; its rows are filled in when they are read."""
         key = (shares.numbers["x"], sides)
         if key not in self._accepted:
@@ -155,7 +157,7 @@ class Tally:
 
     @property
     def verdict(self) -> Literal["match", "mismatch", "undecided"]:
-        """A match takes at least one formula that could have failed and did not."""
+        """The verdict on the run; a match needs at least one formula that could have failed and did not."""
         if self.mismatch:
             return "mismatch"
         self._settle()
@@ -163,7 +165,7 @@ class Tally:
         return "match" if decided else "undecided"
 
     def wrong_formulas(self) -> list[WrongFormula]:
-        """The formulas wrong in themselves, first first."""
+        """The formulas that are themselves wrong, in order of first occurrence."""
         return list(self.wrong.values())
 
     def formula_rows(self) -> list[FormulaRow]:

@@ -1,4 +1,4 @@
-"""What a person sees of a run: the table by formula and side, the counts, the first divergence."""
+"""The terminal text of a run: the table by formula and side, the counts, the first divergence."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STYLES = {"match": "green", "other-form": "cyan", "different-formula": "bold red
 
 
 def show_result(result: Result, out: Console, lang: str) -> None:
-    """The table by formula and side, the counts, and what a person needs to know of a mismatch."""
+    """Print the table by formula and side, the counts, and the details of a mismatch."""
     say = catalogue(lang)
     out.print(_formula_table(result, say))
     out.print(say["run.share"])
@@ -63,7 +63,7 @@ def show_result(result: Result, out: Console, lang: str) -> None:
 
 
 class Line(NamedTuple):
-    """One formula of one layer: what was found on each side, and of its tensor across the sides."""
+    """One formula of one layer: its row on each side, and its tensor's cross-check."""
 
     slide: int
     formula: str
@@ -101,7 +101,7 @@ def _formula_table(result: Result, say: dict[str, str]) -> Table:
 
 
 def _cell(row: FormulaRow | SideBySideRow | None, say: dict[str, str]) -> str:
-    """A verdict, and the share of the bound that goes with it."""
+    """A cell of the table: the verdict and the used share of the bound."""
     if row is None:
         return ""
     if getattr(row, "vacuous", False) and row.verdict == "undecided":
@@ -113,7 +113,7 @@ def _cell(row: FormulaRow | SideBySideRow | None, say: dict[str, str]) -> str:
 def divergence_lines(
     first: Divergence | None, wrong: Sequence[WrongFormula], reproduce: str | None, say: Mapping[str, str]
 ) -> Iterator[str]:
-    """What a person needs to know of the first divergence."""
+    """The lines that describe the first divergence."""
     if first is None:
         return
     yield say["run.first"].format(**first.model_dump())

@@ -1,9 +1,9 @@
-"""Trace files: the tensors of whole steps as safetensors, with what else is known of them as JSON.
+"""Trace files: the tensors of whole steps as safetensors, with facts about them as JSON metadata.
 
 Traces, goldens and recordings are such files. A tensor's name is `{step}/{side}/{name}`; one metadata
-key, `parity`, holds the facts; there is no pickle anywhere. A file is read with distrust: its own
-header comes first, and only to be checked: how long it says it is, which tensors it names, and
-whether they fill the file exactly. Nothing takes memory for a size that has not been checked.
+key, `parity`, holds the facts; pickle is never used. Files are not trusted: the header is checked first,
+for its length, the tensors it names, and whether they fill the file exactly. No memory is allocated for
+a size that has not been checked.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from reference.trace import Trace
 
 SCHEMA = "parity-trace/1"
 MAX_BYTES = 4 * 2**30
-"""A trace is kept in memory until it is written whole; more than this is a slip of the keyboard."""
+"""Largest trace, which is kept in memory until it is written; a larger one is probably a typing error."""
 SIDES = ("subject", "reference", "torch")
 """The order in which sides are shown; others come first."""
 
@@ -43,12 +43,12 @@ Steps: TypeAlias = Mapping[int, Mapping[str, Trace]]
 
 
 class TraceFileError(ValueError):
-    """A file is no trace file, or not the kind that was expected."""
+    """A file is not a trace file, or not of the expected kind."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What a trace file may hold: `tensor` says it of one tensor, `sides` is a regular expression."""
+    """A kind of trace file: `tensor` describes its tensors, `sides` is a regular expression for sides."""
 
     name: str = "trace file"
     most_bytes: int = 2 * MAX_BYTES
@@ -65,7 +65,7 @@ TRACE = Kind()
 
 
 class TensorKey(NamedTuple):
-    """Where a tensor stands in a trace file."""
+    """The key of a tensor in a trace file: step, side and name."""
 
     step: int
     side: str
@@ -76,7 +76,7 @@ class TensorKey(NamedTuple):
 
 
 def places(steps: Steps) -> dict[str, Array]:
-    """All tensors by the names they have in a file, row by row in memory."""
+    """All tensors by their names in the file, in row-major order."""
     return {
         str(TensorKey(step, side, name)): np.asarray(tensor, order="C")
         for step, traces in steps.items()
@@ -86,31 +86,31 @@ def places(steps: Steps) -> dict[str, Array]:
 
 
 def canonical(facts: Mapping[str, JsonValue]) -> str:
-    """JSON with one spelling: sorted keys, no spaces."""
+    """Canonical JSON: sorted keys, no spaces."""
     return json.dumps(facts, sort_keys=True, separators=(",", ":"))
 
 
 def put(file: Path, tensors: Mapping[str, Array], facts: Mapping[str, JsonValue]) -> None:
-    """Write the file as it stands; `save` writes it whole or not at all."""
+    """Write the file directly; `save` writes it atomically."""
     save_file(dict(tensors), file, metadata={"parity": canonical(facts)})
 
 
 def save(path: Path, steps: Steps, facts: Mapping[str, JsonValue]) -> None:
-    """Write a trace file whole or not at all. Raises UsageError where that is impossible."""
+    """Write a trace file atomically. Raises UsageError if it cannot be written."""
     with written_whole(path) as temporary:
         put(temporary, places(steps), facts)
 
 
 @dataclass(frozen=True)
 class TraceFile:
-    """A file whose header has been checked: its facts, and which tensors it has."""
+    """A trace file with a checked header: its facts and the positions of its tensors."""
 
     path: Path
     facts: Facts
     places: tuple[TensorKey, ...]
 
     def table(self, key: str) -> Facts:
-        """A table of the facts. Raises TraceFileError where there is none of that name."""
+        """A table of the facts. Raises TraceFileError for an unknown name."""
         found = self.facts.get(key)
         if not isinstance(found, dict):
             raise TraceFileError(f"its facts have no table {key}")
@@ -135,8 +135,8 @@ def _rank(side: str) -> int:
 
 
 def read(path: Path, kind: Kind = TRACE) -> TraceFile:
-    """A trace file, once the header's sizes add up to the file's. Raises TraceFileError, OSError."""
-    if not stat.S_ISREG(path.stat().st_mode):  # looked at first: to open a pipe is to wait for it
+    """Open a trace file and check its header. Raises TraceFileError, OSError."""
+    if not stat.S_ISREG(path.stat().st_mode):  # checked first, because opening a pipe would block
         raise TraceFileError("not a file")
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
@@ -152,7 +152,7 @@ def read(path: Path, kind: Kind = TRACE) -> TraceFile:
 
 
 def _header(file: BinaryIO, size: int, kind: Kind) -> tuple[Facts, int]:
-    """The header as safetensors defines it, and how many bytes the file has after it."""
+    """The header as defined by safetensors, and the number of bytes after it."""
     length = int.from_bytes(file.read(8), "little")
     if size < 8 or length > size - 8:
         raise TraceFileError(f"truncated, or not a safetensors file ({size:,} bytes)")
@@ -164,7 +164,7 @@ def _header(file: BinaryIO, size: int, kind: Kind) -> tuple[Facts, int]:
 
 
 def parsed(text: str | bytes) -> Facts:
-    """JSON that must be an object and names nothing twice. Raises TraceFileError."""
+    """Parse JSON that must be an object without duplicate keys. Raises TraceFileError."""
     try:
         found = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
@@ -182,7 +182,7 @@ def _once(pairs: list[tuple[str, JsonValue]]) -> Facts:
 
 
 def _checked(header: Mapping[str, JsonValue], left: int, kind: Kind) -> tuple[TensorKey, ...]:
-    """The tensors: each one's extent is as long as its shape says, and together they fill the file."""
+    """The tensors, after checking that their sizes match their shapes and that they fill the file."""
     pattern = re.compile(rf"(0|[1-9]\d{{0,8}})/({kind.sides})/(\w{{1,64}})")
     found, extents = [], []
     for name, entry in header.items():
@@ -205,7 +205,7 @@ def _checked(header: Mapping[str, JsonValue], left: int, kind: Kind) -> tuple[Te
 
 
 def _entry(name: str, entry: JsonValue, kind: Kind) -> tuple[int, tuple[int, int]]:
-    """How many bytes a tensor's format and shape take, and where it says it lies."""
+    """The size in bytes that a tensor's format and shape imply, and its extent in the file."""
     sizes = ITEM_SIZES if kind.item_sizes is None else kind.item_sizes
     if isinstance(entry, dict):
         code, shape, extent = (entry.get(key) for key in ("dtype", "shape", "data_offsets"))
@@ -217,27 +217,27 @@ def _entry(name: str, entry: JsonValue, kind: Kind) -> tuple[int, tuple[int, int
 
 
 def _counts(value: JsonValue, kind: Kind) -> bool:
-    """Whether it is a list of natural numbers, none of them absurd."""
+    """Whether a value is a list of nonnegative integers within the limits."""
     return isinstance(value, list) and all(type(n) is int and 0 <= n <= kind.most_bytes for n in value)
 
 
 def shortened(value: JsonValue) -> str:
-    """A value of a file, for a message."""
+    """A value from a file, shortened for a message."""
     return repr(value)[:60]
 
 
 def step_bytes(case: Case, sides: int) -> int:
-    """How many bytes the tensors of one step of so many sides take."""
+    """Size in bytes of the tensors of one step of `sides` sides."""
     batch = min(case.batch or case.x.shape[1], case.x.shape[1])
     numbers = sum(math.prod(shape) for shape in shapes(case.architecture, batch).values())
     return numbers * np.dtype(case.architecture.dtype).itemsize * sides
 
 
 class TraceRecorder:
-    """An observer of the lockstep that keeps every K-th step of every side, and writes them at the end."""
+    """An observer that keeps every K-th step of every side and writes them at the end."""
 
     def __init__(self, path: Path, case: Case, sides: int, every: int = 1) -> None:
-        """Raises UsageError if the trace of all steps would not fit; better now than hours later."""
+        """Create the observer. Raises UsageError now, before the run, if the trace would be too large."""
         self.path, self.every = path, every
         self._steps: dict[int, dict[str, Trace]] = {}
         size = step_bytes(case, sides) * -(-case.steps // every)
@@ -252,5 +252,5 @@ class TraceRecorder:
             self._steps[seen.step] = {side: trace.kept() for side, trace in seen.traces.items()}
 
     def write(self, facts: Facts) -> None:
-        """Write the file. Raises UsageError where that is impossible."""
+        """Write the file. Raises UsageError if it cannot be written."""
         save(self.path, self._steps, {"schema": SCHEMA, **facts})

@@ -1,4 +1,4 @@
-"""Where a person reads: a terminal, or a text that looks as it would in one without colours."""
+"""Consoles for output to a terminal or to text without colours."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from rich.console import Console
 
 PLAIN = bool(os.environ.get("NO_COLOR") or os.environ.get("CI"))
 WIDTH = 120
-"""Columns where there is no terminal to ask."""
+"""Width in columns if the output is not a terminal."""
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console on stdout or stderr; plain when it is no terminal, under NO_COLOR or CI."""
+    """A console on stdout or stderr, without colours if it is not a terminal or NO_COLOR or CI is set."""
     stream = sys.stderr if stderr else sys.stdout
     plain = PLAIN or not stream.isatty()
     width = None if stream.isatty() else WIDTH
@@ -24,6 +24,6 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def on_paper() -> tuple[Console, StringIO]:
-    """A console without colours, and the text that is written to it."""
+    """A console without colours, and the buffer that receives its text."""
     written = StringIO()
     return Console(file=written, no_color=True, force_terminal=False, highlight=False, width=WIDTH), written

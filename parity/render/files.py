@@ -1,4 +1,4 @@
-"""Writing files whole or not at all."""
+"""Writes files atomically, and checks output paths before the work."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from parity.errors import UsageError
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, moved onto it when the block ends well and removed when not.
+    """Context with a temporary path that replaces `path` on success and is removed on failure.
 
     Raises UsageError if the folder cannot be written to.
     """
@@ -28,7 +28,9 @@ def written_whole(path: Path) -> Iterator[Path]:
         yield temporary
         umask = os.umask(0)
         os.umask(umask)
-        temporary.chmod(0o666 & ~umask)  # mkstemp's files are private; results are not
+        temporary.chmod(
+            0o666 & ~umask
+        )  # mkstemp creates private files, but results should have normal permissions
         os.replace(temporary, path)
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
@@ -51,7 +53,7 @@ def stdout_to_stderr() -> Iterator[None]:
 
 
 def writable(path: str) -> None:
-    """Complain before the work rather than after it. Raises UsageError. `-` is stdout."""
+    """Check that a file can be written, before the work. Raises UsageError. `-` is stdout."""
     if path == "-":
         return
     target = Path(path)
@@ -64,7 +66,7 @@ def writable(path: str) -> None:
 
 
 def writable_folder(path: Path) -> None:
-    """Complain about a folder to be made or written into. Raises UsageError; makes nothing."""
+    """Check that a folder can be created or written into, without creating it. Raises UsageError."""
     existing = next((place for place in (path, *path.absolute().parents) if place.exists()), path)
     if not existing.is_dir():
         raise UsageError(f"{path}: {existing} is not a folder")
@@ -73,7 +75,7 @@ def writable_folder(path: Path) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder, where it is not there. Raises UsageError."""
+    """Create a folder if it does not exist. Raises UsageError."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -81,7 +83,7 @@ def make_folder(path: Path) -> None:
 
 
 def write_text(path: str, text: str) -> None:
-    """Write a text whole, ending in a newline; `-` is stdout."""
+    """Write a text atomically, with a final newline; `-` is stdout."""
     if path == "-":
         sys.stdout.write(text.rstrip("\n") + "\n")
         return

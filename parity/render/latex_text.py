@@ -1,4 +1,4 @@
-"""LaTeX as a line of plain text: the formula's twin for a terminal, and for who cannot see MathML."""
+"""Converts LaTeX to a line of plain text, for terminals and for readers who cannot see MathML."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def plain(latex: str) -> str:
 
 
 class _Reader:
-    """Reads tokens from the left; a command takes as many arguments as it needs."""
+    """Reads tokens from left to right; each command reads its own arguments."""
 
     def __init__(self, tokens: list[str]) -> None:
         self.tokens, self.at = tokens, 0
 
     def until(self, end: str) -> str:
-        """Everything up to the closing token, which is swallowed, or to the end."""
+        """The text up to the closing token, which is consumed, or to the end."""
         parts: list[str] = []
         while self.at < len(self.tokens):
             token = self._next()
@@ -110,7 +110,7 @@ def _raised(exponent: str) -> str:
 
 
 def _atom(text: str) -> str:
-    """In brackets, unless it is one thing."""
+    """The text, in brackets unless it is a single symbol."""
     text = text.strip()
-    layered = re.sub(r"\^\([lL]([+−]1)?\)", "", text)  # W^(l) is one thing
+    layered = re.sub(r"\^\([lL]([+−]1)?\)", "", text)  # W^(l) is a single symbol
     return text if _ATOM.fullmatch(layered) else f"({text})"

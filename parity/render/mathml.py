@@ -1,4 +1,4 @@
-"""LaTeX as MathML Core: what a browser shows without a script or a font of its own."""
+"""Converts LaTeX to MathML Core, which browsers show without scripts or special fonts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 
 def breakable(latex: str) -> Markup:
-    """A sum as a formula for each term, so that a narrow page can break it between them."""
+    """A sum split into one formula per term, so that a narrow page can break it between terms."""
     if r"\begin" in latex:
         return mathml(latex)
     depth, start, terms = 0, 0, []
@@ -28,7 +28,7 @@ def breakable(latex: str) -> Markup:
 @cache
 def mathml(latex: str, *, block: bool = False) -> Markup:
     """LaTeX as a `<math>` element."""
-    # A prime is a sign of its own, not a small exponent, which a font without mathematics makes invisible.
+    # A prime as an exponent would be too small to see in fonts without mathematics, so it is an operator.
     markup = convert(re.sub(r"([fu])'", r"\\mathit{\1′}", latex), display="block" if block else "inline")
     # MathML Core knows neither: the converter writes them for fences and for bold or upright letters.
     markup = re.sub(

@@ -1,4 +1,4 @@
-"""How a number is written: in code and formulas with a point, in prose as the language writes it."""
+"""Formats numbers: with a decimal point in code and formulas, and by language in prose."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ MINUS = "−"
 
 
 def code(value: float, digits: int = 4) -> str:
-    """As a program prints it: ``code(-1.2e-05) == "-1.2e-05"``."""
+    """A number as a program prints it: ``code(-1.2e-05) == "-1.2e-05"``."""
     return f"{value:.{digits}g}"
 
 
 def shown(value: float, digits: int = 4) -> str:
-    """As a table shows it: a true minus sign, a power of ten with superscripts never."""
+    """A number for tables: with a true minus sign, and exponents without superscripts."""
     return code(value, digits).replace("-", MINUS)
 
 
 def latex(value: float, digits: int = 4) -> str:
-    r"""As a formula shows it: ``latex(-1.2e-05) == r"-1.2 \times 10^{-5}"``."""
+    r"""A number for formulas: ``latex(-1.2e-05) == r"-1.2 \times 10^{-5}"``."""
     if math.isnan(value):
         return r"\mathrm{NaN}"
     if math.isinf(value):
@@ -30,7 +30,7 @@ def latex(value: float, digits: int = 4) -> str:
 
 
 def prose(value: float, lang: str, digits: int = 3) -> str:
-    """As a sentence of that language writes it; whole numbers with their thousands apart."""
+    """A number for a sentence in a language; integers with separated thousands."""
     if float(value).is_integer() and abs(value) < 1e15:
         return f"{int(value):,}".replace(",", THOUSANDS[lang]).replace("-", MINUS)
     written = code(value, digits)
@@ -47,7 +47,7 @@ def exponent_up(exponent: int) -> str:
 
 
 def percent(share: float, lang: str) -> str:
-    """A share as a percentage: 100 % only when it is all of them, 0 % only when it is none."""
+    """A share as a percentage: 100 % only for exactly 1, 0 % only for exactly 0."""
     tenths = round(share * 1000)
     if tenths == 1000 and share < 1:
         tenths = 999

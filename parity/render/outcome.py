@@ -1,4 +1,4 @@
-"""What every result can do, whatever it is of: be shown, verified, written into a folder."""
+"""`Outcome`, the base class of results: they can be shown, verified, and written into a folder."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Pages:
-    """What writes a result's page into a folder; no part of the result's value."""
+    """The function that writes a result's page; not part of the result's value."""
 
     write: Callable[[Path, str], object] = field(compare=False)
 
 
 class Outcome:
-    """A result. `verdict` is "match" where all holds; a subclass says how it is shown, and its JSON.
+    """A result. `verdict` is "match" if everything holds; subclasses define its display and JSON.
 
-    `_pages` writes the page of a result of which steps were kept.
+    `_pages` writes the page, if steps were kept.
     """
 
     if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Outcome:
         def verdict(self) -> str: ...
 
     def show(self, out: Console, lang: str = "en") -> None:
-        """Print it as the command does."""
+        """Print the result as the command does."""
         raise NotImplementedError
 
     def to_json(self) -> str:
@@ -47,7 +47,7 @@ class Outcome:
         raise NotImplementedError
 
     def text(self, lang: str = "en") -> str:
-        """What a terminal without colours shows."""
+        """The text that a terminal without colours shows."""
         out, written = on_paper()
         self.show(out, lang)
         return written.getvalue().rstrip("\n")
@@ -56,7 +56,7 @@ class Outcome:
         return self.text()
 
     def verify(self) -> Self:
-        """The result itself. Raises Mismatch, whose text is the terminal's, where not all holds."""
+        """Return the result itself. Raises Mismatch, with the terminal's text, if not everything holds."""
         if self.verdict != "match":
             raise Mismatch(str(self))
         return self
@@ -75,5 +75,5 @@ class Outcome:
         write_text(str(folder / "result.json"), self.to_json())
 
     def _repr_html_(self) -> str:
-        """How a notebook shows it."""
+        """HTML for notebooks."""
         return f"<pre>{escape(str(self))}</pre>"

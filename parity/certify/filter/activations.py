@@ -1,9 +1,9 @@
-"""The activations the cheap path knows: value, slope, and what each adds to a bound, at least.
+"""The activations that the filter supports: value, slope, and lower bounds of their rounding.
 
 `U` is the unit of rounding. Lower bounds of what `parity.bounds` derives for the same formula in
 `reference.operations.activations`; each line says which terms were left out (second order, underflow).
-`excess` bounds from above by how much the plain bound of a can be larger, which takes a B_z of no
-more than `steep_within`: it tells where the plain path might be unable to decide something.
+`excess` is an upper bound of how much larger the plain bound of a can be, valid for B_z up to
+`steep_within`: it detects where the plain path might be undecided.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from parity.bounds.formats import ULP
 from parity.certify.filter.layout import Floats
 
 K = 2 * ULP["exp"][0]
-"""Units that an elementary function may be off by: K ulp are 2K u."""
+"""Rounding of an elementary function in units u: K ulp are 2K u."""
 K_TANH = 2 * ULP["tanh"][0]
 
 

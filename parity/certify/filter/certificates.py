@@ -1,21 +1,21 @@
-"""The first gate, cheaply: the formulas of both sides' samples on their own recorded numbers.
+"""The filter's first gate: each side's formulas for z, a, s and δ on its own recorded numbers.
 
-Arrays are (2, …): ours, theirs. A sample is a row in here, as in memory, so z = a Wᵀ + b.
+Arrays are (2, …): ours, theirs. A sample is a row, as in memory, so z = a Wᵀ + b.
 Truths are float64. Magnitudes of sums, Σ|x||y|, are float32 where a network is large:
 
     Computed in float32 from float32 magnitudes, P ≤ Σ|x||y| (1 + γ) + k η, since every product and
     addition rounds to nearest and a product may underflow. The plain bound is γ Σ|x||y| + 2kη (or
     more), so with γ < 1 it is at least γ P (1 − γ): the second k η pays for the underflows.
 
-`Local.margin` is more than this γ; whatever else is rounded in a bound is a matter of `SHRINK`.
+`FirstGate.margin` is more than this γ; whatever else is rounded in a bound is a matter of `SHRINK`.
 The sides of large networks share magnitudes. With |a_theirs| ≥ (1 − ρ)|a_ours| for all numbers,
 
     |W_theirs||a_theirs| + |b_theirs| ≥ (1 − ρ)(P − P_D) ≥ (1 − ρ)(1 − q) P,
 
 where P = |W_ours||a_ours| + |b_ours|, P_D = D |a_ours| + D_b and q is the largest share of P_D in P.
 z of theirs in the first layer, where x is the same, is z of ours and a float32 product with
-W_theirs − W_ours: it is off by no more than γ P_D, the share q of the bound, which is added; where
-q is nothing against γ, z of ours will do: it is off by no more than P_D, the share q/γ.
+W_theirs − W_ours: its error is no more than γ P_D, the share q of the bound, which is added. If q is
+small compared with γ, z of ours is used: its error is no more than P_D, the share q/γ.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from parity.certify.filter.layout import BLOCK, FlatLayout, Floats
 from reference.architecture import Architecture
 
 SHRINK = 1 - 2.0**-20
-"""Covers the rounding of the cheap bounds' own evaluation, which must not come out above the plain ones."""
+"""Covers the rounding in evaluating the filter's bounds, which must not exceed the plain ones."""
 
 FEW = 16
-"""One part in so many of a bound can be done without, if it costs a product to know."""
+"""A term smaller than 1/FEW of a bound is left out if computing it takes a matrix product."""
 
 ROWS, ROW_NUMBERS = 16, 1 << 15
-"""Of a large network's first weights so many rows are taken at a time, or more if they are short."""
+"""Number of rows of a large network's W1 processed at a time; more if rows are short."""
 
 
 def turned(x: Floats) -> Floats:
@@ -48,7 +48,7 @@ def turned(x: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Run:
-    """Numbers of neighbouring layers with the same activation, as many as fit the cache."""
+    """A range of numbers of consecutive layers with the same activation that fits into the cache."""
 
     slope: Slope
     z: slice
@@ -57,8 +57,8 @@ class Run:
     delta: slice
 
 
-class Local:
-    """Truths and bounds of z, a, s, δ and the loss, for both sides, in buffers that are kept."""
+class FirstGate:
+    """Truths and bounds of z, a, s, δ and the loss, for both sides, in preallocated buffers."""
 
     def __init__(self, architecture: Architecture, recorded: StepInputs, judge: Arithmetic) -> None:
         self.recorded, self.judge = recorded, judge
@@ -76,7 +76,7 @@ class Local:
         longest = max(*architecture.layers, layout.batch) + 8
         # 2 k u for sums of k terms: γ_k and a few roundings.
         self.margin = 2 * longest * 2.0**-24 if recorded.large else 0.0
-        self.extra = 0.0  # the share of z1's bound that theirs may be off by
+        self.extra = 0.0  # largest error of theirs' z1, as a share of its bound
         self._used = np.zeros((2, samples))
         self._found = np.zeros((2, layout.cut.slots))
         self.taken: set[str] = set()  # the sums whose P_D was taken
@@ -87,7 +87,7 @@ class Local:
         self._row_single = np.zeros(self._row_exact.shape, kind)
 
     def _runs(self, architecture: Architecture, layout: FlatLayout) -> list[Run]:
-        """z, a, s and δ lie in the same order, each kind as long as another."""
+        """The runs of all layers; z, a, s and δ have the same order and size in the layout."""
         runs: list[Run] = []
         first, names = 1, architecture.activations
         kinds = [layout.kinds[kind].start for kind in ("z", "a", "s", "delta")]
@@ -101,7 +101,7 @@ class Local:
         return runs
 
     def evaluate(self) -> bool:
-        """Fill `truth` and `bound`; False where a number is not harmless."""
+        """Compute `truth` and `bound`; False if a number is so large that a sum might overflow."""
         recorded, T = self.recorded, self.T
         X, M, D = recorded.X, recorded.M, recorded.D
         depth = recorded.layout.depth
@@ -125,7 +125,7 @@ class Local:
         return True
 
     def _first_layer(self) -> bool:
-        """z1 of a large network, some rows of W1 at a time, so that they stay in the cache."""
+        """Compute z1 of a large network, a few rows of W1 at a time, so that they stay in the cache."""
         recorded, T, P = self.recorded, self.T["z1"], self.P["z1"][0]
         ours, theirs = (side["W1"] for side in recorded.weights)
         x, size, found = recorded.X["x"][0], recorded.M["x"][0], []
@@ -157,7 +157,7 @@ class Local:
         return recorded.harmless()
 
     def _some_rows(self) -> Iterator[tuple[slice, Floats, Floats]]:
-        """Rows of the first weights, and buffers for them."""
+        """Ranges of rows of W1, with buffers for them."""
         count = self.recorded.layout.shapes["W1"][0]
         for first in range(0, count, self._rows):
             last = min(first + self._rows, count)
@@ -166,7 +166,10 @@ class Local:
     def _bound_sum(
         self, name: str, factor: str, W: str, b: str | None, roundings: int, *, multiplied: bool = False
     ) -> float:
-        """γ Σ|x||y| (+ |b|) of both sides; returns q. `multiplied` if ours has its product already."""
+        """Bound of a sum of products, γ Σ|x||y| (+ |b|), for both sides; returns q.
+
+        `multiplied` means that our side's product is computed already.
+        """
         recorded, P, B = self.recorded, self.P[name], self.B[name]
         gamma, x = (1 - self.margin) * self.judge.gamma(roundings), recorded.M[factor]
         sides = slice(0, 1) if recorded.large else slice(0, 2)

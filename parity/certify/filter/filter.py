@@ -1,4 +1,4 @@
-"""The filter as a whole: both gates on one step of two sides, accepted entirely or not at all."""
+"""The filter: checks both gates on one step of two sides and accepts the whole step or nothing."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from parity.bounds.formats import arithmetic
 from parity.certify.filter.activations import SLOPES
-from parity.certify.filter.certificates import Local
-from parity.certify.filter.cross_check import Together
+from parity.certify.filter.certificates import FirstGate
+from parity.certify.filter.cross_check import SecondGate
 from parity.certify.filter.gradients import TELLING, Parameters
 from parity.certify.filter.inputs import HARMLESS, StepInputs
 from parity.certify.filter.layout import FlatLayout, Floats
@@ -26,19 +26,19 @@ Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class AcceptedStep:
-    """An accepted step: for each tensor made, upper bounds of the share of its bound, by gate and side."""
+class AcceptedShares:
+    """An accepted step: for each computed tensor, upper bounds of the used share, by gate and side."""
 
     names: list[str]
     numbers: dict[str, int]
     certificates: Floats  # (2, tensors)
     side_by_side: Floats  # (2, tensors)
-    max_abs: Floats  # (tensors,): the largest difference of the sides, for large networks as float32 has it
+    max_abs: Floats  # (tensors,): the largest difference of the sides; in float32 for large networks
     telling: Bools  # (2, tensors): whether a mistake would have shown
 
 
 def knows(architecture: Architecture, equations: Sequence[Equation]) -> bool:
-    """Whether the filter has bounds for these equations: float32, four activations, MSE, plain SGD."""
+    """Whether the filter supports these equations: float32, four activations, MSE, plain SGD."""
     updates = {"weight_update": formulas.weight_update, "bias_update": formulas.bias_update}
     kinds = {
         "affine", "activation", "loss", "loss_gradient", "output_delta", "hidden_delta",
@@ -57,69 +57,69 @@ def knows(architecture: Architecture, equations: Sequence[Equation]) -> bool:
 
 
 class Filter:
-    """Filters steps of one architecture, batch size and learning rate; keeps its buffers."""
+    """Filters steps of one architecture, batch size and learning rate, with preallocated buffers."""
 
     def __init__(self, architecture: Architecture, batch: int, lr: float) -> None:
         self.layout = FlatLayout(architecture, batch)
         self.recorded = StepInputs(self.layout, np.dtype(architecture.dtype))
-        self.local = Local(architecture, self.recorded, arithmetic(architecture.dtype))
-        self.together = Together(self.local)
-        self.parameters = Parameters(self.local, lr)
-        self._told = np.zeros((2, len(self.layout.sampled)), dtype=bool)
-        self._nothing = np.zeros_like(self._told)
+        self.first_gate = FirstGate(architecture, self.recorded, arithmetic(architecture.dtype))
+        self.second_gate = SecondGate(self.first_gate)
+        self.parameters = Parameters(self.first_gate, lr)
+        self._telling = np.zeros((2, len(self.layout.sampled)), dtype=bool)
+        self._all_zero = np.zeros_like(self._telling)
 
-    def accepts(self, ours: Trace, theirs: Trace) -> AcceptedStep | None:
-        """The shares of an accepted step, or None: then the step must be checked in full."""
-        with np.errstate(all="ignore"):  # 0/0 is no share, and what overflows is not accepted
+    def accepts(self, ours: Trace, theirs: Trace) -> AcceptedShares | None:
+        """The shares of an accepted step, or None if the step must be checked in full."""
+        with np.errstate(all="ignore"):  # steps with 0/0 or overflow are not accepted
             return self._accepts(ours, theirs)
 
-    def _accepts(self, ours: Trace, theirs: Trace) -> AcceptedStep | None:
-        local, together, parameters = self.local, self.together, self.parameters
-        if not self.recorded.gather(ours, theirs) or not local.evaluate():
+    def _accepts(self, ours: Trace, theirs: Trace) -> AcceptedShares | None:
+        first_gate, second_gate, parameters = self.first_gate, self.second_gate, self.parameters
+        if not self.recorded.gather(ours, theirs) or not first_gate.evaluate():
             return None
-        certificates = local.certificates()
-        if not certificates.max() <= 1 or not together.evaluate(parameters.lr):
+        certificates = first_gate.certificates()
+        if not certificates.max() <= 1 or not second_gate.evaluate(parameters.lr):
             return None
-        pairs = local.shares(together.truth[None], together.bound[None])
-        if not pairs.max() <= 1 or not together.bound.max() < HARMLESS:
+        pairs = first_gate.shares(second_gate.truth[None], second_gate.bound[None])
+        if not pairs.max() <= 1 or not second_gate.bound.max() < HARMLESS:
             return None
-        if not parameters.evaluate(self._relative()) or not self._tell():
+        if not parameters.evaluate(self._relative()) or not self._note_telling():
             return None
         gradients, after = parameters.side_by_side(pairs)
         if not (gradients.max() <= 1 and after.max() <= 1):
             return None
-        told = parameters.told
-        return AcceptedStep(
+        telling = parameters.telling
+        return AcceptedShares(
             self.layout.judged,
             self.layout.numbers,
             np.concatenate([certificates, parameters.gradients, parameters.after], axis=1),
             np.concatenate([pairs, gradients, after], axis=1),
             np.concatenate([self.recorded.distance, *parameters.apart]),
-            np.concatenate([self._told, told[:2], told[2:]], axis=1),
+            np.concatenate([self._telling, telling[:2], telling[2:]], axis=1),
         )
 
     def _relative(self) -> float:
-        """The least share of |T_δ| + B_δ that B_δ is; for small networks' reports."""
+        """The smallest B_δ/(|T_δ| + B_δ), for the reported shares of small networks; 0 for large ones."""
         if self.recorded.large:
             return 0.0
         delta = self.layout.kinds["delta"]
-        bound = self.together.bound[delta]
-        reach = np.abs(self.together.truth[delta])
+        bound = self.second_gate.bound[delta]
+        reach = np.abs(self.second_gate.truth[delta])
         reach += bound
         least = float(np.fmin.reduce(np.divide(bound, reach, out=reach)))
         return least if least > 0 else 0.0
 
-    def _tell(self) -> bool:
-        """Note what could have failed by now; False where only the plain path can say."""
-        told, nothing, cut = self._told, self._nothing, self.layout.cut
-        if not told.all():
-            nothing[...] = True
+    def _note_telling(self) -> bool:
+        """Record the tensors in which a mistake would have shown; False if the plain path must decide."""
+        telling, all_zero, cut = self._telling, self._all_zero, self.layout.cut
+        if not telling.all():
+            all_zero[...] = True
             for block in cut.blocks:
                 here, tensors = slice(block.start, block.stop), cut.tensors[block.slots]
-                size = np.abs(self.local.truth[:, here])
-                nothing[:, tensors] &= np.maximum.reduceat(size, block.starts, axis=1) == 0
-                size -= TELLING * self.local.bound[:, here]
+                size = np.abs(self.first_gate.truth[:, here])
+                all_zero[:, tensors] &= np.maximum.reduceat(size, block.starts, axis=1) == 0
+                size -= TELLING * self.first_gate.bound[:, here]
                 found = np.maximum.reduceat(size, block.starts, axis=1)
-                told[:, tensors] |= found > self.parameters.least
+                telling[:, tensors] |= found > self.parameters.least
         parameters = self.parameters
-        return bool((told | nothing).all() and (parameters.told | parameters.nothing).all())
+        return bool((telling | all_zero).all() and (parameters.telling | parameters.all_zero).all())

@@ -1,4 +1,4 @@
-"""Both gates on gradients and updated parameters: most of a step's numbers, in one pass through them.
+"""Both gates for gradients and updated parameters, most of a step's numbers, in a single pass.
 
 The first gate's truths are products of recorded numbers, and errors are divided by u-free bounds: the
 bound of dW over γ, that of W_next over u,
@@ -6,10 +6,10 @@ bound of dW over γ, that of W_next over u,
     dW: Σ|δ||a| + 2mη/γ ≥ P + 2⁻¹²⁶        W_next: |T| + κ|g| + 2η/u ≥ |W_next| + κ|g| − e + 2⁻¹²⁵
 
 with P ≤ Σ|δ||a| (1 + γ) + mη as in `filter.certificates`, κ = |lr| + (the rounding of lr)/u, and the
-error e itself at most u times as much as it is divided by; so no bound is zero and a NaN stays a NaN.
-Large networks' updates are first taken again in the sides' own format (`parity.certify.filter.updates`).
+error e itself at most u times its divisor; so no bound is zero and a NaN stays a NaN. Large networks'
+updates are first recomputed in the sides' own format (`parity.certify.filter.updates`).
 
-The second gate needs no look at these numbers. Let σ_δ, σ_a be the shares of the second gate's bounds
+The second gate does not need to read these numbers. Let σ_δ, σ_a be the shares of the second gate's bounds
 that a side's δ and a use, and ρ that of the first gate's bound that its dW uses. Then
 
     |dW − T_δ T_aᵀ| ≤ |dW − δ aᵀ| + Σ |T_δ||a − T_a| + Σ |δ − T_δ||a|
@@ -20,7 +20,7 @@ because |δ| ≤ |T_δ| + B_δ and |a| ≤ |T_a| + B_a. The second bound of W_ne
 D = |W_ours − W_theirs|. Of these, theirs may use all of D, both sides the share ρ of their first gate's
 bound of u(…), and the share m of dW's second bound of |lr| B_dW; so with w the largest share that
 D + u(…) has in the bound, W_next's is at most m + (max(1 or ρ, m) − m) w. `_weigh` bounds w.
-What float64 adds to truths is 2⁻²⁹ of what the format adds to bounds: `TRUTHS` covers it.
+The rounding of truths in float64 is 2⁻²⁹ of the format's in the bounds; `TRUTHS` covers it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from parity.certify.filter.certificates import SHRINK, Local
+from parity.certify.filter.certificates import SHRINK, FirstGate
 from parity.certify.filter.inputs import SCALE
 from parity.certify.filter.layout import BLOCK, Floats
 from parity.certify.filter.products import Pair, ProductBlock, Products, Source
@@ -38,19 +38,19 @@ from parity.certify.filter.updates import REPLAYED, UpdateReplay
 TRUTHS = 2.0**-26
 LEAST = 2.0**-126
 
-LEND = 0.125
-"""The largest share of a bound that a float32 correction may cost."""
+LARGEST_CORRECTION = 0.125
+"""The largest share of a bound that the error of a float32 correction may use."""
 
 TELLING = 16
-"""The plain path's bounds are at most so many times the cheap ones, where these hold, and some η's."""
+"""Upper bound of the ratio of the plain path's bounds to the filter's, apart from a few η."""
 
 
 class Parameters:
-    """Shares of gradients and updated parameters, parameter by parameter, in buffers that are kept."""
+    """Shares of gradients and updated parameters, by parameter, in preallocated buffers."""
 
-    def __init__(self, local: Local, lr: float) -> None:
-        self.local, self.recorded, self.lr = local, local.recorded, lr
-        layout, judge, kind = self.recorded.layout, local.judge, self.recorded.flat.dtype
+    def __init__(self, first_gate: FirstGate, lr: float) -> None:
+        self.first_gate, self.recorded, self.lr = first_gate, first_gate.recorded, lr
+        layout, judge, kind = self.recorded.layout, first_gate.judge, self.recorded.flat.dtype
         rounded = float(judge.dtype.type(lr))
         self.kappa = abs(lr) if rounded == lr else abs(lr) * (1 + judge.u / judge.unit)
         self.least = SCALE * SCALE * 2.0**12 * judge.eta
@@ -61,21 +61,21 @@ class Parameters:
         self._found = np.zeros((7, self.products.slots))
         self.gradients, self.after = np.zeros((2, count)), np.zeros((2, count))  # shares
         self.apart, self.weight = np.zeros((2, count)), np.zeros(count)
-        self.told, self.nothing = np.zeros((4, count), dtype=bool), np.zeros((4, count), dtype=bool)
+        self.telling, self.all_zero = np.zeros((4, count), dtype=bool), np.zeros((4, count), dtype=bool)
         self._places(layout.sampled)
         block = min(BLOCK, self.products.truth.shape[1])
         self._error, self._g, self._n, self._w = (np.zeros((2, block)) for _ in range(4))
         self._used, self._bound = (np.zeros((2, block), kind) for _ in range(2))
         self._replay = UpdateReplay(lr) if layout.large else None
         self._replayed = SHRINK * SCALE * judge.unit * REPLAYED
-        # An error, scaled, may lose 2⁻¹⁵⁰ in float32, of bounds over γ or u that are LEAST or more.
+        # A scaled error may lose 2⁻¹⁵⁰ in float32, relative to bounds over γ or u of at least LEAST.
         self._lost = 2.0**-24 if layout.large else 0.0
-        self._whole = np.full(count, not layout.large)  # of which no part of the magnitudes will do
+        self._whole = np.full(count, not layout.large)  # parameters that need all samples' magnitudes
         first = layout.segments["delta1"].shape
         self._apart = np.zeros(first if layout.large else 0, kind)
 
     def _places(self, sampled: list[str]) -> None:
-        """Where among the samples each parameter's δ and a lie; δ stands in for x, which is exact."""
+        """Find the positions of each parameter's δ and a among the tensors; δ for x, which is exact."""
         self._factors = []
         for name in self.recorded.layout.names:
             below = [f"a{int(name[1:]) - 1}"] if name[0] == "W" and name != "W1" else []
@@ -85,58 +85,63 @@ class Parameters:
         self._below = [place[factors[-1]] for factors in self._factors]
 
     def evaluate(self, relative: float) -> bool:
-        """Fill in all shares; False where one is no share of an accepted number.
+        """Compute all shares; False if one exceeds 1 or is NaN.
 
         B_δ is at least `relative` times |T_δ| + B_δ.
         """
-        told = bool(self.told.all())
-        if not told:
-            self.nothing[...] = True
+        telling = bool(self.telling.all())
+        if not telling:
+            self.all_zero[...] = True
         sources = self.products.sources()
-        lent = self._lent() if told else 0.0
-        found = self._pass(sources, relative, lent, told=told)
+        correction = self._correction() if telling else 0.0
+        found = self._pass(sources, relative, correction, telling=telling)
         poor = ~((found[0] <= 1) & (found[1] <= 1))
         if (poor & ~self._whole).any():
-            self._whole |= poor  # from now on: where few samples light up a feature, a part says little
-            found = self._pass(sources, relative, lent, told=told)
+            self._whole |= poor  # from now on: a part of the samples is too few for sparse features
+            found = self._pass(sources, relative, correction, telling=telling)
         self.gradients[...], self.after[...], self.weight[...] = found[0:2], found[2:4], found[4]
         self.apart[...] = found[5:]
         return bool(self.gradients.max() <= 1 and self.after.max() <= 1)
 
-    def _lent(self) -> float:
-        """The share of its bound that dW1 of theirs is off by, if made from ours; 0: it is not to be."""
+    def _correction(self) -> float:
+        """Error, as a share of its bound, of computing theirs' dW1 as a correction of ours; 0: do not.
+
+        theirs' product is ours plus the small product (δ_theirs − δ_ours) xᵀ, taken in float32.
+        """
         if not self.recorded.large or self.recorded.near("delta1") == 0:
             return 0.0
         ours, theirs = self.recorded.layout.segments["delta1"].of(self.recorded.flat)
         self.recorded.part(theirs, ours, self._apart)
         apart = self.recorded.relative["delta1"]
         off = (1 + 8 / self.recorded.layout.batch) * apart / (1 - apart) ** 2 + 2.0**-19
-        return off if off <= LEND else 0.0
+        return off if off <= LARGEST_CORRECTION else 0.0
 
-    def _pass(self, sources: Mapping[str, Source], relative: float, lent: float, *, told: bool) -> Floats:
-        """All that is to find, by parameter: shares of gradients, of updates, weights, distances."""
+    def _pass(
+        self, sources: Mapping[str, Source], relative: float, correction: float, *, telling: bool
+    ) -> Floats:
+        """One pass over all parameters: shares of gradients and updates, weights, distances."""
         for panel in self.products.panels:
-            lend = lent > 0 and panel.source == "W1"
+            corrected = correction > 0 and panel.source == "W1"
             for product in panel.products:
-                whole = not told or bool(self._whole[product.tensor])
-                if lend:
-                    product.lend(self._apart, self.recorded.x, whole=whole)
+                whole = not telling or bool(self._whole[product.tensor])
+                if corrected:
+                    product.correct(self._apart, self.recorded.x, whole=whole)
                 else:
                     product.take(self._fewer, whole=whole)
             for block in panel.blocks:
                 truth, part = self.products.truth[:, block.within], self.products.size[:, block.within]
                 source = sources[panel.source]
-                if lend:
-                    self._judge_lent(block, source, truth[0], part)
+                if corrected:
+                    self._judge_corrected(block, source, truth[0], part)
                 else:
-                    self._judge(block, source, truth, part, relative, told=told)
+                    self._judge(block, source, truth, part, relative, telling=telling)
         found = self.products.maxima(self._found)
-        sums = SHRINK * (1 - self.local.margin)
+        sums = SHRINK * (1 - self.first_gate.margin)
         found[0:2] /= sums * SCALE * self.gamma
         found[0:2] += self._lost
-        if lent > 0:
-            found[1, 0] = found[1, 0] / self.recorded.near("delta1") + lent
-        found[2:4] /= SHRINK * SCALE * self.local.judge.unit
+        if correction > 0:
+            found[1, 0] = found[1, 0] / self.recorded.near("delta1") + correction
+        found[2:4] /= SHRINK * SCALE * self.first_gate.judge.unit
         found[4] /= sums
         return found
 
@@ -148,30 +153,30 @@ class Parameters:
         part: Floats,
         relative: float,
         *,
-        told: bool,
+        telling: bool,
     ) -> None:
-        """Both sides' gradients and updated parameters of one block, `truth` and `part` being at hand."""
+        """Check both sides' gradients and updated parameters of one block, given `truth` and `part`."""
         found, here = self._found[:, block.slots], block.here
         part += LEAST
         g = self._double(source.g, here, self._g)
         error = np.subtract(g, truth, out=self._error[:, : g.shape[1]])
         found[0:2] = self._most(error, part, block)
-        if not told:
-            self._tell(block, 0, truth, part, TELLING * self.gamma)
+        if not telling:
+            self._note_telling(block, 0, truth, part, TELLING * self.gamma)
         found[5] = self._distance(source.g, block)
         found[6] = self._distance(source.n, block)
-        if told and self._replay is not None and self._replay.same(source, here):
+        if telling and self._replay is not None and self._replay.same(source, here):
             found[2:4], found[4] = self._replayed, np.inf
             return
-        self._judge_update(block, source, g, truth, part, relative, told=told)
+        self._judge_update(block, source, g, truth, part, relative, telling=telling)
 
-    def _judge_lent(self, block: ProductBlock, source: Source, truth: Floats, part: Floats) -> None:
-        """The same where theirs is judged by ours, and by what it is more than ours.
+    def _judge_corrected(self, block: ProductBlock, source: Source, truth: Floats, part: Floats) -> None:
+        """As `_judge`, with theirs' truth computed as a correction of ours.
 
         With e = g − T: e_theirs = (g_theirs − g_ours) + e_ours − (T_theirs − T_ours), the last as
         (δ_theirs − δ_ours) aᵀ in float32, off by γ_{m+2} |δ_theirs − δ_ours||a|ᵀ ≤ γ_{m+2} ρ |δ_ours||a|ᵀ.
-        Each sum is off by u times its terms, and none is more than such a product and both bounds:
-        `_lent` has them all.
+        The rounding of each sum is u times its terms, which are at most such a product plus both bounds;
+        `_correction` includes all of these.
         """
         found, here = self._found[:, block.slots], block.here
         size = here.stop - here.start
@@ -194,7 +199,9 @@ class Parameters:
             found[2:4], found[4] = self._replayed, np.inf
             return
         both = self.products.truth[:, block.within]
-        self._judge_update(block, source, self._double(source.g, here, self._g), both, part, 0.0, told=True)
+        self._judge_update(
+            block, source, self._double(source.g, here, self._g), both, part, 0.0, telling=True
+        )
 
     def _judge_update(
         self,
@@ -205,9 +212,9 @@ class Parameters:
         part: Floats,
         relative: float,
         *,
-        told: bool,
+        telling: bool,
     ) -> None:
-        """Both sides' updated parameters of one block, held against the bound; `truth` is overwritten."""
+        """Check both sides' updated parameters of one block; `truth` is overwritten."""
         found, here, error = self._found[:, block.slots], block.here, self._error[:, : g.shape[1]]
         n = self._double(source.n, here, self._n)
         # The bound of W_next, in units of u.
@@ -218,12 +225,12 @@ class Parameters:
         np.multiply(g, -self.lr, out=truth)
         truth += self._double(source.w, here, self._w)
         np.subtract(n, truth, out=error)
-        found[2:4] = self._most(error, bound, block) + self._lost * SCALE * self.local.judge.unit
-        if not told:
-            self._tell(block, 2, truth, bound, TELLING * self.local.judge.unit)
+        found[2:4] = self._most(error, bound, block) + self._lost * SCALE * self.first_gate.judge.unit
+        if not telling:
+            self._note_telling(block, 2, truth, bound, TELLING * self.first_gate.judge.unit)
 
     def _double(self, pair: Pair, here: slice, out: Floats) -> Floats:
-        """Both sides' numbers as float64; small networks' are that already."""
+        """Both sides' numbers as float64; in small networks they already are."""
         if isinstance(pair, np.ndarray) and pair.dtype == np.float64:
             numbers: Floats = pair[:, here]
             return numbers
@@ -233,7 +240,7 @@ class Parameters:
         return out
 
     def _most(self, error: Floats, bound: Floats, block: ProductBlock) -> Floats:
-        """The largest |error| · SCALE / bound of each parameter; NaN for what is not a number."""
+        """The largest |error| · SCALE / bound of each parameter; NaN if one is NaN."""
         used = self._used[:, : error.shape[1]]
         error *= SCALE
         np.copyto(used, error, casting="same_kind")
@@ -243,7 +250,7 @@ class Parameters:
         return most
 
     def _distance(self, pair: Pair, block: ProductBlock) -> Floats:
-        """The largest difference between the sides, as the numbers' own format has it."""
+        """The largest difference between the sides, computed in the numbers' own format."""
         here = block.here
         apart = np.subtract(pair[0][here], pair[1][here], out=self._used[0, : here.stop - here.start])
         np.abs(apart, out=apart)
@@ -251,8 +258,8 @@ class Parameters:
         return largest
 
     def _weigh(self, block: ProductBlock, part: Floats, bound: Floats, relative: float) -> Floats:
-        """(D + u(|W_next| + κ|g|)) / (|lr| B_dW), for the report: B_dW ≥ (γ + relative) Σ|δ||a|."""
-        u = self.local.judge.unit
+        """Largest (D + u(|W_next| + κ|g|)) / (|lr| B_dW) by parameter; B_dW ≥ (γ + relative) Σ|δ||a|."""
+        u = self.first_gate.judge.unit
         most, rest = self._used[:, : len(bound)]
         np.multiply(part, abs(self.lr) * (self.gamma + relative) / u, out=rest)
         np.multiply(self.recorded.distances[block.here], 1 / (SCALE * u), out=most)
@@ -261,15 +268,17 @@ class Parameters:
         largest: Floats = np.fmax.reduceat(most, block.starts)
         return largest
 
-    def _tell(self, block: ProductBlock, row: int, truth: Floats, bound: Floats, times: float) -> None:
+    def _note_telling(
+        self, block: ProductBlock, row: int, truth: Floats, bound: Floats, times: float
+    ) -> None:
         """Note what stands out of any bound that the plain path may have, and what is nothing but zeros."""
         size, rows = np.abs(truth), slice(row, row + 2)
-        self.nothing[rows, block.tensors] &= np.maximum.reduceat(size, block.starts, axis=1) == 0
+        self.all_zero[rows, block.tensors] &= np.maximum.reduceat(size, block.starts, axis=1) == 0
         size -= times * bound.astype(np.float64)
-        self.told[rows, block.tensors] |= np.maximum.reduceat(size, block.starts, axis=1) > self.least
+        self.telling[rows, block.tensors] |= np.maximum.reduceat(size, block.starts, axis=1) > self.least
 
     def side_by_side(self, samples: Floats) -> tuple[Floats, Floats]:
-        """The second gate's shares of gradients and updated parameters, from those of all samples."""
+        """The second gate's shares of gradients and updated parameters, from those of z, a, s and δ."""
         inherited = np.maximum(samples[:, self._delta], samples[:, self._below])
         gradients = np.maximum(self.gradients, inherited) + TRUTHS
         full = np.maximum(self.after + TRUTHS, gradients)

@@ -1,4 +1,4 @@
-"""What both sides recorded of one step: numbers, magnitudes, and how far the sides stand apart."""
+"""The recorded tensors of one step of both sides: numbers, magnitudes, and the sides' differences."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from reference.arrays import Array
 from reference.trace import Trace
 
 HARMLESS = 2.0**40
-"""With all numbers below this, no sum of products of recorded numbers comes near float32's largest."""
+"""If all numbers are below this, sums of products of them are far from float32's largest number."""
 
 SCALE = 2.0**24
-"""Small magnitudes become factors of float32 products so many times as large: what such products
-lose where float32 ends is then nothing against the bounds' own allowance for it."""
+"""Small magnitudes are multiplied by this before float32 products, so that their underflow is negligible
+compared with the bounds' allowance for underflow."""
 
 NEAR = 0.25
-"""Sides whose numbers differ by no more than this share can lend each other magnitudes."""
+"""Sides whose numbers differ by at most this share can use the same magnitudes."""
 
 
 class StepInputs:
-    """The tensors of both sides, (2, …): ours, theirs. A sample is a row. Buffers are kept.
+    """The tensors of both sides, (2, …): ours, theirs, in preallocated buffers. A sample is a row.
 
-    Magnitudes, and what bounds are made of, are float32 in large networks. Arrays by name: `X`
-    numbers as float64, `M` magnitudes, `D` the parameters' distance |W_ours − W_theirs|, scaled. Of
-    the first layer of a large network, which has most of its weights, there are none: `weights` has
-    what was recorded. Of its other layers' weights, M is of ours alone.
+    Magnitudes and the terms of bounds are float32 in large networks. Arrays by name: `X` numbers as
+    float64, `M` magnitudes, `D` the parameters' distance |W_ours − W_theirs|, scaled. They leave out the
+    first layer's weights of a large network, which are most of its weights: `weights` has those as
+    recorded. For its other layers' weights, M holds only ours.
     """
 
     def __init__(self, layout: FlatLayout, dtype: np.dtype[np.generic]) -> None:
@@ -68,7 +68,7 @@ class StepInputs:
         }
 
     def gather(self, ours: Trace, theirs: Trace) -> bool:
-        """Take in a step; False where it is not complete, or holds what is not known here."""
+        """Read a step; False if it is incomplete or has an unsupported tensor."""
         layout, flat, size, dtype = self.layout, self.flat, self.size, self._dtype
         if not all(layout.gather(t, flat[i], dtype) for i, t in enumerate((ours, theirs))):
             return False
@@ -99,7 +99,7 @@ class StepInputs:
         return self.harmless()
 
     def harmless(self) -> bool:
-        """Whether all magnitudes found so far are far from overflow; also false for NaN."""
+        """Whether all magnitudes so far are too small for a sum to overflow; False for NaN."""
         return all(peak < HARMLESS for peak in self.peaks.values())
 
     def _weight(self, name: str) -> None:
@@ -119,7 +119,7 @@ class StepInputs:
         out *= SCALE
 
     def note_weight(self, name: str, largest: float, apart: float) -> None:
-        """The largest magnitude of our weights, and distance of theirs (scaled)."""
+        """Record the largest magnitude of our weights and the sides' largest difference (scaled)."""
         self.moved = self.moved or apart > 0
         self.peaks[name] = (largest + apart / SCALE) * (1 + 2.0**-20)
 
@@ -153,7 +153,7 @@ class StepInputs:
             self.relative = dict(zip(self.layout.sampled, relative.tolist(), strict=True)) | {"x": 0.0}
 
     def near(self, *names: str) -> float:
-        """Of a product of magnitudes of these tensors, the least share that theirs is of ours; or 0."""
+        """Lower bound of the ratio of theirs' to ours' product of these magnitudes; 0 if unknown."""
         share = 1.0
         for name in names:
             apart = self.relative.get(name, 1.0)

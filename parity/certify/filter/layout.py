@@ -1,4 +1,4 @@
-"""Both sides' tensors of one step in one flat buffer, so that few numpy calls see them all."""
+"""The layout of both sides' tensors in one flat buffer, so that a few numpy calls process them all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reference.arrays import Array
 from reference.trace import Trace
 
 Floats = Array
-"""Numbers as they were recorded, or as float64."""
+"""Numbers in their recorded format or as float64."""
 
 Indices = npt.NDArray[np.intp]
 
@@ -21,10 +21,10 @@ SAMPLES = ("z", "a", "s", "delta")
 """The tensors with a number for each sample: rows in memory, columns in the deck."""
 
 BLOCK = 1 << 15
-"""About so many numbers of each side are judged at a time, so that they stay in the cache."""
+"""Approximate count of numbers per side judged at a time, so that they stay in the cache."""
 
 LARGE = 1 << 15
-"""From so many numbers a side on, float32's speed pays for the copies it takes."""
+"""Count of numbers per side from which float32 is faster despite the copies it needs."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Block:
-    """Neighbouring numbers, where in the block its tensors begin, and the slots for what is found."""
+    """A range of numbers, the offsets of its tensors, and the slots of their results."""
 
     start: int
     stop: int
@@ -51,7 +51,7 @@ class Block:
 
 
 class Cut:
-    """Tensors that lie next to each other, cut into blocks; maxima by block become maxima by tensor."""
+    """Adjacent tensors cut into blocks; combines maxima by block into maxima by tensor."""
 
     def __init__(self, tensors: Sequence[Segment]) -> None:
         self.blocks: list[Block] = []
@@ -75,11 +75,11 @@ class Cut:
 
 
 class FlatLayout:
-    """Where each tensor lies: z…, a…, s…, δ…, loss, then parameters, gradients, updated ones.
+    """Positions of all tensors: z…, a…, s…, δ…, loss, then parameters, gradients, updated parameters.
 
-    Same kinds lie together, layers in order. The data, x and y, are the same for both sides and lie in
-    a buffer of their own. In `large` networks weights, their gradients and what they become are not
-    copied: they are read where they are.
+    Tensors of one kind are adjacent, in order of layers. The data, x and y, are the same for both sides
+    and have their own buffer. In `large` networks weights, their gradients and updated weights are not
+    copied but read in place.
     """
 
     def __init__(self, architecture: Architecture, batch: int) -> None:
@@ -149,7 +149,7 @@ class FlatLayout:
         return True
 
     def borrow(self, trace: Trace, dtype: np.dtype[np.generic]) -> dict[str, Array] | None:
-        """A large network's weights, their gradients and what they become: not copied, if they lie well."""
+        """Views of a large network's weights, their gradients and updated weights, if contiguous."""
         found = {}
         for weight in self.weights:
             for name in (weight, f"d{weight}", f"{weight}_next"):
@@ -173,6 +173,6 @@ class FlatLayout:
         return True
 
     def views(self, flat: Floats) -> dict[str, Floats]:
-        """Every tensor's view into a buffer that is kept, as far as it reaches."""
+        """Every tensor's view into a buffer, for the tensors that the buffer covers."""
         size = flat.shape[-1]
         return {name: segment.of(flat) for name, segment in self.segments.items() if segment.stop <= size}

@@ -1,4 +1,4 @@
-"""The products that gradients are: panels of them are taken at a time, and blocks of these judged."""
+"""The products that gradients consist of, computed panel by panel and judged in blocks."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from parity.certify.filter.inputs import StepInputs
 from parity.certify.filter.layout import BLOCK, Floats, Indices
 
 PART, AT_LEAST = 8, 16
-"""Of a large network's batch, magnitudes of one sample in PART are added up, and of no fewer."""
+"""In a large network, magnitudes of one sample in PART are summed, and of at least AT_LEAST."""
 
 PANEL = 1 << 16
-"""Products are taken for about so many weights of a large network at a time."""
+"""Approximate count of a large network's weights for which products are computed at a time."""
 
 COPIED = ""
-"""The source of what is copied: all parameters of a small network, the biases of a large one."""
+"""Source name of copied parameters: all of a small network's, the biases of a large one."""
 
 
 Pair: TypeAlias = Floats | tuple[Floats, Floats]
-"""Numbers of ours and of theirs, in one array or in two."""
+"""Numbers of both sides, ours and theirs, in one array or in two."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Neighbouring parameters, their gradients and what they become: (ours, theirs) of each, flat."""
+    """Adjacent parameters, their gradients and updated values, each (ours, theirs), flat."""
 
     w: Pair
     g: Pair
@@ -37,11 +37,11 @@ class Source:
 
 @dataclass
 class Product:
-    """Some rows' gradients, of numbers and of magnitudes: δ and, for weights, a; and where they go."""
+    """Gradients of some rows, for numbers and magnitudes: δ and, for weights, a; with output buffers."""
 
     tensor: int
     rows: slice
-    some: slice  # samples whose magnitudes are added up: a part of them bounds the sum from below
+    some: slice  # samples whose magnitudes are summed, for a lower bound of the whole sum
     delta: Floats
     delta_size: Floats
     a: Floats | None
@@ -60,10 +60,11 @@ class Product:
         some = slice(None) if whole else self.some
         np.matmul(self.delta_size[..., some], self.a_size[:, some], out=self.size)
 
-    def lend(self, apart: Floats, x: Floats, *, whole: bool) -> None:
-        """Of a first layer ours; and in place of theirs' magnitudes what theirs are more than ours, scaled.
+    def correct(self, apart: Floats, x: Floats, *, whole: bool) -> None:
+        """Compute ours' products of a first layer, and theirs' as a scaled correction of ours.
 
-        `apart` is δ_theirs − δ_ours, scaled, and x what both were given, in float32.
+        The correction (δ_theirs − δ_ours) xᵀ is stored in place of theirs' magnitudes. `apart` is
+        δ_theirs − δ_ours, scaled, and x the common input, in float32.
         """
         some = slice(None) if whole else self.some
         if self.a is None or self.a_size is None:
@@ -75,10 +76,10 @@ class Product:
 
 @dataclass(frozen=True)
 class ProductBlock:
-    """Neighbouring numbers of a source and, `within` its panel, their products.
+    """A range of numbers of a source, with its products `within` a panel.
 
-    `starts` is where in the block each of the parameters `tensors` begins, `slots` where to note what is
-    found of it.
+    `starts` are the offsets of the parameters `tensors` in the block, `slots` the positions of their
+    results.
     """
 
     here: slice
@@ -90,7 +91,7 @@ class ProductBlock:
 
 @dataclass(frozen=True)
 class Panel:
-    """Products taken together, and the blocks they are judged in."""
+    """Products that are computed together, and the blocks in which they are judged."""
 
     source: str
     products: Sequence[Product]
@@ -169,7 +170,7 @@ class Products:
         return blocks
 
     def sources(self) -> dict[str, Source]:
-        """Where the numbers of the step lie that was taken in last."""
+        """The sources of the step that was read last."""
         recorded, layout = self.recorded, self.recorded.layout
         flat = recorded.flat
         found = {

@@ -1,15 +1,15 @@
-"""W − η g, taken again in the sides' own format: where the bits are the same, the bound holds.
+"""Recomputes W − η g in the sides' own format: equal bits imply that the bound holds.
 
-Multiplied, rounded, subtracted, rounded, as the deck's line does it; or fused and rounded once, as
-PyTorch's does where the processor can. Either is an evaluation that the contract admits. With u' =
-u/(1 + u), which one rounding to nearest is off by at most, and η rounded to η' (|η' − η| ≤ u η),
+The product is rounded before the subtraction, as in the deck's line, or the operation is fused and
+rounded once, as in PyTorch on processors that can. The contract admits both. With u' = u/(1 + u), the
+largest relative error of one rounding to nearest, and η rounded to η' (|η' − η| ≤ u η),
 
     |W_next − (W − η g)| ≤ u'|W − p| + u'|η' g| + |η' − η||g| + 2 underflows,  p = η' g, rounded or not
 
 where the plain path allows, term by term, u for each u' and for |η' − η|. So the share of the bound
-is at most u'/u, for which `REPLAYED` is reported. For the fused form W − η' g is float64's, off by
-2⁻⁵³ of itself before it is rounded, as is the plain path's truth: 2⁻²⁹ of the bound. What is not the
-same bits is not wrong for that: it is held against the bound.
+is at most u'/u, reported as `REPLAYED`. For the fused form, W − η' g is computed in float64 with a
+relative error of 2⁻⁵³ before it is rounded, as is the plain path's truth: 2⁻²⁹ of the bound. Numbers
+with different bits are not wrong for that reason: they are compared with the bound.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from parity.certify.filter.layout import BLOCK
 from parity.certify.filter.products import Source
 
 REPLAYED = 1 - 2.0**-25
-"""More than u'/u = 1/(1 + 2⁻²⁴), and what float64 adds."""
+"""Slightly more than u'/u = 1/(1 + 2⁻²⁴), to cover the rounding of float64."""
 
 
 class UpdateReplay:
-    """Both sides' updates, each in the form in which the side was last seen to take them."""
+    """Recomputes both sides' updates, trying first the form that each side used last."""
 
     def __init__(self, lr: float) -> None:
         self._rate = np.float32(lr)
@@ -33,7 +33,7 @@ class UpdateReplay:
         self._equal = np.zeros(BLOCK, dtype=bool)
 
     def same(self, source: Source, here: slice) -> bool:
-        """Whether both sides' updated parameters are what one of the two forms gives."""
+        """Whether both sides' updated parameters are bit for bit the result of one of the two forms."""
         for side in (0, 1):
             if not self._try(side, source, here):
                 self._fused[side] = not self._fused[side]

@@ -1,4 +1,4 @@
-"""Computational graphs as pictures: data goes forward along solid arrows, errors back along dashed ones.
+"""Draws computational graphs: solid arrows carry data forward, dashed arrows carry errors back.
 
-Whatever draws only looks: graphs, networks and traces do not know of it.
+Graphs, networks and traces do not depend on this package.
 """

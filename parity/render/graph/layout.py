@@ -1,8 +1,8 @@
-"""Where the nodes of a graph stand: columns by depth, lanes by kinship. No layout engine.
+"""The layout of a graph's nodes in columns, by depth, and lanes, by parents.
 
-A column is how far a node is from the leaves. A computed node stays in the lane of its first computed
-parent while that place is free; a leaf stands in the lane beside the node that uses it, in the order
-of the operands. So a layered network is one straight line with its parameters on both sides.
+A node's column is its distance from the leaves. A computed node takes the lane of its first computed
+parent if that place is free; a leaf takes a lane beside the node that uses it, in the order of the
+operands. A layered network is thus one straight line with its parameters on both sides.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ class Place:
 
 @dataclass(frozen=True)
 class Edge:
-    """One operand: `parent`'s value goes into `child`; where `learns`, the error comes back."""
+    """One operand: `parent`'s value flows into `child`; if `learns`, the error flows back."""
 
     parent: Node
     child: Node
     learns: bool
-    bend: int  # lanes to step aside, so that the arrow does not run through other nodes
+    bend: int  # lanes by which the arrow bends to avoid other nodes
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Places by node name, and the arrows between them."""
+    """The places of all nodes by name, and the arrows between them."""
 
     places: dict[str, Place]
     edges: tuple[Edge, ...]
@@ -41,7 +41,7 @@ class Layout:
 
 
 def layout(graph: Graph) -> Layout:
-    """Place a graph. No error is drawn on its way to given leaves: nobody learns them."""
+    """The layout of a graph. No error is drawn to given leaves, which are not differentiated."""
     columns = graph.columns()
     taken: dict[tuple[int, int], str] = {}
     lanes: dict[str, int] = {}
@@ -75,7 +75,7 @@ def layout(graph: Graph) -> Layout:
 
 
 def _around(wanted: int) -> list[int]:
-    """Lanes by their distance from the wanted one."""
+    """Lanes in order of their distance from the wanted one."""
     return [wanted + sign * step for step in range(1000) for sign in ((1, -1) if step else (1,))]
 
 

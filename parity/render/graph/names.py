@@ -1,4 +1,4 @@
-"""How a tensor or a node is written in a picture: `delta2` is δ⁽²⁾, the gradient of `W1` is dW⁽¹⁾."""
+"""The names of tensors and nodes in pictures: `delta2` is δ⁽²⁾, the gradient of `W1` is dW⁽¹⁾."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A graph as SVG: nodes are operations, solid arrows carry data, dashed arrows bring errors back.
+"""Draws a graph as SVG: nodes are operations, solid arrows carry data, dashed arrows carry errors back.
 
 Forward and backward differ in line style, arrow head, side of the line and label, not in colour
 alone. The picture is styled by the page that holds it; on its own, `standalone` gives it a style.
@@ -21,12 +21,12 @@ BEND = 0.9
 """Where a bent arrow's control point lies, in lanes for each lane that it steps aside."""
 MARGIN = 16.0
 APART = 5.0
-"""Half the distance between an arrow and the one that comes back, in pixels."""
+"""Half the distance between the arrows in both directions, in pixels."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """From columns and lanes to pixels: columns go right, or down when the picture is upright."""
+    """Converts columns and lanes to pixels: columns run to the right, or down in an upright picture."""
 
     upright: bool
     column: float

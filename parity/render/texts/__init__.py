@@ -1,4 +1,4 @@
-"""Everything that is said to a person, in English and Spanish: one catalogue, equal keys."""
+"""The catalogue of all texts shown to users, in English and Spanish with equal keys."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LANGUAGES = ("en", "es")
 
 @cache
 def catalogue(lang: str) -> dict[str, str]:
-    """The texts of a language by dotted key. Raises UsageError for one that there is not."""
+    """The texts of a language by dotted key. Raises UsageError for an unknown language."""
     if lang not in LANGUAGES:
         raise UsageError(f"--lang {lang}: known: {', '.join(LANGUAGES)}")
     source = resources.files(__name__).joinpath(f"{lang}.toml").read_text(encoding="utf-8")

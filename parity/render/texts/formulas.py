@@ -1,4 +1,4 @@
-"""What a formula is called in words: the deck's, and an optimizer's rules for each kind of parameter."""
+"""The names of formulas in words: the deck's, and an optimizer's rules for each kind of parameter."""
 
 from __future__ import annotations
 

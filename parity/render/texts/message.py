@@ -1,7 +1,7 @@
-"""What the core says to a person: the key of a text and the facts that go into it.
+"""Translatable messages: the key of a text and the facts that are inserted in it.
 
-A complaint about a tensor, the description of a case, why a subject gave no answer: each is a text of
-the catalogue's table `said`. Whoever shows it asks for it in the reader's language.
+Messages are complaints about tensors, descriptions of cases, reasons for a missing answer. Their texts
+are in the catalogue's table `said`; the code that shows one translates it to the reader's language.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ TABLE = "said"
 
 
 class Message(str):
-    """``Message("missing", name="W1") == "W1 is missing"``: a `str`, in English, for programs that read it.
+    """A message: a `str` with the English text, ``Message("missing", name="W1") == "W1 is missing"``.
 
-    Facts are texts, or messages of their own. Raises KeyError for a key that the catalogue lacks, or a
-    fact that its text asks for and that is not given.
+    Facts are texts or messages. Raises KeyError for an unknown key or a missing fact.
     """
 
     key: str
@@ -30,12 +29,12 @@ class Message(str):
         return self
 
     def __getnewargs_ex__(self) -> tuple[tuple[str], Mapping[str, str]]:
-        """How it is copied."""
+        """The arguments for copying and pickling."""
         return (self.key,), self.facts
 
     @classmethod
     def of(cls, parts: Mapping[str, object]) -> Message:
-        """What `parts` took apart. Raises KeyError where that is none."""
+        """The inverse of `parts`. Raises KeyError if `parts` does not describe a message."""
         facts = dict(parts)
         key = str(facts.pop("message"))
         return cls(
@@ -52,10 +51,10 @@ class Message(str):
         return catalogue(lang)[f"{TABLE}.{self.key}"].format(**self.facts_said(lang))
 
     def facts_said(self, lang: str) -> dict[str, str]:
-        """The facts, those that are messages in a language."""
+        """The facts, with messages translated to a language."""
         return {name: said(fact, lang) for name, fact in self.facts.items()}
 
 
 def said(text: str, lang: str) -> str:
-    """A message in a language; any other text, such as what a program printed, as it is."""
+    """A message in a language; any other text, such as a program's output, unchanged."""
     return text.said(lang) if isinstance(text, Message) else text
