@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from parity.render.texts import LANGUAGES, catalogue
+from reference import operations
 
 ROOT = Path(__file__).parents[1]
 PRODUCT = [*ROOT.glob("reference/**/*.py"), *ROOT.glob("parity/**/*.py")]
@@ -209,3 +210,8 @@ def test_both_languages_say_the_same_things():
         for lang in LANGUAGES
     }
     assert holes["en"] == holes["es"]
+
+
+def test_an_operation_has_a_name_of_its_own():
+    found = [operation.name for operation in operations._found()]
+    assert sorted(found) == sorted(operations.OPERATIONS)

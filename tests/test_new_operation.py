@@ -1,4 +1,4 @@
-"""A new activation is one row of a table: everything else knows it at once."""
+"""A new activation, and a new operation, is one row of a table: everything else knows it at once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+import parity
 from parity.__main__ import _run
+from parity.errors import UsageError
+from parity.lockstep.run import run
+from parity.pytorch.imported.case import BatchPeer, training_of
+from reference.operation import define
+from reference.operations import OPERATIONS
 from reference.operations.activations import ACTIVATIONS, Activation
 from reference.operations.activations.activation import into
 
@@ -59,3 +65,58 @@ def test_a_wrong_row_is_caught(row, monkeypatch, capsys):
     monkeypatch.setitem(ACTIVATIONS, "squared", wrong)
     assert _run(["run", "--data", "iris", "--activation", "squared", "--lr", "0.01", "--steps", "2"]) == 1
     assert "output_delta" in capsys.readouterr().out
+
+
+def hypotenuse(slope=lambda g, x, y: g * (x / y)):
+    """√(x² + w²), which the table does not have."""
+    return define(
+        "hypot",
+        (lambda x, w: np.sqrt(x * x + w * w), r"\sqrt{x^2 + w^2}"),
+        {
+            "x": (slope, r"g \frac{x}{y}"),
+            "w": (lambda g, w, y: g * (w / y), r"g \frac{w}{y}"),
+        },
+        aten={"aten.hypot.default": "x w -> y"},
+    )
+
+
+class Hypotenuse(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = torch.nn.Linear(4, 3), torch.nn.Linear(4, 3)
+
+    def forward(self, x):
+        return torch.hypot(self.first(x), self.second(x))
+
+
+def trained():
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.randn(5, 4, generator=generator), torch.randn(5, 3, generator=generator)
+    return run(training_of("mse", lr=0.1, steps=2), peer=BatchPeer("model", Hypotenuse(), x, y))
+
+
+def watched():
+    model = Hypotenuse()
+    with parity.watch(model) as watching:
+        model(torch.ones(2, 4)).sum().backward()
+    return watching.result
+
+
+def test_an_operation_out_of_the_table_is_refused_by_name():
+    with pytest.raises(UsageError, match=r"hypot\.default is not in the table of operations"):
+        trained()
+    assert watched().verdict == "incomplete"
+
+
+def test_with_its_row_it_is_trained_and_watched(monkeypatch):
+    monkeypatch.setitem(OPERATIONS, "hypot", hypotenuse())
+    assert trained().verdict == "match"
+    assert watched().verdict == "match"
+
+
+def test_a_wrong_row_of_an_operation_is_caught(monkeypatch):
+    monkeypatch.setitem(OPERATIONS, "hypot", hypotenuse(lambda g, x, y: g * (y / x)))
+    assert trained().verdict == "mismatch"
+    found = watched()
+    assert found.verdict == "mismatch"
+    assert "hypot" in str(found.first_divergence)

@@ -91,7 +91,7 @@ def _nonzero(x: Array) -> Array:
     """Where x holds, in order: one row of indices each."""
     if x.dtype != np.bool_:
         raise UnreadArgumentError("nonzero of numbers")
-    return np.argwhere(x)
+    return np.argwhere(x)  # type: ignore[return-value]  # numbers of a tensor, which are data
 
 
 def _truths() -> Iterator[Sample]:

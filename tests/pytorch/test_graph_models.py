@@ -1,0 +1,139 @@
+"""Models that are no chain, trained step by step by the reference from their own recorded graph."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from parity.errors import UsageError
+from parity.lockstep.run import run
+from parity.pytorch.imported.case import BatchPeer, training_of
+
+MODELS = '''
+import torch.nn.functional as F
+from torch import nn
+
+
+class Convolutional(nn.Module):
+    """Convolutions that stride and dilate, batch norm, a residual, max pooling and a kernel used twice."""
+
+    def __init__(self, rate=0.0):
+        super().__init__()
+        self.first = nn.Conv2d(1, 4, 3, padding=1)
+        self.norm = nn.BatchNorm2d(4)
+        self.twice = nn.Conv2d(4, 4, 3, padding=2, dilation=2, groups=2)
+        self.down = nn.Conv2d(4, 3, 3, stride=2, padding=1)
+        self.drop = nn.Dropout(rate)
+        self.out = nn.Linear(12, 10)
+
+    def forward(self, x):
+        h = F.relu(self.norm(self.first(x.view(-1, 1, 8, 8))))
+        h = F.max_pool2d(h + self.twice(F.silu(self.twice(h))), 2)
+        return self.out(self.drop(self.down(h).flatten(1)))
+
+
+class Transformer(nn.Module):
+    """A block before which the norm stands: scaled dot-product attention, GELU, two residuals."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Linear(8, 16)
+        self.norm1, self.norm2 = nn.LayerNorm(16), nn.LayerNorm(16)
+        self.qkv, self.mix = nn.Linear(16, 48, bias=False), nn.Linear(16, 16)
+        self.up, self.down = nn.Linear(16, 32), nn.Linear(32, 16)
+        self.out = nn.Linear(16, 10)
+
+    def forward(self, x):
+        h = self.embed(x.view(-1, 8, 8))
+        q, k, v = self.qkv(self.norm1(h)).view(-1, 8, 3, 2, 8).permute(2, 0, 3, 1, 4).unbind(0)
+        h = h + self.mix(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(-1, 8, 16))
+        h = h + self.down(F.gelu(self.up(self.norm2(h))))
+        return self.out(h.mean(1))
+
+
+def dropping():
+    return Convolutional(0.2)
+'''
+
+
+@pytest.fixture
+def zoo(tmp_path, monkeypatch):
+    (tmp_path / "graph_zoo.py").write_text(MODELS, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    space: dict[str, object] = {}
+    exec(compile(MODELS, "graph_zoo.py", "exec"), space)
+    return space
+
+
+def numbers(samples, dtype):
+    generator = torch.Generator().manual_seed(3)
+    x = torch.randn(samples, 64, generator=generator, dtype=torch.float64).to(dtype)
+    return x, torch.randint(10, (samples,), generator=generator)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("name", ["Convolutional", "Transformer"])
+def test_its_training_is_pytorchs_number_by_number(zoo, name, dtype, optimizer):
+    torch.manual_seed(1)
+    model = zoo[name]().to(dtype)
+    x, y = numbers(6, dtype)
+    peer = BatchPeer("model", model, x, y)
+    found = run(training_of("cross_entropy", lr=0.01, steps=3, optimizer=optimizer), peer=peer)
+    assert found.verdict == "match", found.reason
+    assert found.steps == 3
+    assert {row.side for row in found.formulas} == {"reference", "torch"}
+    rule = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}[optimizer](model.parameters(), lr=0.01)
+    for _ in range(3):
+        rule.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        rule.step()
+    assert found.loss["torch"][1] == loss.item()
+
+
+@pytest.mark.parametrize("name", ["Convolutional", "Transformer", "dropping"])
+def test_from_the_command_line(zoo, ask, name):
+    words = ["--data", "digits", "--loss", "cross_entropy", "--batch", "8", "--lr", "0.05", "--steps", "2"]
+    code, out, err = ask("run", "--model", f"graph_zoo:{name}", *words, "--json", "-")
+    assert code == 0, err
+    assert json.loads(out)["verdict"] == "match"
+
+
+class Scaled(torch.autograd.Function):
+    """Its backward is not the derivative of its forward."""
+
+    @staticmethod
+    def forward(ctx, z):
+        return z * 1
+
+    @staticmethod
+    def backward(ctx, g):
+        return 1.001 * g
+
+
+def hooked(z):
+    z.register_hook(lambda gradient: 1.001 * gradient)
+    return z
+
+
+def lying(zoo, between):
+    class Lying(zoo["Convolutional"]):
+        def forward(self, x):
+            return F.silu(between(super().forward(x)))
+
+    return BatchPeer("model", Lying().double(), *numbers(6, torch.float64))
+
+
+def test_a_hook_that_changes_a_gradient_of_a_graph_is_no_match(zoo):
+    found = run(training_of("cross_entropy", lr=0.01, steps=1), peer=lying(zoo, hooked))
+    assert found.verdict == "mismatch"
+    assert found.first_divergence.side == "torch"
+
+
+def test_a_function_of_a_strangers_in_a_graph_is_refused_by_name(zoo):
+    with pytest.raises(UsageError, match=r"Scaled .* is no operation of PyTorch's"):
+        run(training_of("cross_entropy", lr=0.01, steps=1), peer=lying(zoo, Scaled.apply))
