@@ -112,7 +112,7 @@ def test_a_step_that_starts_elsewhere_is_caught():
         (lambda trace: trace.update(delta1=trace["delta1"].astype("f8")), "float64"),
         (lambda trace: trace.update(delta1=trace["delta1"][:, :1]), "shape"),
         (lambda trace: trace.update(delta1=np.full_like(trace["delta1"], np.nan)), None),
-        (lambda trace: trace.update(delta9=trace["delta1"]), "no tensor"),
+        (lambda trace: trace.update(delta9=trace["delta1"]), "not a tensor"),
     ],
 )
 def test_a_spoilt_trace_is_a_failure_never_a_skip(spoil, words):
