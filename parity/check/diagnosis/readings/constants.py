@@ -87,6 +87,10 @@ def interval(place: Site, whole: Tree, path: Path) -> Interval | None:
     observed = place.observed.astype(np.float64)
     if any(np.shape(value) != observed.shape for value in at):
         return None
+    told = np.isfinite(observed) & np.isfinite(at[0]) & np.isfinite(at[1]) & np.isfinite(at[2])
+    if not told.any():
+        return ANYWHERE
+    observed, at = observed[told], [value[told] for value in at]
     u = place.scenario.judge.u
     with np.errstate(all="ignore"):
         if _affine(at, u):
