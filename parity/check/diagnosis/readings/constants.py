@@ -87,7 +87,11 @@ def interval(place: Site, whole: Tree, path: Path) -> Interval | None:
     observed = place.observed.astype(np.float64)
     if any(np.shape(value) != observed.shape for value in at):
         return None
-    u, vague = place.scenario.judge.u, _vague(place)
+    told = np.isfinite(observed) & np.isfinite(at[0]) & np.isfinite(at[1]) & np.isfinite(at[2])
+    if not told.any():
+        return ANYWHERE
+    observed, at, vague = observed[told], [value[told] for value in at], _vague(place)[told]
+    u = place.scenario.judge.u
     with np.errstate(all="ignore"):
         if _affine(at, u):
             return _solved(observed, at[0], at[1], vague)

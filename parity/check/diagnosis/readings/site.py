@@ -232,8 +232,11 @@ class Site:
                 return False
             value = np.reshape(value, observed.shape)
         half = np.sqrt(self.scenario.judge.u)
-        apart = np.abs(value - observed) <= half * np.abs(observed).max(initial=0)
-        return bool((apart | (value == observed) | ((value != value) & (observed != observed))).all())
+        finite = np.isfinite(observed) & np.isfinite(value)
+        scale = np.abs(observed[finite]).max(initial=0)
+        close = np.abs(value - observed) <= half * scale
+        alike = (value == observed) | ((value != value) & (observed != observed))
+        return bool(np.where(finite, close, alike).all())
 
     def proves(self, part: Tree) -> bool:
         """Whether it gives every number that was shown, within its own bound."""
