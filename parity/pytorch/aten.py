@@ -95,6 +95,9 @@ def bind(call: Call) -> Bound:
             options[name] = _option(value)
         if f"{name}_next" in operation.forward and schema in call.written:
             results[f"{name}_next"] = call.written[schema]
+    x = operands.get("x")
+    if "storage_offset" in operation.options and isinstance(x, Recorded) and not _is_whole(x):
+        raise UnsupportedError(f"{call.operation} of a part of a storage")
     for operand in operation.operands:
         if operand.endswith("?"):  # an overload without it
             operands.setdefault(operand.rstrip("?"), None)
@@ -104,6 +107,15 @@ def bind(call: Call) -> Bound:
         raise UnsupportedError(f"{call.operation}: {error}") from None
     except ValueError as error:
         raise UnsupportedError(f"{call.operation}: {error}") from None
+
+
+def _is_whole(x: Recorded) -> bool:
+    """Whether a tensor is its storage from the start, number by number."""
+    dense, size = [], 1
+    for length in reversed(x.shape):
+        dense.append(size)
+        size *= max(length, 1)
+    return x.offset == 0 and x.strides == tuple(reversed(dense))
 
 
 def _results(call: Call, found: Entry) -> tuple[Argument, ...]:

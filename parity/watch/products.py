@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from parity.pytorch.aten import Bound, bind, edge_places
+from parity.pytorch.aten import Bound, UnsupportedError, bind, edge_places
 from parity.pytorch.recorder.data import Argument, AutogradNode, Backward, Call, Recorded
 from parity.watch import views
 from parity.watch.check import REFUSALS, Check, Draw, Left, short
@@ -48,6 +48,8 @@ def products(
                     yield Check("vjp", short(call.operation), "base", call.module, call.source, rest)
                 sent = views.inside(inside, sent)
             formula = known.operation.vjps[operand]
+            if any(name not in formula.takes and _counts(g) for name, g in gradients.items()):
+                raise UnsupportedError(f"{call.operation}: the gradient of a by-product")
             measured = judge(formula, operands, options, sent)
             write = _write(formula, operands, options, sent, writes) if measured.wrong else None
             if write is not None:
@@ -72,6 +74,11 @@ def _write(
     if judge(formula, changed, options, sent).wrong:
         return None
     return next(iter(later.values())).call
+
+
+def _counts(gradient: Argument) -> bool:
+    """Whether a gradient is one that something has to be made of."""
+    return isinstance(gradient, Recorded) and bool(np.any(gradient.array))
 
 
 def _parts(value: Argument) -> tuple[Argument, ...]:

@@ -1,0 +1,165 @@
+"""`python -m tests.reports.opinfo`: PyTorch's own samples of its operators, watched.
+
+Writes `reports/opinfo.md`: of every operator, in float32 and float64, how many samples are certified
+forward and backward, which operations they ran that are unsupported, and every alarm.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import torch
+
+import parity
+
+MOST = 12
+"""Samples of an operator."""
+
+DTYPES = (torch.float32, torch.float64)
+
+
+@dataclass
+class Tally:
+    """What became of the samples of one operator."""
+
+    certified: int = 0
+    unsupported: int = 0
+    failed: int = 0  # PyTorch itself refuses the sample
+    nothing: int = 0  # no gradient reaches anything: nothing is a step
+    numbers: int = 0
+    undecided: int = 0
+    names: Counter[str] = field(default_factory=Counter)
+    alarms: list[str] = field(default_factory=list)
+
+
+def operators() -> list[object]:
+    """OpInfo's database, where PyTorch can import it."""
+    from torch.testing._internal.common_methods_invocations import op_db
+
+    return [op for op in op_db if op.supports_autograd and "cpu" not in getattr(op, "skips_device", ())]
+
+
+def tensors(value: object) -> Iterator[torch.Tensor]:
+    """Every tensor in a result or an argument."""
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for part in value:
+            yield from tensors(part)
+
+
+def watch(op: object, dtype: torch.dtype, tally: Tally) -> None:
+    """Each sample of an operator, run forward and back with random gradients."""
+    for sample in islice(op.sample_inputs("cpu", dtype, requires_grad=True), MOST):
+        try:
+            torch.manual_seed(5)
+            with parity.watch() as watched:
+                made = op(sample.input, *sample.args, **sample.kwargs)
+                outs = [t for t in tensors(made) if t.requires_grad and t.is_floating_point()]
+                if outs:
+                    torch.autograd.backward(outs, [torch.randn_like(t) for t in outs])
+        except Exception as error:
+            tally.failed += 1
+            tally.names[f"{type(error).__name__} of PyTorch or of ours: {str(error).splitlines()[0][:80]}"] += 1
+            continue
+        result = watched.result
+        tally.numbers += result.numbers_compared
+        tally.undecided += result.undecided
+        names = {left.operation.partition(",")[0] for left in result.coverage.not_certified}
+        for wrong in result.wrong[:1]:
+            tally.alarms.append(
+                f"{wrong.operation} {wrong.check} {wrong.operand} {wrong.index}: {wrong.observed!r}, "
+                f"expected {wrong.expected!r}, {wrong.ratio:.3g} of its bound; {sample.summary()[:150]}"
+            )
+        if result.wrong:
+            continue
+        if names:
+            tally.unsupported += 1
+            tally.names.update(names)
+        elif not outs:
+            tally.nothing += 1
+        else:
+            tally.certified += 1
+
+
+def page(found: dict[tuple[str, str], Tally]) -> str:
+    """The tally as Markdown."""
+    whole = Tally()
+    names: Counter[str] = Counter()
+    for tally in found.values():
+        whole.certified += tally.certified
+        whole.unsupported += tally.unsupported
+        whole.numbers += tally.numbers
+        whole.undecided += tally.undecided
+        whole.failed += tally.failed
+        names.update(tally.names)
+    alarms = [(key, alarm) for key, tally in found.items() for alarm in tally.alarms]
+    lines = [
+        "# PyTorch's own samples, watched",
+        "",
+        f"Up to {MOST} samples of each differentiable operator of `torch.testing._internal`'s OpInfo, with random",
+        "upstream gradients, float32 and float64. Made by `python -m tests.reports.opinfo`.",
+        "",
+        f"{whole.certified:,} samples certified, {whole.unsupported:,} with an operation that is not in the table, "
+        f"{whole.failed:,} that did not run, {len(alarms):,} alarms; {whole.numbers:,} numbers, "
+        f"{whole.undecided:,} undecided ({whole.undecided / max(whole.numbers, 1):.3%}).",
+        "",
+        "## Alarms",
+        "",
+        *(f"- `{name}`, {dtype}: {alarm}" for (name, dtype), alarm in alarms),
+        "",
+        "## Operators",
+        "",
+        "| operator | format | certified | unsupported | did not run | alarms | operations not in the table |",
+        "|---|---|--:|--:|--:|--:|---|",
+    ]
+    for (name, dtype), tally in found.items():
+        missing = ", ".join(f"`{one}`" for one, _ in tally.names.most_common(3))
+        lines.append(
+            f"| {name} | {dtype} | {tally.certified} | {tally.unsupported} | {tally.failed} | "
+            f"{len(tally.alarms)} | {missing} |"
+        )
+    lines += ["", "## What is not in the table, most frequent first", ""]
+    lines += [f"- `{name}`: {count}" for name, count in names.most_common(80)]
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: list[str]) -> int:
+    """All operators, or those that begin with one of the arguments."""
+    warnings.simplefilter("ignore")
+    found: dict[tuple[str, str], Tally] = defaultdict(Tally)
+    try:
+        known = operators()
+    except ImportError as error:
+        sys.stderr.write(f"tests.reports.opinfo: PyTorch's samples cannot be imported: {error}\n")
+        return 2
+    for op in known:
+        if arguments and not op.name.startswith(tuple(arguments)):
+            continue
+        for dtype in DTYPES:
+            if dtype not in op.supported_dtypes("cpu"):
+                continue
+            name = f"{op.name}.{op.variant_test_name}" if op.variant_test_name else op.name
+            tally = found[name, str(dtype).removeprefix("torch.")]
+            try:
+                watch(op, dtype, tally)
+            except Exception as error:
+                tally.failed += 1
+                tally.names[f"samples: {type(error).__name__}"] += 1
+            for alarm in tally.alarms:
+                sys.stderr.write(f"{name} {dtype}: {alarm}\n")
+    if not arguments:
+        (Path("reports") / "opinfo.md").write_text(page(found), encoding="utf-8")
+    else:
+        sys.stdout.write(page(found))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
