@@ -49,6 +49,7 @@ def forms(result):
 @pytest.mark.parametrize("dtype", CALLS)
 @pytest.mark.parametrize("layout", ["columns", "rows"])
 @pytest.mark.parametrize("style", EVERYWHERE)
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
 def test_a_correct_style_is_silent(style, layout, dtype):
     source = EVERYWHERE[style]
     if layout == "rows" and "LAYOUT" not in source:
