@@ -164,7 +164,7 @@ class Arithmetic:
         return np.asarray(truth).astype(np.float64)  # operations on 0-d object arrays return bare balls
 
     def special(self, name: str, values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-        """A function that numpy lacks: erf of float64s from the C library, everything else in ball arithmetic.
+        """A function that numpy lacks: erf of float64s from the C library, all else in ball arithmetic.
 
         The library's erf is off by at most 2⁻⁵³, which `SLACK` covers beside the 12u of erf's own bound.
         """

@@ -52,7 +52,8 @@ def _multi_margin_gradient(
         back = back * np.expand_dims(weight[target], -1)
     slope = select(np.greater(z, 0), full_like(z, 1.0), 0.0) if p == 1 else 2 * z
     each = back * slope
-    return np.where(own, -np.add.reduce(each, axis=-1, keepdims=True), each)
+    gradient = np.where(own, -np.add.reduce(each, axis=-1, keepdims=True), each)
+    return np.reshape(gradient, x.shape)  # of one sample, x has no axis of samples
 
 
 def _listed(target: Array) -> Array:

@@ -118,7 +118,9 @@ def _index_fill(x: Array, index: Data, value: Scalar, *, dim: int) -> Array:
 
 
 def _index_fill_value_gradient(g: Array, index: Data, value: Array, *, dim: int) -> Array:
-    return summed_to(np.take(g, index, axis=dim), value)  # type: ignore[arg-type]
+    """Σ g over what was filled: an index that is named twice fills once."""
+    places = np.unique(np.asarray(index) % np.shape(g)[dim])
+    return summed_to(np.take(g, places, axis=dim), value)
 
 
 def _puts() -> Iterator[Sample]:

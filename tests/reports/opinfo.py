@@ -66,7 +66,9 @@ def watch(op: object, dtype: torch.dtype, tally: Tally) -> None:
                     torch.autograd.backward(outs, [torch.randn_like(t) for t in outs])
         except Exception as error:
             tally.failed += 1
-            tally.names[f"{type(error).__name__} of PyTorch or of ours: {str(error).splitlines()[0][:80]}"] += 1
+            tally.names[
+                f"{type(error).__name__} of PyTorch or of ours: {str(error).splitlines()[0][:80]}"
+            ] += 1
             continue
         result = watched.result
         tally.numbers += result.numbers_compared
@@ -103,10 +105,10 @@ def page(found: dict[tuple[str, str], Tally]) -> str:
     lines = [
         "# PyTorch's own samples, watched",
         "",
-        f"Up to {MOST} samples of each differentiable operator of `torch.testing._internal`'s OpInfo, with random",
-        "upstream gradients, float32 and float64. Made by `python -m tests.reports.opinfo`.",
+        f"Up to {MOST} samples of each differentiable operator of `torch.testing._internal`'s OpInfo, with",
+        "random upstream gradients, float32 and float64. Made by `python -m tests.reports.opinfo`.",
         "",
-        f"{whole.certified:,} samples certified, {whole.unsupported:,} with an operation that is not in the table, "
+        f"{whole.certified:,} samples certified, {whole.unsupported:,} with an unsupported operation, "
         f"{whole.failed:,} that did not run, {len(alarms):,} alarms; {whole.numbers:,} numbers, "
         f"{whole.undecided:,} undecided ({whole.undecided / max(whole.numbers, 1):.3%}).",
         "",
@@ -116,7 +118,7 @@ def page(found: dict[tuple[str, str], Tally]) -> str:
         "",
         "## Operators",
         "",
-        "| operator | format | certified | unsupported | did not run | alarms | operations not in the table |",
+        "| operator | format | certified | unsupported | did not run | alarms | unsupported |",
         "|---|---|--:|--:|--:|--:|---|",
     ]
     for (name, dtype), tally in found.items():
@@ -125,7 +127,7 @@ def page(found: dict[tuple[str, str], Tally]) -> str:
             f"| {name} | {dtype} | {tally.certified} | {tally.unsupported} | {tally.failed} | "
             f"{len(tally.alarms)} | {missing} |"
         )
-    lines += ["", "## What is not in the table, most frequent first", ""]
+    lines += ["", "## What is unsupported, most frequent first", ""]
     lines += [f"- `{name}`: {count}" for name, count in names.most_common(80)]
     return "\n".join(lines) + "\n"
 

@@ -57,7 +57,8 @@ def page(rows: list[dict[str, object]]) -> str:
     lines = [
         "# Random models, watched",
         "",
-        "Graphs drawn of the table's operations, two steps each. Made by `python -m tests.reports.watch_campaign`.",
+        "Graphs drawn of the table's operations, two steps each.",
+        "Made by `python -m tests.reports.watch_campaign`.",
         "",
         f"{len(rows):,} runs, {complete:,} of them complete; {numbers:,} numbers, {undecided:,} undecided "
         f"({undecided / max(numbers, 1):.4%}), {len(alarms)} with an alarm.",
@@ -69,8 +70,10 @@ def page(rows: list[dict[str, object]]) -> str:
         these = [row for row in rows if (row["dtype"], row["threads"]) == key]
         lines.append(
             f"| {key[0]} | {key[1]} | {len(these):,} | {sum(not row['left'] for row in these):,} | "
-            f"{sum(int(row['numbers']) for row in these):,} | {sum(int(row['undecided']) for row in these):,} | "
-            f"{sum(bool(row['wrong']) for row in these)} | {max(float(row['worst']) for row in these):.4f} |"
+            f"{sum(int(row['numbers']) for row in these):,} | "
+            f"{sum(int(row['undecided']) for row in these):,} | "
+            f"{sum(bool(row['wrong']) for row in these)} | "
+            f"{max(float(row['worst']) for row in these):.4f} |"
         )
     lines += ["", f"Operations that ran: {', '.join(f'`{name}`' for name in seen)}.", ""]
     lines += [f"- seed {row['seed']}, {row['dtype']}, {row['threads']}: {row['wrong']}" for row in alarms]
@@ -81,7 +84,11 @@ def main(arguments: list[str]) -> int:
     """Seeds from FIRST up to, and without, LAST."""
     warnings.simplefilter("ignore")
     BOOK.parent.mkdir(parents=True, exist_ok=True)
-    rows = [json.loads(line) for line in BOOK.read_text(encoding="utf-8").splitlines()] if BOOK.exists() else []
+    rows = (
+        [json.loads(line) for line in BOOK.read_text(encoding="utf-8").splitlines()]
+        if BOOK.exists()
+        else []
+    )
     done = {(row["seed"], row["dtype"], row["threads"], row["size"]) for row in rows}
     if not arguments:
         (Path("reports") / "watch-campaign.md").write_text(page(rows), encoding="utf-8")

@@ -47,7 +47,8 @@ ROWS: tuple[Layer, ...] = (
     lambda x: x[..., torch.arange(x.shape[-1] - 1, -1, -1)], lambda x: x.index_select(0, _order(x)),
     lambda x: torch.stack(x.chunk(2, 0), 0).flatten(0, 1) if len(x) % 2 == 0 else x,
     lambda x: x.gather(-1, (x.detach().argsort(-1))), lambda x: x + x.sum(0, keepdim=True) / len(x),
-    lambda x: torch.zeros_like(x).scatter_add(-1, x.detach().argsort(-1), x), lambda x: x * x.var(-1, keepdim=True),
+    lambda x: torch.zeros_like(x).scatter_add(-1, x.detach().argsort(-1), x),
+    lambda x: x * x.var(-1, keepdim=True),
     lambda x: torch.einsum("...i,...j->...i", x, x) / x.shape[-1], lambda x: F.dropout(x, 0.2),
 )  # fmt: skip
 
@@ -138,12 +139,12 @@ def drawn(seed: int, dtype: torch.dtype, size: int = 1) -> Drawn:
             steps.append(lambda x, part=recurrent: part(x)[0])
         else:
             width = _row_layer(rng, width, add)
-    parts_shape = Chain(steps, {}, parts)
-    forks = {rng.randrange(1, len(steps)): rng.randrange(len(steps)) for _ in range(3)}
-    module = Chain(steps, forks, [*parts, nn.Linear(1, 1)] if not parts else parts).to(dtype)
-    del parts_shape
     if not parts:
-        steps.append(lambda x, part=module.parts[0]: part(x[..., :1]))
+        scale = nn.Linear(1, 1)
+        add(scale)
+        steps[-1] = lambda x: scale(x[..., :1])
+    forks = {rng.randrange(1, len(steps)): rng.randrange(len(steps)) for _ in range(3)}
+    module = Chain(steps, forks, parts).to(dtype)
     x = (x * rng.choice((1.0, 1.0, 30.0, 1e-3))).to(dtype)
     with torch.no_grad():
         shape = module(x).shape
@@ -191,7 +192,9 @@ def _image(rng: random.Random, width: int, add: Callable[[nn.Module], None], ste
     elif kind == 3:
         steps.append(lambda x: F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False))
     elif kind == 4:
-        steps.append(lambda x: F.interpolate(F.avg_pool2d(x, 2, ceil_mode=True), scale_factor=2, mode="nearest"))
+        steps.append(
+            lambda x: F.interpolate(F.avg_pool2d(x, 2, ceil_mode=True), scale_factor=2, mode="nearest")
+        )
     elif kind == 5:
         add(nn.Conv2d(width, width, 3, padding=2, dilation=2, groups=rng.choice((1, 2))))
     elif kind == 6:

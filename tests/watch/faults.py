@@ -9,16 +9,20 @@ others by changing the gradients on their way from a node.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+import parity
 from parity.pytorch.recorder.internals import in_backward
+from parity.watch.result import WatchResult
+from tests.pytorch.recorder.models import MODELS
 
 Kernel = Callable[..., object]
+LITTLE = 1 + 1e-5
 
 
 class _Below(TorchDispatchMode):
@@ -102,3 +106,32 @@ def gradients(node: str, factor: float, edge: int | None = None) -> Iterator[lis
         yield touched
     finally:
         torch.Tensor.backward = original  # type: ignore[method-assign]
+
+
+def steps(name: str, plant: AbstractContextManager[list[str]] | None = None) -> tuple[WatchResult, int]:
+    """One watched step of a model of the zoo: the result, and how often the plant ran."""
+    torch.manual_seed(1)
+    module, make_batch, loss = MODELS[name]()
+    batch = make_batch(0)
+    if plant is None:
+        with parity.watch(module) as watched:
+            loss(module, *batch).backward()
+        return watched.result, 0
+    with plant as planted, parity.watch(module) as watched:
+        loss(module, *batch).backward()
+    return watched.result, len(planted)
+
+
+def kinds(name: str) -> list[str]:
+    """The nodes that a model's loss has, by name."""
+    torch.manual_seed(1)
+    module, make_batch, loss = MODELS[name]()
+    waiting, seen, found = [loss(module, *make_batch(0)).grad_fn], set(), set()
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            waiting += [after for after, _ in node.next_functions]
+            if not hasattr(node, "variable"):
+                found.add(node.name())
+    return sorted(found)

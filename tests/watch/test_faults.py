@@ -5,42 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-import parity
-from tests.pytorch.recorder.models import MODELS
-from tests.watch.faults import Scaled, gradients, kernel
+from tests.watch.faults import LITTLE, Scaled, gradients, kernel, kinds, steps
 from tests.watch.structural import STRUCTURAL
-
-LITTLE = 1 + 1e-5
-
-
-def steps(name, plant=None):
-    """One watched step of a model of the zoo: the result, and how often the plant ran."""
-    torch.manual_seed(1)
-    module, make_batch, loss = MODELS[name]()
-    batch = make_batch(0)
-    if plant is None:
-        with parity.watch(module) as watched:
-            loss(module, *batch).backward()
-        return watched.result, 0
-    with plant as planted, parity.watch(module) as watched:
-        loss(module, *batch).backward()
-    return watched.result, len(planted)
-
-
-def kinds(name):
-    """The nodes that a model's loss has, by name."""
-    torch.manual_seed(1)
-    module, make_batch, loss = MODELS[name]()
-    waiting, seen, found = [loss(module, *make_batch(0)).grad_fn], set(), set()
-    while waiting:
-        node = waiting.pop()
-        if node is not None and node not in seen:
-            seen.add(node)
-            waiting += [after for after, _ in node.next_functions]
-            if not hasattr(node, "variable"):
-                found.add(node.name())
-    return sorted(found)
-
 
 NODES = [
     (model, kind)
