@@ -13,8 +13,8 @@ op_db = pytest.importorskip(
     exc_type=ImportError,
 ).op_db
 NAMES = (
-    "index_fill", "nn.functional.multi_margin_loss", "nn.functional.layer_norm", "native_batch_norm",
-    "mul", "as_strided", "native_group_norm", "cumsum", "nn.functional.conv2d", "addmm", "nn.functional.embedding_bag",
+    "index_fill", "nn.functional.multi_margin_loss", "nn.functional.layer_norm", "native_batch_norm", "mul",
+    "as_strided", "cumsum", "nn.functional.conv2d", "addmm", "nn.functional.embedding_bag",
 )  # fmt: skip
 OPERATORS = defaultdict(list)
 for known in op_db:
