@@ -31,6 +31,9 @@ OTHERS = (
     ("bounds.md", "reports.bounds", "python -m tests.reports.bounds"),
     ("kill-matrix.md", "reports.kill_matrix", "python -m tests.reports.kill_matrix"),
     ("findings.md", "reports.findings", "python -m tests.reports.deviations"),
+    ("watch-faults.md", "reports.watch_faults", "python -m tests.reports.watch_faults"),
+    ("watch-campaign.md", "reports.watch_campaign", "python -m tests.reports.watch_campaign"),
+    ("opinfo.md", "reports.opinfo", "python -m tests.reports.opinfo"),
     ("mutation.md", "reports.mutation", "python -m tests.reports.mutation"),
 )
 """Files that are no pages: what each shows, and the command that makes it."""
