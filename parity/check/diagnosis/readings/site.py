@@ -44,6 +44,7 @@ class Site:
         self.observed = self._observed()
         self._floats: dict[Tree, Number | None] = {}
         self._proofs: dict[Tree, Number | None] = {}
+        self._verdicts: dict[Tree, Verdict] = {}
 
     def _observed(self) -> Array:
         """What was shown; a vector is a vector, lying or standing."""
@@ -247,6 +248,11 @@ class Site:
         return self._verdict(part) is Verdict.DIFFERENT
 
     def _verdict(self, part: Tree) -> Verdict:
+        if part not in self._verdicts:
+            self._verdicts[part] = self._judged(part)
+        return self._verdicts[part]
+
+    def _judged(self, part: Tree) -> Verdict:
         try:
             truth = self.proof(part)
         except DoesNotApplyError:
