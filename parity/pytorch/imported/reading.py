@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 
 import numpy as np
 
 from parity.pytorch.aten import edge_places
-from parity.pytorch.imported.graph import Import
+from parity.pytorch.imported.graph import Import, Placed
 from parity.pytorch.recorder.data import AutogradNode, Recorded, Values
 from reference.arrays import Array
 from reference.model import LOSS
@@ -27,27 +28,30 @@ def trace(built: Import) -> Trace:
                 made = built.graph[placed.name].made(output)
                 if isinstance(part, Recorded):
                     found[f"part{at}_{made}" if isinstance(tensor, tuple) else made] = part.array
-    nodes = {placed.name: placed.node for placed in built.placed}
+    placed_by = {placed.name: placed for placed in built.placed}
+    leaves = {name: number for number, name in built.parameters.items()}
     for name, shares in senders(built.graph, LOSS).items():
         like = found[name]
-        found[built.graph[name].gradient] = _or_zeros(_gradient(built, name, nodes), like)
+        found[built.graph[name].gradient] = _or_zeros(_gradient(built, name, placed_by, leaves), like)
         if len(shares) > 1:
             for share, (user, operand, place) in shares.items():
-                sent = _sent(built, nodes[user.name], user.name, operand, place)
+                sent = _sent(built, placed_by[user.name], operand, place)
                 found[share] = _or_zeros(sent, like)
-    root = nodes[LOSS]
+    root = placed_by[LOSS].node
     seed = _arrived(built, root, built.backward.roots[0].output.slot) if root else None
     found[built.graph[LOSS].gradient] = _or_zeros(seed, found[LOSS])
     return Trace(cast("dict[str, Array]", found))  # some hold indices
 
 
-def _gradient(built: Import, name: str, nodes: dict[str, AutogradNode | None]) -> Recorded | None:
+def _gradient(
+    built: Import, name: str, placed_by: Mapping[str, Placed], leaves: Mapping[str, int]
+) -> Recorded | None:
     """∂L/∂value of a node: what arrived at it, or what a leaf holds after the pass."""
-    leaf = next((number for number, known in built.parameters.items() if known == name), None)
-    if leaf is not None:
-        return built.backward.leaves[leaf].after
+    if name in leaves:
+        return built.backward.leaves[leaves[name]].after
     maker = built.graph[name].maker
-    node = nodes.get(maker.name if maker else name)
+    placed = placed_by.get(maker.name if maker else name)
+    node = placed.node if placed else None
     if node is None:
         return None
     slots = (out.slot for out, made in built.outputs.items() if made == name and out.node == node.id)
@@ -59,12 +63,12 @@ def _arrived(built: Import, node: AutogradNode, slot: int) -> Recorded | None:
     return out[slot] if out is not None and slot < len(out) else None
 
 
-def _sent(built: Import, node: AutogradNode | None, user: str, operand: str, place: int) -> Recorded | None:
+def _sent(built: Import, placed: Placed, operand: str, place: int) -> Recorded | None:
     """What one operation sent to one of its operands."""
+    node = placed.node
     if node is None or node.id not in built.backward.grad_in:
         return None
-    bound = next(placed.bound for placed in built.placed if placed.name == user)
-    places = list(edge_places(bound, node))
+    places = list(edge_places(placed.bound, node))
     return built.backward.grad_in[node.id][places.index((operand, place))]
 
 
