@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import torch
 
 import parity
+from parity.pytorch.recorder.signatures import tensors
 
 MOST = 12
 """Samples of an operator."""
@@ -43,15 +43,6 @@ def operators() -> list[object]:
     from torch.testing._internal.common_methods_invocations import op_db
 
     return [op for op in op_db if op.supports_autograd and "cpu" not in getattr(op, "skips_device", ())]
-
-
-def tensors(value: object) -> Iterator[torch.Tensor]:
-    """Every tensor in a result or an argument."""
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for part in value:
-            yield from tensors(part)
 
 
 def watch(op: object, dtype: torch.dtype, tally: Tally) -> None:
