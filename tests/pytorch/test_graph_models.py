@@ -137,3 +137,26 @@ def test_a_hook_that_changes_a_gradient_of_a_graph_is_no_match(zoo):
 def test_a_function_of_a_strangers_in_a_graph_is_refused_by_name(zoo):
     with pytest.raises(UsageError, match=r"Scaled .* is no operation of PyTorch's"):
         run(training_of("cross_entropy", lr=0.01, steps=1), peer=lying(zoo, Scaled.apply))
+
+
+class Stopping(torch.nn.Module):
+    """Values that carry a gradient, and are taken once more without it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = torch.nn.Linear(4, 3), torch.nn.Linear(3, 2)
+
+    def forward(self, x):
+        h = self.first(x)
+        h = h * torch.sigmoid(h.detach())
+        with torch.no_grad():
+            scale = self.second.weight.detach()[0]
+        return self.second(scale * (h - h.amax(-1, keepdim=True).detach()))
+
+
+def test_no_gradient_goes_back_where_the_model_stops_it():
+    x, _ = numbers(6, torch.float32)
+    y = torch.randn(6, 2, generator=torch.Generator().manual_seed(4))
+    result = run(training_of("mse", steps=2), peer=BatchPeer("Stopping", Stopping(), x[:, :4], y))
+    assert result.verdict == "match"
+    assert any(row.formula == "detach" for row in result.formulas)

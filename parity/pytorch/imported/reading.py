@@ -8,7 +8,8 @@ from typing import cast
 import numpy as np
 
 from parity.pytorch.aten import edge_places
-from parity.pytorch.imported.graph import Import, Placed
+from parity.pytorch.imported.builder import Placed
+from parity.pytorch.imported.graph import Import
 from parity.pytorch.recorder.data import AutogradNode, Recorded, Values
 from reference.arrays import Array
 from reference.model import LOSS
@@ -28,6 +29,7 @@ def trace(built: Import) -> Trace:
                 made = built.graph[placed.name].made(output)
                 if isinstance(part, Recorded):
                     found[f"part{at}_{made}" if isinstance(tensor, tuple) else made] = part.array
+    found |= {still: found[name] for still, name in built.still.items()}
     placed_by = {placed.name: placed for placed in built.placed}
     leaves = {name: number for number, name in built.parameters.items()}
     for name, shares in senders(built.graph, LOSS).items():
