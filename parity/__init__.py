@@ -4,6 +4,7 @@
     check(subject, **options)            somebody's own backpropagation: the first wrong formula
     model(module, x, y, **options)       any layered torch model, mirrored and trained in lockstep
     watch(*modules, **options)           a context: any training, every operation of it certified
+    kernel(candidate, definition, *inputs)   opaque code held to its plain definition, with gradients
     explain(number, **options)           one number worked out by hand
     record(output, **options)            freeze a run into a golden
     replay(*files, **options)            hold goldens against here and now
@@ -25,16 +26,18 @@ from typing import TYPE_CHECKING
 from parity.errors import Mismatch, UsageError
 
 if TYPE_CHECKING:
-    from parity.public import check, explain, model, record, replay, run, watch
+    from parity.public import check, explain, kernel, model, record, replay, run, watch
 
 __version__ = "0.1.0"
-__all__ = ["run", "check", "model", "watch", "explain", "record", "replay", "Mismatch", "UsageError"]
+__all__ = [
+    "run", "check", "model", "watch", "kernel", "explain", "record", "replay", "Mismatch", "UsageError",
+]  # fmt: skip
 
 
 class _Face(ModuleType):
     """The module itself; what its `__all__` names is loaded when first asked for.
 
-    `parity.check`, `parity.explain` and `parity.watch` are packages too. Whoever imports such a package
+    `parity.check`, `explain`, `kernel` and `watch` are packages too. Whoever imports such a package
     first, Python makes it an attribute here; there it learns to be called as the function of its name.
     """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     import torch
     from pydantic import JsonValue
 
+    from parity.kernel.result import KernelResult
     from parity.pytorch.imported.case import Batch, LossLike
 
 ConfigLike: TypeAlias = "Path | str | Mapping[str, object] | None"
@@ -153,6 +154,29 @@ def watch(
         accept=accept,
         finish=with_page,
     )
+
+
+def kernel(
+    candidate: Callable[..., object],
+    definition: Callable[..., object],
+    *inputs: object,
+    dtype: str | None = None,
+) -> KernelResult:
+    """Opaque code held to its plain definition, outputs and gradients: `parity kernel`.
+
+    Both are functions or modules that take `inputs` and return a tensor or a tuple of them; the
+    candidate may be anything, an autograd.Function or what `torch.compile` returned. The definition is
+    plain PyTorch: what any rounding of it can give, from the same inputs and random upstream gradients,
+    bounds the candidate's outputs and the gradients of all inputs and of a module's parameters. Tried on
+    the inputs, and on others made of them: one sample, not contiguous, large, subnormal, whole numbers.
+    Floats among the inputs are rounded to `dtype` first, where it is given.
+    Raises UsageError for a definition that is no graph of known operations, EnvironmentUnfit where torch
+    is missing.
+    """
+    require_torch()
+    from parity.kernel.hold import hold
+
+    return hold(candidate, definition, *inputs, dtype=dtype)
 
 
 def explain(

@@ -33,6 +33,7 @@ FLOORS = {
     "parity.golden": 5,
     "parity.check": 5,
     "parity.bench": 5,
+    "parity.kernel": 5,
     "parity.watch": 5,
     "parity.report": 6,
     "parity.cli": 7,

@@ -49,6 +49,21 @@ def stored(x: Bounded) -> Bounded:
     return out_to(x.arithmetic.storage, x)
 
 
+def into(dtype: str, x: Bounded, truth: str | None = None) -> Bounded:
+    """x, computed in any format, as a tensor of this format holds it; of other dtypes, x itself.
+
+    Where nothing is rounded and the format of computation stays, an open sum stays open.
+    """
+    if dtype not in FORMATS:
+        return x
+    target = arithmetic(dtype, truth if dtype == "float64" else None)
+    if target == x.arithmetic and target.storage.u <= target.u:
+        return x
+    if target.dtype != x.arithmetic.dtype:
+        x = cast_to(target, x)
+    return stored(Bounded(target, x.value, x.carried, kink=x.kink))
+
+
 def out_to(storage: Format, x: Bounded) -> Bounded:
     """x with one rounding to `storage`, u|x| + η, if that is coarser than the format of computation."""
     if storage.u <= x.arithmetic.u:

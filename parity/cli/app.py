@@ -13,6 +13,7 @@ from parity.cli import (
     doctor,
     explain,
     graph,
+    kernel,
     names,
     new,
     record,
@@ -32,7 +33,21 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (run, watch, check, explain, graph, new, record, replay, names, bench, doctor, schema):
+for command in (
+    run,
+    watch,
+    kernel,
+    check,
+    explain,
+    graph,
+    new,
+    record,
+    replay,
+    names,
+    bench,
+    doctor,
+    schema,
+):
     command.register(app)
 
 

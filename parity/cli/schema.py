@@ -10,7 +10,7 @@ import typer
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
     app.command(
-        "schema", help="Print the JSON schema of results: of a run, a replay, or what was watched."
+        "schema", help="Print the JSON schema of results: of a run, a replay, what was watched, a kernel."
     )(schema)
 
 
@@ -18,8 +18,8 @@ def schema(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="[result|replay|watch]",
-            help="parity-result/1, parity-replay/1 or parity-watch/1.",
+            metavar="[result|replay|watch|kernel]",
+            help="parity-result/1, parity-replay/1, parity-watch/1 or parity-kernel/1.",
         ),
     ] = "result",
 ) -> None:
@@ -29,10 +29,16 @@ def schema(
 
     from parity.errors import unknown
     from parity.golden.result import Replay
+    from parity.kernel.result import KernelResult
     from parity.lockstep.result import Result
     from parity.watch.result import WatchResult
 
-    models: dict[str, type[BaseModel]] = {"result": Result, "replay": Replay, "watch": WatchResult}
+    models: dict[str, type[BaseModel]] = {
+        "result": Result,
+        "replay": Replay,
+        "watch": WatchResult,
+        "kernel": KernelResult,
+    }
     if what not in models:
         raise unknown("schema", what, models)
     typer.echo(json.dumps(models[what].model_json_schema(by_alias=True), indent=2))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from parity.golden import Replay
+    from parity.kernel.result import KernelResult
     from parity.lockstep.result import Result
     from parity.watch.watching import Watching
 
@@ -131,6 +132,23 @@ class Parity:
             self._judged("watch", lambda number: watched(self._context, number, modules, asked.result))
 
         return _Watched(asked, judge)
+
+    def kernel(
+        self,
+        candidate: Callable[..., object],
+        definition: Callable[..., object],
+        *inputs: object,
+        dtype: str | None = None,
+    ) -> KernelResult:
+        """Opaque code held to its plain definition, outputs and gradients, as by `parity.kernel`.
+
+        The test fails with the first number that no rounding of the definition can give.
+        """
+        from parity.pytest_plugin.kernels import kernel
+
+        return self._judged(
+            "kernel", lambda number: kernel(self._context, number, candidate, definition, inputs, dtype)
+        )
 
     def golden(self, name: str, step: object = None, *, config: ConfigLike = None) -> Replay:
         """The golden file `goldens/NAME.safetensors` beside the test, replayed here and now.

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import numpy as np
 
 from parity.bounds import Bounded, exact
-from parity.bounds.conversion import stored
+from parity.bounds.conversion import into
 from parity.bounds.formats import FORMATS, Arithmetic, arithmetic
-from parity.bounds.number import cast_to, in_format
+from parity.bounds.number import in_format
 from parity.certify.certificate import bounded_constants
 from parity.certify.measure import Measured, Values, Worst, measure
 from parity.pytorch.recorder.data import Argument, Recorded
@@ -112,7 +112,7 @@ def _once(
                 return found
             made = form(*(_promoted(value, kind) for value in arguments))
         if isinstance(made, Bounded):
-            made = _out(made, observed.dtype, truth)
+            made = into(observed.dtype, made, truth)
         if not isinstance(made, Bounded):
             return same(observed, np.asarray(made))
         return measure(observed.array, made) if made.shape == observed.shape else MISSHAPEN
@@ -145,13 +145,3 @@ def _promoted(value: object, kind: Arithmetic) -> object:
     """Whole numbers as an operation of whole numbers takes them that gives floats."""
     whole = isinstance(value, np.ndarray) and value.dtype.kind in "iu"
     return in_format(kind, value) if whole else value  # type: ignore[arg-type]
-
-
-def _out(made: Bounded, dtype: str, truth: str | None) -> Bounded:
-    """What a formula made, in the format in which the tensor is stored."""
-    if dtype not in FORMATS:
-        return made
-    target = arithmetic(dtype, truth if dtype == "float64" else None)
-    if target.dtype != made.arithmetic.dtype:
-        made = cast_to(target, made)
-    return stored(Bounded(target, made.value, made.carried, kink=made.kink))

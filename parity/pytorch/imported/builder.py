@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,11 +97,10 @@ class GraphBuilder:
             self._leaf(f"drawn{layer}", drawn)  # at random: each step has its own
             return
         node = self._nodes.get(id(call))
-        beside = [tensor.array.dtype for given in bound.operands.values() for tensor in flat(given)]
         edges = edges_of(bound, node)
         try:
             parents = [
-                self._parent(_as_tensor(part, beside), edges.get((operand, place)), operand, layer)
+                self._parent(self._operand(part, bound), edges.get((operand, place)), operand, layer)
                 for operand, parts in operand_parts(bound)
                 for place, part in enumerate(parts)
             ]
@@ -135,6 +134,14 @@ class GraphBuilder:
                 elif output != bound.operation.value and not made.endswith("_next"):
                     self.graph.made(made, name)
                 self._note(made, tensor)
+
+    def _operand(self, given: Argument, bound: Bound) -> Argument:
+        """An operand; a number that stands for a tensor in the format that PyTorch gives it."""
+        beside = [tensor.array.dtype for each in bound.operands.values() for tensor in flat(each)]
+        if isinstance(given, int | float) and not isinstance(given, bool) and beside:
+            format_ = np.result_type(*beside, given)
+            return Recorded.of(np.asarray(given, format_), format_.name)
+        return given
 
     def _parent(self, given: Argument, edge: Output | None, operand: str, layer: int) -> str | None:
         """The node of an operand: made by a call, a parameter, or given."""
@@ -197,14 +204,6 @@ def edges_of(bound: Bound, node: AutogradNode | None) -> dict[tuple[str, int], O
         return {}
     pairs = zip(edge_places(bound, node), node.next, strict=False)
     return {place: edge for place, edge in pairs if edge is not None}
-
-
-def _as_tensor(given: Argument, beside: Sequence[np.dtype[np.generic]]) -> Argument:
-    """A number that stands for a tensor, in the format that PyTorch gives it beside the others."""
-    if isinstance(given, int | float) and not isinstance(given, bool) and beside:
-        format_ = np.result_type(*beside, given)
-        return Recorded.of(np.asarray(given, format_), format_.name)
-    return given
 
 
 def _gradient(name: str, layer: int) -> str:

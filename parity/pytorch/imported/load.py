@@ -1,10 +1,12 @@
-"""`module:factory`: where a model comes from."""
+"""`module:name`: where a model, a function or anything else of somebody's program comes from."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -19,31 +21,55 @@ def load(spec: str, seed: int) -> torch.nn.Module:
     The factory is a function or class that needs no arguments, or a model that stands ready. Raises
     UsageError, in one line, for whatever goes wrong on the way.
     """
-    where, _, name = spec.rpartition(":")
-    if not where or not name.isidentifier():
-        raise UsageError(f"--model {spec}: expected module:factory or file.py:factory")
     torch.manual_seed(seed)
-    try:
-        found = getattr(_module(spec, where), name)
-        model = found if isinstance(found, torch.nn.Module) else found()
-    except UsageError:
-        raise
-    except (Exception, SystemExit) as error:
-        said = " ".join(str(error).split())[:300]
-        raise UsageError(f"--model {spec}: {type(error).__name__}: {said}") from None
+    (found,) = named({"--model": spec})
+    if isinstance(found, torch.nn.Module):
+        return found
+    with _said("--model", spec):
+        model = found()  # type: ignore[operator] # what cannot be called says so itself
     if not isinstance(model, torch.nn.Module):
         raise UsageError(f"--model {spec}: gave {type(model).__name__}, no torch.nn.Module")
     return model
 
 
-def _module(spec: str, where: str) -> ModuleType:
+def named(asked: Mapping[str, str]) -> list[object]:
+    """What each `package.module:name` or `file.py:name` names, by the option that asks; a file runs once.
+
+    Raises UsageError, in one line that begins with the option, for whatever goes wrong on the way.
+    """
+    modules: dict[str, ModuleType] = {}
+    found = []
+    for option, spec in asked.items():
+        where, _, name = spec.rpartition(":")
+        if not where or not name.isidentifier():
+            kind = "factory" if option == "--model" else "name"
+            raise UsageError(f"{option} {spec}: expected module:{kind} or file.py:{kind}")
+        with _said(option, spec):
+            modules[where] = modules.get(where) or _module(f"{option} {spec}", where)
+            found.append(getattr(modules[where], name))
+    return found
+
+
+@contextmanager
+def _said(option: str, spec: str) -> Iterator[None]:
+    """What somebody's program raises, in one line."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except (Exception, SystemExit) as error:
+        said = " ".join(str(error).split())[:300]
+        raise UsageError(f"{option} {spec}: {type(error).__name__}: {said}") from None
+
+
+def _module(asked: str, where: str) -> ModuleType:
     """The module, from a file or from the folder one stands in."""
     if not where.endswith(".py"):
         sys.path.insert(0, str(Path.cwd()))
         return importlib.import_module(where)
     file = Path(where).resolve()
     if not file.is_file():
-        raise UsageError(f"--model {spec}: there is no file {where}")
+        raise UsageError(f"{asked}: there is no file {where}")
     sys.path.insert(0, str(file.parent))
     found = importlib.util.spec_from_file_location(file.stem, file)
     assert found is not None

@@ -1,0 +1,142 @@
+"""Asking a function for its outputs and its gradients, once."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import MethodType
+from typing import TypeAlias, cast
+
+import torch
+
+from parity.errors import UsageError
+
+Function: TypeAlias = "Callable[..., object]"
+Tensors: TypeAlias = "tuple[torch.Tensor, ...]"
+
+
+class RefusedError(Exception):
+    """The function raised, or gave what is no tensor; the text says what."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a function gave: its outputs, and by name the gradients of what is learned."""
+
+    outputs: Tensors
+    gradients: Mapping[str, torch.Tensor | None]
+
+
+def outputs_of(function: Function, inputs: Sequence[object]) -> Tensors:
+    """The function's outputs. Raises RefusedError."""
+    with _refusing("it raised"):
+        found = function(*inputs)
+        made = (found,) if isinstance(found, torch.Tensor) else found
+        if not isinstance(made, tuple | list):
+            raise RefusedError(f"it gave {type(made).__name__}, no tensor and no tuple of tensors")
+        for one in made:
+            if not isinstance(one, torch.Tensor):
+                raise RefusedError(f"among its outputs is {type(one).__name__}, no tensor")
+        return tuple(made)
+
+
+def gradients_of(
+    outputs: Tensors, upstream: Sequence[torch.Tensor | None], learned: Mapping[str, torch.Tensor]
+) -> Reply:
+    """The gradients of what is learned, for these upstream gradients. Raises RefusedError."""
+    pairs = [
+        (one, given)
+        for one, given in zip(outputs, upstream, strict=True)
+        if one.requires_grad and given is not None
+    ]
+    if not pairs or not learned:
+        return Reply(outputs, dict.fromkeys(learned))
+    with _refusing("its backward raised"):
+        made, given = zip(*pairs, strict=True)
+        found = torch.autograd.grad(made, tuple(learned.values()), given, allow_unused=True)
+    return Reply(outputs, dict(zip(learned, found, strict=True)))
+
+
+@contextmanager
+def _refusing(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (RefusedError, UsageError):
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split())[:300]
+        raise RefusedError(f"{what} {type(error).__name__}: {said}") from error
+
+
+def owner(function: Function) -> torch.nn.Module | None:
+    """The module that a function is, or is a method of."""
+    inside = function.__self__ if isinstance(function, MethodType) else function
+    return inside if isinstance(inside, torch.nn.Module) else None
+
+
+def parameters(function: Function) -> dict[str, torch.nn.Parameter]:
+    """The parameters of a module by name, without what `torch.compile` puts before it."""
+    module = owner(function)
+    if module is None:
+        return {}
+    named = module.named_parameters()
+    return {name.removeprefix("_orig_mod."): one for name, one in named if one.requires_grad}
+
+
+def paired(candidate: Function, definition: Function) -> dict[str, torch.nn.Parameter]:
+    """The candidate's parameters that stand for the definition's: its own, or the definition's themselves.
+
+    Raises UsageError for a module with other parameters, or with other values in them.
+    """
+    theirs, ours = parameters(definition), parameters(candidate)
+    if owner(candidate) is None or not ours:
+        return theirs
+    if ours.keys() != theirs.keys():
+        apart = ", ".join(sorted(ours.keys() ^ theirs.keys()))
+        raise UsageError(f"kernel: only one of the two modules has a parameter {apart}")
+    for name, one in ours.items():
+        if one is not theirs[name] and not torch.equal(one, theirs[name]):
+            raise UsageError(
+                f"kernel: the two modules differ in {name}; load one's state_dict into the other"
+            )
+    return ours
+
+
+@contextmanager
+def unchanged(*functions: Function) -> Iterator[None]:
+    """Put back what running changes in modules (statistics), and the state of random numbers."""
+    modules = [module for module in map(owner, functions) if module is not None]
+    states, random = [copy.deepcopy(module.state_dict()) for module in modules], torch.get_rng_state()
+    try:
+        yield
+    finally:
+        for module, state in zip(modules, states, strict=True):
+            module.load_state_dict(cast("dict[str, object]", state))
+        torch.set_rng_state(random)
+
+
+def as_function(found: object, what: str) -> Function:
+    """Something that can be called. Raises UsageError."""
+    if not callable(found):
+        raise UsageError(f"kernel: {what} is {type(found).__name__}, no function and no module")
+    return found
+
+
+def as_inputs(found: object, spec: str) -> tuple[object, ...]:
+    """The inputs that a name stands for: a tensor, several, or a function that returns them.
+
+    Raises UsageError for what is none, and for what the function raises.
+    """
+    if callable(found) and not isinstance(found, torch.Tensor):
+        try:
+            found = found()
+        except Exception as error:
+            said = " ".join(str(error).split())[:300]
+            raise UsageError(f"--inputs {spec}: raised {type(error).__name__}: {said}") from None
+    if isinstance(found, torch.Tensor):
+        return (found,)
+    if not isinstance(found, tuple | list):
+        raise UsageError(f"--inputs {spec}: gives {type(found).__name__}, no tensor and no tuple of them")
+    return tuple(found)

@@ -1,0 +1,146 @@
+"""The definition of a kernel: plain PyTorch, run once and recorded as a graph of certified operations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
+
+import numpy as np
+
+from parity.errors import UsageError
+from parity.pytorch.aten import Bound
+from parity.pytorch.imported.builder import GraphBuilder
+from parity.pytorch.recorder.data import Argument, Backward, Call, Output, Recorded, Values
+from reference.arrays import Array
+from reference.equations import Equation
+from reference.graph import Node
+from reference.model import LOSS
+from reference.operation import define
+from reference.walk import backward, forward
+
+NOTHING_DIFFERENTIATED = Backward({}, (), None, "", retained=False, needed=frozenset())
+
+
+def _paired(*parts: Array) -> Array:
+    """Σ_i <o_i, u_i>: the scalar whose gradient for each output o_i is the upstream gradient u_i."""
+    half = len(parts) // 2
+    pairs = zip(parts[:half], parts[half:], strict=True)
+    return reduce(np.add, (np.asarray(np.sum(output * upstream)) for output, upstream in pairs))
+
+
+def _upstream(*parts: Array, at: int = 0) -> Array:
+    return parts[len(parts) // 2 + at]
+
+
+PAIRING = define(
+    "upstream",
+    (_paired, r"\sum_i \langle o_i, u_i \rangle"),
+    {"*parts": (_upstream, r"u_i")},
+    operands=("*parts",),
+)
+"""Joins the outputs with their upstream gradients. It is no operation of the definition's."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """One output of the definition; `root` is where its gradient enters autograd's graph, if it has one."""
+
+    made: Recorded
+    root: Output | None
+    upstream: Recorded | None
+
+
+class Definition(GraphBuilder):
+    """The recorded definition.
+
+    `given` are its inputs and parameters by name, `endings` its outputs. `names` are the graph's names
+    of the outputs, `formats` the format of each tensor by the graph's name. Raises UsageError as a
+    `GraphBuilder`, for random numbers, and for a leaf that is no input and no parameter.
+    """
+
+    subject = "definition"
+    phases = ("forward", "no_grad")
+
+    def __init__(
+        self,
+        calls: Sequence[Call],
+        passed: Backward,
+        given: Mapping[str, Recorded],
+        endings: Sequence[Ending],
+    ) -> None:
+        self.formats: dict[str, str] = {}
+        self.data: dict[str, Values] = {}  # what is no float: choices, counts, truth values
+        self._given = {id(tensor): name for name, tensor in given.items()}
+        super().__init__(passed)
+        roots = [ending.root for ending in endings if ending.root is not None]
+        for layer, call in enumerate(self._needed(calls, roots, [end.made for end in endings]), start=1):
+            self._place(call, layer, f"a{layer}")
+        self.names = [self._end(place, ending) for place, ending in enumerate(endings)]
+        live = [(name, end) for name, end in zip(self.names, endings, strict=True) if end.root]
+        for place, (_, ending) in enumerate(live):
+            self._leaf(f"upstream{place}", ending.upstream)
+        if live:
+            parents = (*(name for name, _ in live), *(f"upstream{place}" for place in range(len(live))))
+            self.graph.add(LOSS, PAIRING, *parents)
+
+    def _end(self, place: int, ending: Ending) -> str:
+        if ending.root is not None:
+            if ending.root not in self.outputs:  # an input, handed on as it is
+                return self._parameter(ending.root, ending.made, 0)
+            return self.outputs[ending.root]
+        if id(ending.made) not in self._made:
+            raise UsageError(f"definition: output {place} comes of no operation that was recorded")
+        return self._made[id(ending.made)][0]
+
+    # --- What differs from a model's graph ------------------------------------------------------------
+
+    def _operand(self, given: Argument, bound: Bound) -> Argument:
+        """A number stays a number: each side rounds it as it likes."""
+        return given
+
+    def _parameter(self, edge: Output, given: Argument, layer: int) -> str:
+        if edge.node not in self.parameters:
+            node = self.backward.nodes[edge.node]
+            name = self._given.get(id(given))
+            if node.parameter is None or name is None:
+                if node.parameter is None:
+                    return super()._parameter(edge, given, layer)
+                raise ValueError("it takes a tensor with a gradient that is no input; make it one")
+            self.parameters[edge.node] = self._leaf(leaf(name), given, learned=True)
+        return self.parameters[edge.node]
+
+    def _leaf(self, name: str, given: Argument, *, learned: bool = False) -> str:
+        if name.startswith("drawn"):
+            raise UsageError("definition: it draws random numbers; take them as an input, or use eval mode")
+        return super()._leaf(name, given, learned=learned)
+
+    def _note(self, name: str, tensor: Recorded) -> None:
+        super()._note(name, tensor)
+        self.formats[name] = tensor.dtype
+        if tensor.array.dtype.kind != "f":
+            self.data[name] = tensor.array
+
+    # --- Reading --------------------------------------------------------------------------------------
+
+    @cached_property
+    def equations(self) -> list[Equation]:
+        """Both sweeps, in the order of execution."""
+        made = forward(self.graph)
+        if LOSS in self.graph:
+            made = [*made[:-1], *backward(self.graph, LOSS)]
+        return made
+
+    def gradient(self, name: str) -> str | None:
+        """The graph's name of the gradient of an input or parameter; None: nothing depends on it."""
+        if leaf(name) not in self.graph or not self._reached(self.graph[leaf(name)]):
+            return None
+        return self.graph[leaf(name)].gradient
+
+    def _reached(self, node: Node) -> bool:
+        return any(equation.makes == node.gradient for equation in self.equations)
+
+
+def leaf(name: str) -> str:
+    """The graph's name of an input or parameter."""
+    return f"of_{name}"

@@ -1,0 +1,268 @@
+"""A candidate held to its definition, on inputs of several kinds."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import cast
+
+import numpy as np
+import torch
+
+from parity.bounds.contract import contract
+from parity.bounds.formats import FORMATS, arithmetic
+from parity.errors import UsageError
+from parity.kernel.asked import (
+    Function,
+    RefusedError,
+    as_function,
+    gradients_of,
+    outputs_of,
+    owner,
+    paired,
+    parameters,
+    unchanged,
+)
+from parity.kernel.compare import Held, Truths, compared, misshapen
+from parity.kernel.recording import Recording, record
+from parity.kernel.result import KernelDivergence, KernelResult, KernelRow, KernelVerdict, LeftOut
+from parity.kernel.trials import Trial, is_float, strided, trials, whole_numbers
+from parity.lockstep.environment import environment
+from parity.render.texts.message import Message
+
+SEED = 0
+"""Of the upstream gradients."""
+
+
+def hold(
+    candidate: Function, definition: Function, *inputs: object, dtype: str | None = None
+) -> KernelResult:
+    """Hold a candidate to its definition.
+
+    Floats among the inputs are rounded to `dtype` first, where one is given. Raises UsageError for
+    inputs that are none, and for a definition that raises or is no graph of operations of the table.
+    """
+    candidate, definition = as_function(candidate, "candidate"), as_function(definition, "definition")
+    given = _prepared(inputs, dtype, definition)
+    holding = _Holding(candidate, definition, _names(definition, given))
+    rows: list[KernelRow] = []
+    wrong: list[KernelDivergence] = []
+    left: list[LeftOut] = []
+    with unchanged(candidate, definition):
+        for trial in trials(given):
+            try:
+                found = list(holding.held(trial))
+            except _NotTriedError as error:
+                left.append(LeftOut(inputs=trial.kind, reason=error.reason))
+                continue
+            rows += [_row(trial, one) for one in found]
+            wrong += [_divergence(trial, one) for one in found if one.wrong]
+    kind = next((_dtype(value) for value in given if isinstance(value, torch.Tensor)), "")
+    return KernelResult(
+        verdict=_verdict(rows),
+        candidate=_called(candidate),
+        definition=_called(definition),
+        operations=holding.operations,
+        numbers_compared=sum(row.numbers for row in rows),
+        undecided=sum(row.undecided for row in rows),
+        rows=rows,
+        not_tried=left,
+        first_divergence=wrong[0] if wrong else None,
+        wrong=wrong,
+        seed=SEED,
+        contract=contract(arithmetic(kind if kind in FORMATS else "float32")),
+        environment=environment(with_torch=True),
+    )
+
+
+class _NotTriedError(Exception):
+    def __init__(self, reason: Message) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+class _Holding:
+    """Both functions; what the definition gave on the given inputs is kept for those of the same values."""
+
+    def __init__(self, candidate: Function, definition: Function, names: Sequence[str]) -> None:
+        self.candidate, self.definition, self.names = candidate, definition, names
+        self.ours, self.theirs = parameters(definition), paired(candidate, definition)
+        self.operations = 0
+        self._given: tuple[Recording, Truths] | None = None
+
+    def held(self, trial: Trial) -> list[Held]:
+        """Every output and every gradient, in this order. Raises _NotTriedError."""
+        with self._parameters(trial):
+            recording, truths = self._given if trial.same and self._given else self._recorded(trial)
+            if trial.kind == "given":
+                self._given = recording, truths
+                self.operations = len(recording.definition.placed)
+            inputs, learned = self._fresh(trial, self.theirs)
+            upstream = recording.upstream
+            if trial.same:
+                upstream = [cast("torch.Tensor | None", strided(seed)) for seed in upstream]
+            try:
+                outputs = outputs_of(self.candidate, inputs)
+                broken = misshapen(outputs, recording.reply.outputs)
+                if broken is not None:
+                    return [broken]
+                return [*compared(gradients_of(outputs, upstream, learned), recording, truths)]
+            except RefusedError as error:
+                return [Held("output", "0", complaint=Message("own_words", failure=error))]
+
+    def _recorded(self, trial: Trial) -> tuple[Recording, Truths]:
+        inputs, learned = self._fresh(trial, self.ours)
+        pairs = zip(self.names, inputs, strict=True)
+        tensors = {name: value for name, value in pairs if isinstance(value, torch.Tensor)}
+        random = np.random.default_rng(SEED)
+
+        def drawn(output: torch.Tensor) -> torch.Tensor:
+            if trial.kind == "whole":
+                return whole_numbers(output, random)
+            normal = np.asarray(random.standard_normal(tuple(output.shape)))
+            return torch.from_numpy(normal).to(output.dtype)
+
+        try:
+            recording = record(self.definition, inputs, learned, {**tensors, **self.ours}, drawn)
+        except (RefusedError, UsageError) as error:
+            said = str(error).removeprefix("definition: ")
+            if trial.kind == "given":
+                raise UsageError(f"definition: {said}") from None
+            raise _NotTriedError(Message("kernel_undefined", failure=said)) from None
+        truths = Truths(recording.definition, exactly=trial.kind == "whole")
+        if truths.rounds:
+            raise _NotTriedError(Message("kernel_rounds"))
+        return recording, truths
+
+    def _fresh(
+        self, trial: Trial, parameters: Mapping[str, torch.Tensor]
+    ) -> tuple[tuple[object, ...], dict[str, torch.Tensor]]:
+        """Inputs of one's own, and by name what gradients are asked for of."""
+        inputs: list[object] = []
+        learned: dict[str, torch.Tensor] = {}
+        for name, value in zip(self.names, trial.inputs, strict=True):
+            own = value
+            if isinstance(value, torch.Tensor):
+                own = strided(value.detach()) if trial.same else value.detach().clone()
+            if is_float(own):
+                learned[name] = own.requires_grad_()
+            inputs.append(own)
+        return tuple(inputs), {**learned, **parameters}
+
+    @contextmanager
+    def _parameters(self, trial: Trial) -> Iterator[None]:
+        """Whole numbers in the parameters too, while whole numbers are tried."""
+        pairs = [(one, self.theirs[name]) for name, one in self.ours.items() if trial.kind == "whole"]
+        before = [one.detach().clone() for one, _ in pairs]
+        random = np.random.default_rng(1)
+        try:
+            with torch.no_grad():
+                for one, other in pairs:
+                    other.copy_(one.copy_(whole_numbers(one, random)))
+            yield
+        finally:
+            with torch.no_grad():
+                for (one, other), values in zip(pairs, before, strict=True):
+                    other.copy_(one.copy_(values))
+
+
+# --- What was asked ---------------------------------------------------------------------------------------
+
+
+def _prepared(inputs: tuple[object, ...], dtype: str | None, definition: Function) -> tuple[object, ...]:
+    """The inputs in the format that was asked for. Raises UsageError."""
+    tensors = [value for value in inputs if isinstance(value, torch.Tensor)]
+    if not tensors:
+        raise UsageError("kernel: none of the inputs is a tensor")
+    for value in tensors:
+        if value.device.type != "cpu" or value.layout != torch.strided:
+            raise UsageError(
+                f"kernel: an input is {value.layout} on {value.device}; give a dense CPU tensor"
+            )
+        if value.numel() == 0:
+            raise UsageError(f"kernel: an input of shape {tuple(value.shape)} holds no numbers")
+    if dtype is None:
+        return inputs
+    if dtype not in FORMATS:
+        raise UsageError(f"kernel: dtype {dtype}: known: {', '.join(FORMATS)}")
+    apart = [name for name, one in parameters(definition).items() if _dtype(one) != dtype]
+    if apart:
+        raise UsageError(
+            f"kernel: dtype {dtype}: the parameter {apart[0]} is not; convert the modules first"
+        )
+    wanted = getattr(torch, dtype)
+    return tuple(one.to(wanted) if is_float(one) else one for one in inputs)
+
+
+def _names(definition: Function, inputs: Sequence[object]) -> list[str]:
+    """The inputs' names in the definition's signature; without one, their numbers."""
+    module = owner(definition)
+    try:
+        signature = inspect.signature(definition.forward if module is definition else definition)
+        named = list(signature.bind(*inputs).arguments)
+    except (TypeError, ValueError, AttributeError):
+        named = []
+    return named if len(named) == len(inputs) else [f"input {place}" for place in range(len(inputs))]
+
+
+def _called(function: Function) -> str:
+    module = owner(function)
+    made_by = getattr(function, "__self__", None)
+    if isinstance(made_by, type):  # the `apply` of an autograd.Function
+        return made_by.__name__
+    inside = getattr(module, "_orig_mod", module) if module is not None else function
+    return getattr(inside, "__name__", type(inside).__name__)
+
+
+def _dtype(tensor: torch.Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+# --- What came of it --------------------------------------------------------------------------------------
+
+
+def _row(trial: Trial, held: Held) -> KernelRow:
+    found = held.measured
+    untold = found is None or found.undecided == found.numbers or found.vacuous
+    return KernelRow(
+        inputs=trial.kind,
+        part=held.part,
+        name=held.name,
+        numbers=found.numbers if found else 0,
+        verdict="mismatch" if held.wrong else "undecided" if untold else "match",
+        worst_ratio=found.worst.ratio if found and found.worst else float("inf") if held.wrong else 0.0,
+        resolution=found.resolution if found else float("inf"),
+        undecided=found.undecided if found else 0,
+        vacuous=found.vacuous if found else False,
+        complaint=held.complaint,
+    )
+
+
+def _divergence(trial: Trial, held: Held) -> KernelDivergence:
+    found, place = held.measured, {"inputs": trial.kind, "part": held.part, "name": held.name}
+    if found is None or found.worst is None:
+        return KernelDivergence(**place, complaint=held.complaint)
+    worst = found.worst
+    return KernelDivergence(
+        **place,
+        index=list(worst.index),
+        observed=worst.observed,
+        expected=worst.expected,
+        error=worst.error,
+        bound=worst.bound,
+        ratio=worst.ratio,
+        resolution=found.resolution,
+        complaint=held.complaint,
+    )
+
+
+def _verdict(rows: Sequence[KernelRow]) -> KernelVerdict:
+    """A match: no number is wrong, and of each output and gradient some could have been."""
+    told: dict[tuple[str, str], bool] = {}
+    for row in rows:
+        if row.verdict == "mismatch":
+            return "mismatch"
+        place = row.part, row.name
+        told[place] = told.get(place, False) or row.verdict == "match"
+    return "match" if told and all(told.values()) else "undecided"

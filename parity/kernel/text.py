@@ -1,0 +1,110 @@
+"""What a person sees of a kernel: a line for each output and gradient, and the first wrong number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from parity.render.texts import catalogue
+from parity.render.texts.message import said
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from parity.kernel.result import KernelDivergence, KernelResult, KernelRow, Part
+
+STYLES = {"match": "green", "mismatch": "bold red", "undecided": "yellow"}
+
+
+def show_kernel(result: KernelResult, out: Console, lang: str) -> None:
+    """The table, what was tried, and the first wrong number."""
+    say = catalogue(lang)
+    out.print(_table(result, say))
+    out.print(say["kernel.explained"])
+    facts = {
+        "candidate": result.candidate,
+        "definition": result.definition,
+        "operations": f"{result.operations:,}",
+        "numbers": f"{result.numbers_compared:,}",
+        "undecided": f"{result.undecided:,}",
+    }
+    out.print(say["kernel.counted"].format(**facts), markup=False)
+    kinds = dict.fromkeys(say[f"kernel.{row.inputs}"] for row in result.rows)
+    out.print(say["kernel.tried"].format(kinds="; ".join(kinds)))
+    for one in result.not_tried:
+        reason = said(one.reason, lang)
+        out.print(
+            say["kernel.not_tried"].format(kind=say[f"kernel.{one.inputs}"], reason=reason), markup=False
+        )
+    for line in finding_lines(result, lang):
+        out.print(line, style=STYLES[result.verdict], markup=False)
+
+
+def finding_lines(result: KernelResult, lang: str) -> list[str]:
+    """The first wrong number, or what nothing could be told of, and the verdict."""
+    say = catalogue(lang)
+    if result.first_divergence:
+        lines = [*_first(result.first_divergence, len(result.wrong), say, lang)]
+    else:
+        lines = [*_untold(result.rows, say, lang)]
+    return [*lines, say[f"kernel.verdict_{result.verdict}"]]
+
+
+def tensor_name(part: Part, name: str, say: Mapping[str, str]) -> str:
+    """`output 0`, `gradient of weight`."""
+    return say[f"kernel.{part}"].format(name=name)
+
+
+def _grouped(rows: Sequence[KernelRow]) -> dict[tuple[Part, str], list[KernelRow]]:
+    found: dict[tuple[Part, str], list[KernelRow]] = {}
+    for row in rows:
+        found.setdefault((row.part, row.name), []).append(row)
+    return found
+
+
+def _table(result: KernelResult, say: Mapping[str, str]) -> Table:
+    """A line for each tensor, over all kinds of inputs; the resolution is that on the first kind."""
+    table = Table()
+    for column in ("tensor", "numbers", "share", "resolution", "verdict"):
+        right = column in ("numbers", "share", "resolution")
+        table.add_column(say[f"kernel.{column}"], justify="right" if right else "left", overflow="fold")
+    for (part, name), rows in _grouped(result.rows).items():
+        told = {row.verdict for row in rows}
+        worst = next(verdict for verdict in ("mismatch", "match", "undecided") if verdict in told)
+        table.add_row(
+            Text(tensor_name(part, name, say)),
+            f"{sum(row.numbers for row in rows):,}",
+            f"{max(row.worst_ratio for row in rows):.3g}",
+            f"{rows[0].resolution:.1e}",
+            f"[{STYLES[worst]}]{say[f'kernel.{worst}']}[/]",
+        )
+    return table
+
+
+def _untold(rows: Sequence[KernelRow], say: Mapping[str, str], lang: str) -> Iterator[str]:
+    for (part, name), own in _grouped(rows).items():
+        if all(row.verdict == "undecided" for row in own):
+            reason = say["kernel.vacuous" if own[0].vacuous else "kernel.overflow"]
+            if own[0].complaint:
+                reason = said(own[0].complaint, lang)
+            yield say["kernel.untold"].format(tensor=tensor_name(part, name, say), reason=reason)
+
+
+def _first(first: KernelDivergence, wrong: int, say: Mapping[str, str], lang: str) -> Iterator[str]:
+    place = f"[{','.join(map(str, first.index))}]" if first.index else ""
+    others = say["kernel.others"].format(count=f"{wrong:,}") if wrong > 1 else ""
+    kind, tensor = say[f"kernel.{first.inputs}"], tensor_name(first.part, first.name, say)
+    yield say["kernel.first"].format(tensor=tensor, place=place, kind=kind, others=others)
+    if first.complaint:
+        yield say["kernel.complaint"].format(complaint=said(first.complaint, lang))
+    if first.index is not None:
+        shown = {
+            name: f"{value:.3g}"
+            for name, value in first.model_dump().items()
+            if name in ("error", "bound", "ratio", "resolution")
+        }
+        key = "numbers_of_first" if first.bound else "bits_of_first"
+        yield say[f"kernel.{key}"].format(observed=first.observed, expected=first.expected, **shown)
