@@ -61,8 +61,17 @@ def _measured(observed: Values, truth: Value) -> Measured:
         return measure(observed, np.asarray(truth))
     with np.errstate(all="ignore"), truth.arithmetic.precision():
         found = measure(observed, truth, given=False)
-    some = bool(np.any(truth.carried))  # an exact zero tells
-    return replace(found, vacuous=found.vacuous and some, resolution=_resolution(truth))
+    return replace(found, vacuous=found.vacuous and not _is_zero(truth), resolution=_resolution(truth))
+
+
+def _is_zero(truth: Bounded) -> bool:
+    """Whether a tensor is zero as far as the truth can tell, so that being zero within the bound tells.
+
+    A bound of Σ k (u + u_truth)|terms| covers Σ k u_truth |terms|, the truth's own error: the share
+    u_truth/(u + u_truth) of it. So it is with a bias whose mean is subtracted again.
+    """
+    own = truth.arithmetic.u_truth / truth.arithmetic.unit
+    return bool(np.all(truth.magnitude() <= truth.carried * own))
 
 
 def _resolution(truth: Bounded) -> float:

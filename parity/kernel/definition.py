@@ -86,9 +86,10 @@ class Definition(GraphBuilder):
 
     def _end(self, place: int, ending: Ending) -> str:
         if ending.root is not None:
-            if ending.root not in self.outputs:  # an input, handed on as it is
-                return self._parameter(ending.root, ending.made, 0)
-            return self.outputs[ending.root]
+            try:  # an input may be handed on as it is
+                return self.outputs.get(ending.root) or self._parameter(ending.root, ending.made, 0)
+            except ValueError as error:
+                raise UsageError(f"definition: output {place}: {error}") from None
         if id(ending.made) not in self._made:
             raise UsageError(f"definition: output {place} comes of no operation that was recorded")
         return self._made[id(ending.made)][0]

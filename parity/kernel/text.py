@@ -85,12 +85,11 @@ def _table(result: KernelResult, say: Mapping[str, str]) -> Table:
 
 
 def _untold(rows: Sequence[KernelRow], say: Mapping[str, str], lang: str) -> Iterator[str]:
-    for (part, name), own in _grouped(rows).items():
-        if all(row.verdict == "undecided" for row in own):
-            reason = say["kernel.vacuous" if own[0].vacuous else "kernel.overflow"]
-            if own[0].complaint:
-                reason = said(own[0].complaint, lang)
-            yield say["kernel.untold"].format(tensor=tensor_name(part, name, say), reason=reason)
+    for row in rows:
+        if row.inputs == "given" and row.verdict == "undecided":
+            reason = say["kernel.vacuous" if row.vacuous else "kernel.overflow"]
+            reason = said(row.complaint, lang) if row.complaint else reason
+            yield say["kernel.untold"].format(tensor=tensor_name(row.part, row.name, say), reason=reason)
 
 
 def _first(first: KernelDivergence, wrong: int, say: Mapping[str, str], lang: str) -> Iterator[str]:
