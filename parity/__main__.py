@@ -6,8 +6,7 @@ import os
 import sys
 import traceback
 
-INTERRUPTED = 130
-"""What a shell expects of a program that Ctrl-C ended."""
+from parity.errors import INTERRUPTED
 
 
 def main() -> None:
