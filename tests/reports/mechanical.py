@@ -127,15 +127,17 @@ def holds(blame: Blame, court: Judge) -> bool:
 
 
 def outcomes(
-    count: int, seed: int = SEED, run: Callable[..., Iterable[Outcome | None]] = map
+    count: int,
+    of: Callable[[Mutant], Outcome | None] = outcome,
+    run: Callable[..., Iterable[Outcome | None]] = map,
 ) -> Iterator[Outcome]:
     """The outcomes of so many mutants that change a number; `run` may be a pool's map."""
-    waiting = drawn(seed)
+    waiting = drawn(SEED)
     while count > 0:
         some = list(islice(waiting, 2 * count))
         if not some:
             return
-        for found in run(outcome, some):
+        for found in run(of, some):
             if found is not None and count > 0:
                 count -= 1
                 yield found
