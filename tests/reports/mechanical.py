@@ -20,10 +20,11 @@ import numpy as np
 
 from parity.certify.observation import Observation
 from parity.check.cases import SubjectCall, calls
+from parity.check.diagnosis.blame import Blame
 from parity.check.diagnosis.judge import Judge
 from parity.check.diagnosis.mistakes.factors import KINDS
 from parity.check.diagnosis.readings.search import Reader
-from parity.check.diagnosis.search import Blame, blames
+from parity.check.diagnosis.search import blames
 from parity.check.diagnosis.text import diagnosed
 from parity.check.unseen import unseen_calls
 from tests.mutants.mechanical import Mutant, drawn, source
