@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-INTERRUPTED = 130
-"""What a shell expects of a program that Ctrl-C ended."""
+from parity.errors import INTERRUPTED
 
 
 def main() -> None:
