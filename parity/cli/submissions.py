@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json as jsonlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from multiprocessing import get_context
@@ -17,7 +18,7 @@ from rich.table import Table
 from parity.check.calls import asked_calls
 from parity.check.implementations import python_subject
 from parity.check.points import Points
-from parity.check.process import Limits
+from parity.check.process import SAFE_PATH, Limits
 from parity.check.run import UnusableSubjectError, check
 from parity.check.submitted import JudgedSubmission, Submitted
 from parity.errors import UsageError
@@ -71,6 +72,7 @@ def check_folder(task: Task, *, json: str | None, gradescope: Path | None) -> in
     errors = console(stderr=True)
     workers = min(len(files), os.cpu_count() or 1)
     with (
+        _no_module_of_this_folder(),
         ProcessPoolExecutor(
             workers, get_context("spawn")
         ) as pool,  # a fork would take numpy's threads along
@@ -92,6 +94,20 @@ def check_folder(task: Task, *, json: str | None, gradescope: Path | None) -> in
     tell("parity check", told, lang=task.lang)
     matches = [not isinstance(o, str) and o.result.verdict == "match" for o in outcomes.values()]
     return 0 if all(matches) else 1
+
+
+@contextmanager
+def _no_module_of_this_folder() -> Iterator[None]:
+    """New interpreters leave the current folder out of their path: a submission may be called numpy.py."""
+    before = os.environ.get(SAFE_PATH)
+    os.environ[SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[SAFE_PATH]
+        else:
+            os.environ[SAFE_PATH] = before
 
 
 def _told(folder: Path, name: str, outcome: Submitted) -> Compared:
