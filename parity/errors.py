@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+INTERRUPTED = 130
+"""Exit code that a shell expects of a program that Ctrl-C ended."""
+
 
 class UsageError(ValueError):
     """The question is wrong: a bad option, config, data or file. Exit code 2."""
