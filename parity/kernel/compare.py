@@ -14,7 +14,7 @@ from parity.certify.measure import Measured, Values, Worst, measure
 from parity.kernel.asked import Reply
 from parity.kernel.bounds import Value, evaluated, whole
 from parity.kernel.definition import Definition
-from parity.kernel.recording import Recording
+from parity.kernel.recording import RecordedDefinition
 from parity.kernel.result import Part
 from parity.pytorch.recorder.snapshots import numbers
 from parity.render.texts.message import Message
@@ -81,7 +81,7 @@ def _resolution(truth: Bounded) -> float:
     return float(np.min(bound[known] / size[known], initial=np.inf))
 
 
-def compared(reply: Reply, recording: Recording, truths: Truths) -> Iterator[Held]:
+def compared(reply: Reply, recording: RecordedDefinition, truths: Truths) -> Iterator[Held]:
     """Every output, then every gradient, of a candidate whose outputs have the right shapes."""
     definition, own = recording.definition, recording.reply
     for place, (name, made) in enumerate(zip(definition.names, reply.outputs, strict=True)):

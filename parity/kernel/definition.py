@@ -43,7 +43,7 @@ PAIRING = define(
 
 
 @dataclass(frozen=True)
-class Ending:
+class KernelOutput:
     """One output of the definition; `root` is where its gradient enters autograd's graph, if it has one."""
 
     made: Recorded
@@ -67,7 +67,7 @@ class Definition(GraphBuilder):
         calls: Sequence[Call],
         passed: Backward,
         given: Mapping[str, Recorded],
-        endings: Sequence[Ending],
+        endings: Sequence[KernelOutput],
     ) -> None:
         self.formats: dict[str, str] = {}
         self.data: dict[str, Values] = {}  # what is no float: choices, counts, truth values
@@ -84,7 +84,7 @@ class Definition(GraphBuilder):
             parents = (*(name for name, _ in live), *(f"upstream{place}" for place in range(len(live))))
             self.graph.add(LOSS, PAIRING, *parents)
 
-    def _end(self, place: int, ending: Ending) -> str:
+    def _end(self, place: int, ending: KernelOutput) -> str:
         if ending.root is not None:
             try:  # an input may be handed on as it is
                 return self.outputs.get(ending.root) or self._parameter(ending.root, ending.made, 0)

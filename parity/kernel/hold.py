@@ -25,7 +25,7 @@ from parity.kernel.asked import (
     unchanged,
 )
 from parity.kernel.compare import Held, Truths, compared, misshapen
-from parity.kernel.recording import Recording, record
+from parity.kernel.recording import RecordedDefinition, record
 from parity.kernel.result import KernelDivergence, KernelResult, KernelRow, KernelVerdict, LeftOut
 from parity.kernel.trials import Trial, is_float, strided, trials, whole_numbers
 from parity.lockstep.environment import environment
@@ -89,7 +89,7 @@ class _Holding:
         self.candidate, self.definition, self.names = candidate, definition, names
         self.ours, self.theirs = parameters(definition), paired(candidate, definition)
         self.operations = 0
-        self._given: tuple[Recording, Truths] | None = None
+        self._given: tuple[RecordedDefinition, Truths] | None = None
 
     def held(self, trial: Trial) -> list[Held]:
         """Every output and every gradient, in this order. Raises _NotTriedError."""
@@ -111,7 +111,7 @@ class _Holding:
             except RefusedError as error:
                 return [Held("output", "0", complaint=Message("own_words", failure=error))]
 
-    def _recorded(self, trial: Trial) -> tuple[Recording, Truths]:
+    def _recorded(self, trial: Trial) -> tuple[RecordedDefinition, Truths]:
         inputs, learned = self._fresh(trial, self.ours)
         pairs = zip(self.names, inputs, strict=True)
         tensors = {name: value for name, value in pairs if isinstance(value, torch.Tensor)}

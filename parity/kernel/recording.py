@@ -10,7 +10,7 @@ import torch
 
 from parity.errors import UsageError
 from parity.kernel.asked import Function, RefusedError, Reply, outputs_of
-from parity.kernel.definition import NOTHING_DIFFERENTIATED, Definition, Ending
+from parity.kernel.definition import NOTHING_DIFFERENTIATED, Definition, KernelOutput
 from parity.pytorch.recorder.data import Call
 from parity.pytorch.recorder.recorder import Recorder
 
@@ -18,7 +18,7 @@ Upstream: TypeAlias = "list[torch.Tensor | None]"
 
 
 @dataclass(frozen=True)
-class Recording:
+class RecordedDefinition:
     """The recorded definition, what it gave, and the upstream gradients that were put on its outputs."""
 
     definition: Definition
@@ -32,7 +32,7 @@ def record(
     learned: Mapping[str, torch.Tensor],
     named: Mapping[str, torch.Tensor],
     drawn: Callable[[torch.Tensor], torch.Tensor],
-) -> Recording:
+) -> RecordedDefinition:
     """Run the definition in eager PyTorch, forward and backward.
 
     `learned` are the tensors whose gradients are asked for, `named` all its tensors by name; `drawn`
@@ -56,10 +56,10 @@ def record(
     passed = passes[0] if passes else NOTHING_DIFFERENTIATED
     roots = iter(passed.roots)
     endings = [
-        Ending(tensor, None if seed is None else next(roots).output, seed)
+        KernelOutput(tensor, None if seed is None else next(roots).output, seed)
         for tensor, seed in zip(made, seeds, strict=True)
     ]
-    return Recording(Definition(calls, passed, given, endings), reply, upstream)
+    return RecordedDefinition(Definition(calls, passed, given, endings), reply, upstream)
 
 
 def _backward(
