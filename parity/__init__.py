@@ -5,6 +5,7 @@
     model(module, x, y, **options)       any layered torch model, mirrored and trained in lockstep
     watch(*modules, **options)           a context: any training, every operation of it certified
     kernel(candidate, definition, *inputs)   opaque code held to its plain definition, with gradients
+    defines(function)                    registers the definition of an autograd.Function for `watch`
     explain(number, **options)           one number worked out by hand
     record(output, **options)            freeze a run into a golden
     replay(*files, **options)            hold goldens against here and now
@@ -26,11 +27,12 @@ from typing import TYPE_CHECKING
 from parity.errors import Mismatch, UsageError
 
 if TYPE_CHECKING:
-    from parity.public import check, explain, kernel, model, record, replay, run, watch
+    from parity.public import check, defines, explain, kernel, model, record, replay, run, watch
 
 __version__ = "0.1.0"
 __all__ = [
-    "run", "check", "model", "watch", "kernel", "explain", "record", "replay", "Mismatch", "UsageError",
+    "run", "check", "model", "watch", "kernel", "defines", "explain", "record", "replay",
+    "Mismatch", "UsageError",
 ]  # fmt: skip
 
 

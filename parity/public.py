@@ -23,6 +23,7 @@ from parity.golden.record import record as record_golden
 from parity.golden.record import update as update_golden
 from parity.golden.replay import chosen, replay_golden
 from parity.golden.result import Replay, Replays
+from parity.kernel.defined import defines as defines
 from parity.lockstep.environment import has_torch, require_torch
 from parity.lockstep.result import Result
 from parity.lockstep.run import model_peer

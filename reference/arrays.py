@@ -163,6 +163,12 @@ def scatter_add(shape: tuple[int, ...], index: object, values: Array) -> Array:
     return cells
 
 
+@primitive(3)
+def attains(x: Array, y: Array, axes: tuple[int, ...]) -> Array:
+    """Which numbers of x are y, their largest or smallest over the axes, which y keeps as size 1."""
+    return np.equal(x, y)  # type: ignore[return-value]  # truth values
+
+
 @primitive(4)
 def variance(x: Array, axis: int | tuple[int, ...], mean: Array, n: float) -> Array:
     """Σ(x − mean)²/n over the axes, kept as size 1.

@@ -155,6 +155,23 @@ def equal(x: Bounded, y: Bounded) -> Bounded:
     return _truth_value(x, y, lambda gap: gap == 0)
 
 
+@rule("attains (vectorized)", data=(2,))
+def attains(x: Bounded, y: Bounded, axes: tuple[int, ...]) -> Bounded:
+    """As equal; but where all other numbers over the axes are surely not y, the last one surely is.
+
+    y is the largest or the smallest of them in every evaluation, so that some number is y.
+
+    Source: as greater.
+    """
+    found = equal(x, y)
+    if found.kink is None:
+        return found
+    possible = found.kink | (found.lowered() > 0)
+    alone = possible & (np.sum(possible, axis=axes, keepdims=True) == 1)
+    kink = found.kink & ~alone
+    return Bounded(x.arithmetic, found.value, np.where(alone, 0.0, found.bound), kink=kink)
+
+
 def _truth_value(x: Bounded, y: Bounded, holds: Callable[[Float64s], Bools]) -> Bounded:
     gap = x.arithmetic.lower(x.value - y.value)
     value = x.arithmetic.lift(np.where(holds(gap), 1.0, 0.0))

@@ -31,7 +31,7 @@ class Reply:
 
 def outputs_of(function: Function, inputs: Sequence[object]) -> Tensors:
     """The function's outputs. Raises RefusedError."""
-    with _refusing("it raised"):
+    with refusing("it raised"):
         found = function(*inputs)
         made = (found,) if isinstance(found, torch.Tensor) else found
         if not isinstance(made, tuple | list):
@@ -53,14 +53,15 @@ def gradients_of(
     ]
     if not pairs or not learned:
         return Reply(outputs, dict.fromkeys(learned))
-    with _refusing("its backward raised"):
+    with refusing("its backward raised"):
         made, given = zip(*pairs, strict=True)
         found = torch.autograd.grad(made, tuple(learned.values()), given, allow_unused=True)
     return Reply(outputs, dict(zip(learned, found, strict=True)))
 
 
 @contextmanager
-def _refusing(what: str) -> Iterator[None]:
+def refusing(what: str) -> Iterator[None]:
+    """What is raised inside, as a RefusedError that begins with this."""
     try:
         yield
     except (RefusedError, UsageError):

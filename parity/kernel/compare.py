@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
 
 import numpy as np
 import torch
 
-from parity.bounds import Bounded
-from parity.certify.measure import Measured, Values, Worst, measure
+from parity.certify.measure import Measured, Worst, measure
 from parity.kernel.asked import Reply
-from parity.kernel.bounds import Value, evaluated, whole
-from parity.kernel.definition import Definition
 from parity.kernel.recording import RecordedDefinition
 from parity.kernel.result import Part
+from parity.kernel.truths import Truths
 from parity.pytorch.recorder.snapshots import numbers
 from parity.render.texts.message import Message
 
@@ -29,56 +26,6 @@ class Held:
     measured: Measured | None = None
     complaint: Message | None = None
     wrong: bool = True
-
-
-class Truths:
-    """A definition's tensors with their bounds: in its own forms, and on appeal in all admitted ones.
-
-    With `exactly` they are whole numbers without bounds; `rounds` says that the definition has none.
-    """
-
-    def __init__(self, definition: Definition, *, exactly: bool) -> None:
-        self._definition = definition
-        self._whole = whole(definition) if exactly else None
-        self.rounds = exactly and self._whole is None
-        self._plain = cache(lambda: evaluated(definition))
-        self._widest = cache(self._of_all_forms)
-
-    def _of_all_forms(self) -> Mapping[str, Value]:
-        balls = "ball" if "float64" in self._definition.formats.values() else None
-        return evaluated(self._definition, balls, all_forms=True)
-
-    def measured(self, name: str, observed: Values) -> Measured:
-        """The observed tensor against the definition's of this name."""
-        if self._whole is not None:
-            return _measured(observed, self._whole.get(name, observed))
-        found = _measured(observed, self._plain()[name])
-        return _measured(observed, self._widest()[name]) if found.wrong else found
-
-
-def _measured(observed: Values, truth: Value) -> Measured:
-    if not isinstance(truth, Bounded):
-        return measure(observed, np.asarray(truth))
-    with np.errstate(all="ignore"), truth.arithmetic.precision():
-        found = measure(observed, truth, given=False)
-    return replace(found, vacuous=found.vacuous and not _is_zero(truth), resolution=_resolution(truth))
-
-
-def _is_zero(truth: Bounded) -> bool:
-    """Whether a tensor is zero as far as the truth can tell, so that being zero within the bound tells.
-
-    A bound of Σ k (u + u_truth)|terms| covers Σ k u_truth |terms|, the truth's own error: the share
-    u_truth/(u + u_truth) of it. So it is with a bias whose mean is subtracted again.
-    """
-    own = truth.arithmetic.u_truth / truth.arithmetic.unit
-    return bool(np.all(truth.magnitude() <= truth.carried * own))
-
-
-def _resolution(truth: Bounded) -> float:
-    """The least r for which the definition's own tensor times 1 + r would be told: min bound/|value|."""
-    bound, size = np.broadcast_to(truth.carried, truth.shape), truth.magnitude()
-    known = (size > 0) & np.isfinite(bound) & np.isfinite(size)
-    return float(np.min(bound[known] / size[known], initial=np.inf))
 
 
 def compared(reply: Reply, recording: RecordedDefinition, truths: Truths) -> Iterator[Held]:

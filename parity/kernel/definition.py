@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 
@@ -44,7 +44,9 @@ PAIRING = define(
 
 @dataclass(frozen=True)
 class KernelOutput:
-    """One output of the definition; `root` is where its gradient enters autograd's graph, if it has one."""
+    """One output of the definition. `root` is where its gradient enters autograd's graph, if it has one
+    there; `upstream` that gradient.
+    """
 
     made: Recorded
     root: Output | None
@@ -54,9 +56,11 @@ class KernelOutput:
 class Definition(GraphBuilder):
     """The recorded definition.
 
-    `given` are its inputs and parameters by name, `endings` its outputs. `names` are the graph's names
-    of the outputs, `formats` the format of each tensor by the graph's name. Raises UsageError as a
-    `GraphBuilder`, for random numbers, and for a leaf that is no input and no parameter.
+    `given` are its inputs and parameters by name, `endings` its outputs. `learned` are those of which
+    gradients are asked for though autograd recorded nothing, as inside of a `torch.autograd.Function`.
+    `names` are the graph's names of the outputs, `formats` the format of each tensor by the graph's
+    name. Raises UsageError as a `GraphBuilder`, for random numbers, and for a leaf that is no input and
+    no parameter.
     """
 
     subject = "definition"
@@ -68,16 +72,19 @@ class Definition(GraphBuilder):
         passed: Backward,
         given: Mapping[str, Recorded],
         endings: Sequence[KernelOutput],
+        learned: Collection[str] = (),
     ) -> None:
         self.formats: dict[str, str] = {}
         self.data: dict[str, Values] = {}  # what is no float: choices, counts, truth values
         self._given = {id(tensor): name for name, tensor in given.items()}
         super().__init__(passed)
+        for name in learned:
+            self._leaf(leaf(name), given[name], learned=True)
         roots = [ending.root for ending in endings if ending.root is not None]
         for layer, call in enumerate(self._needed(calls, roots, [end.made for end in endings]), start=1):
             self._place(call, layer, f"a{layer}")
         self.names = [self._end(place, ending) for place, ending in enumerate(endings)]
-        live = [(name, end) for name, end in zip(self.names, endings, strict=True) if end.root]
+        live = [(name, end) for name, end in zip(self.names, endings, strict=True) if end.upstream]
         for place, (_, ending) in enumerate(live):
             self._leaf(f"upstream{place}", ending.upstream)
         if live:
@@ -110,6 +117,12 @@ class Definition(GraphBuilder):
                 raise ValueError("it takes a tensor with a gradient that is no input; make it one")
             self.parameters[edge.node] = self._leaf(leaf(name), given, learned=True)
         return self.parameters[edge.node]
+
+    def _still(self, name: str, made: Recorded) -> str:
+        still = super()._still(name, made)
+        if name in self.data:
+            self.data[still] = self.data[name]
+        return still
 
     def _leaf(self, name: str, given: Argument, *, learned: bool = False) -> str:
         if name.startswith("drawn"):

@@ -24,10 +24,11 @@ from parity.kernel.asked import (
     parameters,
     unchanged,
 )
-from parity.kernel.compare import Held, Truths, compared, misshapen
+from parity.kernel.compare import Held, compared, misshapen
 from parity.kernel.recording import RecordedDefinition, record
 from parity.kernel.result import KernelDivergence, KernelResult, KernelRow, KernelVerdict, LeftOut
 from parity.kernel.trials import Trial, is_float, strided, trials, whole_numbers
+from parity.kernel.truths import Truths
 from parity.lockstep.environment import environment
 from parity.render.texts.message import Message
 

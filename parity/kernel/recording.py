@@ -9,7 +9,7 @@ from typing import TypeAlias
 import torch
 
 from parity.errors import UsageError
-from parity.kernel.asked import Function, RefusedError, Reply, outputs_of
+from parity.kernel.asked import Function, RefusedError, Reply, outputs_of, refusing
 from parity.kernel.definition import NOTHING_DIFFERENTIATED, Definition, KernelOutput
 from parity.pytorch.recorder.data import Call
 from parity.pytorch.recorder.recorder import Recorder
@@ -47,7 +47,8 @@ def record(
         made = [recorder.recorded(output) for output in outputs]
         upstream: Upstream = [drawn(output) if output.requires_grad else None for output in outputs]
         seeds = [None if one is None else recorder.recorded(one) for one in upstream]
-        reply = Reply(outputs, _backward(outputs, upstream, learned))
+        with refusing("its backward raised"):
+            reply = Reply(outputs, _backward(outputs, upstream, learned))
     if any(0 in output.shape for output in outputs):
         raise RefusedError("an output has no numbers")
     passes = [passed for step in recorder.steps for passed in step.backwards]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from parity.pytorch.foreach import each
 from parity.pytorch.recorder.data import Argument, AutogradNode, Backward, Call, Output, Recorded
 from parity.watch import views
 from parity.watch.check import REFUSALS, Check, Draw, Left, short
+from parity.watch.functions import PassedFunction, passed_function
 from parity.watch.judging import judge, same, summed
 from parity.watch.products import products
 from parity.watch.writes import Writes
@@ -61,11 +62,18 @@ def _recorded(made: Argument) -> Recorded | None:
     return made if isinstance(made, Recorded) else None
 
 
-def backward(passed: Backward, number: int, drawn: Draw, writes: Writes) -> Iterator[Check | Left]:
+def backward(
+    passed: Backward,
+    number: int,
+    drawn: Draw,
+    writes: Writes,
+    custom: Callable[[PassedFunction], Iterable[Check | Left]],
+) -> Iterator[Check | Left]:
     """A node of autograd that has run.
 
     What arrived is the sum of what was sent; what it sends on is the vector-Jacobian product of that.
-    `writes` are those that autograd does not know of.
+    `writes` are those that autograd does not know of; `custom` says what there is of a function of the
+    user's own.
     """
     node = passed.nodes[number]
     call = node.call
@@ -92,7 +100,11 @@ def backward(passed: Backward, number: int, drawn: Draw, writes: Writes) -> Iter
             else:
                 yield Check("vjp", node.name, "", module, source, measured, torch=node.name)
     elif node.custom is not None:
-        yield Left(node.custom.name, "opaque", node.custom.module, node.custom.source)
+        function = passed_function(passed, node)
+        if function is None:
+            yield Left(node.custom.name, "opaque", node.custom.module, node.custom.source)
+        else:
+            yield from custom(function)
     elif node.compiled or (call is not None and call.compiled):
         yield Left(operation, "opaque", module, source)
     elif call is None:

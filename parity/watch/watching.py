@@ -12,9 +12,10 @@ from parity.errors import UsageError
 from parity.lockstep.environment import environment
 from parity.render.texts.message import Message
 from parity.watch import checks
-from parity.watch.check import Check, Found
+from parity.watch.check import Check, Found, Left
 from parity.watch.drawing import Drawing, StepGraph
 from parity.watch.extent import Extent
+from parity.watch.functions import PassedFunction, composed
 from parity.watch.result import WatchResult
 from parity.watch.tally import Evidence, WatchTally
 from parity.watch.updates import updated
@@ -72,6 +73,7 @@ class Watching:
             and (steps is None or (step - first) // every < steps)
         )
         self._share, self._random = sample, random.Random(0)
+        self._accept, self._registered = accept, list[tuple[int, PassedFunction]]()
         self._tally, self._seen, self._finish = WatchTally(accept, sample or 1.0), seen, finish
         self._extent, self._drawing, self._writes = Extent(), Drawing(), Writes()
         self._recorder = Recorder(
@@ -97,11 +99,24 @@ class Watching:
     ) -> None:
         self._recorder.__exit__(kind, error, trace)
         self._enter(self._extent.rest())
+        self._hold_registered()
         reason = _why(error)
         if reason is None and not self._tally.steps:
             reason = Message("watch_no_step")
         result = self._tally.result(environment(with_torch=True), reason)
         self._result = self._finish(result, Witnessed(self._tally.evidence, self._drawing.graph))
+
+    def _hold_registered(self) -> None:
+        """Hold functions to their registered definitions: while somebody records, those cannot be."""
+        for step, function in self._registered:
+            from parity.watch.registered import held
+
+            self._tally.step = step
+            for one in held(function, self._drawn):
+                if isinstance(one, Check):
+                    self._tally.check(one)
+                else:
+                    self._tally.operation([one])
 
     @property
     def result(self) -> WatchResult:
@@ -137,7 +152,17 @@ class Watching:
 
     def _node(self, passed: Backward, number: int) -> None:
         self._drawing.node(passed, number)
-        self._extent.node(passed, number, list(checks.backward(passed, number, self._drawn, self._writes)))
+        found = checks.backward(passed, number, self._drawn, self._writes, self._custom)
+        self._extent.node(passed, number, list(found))
+
+    def _custom(self, function: PassedFunction) -> Iterable[Check | Left]:
+        """A function of the user's own: accepted as it is, or held to a definition, now or at the end."""
+        if function.name in self._accept:
+            return [function.opaque]
+        if function.definition is None:
+            return composed(function, self._drawn)
+        self._registered.append((self._recorder.step, function))
+        return []
 
     def _step(self, step: Step) -> None:
         self._tally.step = step.index

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from reference.arrays import Array, Data, scatter_add, select
+from reference.arrays import Array, Data, attains, scatter_add, select
 from reference.formula import Formula
 from reference.operation import REQUIRED, Operation, Option, Sample, define
 from reference.operations.shapes import Dims, along, axes_of, kept
@@ -26,7 +26,7 @@ def _smallest(x: Array, *, dim: Dims, keepdim: bool) -> Array:
 
 def _shared(g: Array, x: Array, y: Array, *, dim: Dims) -> Array:
     """g, shared equally among all numbers that are y."""
-    best = np.equal(x, kept(y, x, dim))
+    best = attains(x, kept(y, x, dim), axes_of(dim, np.ndim(x)))
     ones = select(best, np.ones_like(x), np.zeros_like(x))
     share = kept(g, x, dim) / np.sum(ones, axis=axes_of(dim, np.ndim(x)), keepdims=True)
     return select(best, np.broadcast_to(share, np.shape(x)), np.zeros_like(x))

@@ -32,6 +32,14 @@ def _conjunction(x, y, z):
     return np.logical_and(np.greater(x, y), np.greater(y, z))
 
 
+def _largest(x):
+    return arrays.attains(x, np.max(x, axis=1, keepdims=True), (1,))
+
+
+def _is_largest(x):
+    return x == np.max(x, axis=1, keepdims=True)
+
+
 def _chosen(x, y, z):
     return arrays.select(np.greater(x, y), y, z)
 
@@ -118,6 +126,13 @@ ARRAYS = {
         (ufunc.__name__, "__call__"): comparison(ufunc)
         for ufunc in (np.greater, np.greater_equal, np.less, np.less_equal, np.equal)
     },
+    ("attains (vectorized)", "__call__"): Case(
+        _largest,
+        lambda x: np.asarray(to_mp(_is_largest(x).astype(float)), object),
+        lambda _, x: [_is_largest(x).astype(x.dtype)],
+        None,
+        make=lambda random, dtype, kind, _: (near(random, dtype, kind, 2)[0].reshape(8, 6),),
+    ),
     ("logical_and", "__call__"): Case(
         _conjunction,
         lambda x, y, z: np.asarray(to_mp(((x > y) & (y > z)).astype(float)), object),

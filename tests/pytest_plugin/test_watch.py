@@ -27,7 +27,7 @@ def train(steps=2, wrap=lambda made: made):
 class Own(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x):
-        return x * 2
+        return torch.from_numpy(x.numpy() * 2)
 
     @staticmethod
     def backward(ctx, g):

@@ -150,7 +150,7 @@ class GraphBuilder:
         if edge is not None:
             return self.outputs[edge] if edge in self.outputs else self._parameter(edge, given, layer)
         if isinstance(given, Recorded) and id(given) in self._made:
-            return self._still(self._made[id(given)][0])
+            return self._still(*self._made[id(given)])
         if isinstance(given, Recorded) and given.identity.storage in self._storages:
             raise ValueError(f"{operand} is a view of a tensor that was written to in the meantime")
         name = f"{operand.strip('*')}{layer}"
@@ -173,9 +173,13 @@ class GraphBuilder:
         self.paths[name] = node.parameter
         return self._leaf(name, given, learned=True)
 
-    def _still(self, name: str) -> str:
-        """The node of a tensor that is taken without a gradient: one that stops it, if it carries one."""
-        if name not in {*self.outputs.values(), *self.parameters.values()}:
+    def _still(self, name: str, made: Recorded) -> str:
+        """The node of a tensor that is taken without a gradient: one that stops it, if it carries one.
+
+        To the graph whole numbers carry one too, where an operation made them that floats go through.
+        """
+        carries = name in {*self.outputs.values(), *self.parameters.values()}
+        if not carries and (made.array.dtype.kind == "f" or self.graph[name].is_leaf):
             return name
         still = f"still_{name}"
         if still not in self.still:

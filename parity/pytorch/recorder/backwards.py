@@ -141,6 +141,7 @@ class Backwards:
     @contextmanager
     def _pass(self, asked: Asked) -> Iterator[_Open | None]:
         self._calls.settle()
+        self._calls.functions.leave()
         outermost = not self._running
         with self._calls.snapshots.quietly():
             roots = [graph.edge(output) for output in asked.outputs]

@@ -12,7 +12,8 @@ from weakref import ref
 import torch
 
 from parity.pytorch.recorder import internals
-from parity.pytorch.recorder.data import Argument, Call, Geometry, Output
+from parity.pytorch.recorder.data import Application, Argument, Call, Geometry, Output
+from parity.pytorch.recorder.functions import Functions
 from parity.pytorch.recorder.places import Location, Places
 from parity.pytorch.recorder.signatures import signature, tensors
 from parity.pytorch.recorder.snapshots import Snapshots
@@ -47,6 +48,7 @@ class _Pending:
     grad: bool
     begins: bool
     before: list[GradNode] = field(default_factory=list)  # nodes of what the call writes to
+    inside: Application | None = None
 
 
 class Calls:
@@ -60,6 +62,7 @@ class Calls:
         self._pending: _Pending | None = None
         self._key = object()
         self._ids = itertools.count()
+        self.functions = Functions(snapshots)
         self.on_node: Callable[[GradNode, Tag], None] | None = None  # told of each node that a call made
 
     # --- Nodes --------------------------------------------------------------------------------------
@@ -79,6 +82,7 @@ class Calls:
     def untag(self, node: GradNode) -> None:
         """Let go of the call that made a node: its graph will not run again."""
         internals.notes(node).pop(self._key, None)
+        self.functions.forget(node)
 
     # --- Calls --------------------------------------------------------------------------------------
 
@@ -100,6 +104,7 @@ class Calls:
             del held
             return found
         pending = self._begin(str(operation), named, location, backward=backward, grad=grad)
+        pending.inside = self.functions.inside(location.applied)
         if grad and targets:
             pending.base, pending.fields["geometry"] = _in_place_on_view(targets[0])
             nodes = [internals.owner(target).grad_fn for target in targets]
@@ -150,6 +155,8 @@ class Calls:
             if not older and not any(node is old for old in pending.before):
                 makers.setdefault(id(node), (node, []))[1].append(tensor)
         call = Call(outputs=tuple(outputs), **pending.fields)  # type: ignore[arg-type]
+        if pending.inside is not None:
+            self.functions.saw(pending.inside, call, pending.outputs)
         for node, made in makers.values():
             tag = self._mark(node, call, made)
             if self.on_node is not None:

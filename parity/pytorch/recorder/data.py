@@ -171,6 +171,15 @@ class UserFunction:
     source: str
 
 
+@dataclass(eq=False)
+class Application:
+    """One call of a `torch.autograd.Function`. `outputs` are those that carry a gradient, by their slot."""
+
+    given: tuple[object, ...]  # its arguments, with the tensors recorded
+    calls: list[Call] = field(default_factory=list)  # the operations that ran inside
+    outputs: dict[int, Recorded] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, eq=False)
 class AutogradNode:
     """A node of autograd's graph: the vector-Jacobian product of the call that made it."""
@@ -182,6 +191,7 @@ class AutogradNode:
     next: tuple[Output | None, ...]  # one for each edge
     parameter: str | None = None  # of a leaf: where its gradient is accumulated
     custom: UserFunction | None = None
+    application: Application | None = None  # of a custom one, where operations ran inside
     compiled: bool = False
     geometry: Geometry | None = None  # of a view that is seen again after its base was written to
     hooks: tuple[str, ...] = ()  # the user's own, where PyTorch shows them
@@ -237,7 +247,7 @@ class Backward:
 
     def forget(self, node: int) -> None:
         """Let go of the call and of the gradients that only this node needed, once it is dealt with."""
-        self.nodes[node] = replace(self.nodes[node], call=None)
+        self.nodes[node] = replace(self.nodes[node], call=None, application=None)
         self.grad_out[node] = [None] * len(self.grad_out[node])
         for slot in range(len(self.grad_out[node])):
             for user, edge in self.senders.get(Output(node, slot), ()):

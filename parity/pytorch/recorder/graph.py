@@ -55,6 +55,7 @@ def described(node: GradNode, calls: Calls) -> AutogradNode:
         following,
         parameter=None if leaf is None else calls.places.parameter(leaf),
         custom=None if made_by is None else user_function(made_by),
+        application=None if made_by is None else calls.functions.of(node),
         compiled=made_by is not None and made_by.__name__ == "CompiledFunction",
         geometry=_geometry(node, calls),
         hooks=_hooks(tag, leaf),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from types import CodeType
+from types import CodeType, MethodType
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 DispatchMode = _python_dispatch.TorchDispatchMode
 CALL_IMPL: CodeType = torch.nn.Module._call_impl.__code__  # the frame in which a module runs its forward
+APPLY: CodeType = cast(
+    MethodType, torch.autograd.Function.apply
+).__func__.__code__  # the frame of a function's forward
 
 try:
     next_sequence: Callable[[], int] = torch._C._autograd._get_sequence_nr

@@ -19,7 +19,7 @@ from types import CodeType, FrameType
 import torch
 
 from parity.pytorch.recorder.data import UserFunction
-from parity.pytorch.recorder.internals import CALL_IMPL, is_compiled, module_hooks
+from parity.pytorch.recorder.internals import APPLY, CALL_IMPL, is_compiled, module_hooks
 
 TORCH = str(Path(torch.__file__).parent) + "/"
 OURS = str(Path(__file__).parent) + "/"
@@ -28,13 +28,24 @@ COMPILED = (TORCH + "_inductor/", TORCH + "_functorch/_aot_autograd/")
 
 
 @dataclass(frozen=True)
+class Applied:
+    """A `torch.autograd.Function` that is running, and its arguments."""
+
+    function: type
+    given: tuple[object, ...]
+
+
+@dataclass(frozen=True)
 class Location:
-    """The module that runs, the line of the user's program, and whether compiled code runs it."""
+    """The module that runs, the line of the user's program, whether compiled code runs it, and inside of
+    which `torch.autograd.Function`.
+    """
 
     module: str
     module_class: str
     source: str
     compiled: bool
+    applied: Applied | None = None
 
 
 class Places:
@@ -111,7 +122,7 @@ class Places:
     def here(self) -> Location:
         """Where the operation that is being dispatched comes from."""
         frame: FrameType | None = sys._getframe(1)
-        source, compiled = "", False
+        source, compiled, applied = "", False, None
         module: torch.nn.Module | None = None
         outermost: torch.nn.Module | None = None
         while frame is not None and not (source and module is not None):
@@ -119,6 +130,8 @@ class Places:
             if code is CALL_IMPL:
                 outermost = frame.f_locals["self"]
                 module = outermost if module is None else module
+            if code is APPLY:
+                applied = Applied(frame.f_locals["cls"], frame.f_locals["args"])
             if not source:
                 name = _user_file(code.co_filename)
                 if name:
@@ -129,11 +142,11 @@ class Places:
                 break
             frame = frame.f_back
         if module is None:
-            return Location("", "", source, compiled)
+            return Location("", "", source, compiled, applied)
         reference, path = self.modules.get(id(module), (None, ""))
         if reference is None or reference() is not module:
             path = self.module(module, _outermost(frame) or outermost or module)
-        return Location(path, type(module).__name__, source, compiled)
+        return Location(path, type(module).__name__, source, compiled, applied)
 
 
 @cache

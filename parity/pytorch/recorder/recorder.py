@@ -116,6 +116,11 @@ class Recorder:
         self._updates.leave()
         self._backwards.leave()
 
+    @property
+    def step(self) -> int:
+        """The index of the step that is being made."""
+        return self._steps.index
+
     def recorded(self, tensor: torch.Tensor) -> Recorded:
         """A tensor as the calls that use it will show it."""
         return self._snapshots.take(tensor)

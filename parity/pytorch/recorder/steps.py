@@ -51,6 +51,11 @@ class Steps:
         """Whether what happens now is recorded."""
         return self._switch.recording
 
+    @property
+    def index(self) -> int:
+        """The step that is being made."""
+        return self._step.index
+
     def call(self, call: Call, *, begins: bool) -> None:
         """A call was recorded. After a backward pass the first one of a forward pass begins a step."""
         if self._reached and begins:
