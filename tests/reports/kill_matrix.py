@@ -10,13 +10,13 @@ import sys
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 
-from parity.check.cases import DEFAULT_ACTIVATIONS, calls
+from parity.check.cases import DEFAULT_ACTIVATIONS, SubjectCall, calls
 from parity.check.diagnosis.judge import Judge
 from parity.check.diagnosis.search import blames
 from tests.mutants.inprocess import observations
@@ -57,10 +57,15 @@ class Trial:
     found: str
 
 
+@cache
+def _asked(activation: str, dtype: str) -> tuple[SubjectCall, ...]:
+    return tuple(calls(ACTIVATIONS[activation], np.dtype(dtype)))
+
+
 def trial(plant: Plant, activation: str, layout: str, dtype: str) -> Trial:
     """Plant it, check it."""
     step = mutant(plant, layout=layout)
-    asked = calls(ACTIVATIONS[activation], np.dtype(dtype))
+    asked = _asked(activation, dtype)
     court = Judge(observations(step, asked, layout))
     found = blames(court)
     where = {(layer, names, shape) for _, layer, names, shape in step.changed}
