@@ -120,6 +120,10 @@ def test_what_follows_from_a_gradient_of_another_shape_is_not_held_against_it():
     assert [w.formula for w in found.result.wrong_formulas].count("bias_gradient") == 1
 
 
+def test_a_loss_in_brackets_is_a_number():
+    assert checked(edited(("np.mean((y - a[-1]) ** 2)", "[[np.mean((y - a[-1]) ** 2)]]"))).verdict == "match"
+
+
 RIGHT = {
     "recursive": """
 import numpy as np
