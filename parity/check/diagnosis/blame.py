@@ -66,6 +66,12 @@ class Blame:
         return self.instances[0]
 
     @property
+    def position(self) -> int:
+        """Its place in the order of execution, in the deepest network: only there are all formulas."""
+        deepest = max(i.observation.architecture.depth for i in self.instances)
+        return min(i.position for i in self.instances if i.observation.architecture.depth == deepest)
+
+    @property
     def formula(self) -> str:
         """The deck's name for it. Where s was not shown, its making is part of the formula of δ."""
         if self.kind == "loss_gradient" and self.first.kind != "loss_gradient":

@@ -51,6 +51,7 @@ PAIRS = [
     (("mean-over-batch", "bias_gradient", ""), ("wrong-sign-of-update", "weight_update", "")),
     (("wrong-constant", "output_delta", "2"), ("last-sample-only", "weight_gradient", "")),
     (("updated-weights", "hidden_delta", ""), ("learning-rate-twice", "bias_update", "")),
+    (("sign-flipped", "hidden_delta", ""), ("wrong-constant", "weight_update", "2")),
 ]
 
 
