@@ -30,7 +30,8 @@ from tests.reports.mechanical_page import section
 PAGE = Path(__file__).parents[2] / "reports" / "kill-matrix.md"
 ACTIVATIONS = {name: (name,) for name in DEFAULT_ACTIVATIONS} | {"mixed": DEFAULT_ACTIVATIONS}
 CODE = (
-    *("reference", "parity/bounds", "parity/certify", "parity/check", "tests/mutants"),
+    *("reference", "parity/bounds", "parity/certify", "parity/check/diagnosis", "tests/mutants"),
+    *(f"parity/check/{name}.py" for name in ("cases", "unseen", "answers", "in_process", "worker")),
     *("tests/reports/mechanical.py", "tests/reports/kill_matrix.py"),
 )
 """What a verdict depends on."""
