@@ -121,7 +121,9 @@ def test_what_follows_from_a_gradient_of_another_shape_is_not_held_against_it():
 
 
 def test_a_loss_in_brackets_is_a_number():
-    assert checked(edited(("np.mean((y - a[-1]) ** 2)", "[[np.mean((y - a[-1]) ** 2)]]"))).verdict == "match"
+    assert (
+        checked(edited(("np.mean((y - a[-1]) ** 2)", "[[np.mean((y - a[-1]) ** 2)]]"))).verdict == "match"
+    )
 
 
 RIGHT = {
