@@ -7,13 +7,14 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.table import Table
 
-from parity.bench.measure import PRODUCTS, SIZES, BenchRow, bench_case, contestant
+from parity.bench.measure import PRODUCTS, SIZES, bench_case, contestant
+from parity.bench.memory import peak_mib
 from parity.bench.others import absent
 from parity.bench.profile import Part, call_microseconds, reasons
+from parity.bench.rows import BenchRow
 from parity.lockstep.result import Fact
 from parity.render.console import console
 
@@ -145,15 +146,7 @@ def _peak(size: str, dtype: str, activation: str, name: str) -> float:
     step = contestant(name, bench_case(SIZES[size], dtype, activation))
     for _ in range(STEPS):
         step()
-    # Not getrusage on Linux: there a child starts with its parent's peak.
-    status = Path("/proc/self/status")
-    if status.exists():
-        peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(peak.split()[1]) / 1024
-    import resource
-
-    unit = 1024 if sys.platform != "darwin" else 1024 * 1024  # others count in KiB, macOS in bytes
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    return peak_mib()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from unittest.mock import patch
 
 import numpy as np
 
-from parity.bench.measure import PRODUCTS, SIZES, BenchRow, bench_case, contestant
+from parity.bench.measure import PRODUCTS, SIZES, bench_case, contestant
+from parity.bench.rows import BenchRow
 from parity.certify.continuity import Continuity
 from parity.certify.filter.certificates import FirstGate
 from parity.certify.filter.cross_check import SecondGate
