@@ -41,7 +41,8 @@ def add(x: Bounded, y: Bounded) -> Bounded:
     if x.open_sum or y.open_sum:
         return accumulated(x, y)
     value = x.value + y.value
-    total = Rounding(x.arithmetic.unit, 0.0).close(x.arithmetic, value, x.bound + y.bound)
+    carried = y.bound if x.is_exact else x.bound if y.is_exact else x.bound + y.bound
+    total = Rounding(x.arithmetic.unit, 0.0).close(x.arithmetic, value, carried)
     total.kink = either(x.kink, y.kink)
     if x.floor is not None and y.floor is None:
         total.floor = x.floor + (y.arithmetic.lower(y.value) - y.bound)
@@ -111,10 +112,10 @@ def add_reduce(x: Bounded, axis: Axes = 0, keepdims: bool = False) -> Bounded:  
     Source: Higham (2002), §4.2.
     """
     value = np.asarray(x.value.sum(axis=axis, keepdims=keepdims))
-    carried = np.broadcast_to(x.carried, x.shape)
-    magnitude = x.magnitude() + carried
-    magnitudes = np.asarray(magnitude.sum(axis=axis, keepdims=keepdims))
-    carries = np.asarray(carried.sum(axis=axis, keepdims=keepdims))
+    magnitudes = np.asarray(_largest(x).sum(axis=axis, keepdims=keepdims))
+    carries = EXACT
+    if not x.is_exact:
+        carries = np.asarray(np.broadcast_to(x.carried, x.shape).sum(axis=axis, keepdims=keepdims))
     return _close_sum(x.arithmetic, value, OpenSum(max(_terms_along(x, axis) - 1, 0), magnitudes, carries))
 
 
@@ -256,7 +257,7 @@ def blend(old: Bounded, new: Bounded, beta: Bounded) -> Bounded:
     arithmetic = old.arithmetic
     weight = beta.arithmetic.lower(beta.value)
     value = beta.value * old.value + (1 - beta.value) * new.value
-    size_old, size_new = old.magnitude() + old.carried, new.magnitude() + new.carried
+    size_old, size_new = _largest(old), _largest(new)
     magnitude, farthest = weight * size_old + (1 - weight) * size_new, size_old + size_new
     carried = weight * old.carried + (1 - weight) * new.carried
     larger = (weight < 0.5) & (((1 - weight).astype(arithmetic.dtype) != 1 - weight) | (beta.carried > 0))
@@ -270,7 +271,17 @@ def blend(old: Bounded, new: Bounded, beta: Bounded) -> Bounded:
 
 def _terms(x: Bounded) -> OpenSum:
     """A number as an open sum, of one term unless it is open already."""
-    return x.open_sum or OpenSum(0, x.magnitude() + x.carried, x.carried)
+    return x.open_sum or OpenSum(0, _largest(x), x.carried)
+
+
+def _largest(x: Bounded) -> Float64s:
+    """|x| + B."""
+    return x.magnitude() if x.is_exact else x.magnitude() + x.carried
+
+
+def _plus(x: Float64s, y: Float64s) -> Float64s:
+    """x + y, of which `EXACT` is 0."""
+    return y if x is EXACT else x if y is EXACT else x + y
 
 
 def _close_sum(arithmetic: Arithmetic, value: Truths, *parts: OpenSum) -> Bounded:
@@ -278,11 +289,11 @@ def _close_sum(arithmetic: Arithmetic, value: Truths, *parts: OpenSum) -> Bounde
     roundings, magnitude, carried = parts[0]
     for part in parts[1:]:
         roundings = roundings + part.roundings
-        magnitude, carried = magnitude + part.magnitude, carried + part.carried
+        magnitude, carried = _plus(magnitude, part.magnitude), _plus(carried, part.carried)
     gamma: float | npt.NDArray[np.float64] = (
         arithmetic.gamma(roundings) if isinstance(roundings, int) else arithmetic.gammas(roundings)
     )
-    bound = carried + (gamma * magnitude + 2 * roundings * arithmetic.eta)
+    bound = _plus(carried, gamma * magnitude + 2 * roundings * arithmetic.eta)
     open_sum, limit = OpenSum(roundings, magnitude, carried), arithmetic.largest / (1 + gamma)
     if fits(magnitude, limit):
         return Bounded(arithmetic, value, bound, open_sum)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import reduce
 from types import SimpleNamespace
 
 import numpy as np
 
 from parity.bounds import Bounded, exact
 from parity.bounds.conversion import stored
-from parity.bounds.formats import FORMATS, Arithmetic, arithmetic
+from parity.bounds.formats import COMPUTED, FORMATS, Arithmetic, arithmetic
 from parity.bounds.number import cast_to, in_format
 from parity.certify.certificate import bounded_constants
-from parity.certify.measure import Measured, Values, Worst, measure
+from parity.certify.measure import Measured, Values, Worst, joined, measure
 from parity.pytorch.recorder.data import Argument, Recorded
-from reference.arrays import accumulated
+from parity.watch.blocks import division
+from parity.watch.unrounded import Unrounded, identical, unrounded
+from reference.arrays import total
 from reference.formula import Constants, Formula
 from reference.operation import Options, bound
 
@@ -59,6 +60,10 @@ def held(
     argument with their names as attributes. What longdouble would reject is judged again by ball
     arithmetic.
     """
+    if constants is None:
+        found = _as_it_is(forms[0], taken, spread, observed)
+        if found is not None:
+            return found
     first: Measured | None = None
     computed = _computed(taken, observed)
     truths = (None, "ball") if FORMATS[computed].truth == "longdouble" else (None,)
@@ -77,20 +82,81 @@ def held(
 def summed(parts: Sequence[Recorded], observed: Recorded) -> Measured:
     """The observed tensor as the sum of its parts, in any order; of one part, bit for bit."""
     if len(parts) == 1:
-        return same(observed, parts[0].array)
-    return held((lambda *shares: reduce(accumulated, shares),), parts, observed)
+        return same(observed, observed.array if parts[0] is observed else parts[0].array)
+    return held((total,), parts, observed)
 
 
 def same(observed: Recorded, expected: Values) -> Measured:
     """The observed tensor, which nothing has rounded."""
-    found, cast = observed.array, expected.astype(observed.array.dtype)
+    found, cast = observed.array, expected.astype(observed.array.dtype, copy=False)
+    if found.size and identical(found, cast):
+        return Measured(found.size, 0, vacuous=False, worst=_first(found), resolution=0.0)
     if cast.shape != found.shape:
         return MISSHAPEN
     either = np.isnan(found) & np.isnan(cast) if found.dtype.kind == "f" else np.zeros(found.shape, bool)
     return measure(np.where(either, 0, found), np.where(either, 0, cast))
 
 
+def _as_it_is(
+    form: Form, taken: Sequence[Argument], spread: Sequence[bool], observed: Recorded
+) -> Measured | None:
+    """Of a formula that rounds nothing and whose numbers were observed; None for any other."""
+    tensors = list(_tensors(taken))
+    shown = observed.array
+    if not shown.size or observed.dtype not in COMPUTED or not any(t.dtype == observed.dtype for t in tensors):
+        return None
+    if any(tensor.dtype in FORMATS and tensor.dtype != observed.dtype for tensor in tensors):
+        return None
+    arguments: list[object] = []
+    for place, value in enumerate(taken):
+        given = _unchanged(value)
+        several = bool(spread) and spread[place]
+        arguments += given if several and isinstance(given, tuple) else [given]
+    made = unrounded(form, arguments)
+    if made is None or not identical(shown, made):
+        return None
+    told = bool(shown.any())
+    return Measured(shown.size, 0, not told, _first(shown), 0.0 if told else np.inf)
+
+
+def _unchanged(value: Argument) -> object:
+    if isinstance(value, tuple):
+        return tuple(_unchanged(part) for part in value)
+    if not isinstance(value, Recorded):
+        return value
+    return Unrounded(value.array) if value.dtype in FORMATS else value.array
+
+
+def _first(found: Values) -> Worst:
+    """Of numbers that are all right, the first."""
+    index = (0,) * found.ndim
+    shown = float(found[index])
+    return Worst(index, shown, shown, 0.0, 0.0, 0.0)
+
+
 def _once(
+    form: Form,
+    taken: Sequence[Argument],
+    spread: Sequence[bool],
+    observed: Recorded,
+    kind: Arithmetic,
+    truth: str | None,
+    constants: SimpleNamespace | None,
+) -> Measured:
+    """One form, in one arithmetic: block by block where the formula allows it."""
+    divided = division(form, taken, observed, constants) if truth is None else None
+    if divided is None:
+        return _evaluated(form, taken, spread, observed, kind, truth, constants)
+    parts = []
+    for start, operands, part in divided.blocks(taken, observed):
+        found = _evaluated(form, operands, spread, part, kind, truth, constants)
+        if found is MISSHAPEN:
+            return found
+        parts.append(found.moved(lambda index, start=start: divided.index(start, index, observed.shape)))
+    return joined(parts)
+
+
+def _evaluated(
     form: Form,
     taken: Sequence[Argument],
     spread: Sequence[bool],

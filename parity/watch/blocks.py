@@ -1,0 +1,201 @@
+"""Tensors in blocks that stay in the processor's cache, where a formula allows it.
+
+Only the order of evaluation changes: every number is held to the same formula of the same operands.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from types import SimpleNamespace
+
+import numpy as np
+
+from parity.bounds import Bounded
+from parity.pytorch.recorder.data import Argument, Recorded
+from parity.watch.check import REFUSALS
+from parity.watch.separable import InseparableError, Shape, Trace, Traced
+
+BLOCK = 32768
+"""Numbers of a block: some ten temporary arrays of float64 fit into a cache of two MiB."""
+
+KNOWN: dict[object, Division | None] = {}
+"""How formulas were divided, by formula, constants and shapes."""
+
+MOST_KNOWN = 4096
+
+Form = Callable[..., object]
+
+
+@dataclass(frozen=True)
+class Division:
+    """How to divide: the observed tensor along `axis`, and each operand along its own; −1 leaves it whole.
+
+    A `flat` one divides all numbers of tensors of one shape; single numbers are left.
+    """
+
+    flat: bool
+    axis: int
+    operands: tuple[int, ...]
+    length: int
+    rows: int
+
+    def blocks(
+        self, taken: Sequence[Argument], observed: Recorded
+    ) -> Iterator[tuple[int, list[Argument], Recorded]]:
+        """For each block: where it starts, its operands, and its part of what was observed."""
+        values = [value.array if isinstance(value, Recorded) else None for value in taken]
+        shown = observed.array
+        if self.flat:
+            values = [None if value is None else value.reshape(-1) for value in values]
+            shown = shown.reshape(-1)
+        for start in range(0, self.length, self.rows):
+            part = slice(start, start + self.rows)
+            operands = list(taken)
+            for place, (value, axis) in enumerate(zip(values, self.operands, strict=True)):
+                whole = taken[place]
+                if value is not None and isinstance(whole, Recorded):
+                    if axis >= 0:
+                        value = value[(slice(None),) * axis + (part,)]
+                    elif self.flat:
+                        value = value.reshape(())
+                    operands[place] = Recorded.of(value, whole.dtype)
+            yield start, operands, Recorded.of(shown[(slice(None),) * self.axis + (part,)], observed.dtype)
+
+    def index(self, start: int, index: tuple[int, ...], shape: Shape) -> tuple[int, ...]:
+        """A number's place in the whole tensor, by its place in a block."""
+        if self.flat:
+            return tuple(int(i) for i in np.unravel_index(start + index[0], shape))
+        return (*index[: self.axis], index[self.axis] + start, *index[self.axis + 1 :])
+
+
+def division(
+    form: Form, taken: Sequence[Argument], observed: Recorded, constants: SimpleNamespace | None
+) -> Division | None:
+    """How a formula of these operands can be divided; None: not at all, or not worth it."""
+    tensors = [value for value in taken if isinstance(value, Recorded)]
+    size = max((math.prod(tensor.shape) for tensor in (*tensors, observed)), default=0)
+    if size < 2 * BLOCK or any(isinstance(value, tuple) for value in taken):
+        return None
+    plain = {name: v for name, v in vars(constants or SimpleNamespace()).items() if not isinstance(v, Bounded)}
+    shapes = tuple(value.shape if isinstance(value, Recorded) else repr(value) for value in taken)
+    key = (*_identity(form), shapes, observed.shape, repr(plain))
+    if key not in KNOWN:
+        if len(KNOWN) >= MOST_KNOWN:
+            KNOWN.clear()
+        KNOWN[key] = _divided(form, taken, observed, constants, size)
+    return KNOWN[key]
+
+
+def _identity(form: Form) -> tuple[object, ...]:
+    if isinstance(form, partial):
+        return form.func, form.args, repr(sorted(form.keywords.items()))
+    return (form,)
+
+
+def _divided(
+    form: Form, taken: Sequence[Argument], observed: Recorded, constants: SimpleNamespace | None, size: int
+) -> Division | None:
+    shape = observed.shape
+
+    def traced(shapes: Sequence[Shape], ats: Sequence[int]) -> tuple[Trace, Traced] | None:
+        trace = Trace()
+        found = iter(zip(shapes, ats, strict=True))
+        arguments = [trace.operand(*next(found)) if isinstance(v, Recorded) else v for v in taken]
+        if constants is not None:
+            named = {
+                name: trace.operand((), 0) if isinstance(value, Bounded) else value
+                for name, value in vars(constants).items()
+            }
+            arguments.append(SimpleNamespace(**named))  # type: ignore[arg-type]
+        try:
+            made = form(*arguments)
+        except (InseparableError, AttributeError, *REFUSALS):
+            return None
+        return (trace, made) if isinstance(made, Traced) else None
+
+    shapes = [value.shape for value in taken if isinstance(value, Recorded)]
+    kept = [isinstance(value, Recorded) for value in taken]
+    none = [0] * len(shapes)
+    whole = traced(shapes, none)
+    if whole is None:
+        return None
+    n = math.prod(shape)
+    single = [math.prod(one) == 1 and one != shape for one in shapes]
+    if whole[0].pointwise and all(one == shape or alone for one, alone in zip(shapes, single, strict=True)):
+        lengths = {n, *_lengths(n, BLOCK)}
+        if all(
+            (flat := traced([() if alone else (m,) for alone in single], none)) is not None
+            and flat[0].calls == whole[0].calls
+            and flat[1].shape == (m,)
+            for m in lengths
+        ):
+            return Division(True, 0, _axes(kept, [-1 if alone else 0 for alone in single]), n, BLOCK)
+    for axis in range(min(len(shape), 3)):
+        for axes in _axes_along(shapes, shape, axis):
+            found = _along(axis, axes, traced, shapes, kept, shape, size)
+            if found is not None:
+                return found
+    return None
+
+
+def _axes_along(shapes: Sequence[Shape], shape: Shape, axis: int) -> list[list[int]]:
+    """The axes of the operands that may go with an axis of the result, as far as they have its size.
+
+    They are in the same place from the front or from behind, or they are the second ones, of channels.
+    """
+    n, found = shape[axis], []
+    for place in (axis, axis - len(shape), 1):
+        axes = [_place(one, n, place) for one in shapes]
+        if any(one >= 0 for one in axes) and axes not in found:
+            found.append(axes)
+    return found
+
+
+def _along(
+    axis: int,
+    axes: Sequence[int],
+    traced: Callable[[Sequence[Shape], Sequence[int]], tuple[Trace, Traced] | None],
+    shapes: Sequence[Shape],
+    kept: Sequence[bool],
+    shape: Shape,
+    size: int,
+) -> Division | None:
+    """Divided along an axis of the result, and along the axes of the operands that go with it."""
+    n, at = shape[axis], len(shape) - axis
+    ats = [0 if place < 0 else len(one) - place for one, place in zip(shapes, axes, strict=True)]
+    rows = max(1, min(n, BLOCK * n // size))
+    notes = []
+    for m in {n, *_lengths(n, rows)}:
+        cut = [
+            one if place < 0 else (*one[:place], m, *one[place + 1 :])
+            for one, place in zip(shapes, axes, strict=True)
+        ]
+        found = traced(cut, ats)
+        expected = (*shape[:axis], m, *shape[axis + 1 :])
+        if found is None or found[0].products or found[1].shape != expected or found[1].at != at:
+            return None
+        notes.append(found[0].calls)
+    if rows == n or any(one != notes[0] for one in notes):
+        return None
+    return Division(False, axis, _axes(kept, axes), n, rows)
+
+
+def _lengths(n: int, rows: int) -> set[int]:
+    """Of the blocks of n rows: all but the last, and the last."""
+    return {min(rows, n), n % rows or min(rows, n)}
+
+
+def _place(shape: Shape, n: int, place: int) -> int:
+    """The axis of an operand that has n numbers: at a place, or the only one; −1: none."""
+    if -len(shape) <= place < len(shape) and shape[place] == n:
+        return place % len(shape)
+    return shape.index(n) if shape.count(n) == 1 else -1
+
+
+def _axes(kept: Sequence[bool], axes: Sequence[int]) -> tuple[int, ...]:
+    """An axis for everything that is taken: −1 for what is no tensor."""
+    found = iter(axes)
+    return tuple(next(found) if tensor else -1 for tensor in kept)
