@@ -122,6 +122,7 @@ def _mode(what: str, module: nn.Module) -> AbstractContextManager[object]:
             on_step=lambda step: None,
             on_call=lambda call: None,
             on_node=lambda backward, node: None,
+            on_update=lambda update: None,
             keep=False,
         )
     return Watching(module, sample=None if what == "certified" else SHARE)

@@ -182,15 +182,33 @@ def matmul(x: Bounded, y: Bounded) -> Bounded:
     """
     arithmetic, k = x.arithmetic, x.shape[-1]
     value = _product(arithmetic, x.value, y.value)
-    magnitude_x, magnitude_y = x.magnitude(), y.magnitude()
     carried = EXACT
-    if not (x.is_exact and y.is_exact):
-        bound_x = np.broadcast_to(x.carried, x.shape)
-        bound_y = np.broadcast_to(y.carried, y.shape)
-        carried = magnitude_x @ bound_y
-        magnitude_x, magnitude_y = magnitude_x + bound_x, magnitude_y + bound_y
-        carried = carried + bound_x @ magnitude_y
-    return _close_sum(arithmetic, value, OpenSum(k, magnitude_x @ magnitude_y, carried))
+    if not y.is_exact:
+        carried = x.magnitude() @ np.broadcast_to(y.carried, y.shape)
+    if not x.is_exact:
+        carried = _plus(carried, np.broadcast_to(x.carried, x.shape) @ _largest(y))
+    return _close_sum(arithmetic, value, OpenSum(k, _magnitudes(x, y), carried))
+
+
+def _magnitudes(x: Bounded, y: Bounded) -> Float64s:
+    """(|x| + B_x)(|y| + B_y); of float32s without bounds a product M̂ in float32, (M̂ + 2kη)/(1 − γ_{k+2}).
+
+    M̂ is at least (1 − γ_k) times the exact product, less η for every product that underflows; each factor
+    is converted, with an error of u. Where it may overflow, float64 decides.
+
+    Source: Higham (2002), §3.5, and the model with underflow of §2.2.
+    """
+    arithmetic, k = x.arithmetic, x.shape[-1]
+    gamma = arithmetic.gamma(k + 2)
+    if x.is_exact and y.is_exact and arithmetic.truth == "float64" and x.ndim > 1 < y.ndim and gamma < 1:
+        single = np.abs(x.value.astype(np.float32)) @ np.abs(y.value.astype(np.float32))
+        if np.max(single, initial=0.0) < np.inf:
+            found: Float64s = single.astype(np.float64)
+            found += 2 * k * arithmetic.eta
+            found /= 1 - gamma
+            return found
+    product: Float64s = _largest(x) @ _largest(y)
+    return product
 
 
 @rule("scatter_add (vectorized)", data=(0, 1))

@@ -21,6 +21,9 @@ from parity.watch.separable import InseparableError, Shape, Trace, Traced
 BLOCK = 32768
 """Numbers of a block: some ten temporary arrays of float64 fit into a cache of two MiB."""
 
+PRODUCT_BLOCK, PRODUCT_ROWS = 4 * BLOCK, 64
+"""Numbers and rows of a block of a product of matrices: every block packs the other matrix again."""
+
 KNOWN: dict[object, Division | None] = {}
 """How formulas were divided, by formula, constants and shapes."""
 
@@ -43,26 +46,30 @@ class Division:
     rows: int
 
     def blocks(
-        self, taken: Sequence[Argument], observed: Recorded
-    ) -> Iterator[tuple[int, list[Argument], Recorded]]:
-        """For each block: where it starts, its operands, and its part of what was observed."""
-        values = [value.array if isinstance(value, Recorded) else None for value in taken]
-        shown = observed.array
-        if self.flat:
-            values = [None if value is None else value.reshape(-1) for value in values]
-            shown = shown.reshape(-1)
+        self, taken: Sequence[Argument], observed: Recorded, whole: Callable[[Argument], object]
+    ) -> Iterator[tuple[int, list[object], Recorded]]:
+        """For each block: where it starts, its operands, and its part of what was observed.
+
+        `whole` is asked once for each operand that is not divided.
+        """
+        shown = observed.array.reshape(-1) if self.flat else observed.array
+        values = [self._divided(value, axis) for value, axis in zip(taken, self.operands, strict=True)]
+        operands = [value if axis >= 0 else whole(value) for value, axis in zip(values, self.operands, strict=True)]
         for start in range(0, self.length, self.rows):
             part = slice(start, start + self.rows)
-            operands = list(taken)
             for place, (value, axis) in enumerate(zip(values, self.operands, strict=True)):
-                whole = taken[place]
-                if value is not None and isinstance(whole, Recorded):
-                    if axis >= 0:
-                        value = value[(slice(None),) * axis + (part,)]
-                    elif self.flat:
-                        value = value.reshape(())
-                    operands[place] = Recorded.of(value, whole.dtype)
-            yield start, operands, Recorded.of(shown[(slice(None),) * self.axis + (part,)], observed.dtype)
+                if axis >= 0 and isinstance(value, Recorded):
+                    operands[place] = Recorded.of(value.array[(slice(None),) * axis + (part,)], value.dtype)
+            yield start, list(operands), Recorded.of(shown[(slice(None),) * self.axis + (part,)], observed.dtype)
+
+    def _divided(self, value: Argument, axis: int) -> Argument:
+        """An operand in the shape in which it is divided, or in which it goes with every block."""
+        if not isinstance(value, Recorded) or not (self.flat or axis >= 0):
+            return value
+        array = value.array
+        if self.flat:
+            array = array.reshape(-1 if axis >= 0 else ())
+        return Recorded.of(array, value.dtype)
 
     def index(self, start: int, index: tuple[int, ...], shape: Shape) -> tuple[int, ...]:
         """A number's place in the whole tensor, by its place in a block."""
@@ -166,20 +173,27 @@ def _along(
     """Divided along an axis of the result, and along the axes of the operands that go with it."""
     n, at = shape[axis], len(shape) - axis
     ats = [0 if place < 0 else len(one) - place for one, place in zip(shapes, axes, strict=True)]
-    rows = max(1, min(n, BLOCK * n // size))
-    notes = []
-    for m in {n, *_lengths(n, rows)}:
+
+    def along(m: int) -> Trace | None:
         cut = [
             one if place < 0 else (*one[:place], m, *one[place + 1 :])
             for one, place in zip(shapes, axes, strict=True)
         ]
-        found = traced(cut, ats)
-        expected = (*shape[:axis], m, *shape[axis + 1 :])
-        if found is None or found[0].products or found[1].shape != expected or found[1].at != at:
-            return None
-        notes.append(found[0].calls)
-    if rows == n or any(one != notes[0] for one in notes):
+        found, expected = traced(cut, ats), (*shape[:axis], m, *shape[axis + 1 :])
+        return found[0] if found is not None and found[1].shape == expected and found[1].at == at else None
+
+    whole = along(n)
+    if whole is None:
         return None
+    rows = BLOCK * n // size
+    if whole.products:  # every block packs the matrix that is not divided again
+        rows = max(PRODUCT_ROWS, PRODUCT_BLOCK * n // math.prod(shape))
+    rows = max(1, rows)
+    if rows >= n:
+        return None
+    for parts in (along(m) for m in _lengths(n, rows)):
+        if parts is None or parts.calls != whole.calls:
+            return None
     return Division(False, axis, _axes(kept, axes), n, rows)
 
 

@@ -148,7 +148,7 @@ def _once(
     if divided is None:
         return _evaluated(form, taken, spread, observed, kind, truth, constants)
     parts = []
-    for start, operands, part in divided.blocks(taken, observed):
+    for start, operands, part in divided.blocks(taken, observed, lambda value: _lifted(value, kind)):
         found = _evaluated(form, operands, spread, part, kind, truth, constants)
         if found is MISSHAPEN:
             return found
@@ -158,7 +158,7 @@ def _once(
 
 def _evaluated(
     form: Form,
-    taken: Sequence[Argument],
+    taken: Sequence[object],
     spread: Sequence[bool],
     observed: Recorded,
     kind: Arithmetic,
@@ -198,7 +198,7 @@ def _tensors(values: Sequence[Argument]) -> Iterator[Recorded]:
             yield from _tensors(value)
 
 
-def _lifted(value: Argument, kind: Arithmetic) -> object:
+def _lifted(value: object, kind: Arithmetic) -> object:
     """A recorded tensor of floats as exact numbers, one of integers as data; anything else as it is."""
     if isinstance(value, tuple):
         return tuple(_lifted(part, kind) for part in value)

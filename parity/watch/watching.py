@@ -23,7 +23,7 @@ from parity.watch.writes import Writes
 if TYPE_CHECKING:
     import torch
 
-    from parity.pytorch.recorder.data import Backward, Call, Recorded, Step
+    from parity.pytorch.recorder.data import Backward, Call, Recorded, Step, Update
 
 STEPS = 3
 """How many steps are certified where nobody says."""
@@ -74,6 +74,7 @@ class Watching:
         self._share, self._random = sample, random.Random(0)
         self._tally, self._seen, self._finish = WatchTally(accept, sample or 1.0), seen, finish
         self._extent, self._drawing, self._writes = Extent(), Drawing(), Writes()
+        self._updates: list[Found] = []  # of the step that is being made
         self._recorder = Recorder(
             *modules,
             optimizer=optimizer,
@@ -81,6 +82,7 @@ class Watching:
             on_step=self._step,
             on_call=self._call,
             on_node=self._node,
+            on_update=self._update,
             keep=False,
         )
         self._result: WatchResult | None = None
@@ -130,20 +132,22 @@ class Watching:
 
     def _call(self, call: Call) -> None:
         self._writes.saw(call)
-        if call.phase == "update":  # an optimizer's step is held to its rules, as a whole
-            self._extent.update(call)
-        else:
-            self._extent.call(call, list(checks.forward(call, self._drawn)))
+        self._extent.call(call, list(checks.forward(call, self._drawn)))
 
     def _node(self, passed: Backward, number: int) -> None:
         self._drawing.node(passed, number)
         self._extent.node(passed, number, list(checks.backward(passed, number, self._drawn, self._writes)))
 
+    def _update(self, update: Update) -> None:
+        self._extent.update(update)
+        self._updates.append(list(updated(update, self._drawn)))
+
     def _step(self, step: Step) -> None:
         self._tally.step = step.index
         self._enter(self._extent.step(step))
-        for update in step.updates:
-            self._tally.operation(updated(update))
+        for found in self._updates:
+            self._tally.operation(found)
+        self._updates.clear()
         self._writes.forget()
         self._tally.steps += 1
         self._drawing.end()
