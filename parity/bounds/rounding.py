@@ -22,11 +22,12 @@ class Rounding:
     def close(self, arithmetic: Arithmetic, value: Truths, carried: Float64s) -> Bounded:
         """The result of an operation: its value, with the carried bound and this rounding."""
         magnitude = arithmetic.lower(np.abs(value))
-        if carried is EXACT:
-            bound = self.relative * magnitude + self.absolute
-        else:
+        if carried is not EXACT:
             magnitude = magnitude + carried
-            bound = carried + (self.relative * magnitude + self.absolute)
+        bound = self.relative * magnitude
+        bound += self.absolute
+        if carried is not EXACT:
+            bound += carried
         limit = arithmetic.overflow / (1 + max(self.relative - arithmetic.unit, 0.0))
         return Bounded(arithmetic, value, guarded(magnitude, limit, bound))
 

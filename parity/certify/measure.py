@@ -141,12 +141,14 @@ def _within(observed: Values, truth: Bounded) -> Measured | None:
     It is where every number is decided and lies within its bound: an infinity or a NaN anywhere is one in
     the largest share, or in the largest bound.
     """
-    if not observed.size or truth.value.dtype != np.float64 or observed.dtype.kind != "f":
+    if not (observed.size and observed.ndim) or truth.value.dtype != np.float64 or observed.dtype.kind != "f":
         return None
     bound = np.broadcast_to(truth.carried * SLACK, truth.shape)
     if not np.max(bound) < INFINITE:
         return None
-    error = np.abs(np.subtract(observed, truth.value))
+    shown = observed.astype(np.float64)
+    error = shown - truth.value
+    np.abs(error, out=error)
     ratio = error / bound
     index = _place(ratio)
     if np.isnan(ratio[index]):  # 0 of 0 is no share
@@ -163,8 +165,9 @@ def _within(observed: Values, truth: Bounded) -> Measured | None:
         float(ratio[index]),
     )
     error += bound
-    error /= np.abs(observed)
-    resolution = float(np.fmin.reduce(error, axis=None, initial=INFINITE))
+    error /= np.abs(shown, out=shown)
+    least = np.min(error)
+    resolution = float(np.fmin.reduce(error, axis=None, initial=INFINITE) if np.isnan(least) else least)
     return Measured(observed.size, 0, not _told(truth.value, bound), worst, resolution)
 
 
