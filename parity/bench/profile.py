@@ -147,6 +147,8 @@ def reasons(rows: Sequence[BenchRow], parts: Sequence[Part]) -> list[str]:
         here = [part for part in parts if part.size == row.size]
         if row.what == "engine/torch":
             here = [part for part in here if part.what.startswith("the engine")]
+        elif row.what == "recorded/eager":
+            here = [part for part in here if part.what == REST]
         elif row.what == "lockstep/plain":
             here = [part for part in here if not part.what.startswith("checks")]
         floor = [other.median for other in rows if (other.size, other.what) == (row.size, PRODUCTS)]

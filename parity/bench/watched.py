@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from statistics import median
 
 import torch
@@ -107,7 +107,7 @@ def _training(name: str) -> tuple[nn.Module, Callable[[], None]]:
     def step() -> None:
         optimizer.zero_grad()
         logits = module(x)
-        cross_entropy(logits.reshape(-1, logits.shape[-1]), y.reshape(-1)).backward()
+        cross_entropy(logits.reshape(-1, logits.shape[-1]), y.reshape(-1)).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
     return module, step
@@ -140,6 +140,14 @@ def measure(name: str) -> Iterator[BenchRow]:
         yield BenchRow(
             name, "float32", f"{what}/eager", median(ratios), min(ratios), max(ratios), reach, micros
         )
+
+
+@contextmanager
+def watching(name: str) -> Iterator[Callable[[], None]]:
+    """A model's training step, certified while this is entered."""
+    module, step = _training(name)
+    with _mode("certified", module):
+        yield step
 
 
 def _seconds(mode: AbstractContextManager[object], step: Callable[[], None]) -> float:

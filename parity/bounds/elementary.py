@@ -129,9 +129,7 @@ def cosh(x: Bounded) -> Bounded:
     if x.is_exact:
         return _growing("cosh", x, value, EXACT, lambda: x.arithmetic.lower(value))
     carried = x.carried * np.sinh(x.magnitude() + x.carried)
-    return _growing(
-        "cosh", x, value, carried, lambda: np.cosh(np.maximum(x.magnitude() - x.carried, 0))
-    )
+    return _growing("cosh", x, value, carried, lambda: np.cosh(np.maximum(x.magnitude() - x.carried, 0)))
 
 
 @rule("tanh")

@@ -145,6 +145,12 @@ class Arithmetic:
 
     def gammas(self, roundings: npt.NDArray[np.int_]) -> npt.NDArray[np.float64]:
         """γ_k for each k of an array."""
+        most = int(np.max(roundings, initial=0))
+        if most < roundings.size:  # few counts that come again and again
+            return self._gammas(np.arange(most + 1))[roundings]
+        return self._gammas(roundings)
+
+    def _gammas(self, roundings: npt.NDArray[np.int_]) -> npt.NDArray[np.float64]:
         ku = roundings * self.unit
         return np.where(ku < 1, ku / np.where(ku < 1, 1 - ku, 1), np.inf)
 
@@ -162,7 +168,9 @@ class Arithmetic:
 
     def lower(self, truth: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
         """Numbers of the truth's arithmetic rounded to float64, for magnitudes and display."""
-        return np.asarray(truth).astype(np.float64, copy=False)  # of 0-d object arrays, bare balls come back
+        return np.asarray(truth).astype(
+            np.float64, copy=False
+        )  # of 0-d object arrays, bare balls come back
 
     def special(self, name: str, values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
         """A function that numpy lacks: erf in float64 by `error_function`, all else in ball arithmetic."""

@@ -91,10 +91,12 @@ def divide(x: Bounded, y: Bounded) -> Bounded:
     if x.is_exact and y.is_exact:
         carried = EXACT
     else:
-        quotient = x.arithmetic.lower(np.abs(value))
-        room = y.magnitude() - y.carried
+        room = y.magnitude() if y.is_exact else np.maximum(y.magnitude() - y.carried, 0)
+        off = x.carried
+        if not y.is_exact:
+            off = x.arithmetic.lower(np.abs(value)) * y.carried + off
         # The product of bounds may underflow; η keeps it from being too small.
-        carried = (x.carried + quotient * y.carried + x.arithmetic.eta) / np.where(room > 0, room, 0)
+        carried = (off + x.arithmetic.eta) / room
     return _rounding(x, 2, underflows=2).close(x.arithmetic, value, carried)
 
 

@@ -141,7 +141,11 @@ def _within(observed: Values, truth: Bounded) -> Measured | None:
     It is where every number is decided and lies within its bound: an infinity or a NaN anywhere is one in
     the largest share, or in the largest bound.
     """
-    if not (observed.size and observed.ndim) or truth.value.dtype != np.float64 or observed.dtype.kind != "f":
+    if (
+        not (observed.size and observed.ndim)
+        or truth.value.dtype != np.float64
+        or observed.dtype.kind != "f"
+    ):
         return None
     bound = np.broadcast_to(truth.carried * SLACK, truth.shape)
     if not np.max(bound) < INFINITE:

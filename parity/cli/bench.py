@@ -58,6 +58,7 @@ def bench(
     from parity.bench.profile import Part
     from parity.bench.profile import profile as taken_apart
     from parity.bench.rows import BenchRow
+    from parity.bench.watched_profile import profile as watched_profile
     from parity.certify.filter.activations import SLOPES
     from parity.render.console import console
 
@@ -80,6 +81,8 @@ def bench(
             if watch:
                 memory[name] = watched.peaks(name)
                 rows += [*watched.measure(name), watched.memory(name, memory[name])]
+                if profile or markdown:
+                    parts += watched_profile(name)
                 continue
             rows += benchmark.measure(name, dtype, activation, with_peers=not no_peers)
             if profile or markdown:
@@ -94,8 +97,9 @@ def bench(
         else ["--sizes", ",".join(names), "--dtype", dtype, "--activation", activation]
     )
     asked += ["--no-peers"] if no_peers else []
-    asked += ["--markdown", "reports/benchmark.md"] if markdown else []
-    report = Report(rows, memory, facts, f"parity bench {' '.join(asked)}", parts)
+    page = "reports/watch-speed.md" if watch else "reports/benchmark.md"
+    asked += ["--markdown", page] if markdown else []
+    report = Report(rows, memory, facts, f"parity bench {' '.join(asked)}", parts, watching=watch)
     if json:
         write_text(json, report.to_json())
     if markdown:

@@ -39,11 +39,11 @@ class Division:
     A `flat` one divides all numbers of tensors of one shape; single numbers are left.
     """
 
-    flat: bool
     axis: int
     operands: tuple[int, ...]
     length: int
     rows: int
+    flat: bool = False
 
     def blocks(
         self, taken: Sequence[Argument], observed: Recorded, whole: Callable[[Argument], object]
@@ -54,13 +54,19 @@ class Division:
         """
         shown = observed.array.reshape(-1) if self.flat else observed.array
         values = [self._divided(value, axis) for value, axis in zip(taken, self.operands, strict=True)]
-        operands = [value if axis >= 0 else whole(value) for value, axis in zip(values, self.operands, strict=True)]
+        operands = [
+            value if axis >= 0 else whole(value) for value, axis in zip(values, self.operands, strict=True)
+        ]
         for start in range(0, self.length, self.rows):
             part = slice(start, start + self.rows)
             for place, (value, axis) in enumerate(zip(values, self.operands, strict=True)):
                 if axis >= 0 and isinstance(value, Recorded):
                     operands[place] = Recorded.of(value.array[(slice(None),) * axis + (part,)], value.dtype)
-            yield start, list(operands), Recorded.of(shown[(slice(None),) * self.axis + (part,)], observed.dtype)
+            yield (
+                start,
+                list(operands),
+                Recorded.of(shown[(slice(None),) * self.axis + (part,)], observed.dtype),
+            )
 
     def _divided(self, value: Argument, axis: int) -> Argument:
         """An operand in the shape in which it is divided, or in which it goes with every block."""
@@ -71,7 +77,7 @@ class Division:
             array = array.reshape(-1 if axis >= 0 else ())
         return Recorded.of(array, value.dtype)
 
-    def index(self, start: int, index: tuple[int, ...], shape: Shape) -> tuple[int, ...]:
+    def index(self, start: int, shape: Shape, index: tuple[int, ...]) -> tuple[int, ...]:
         """A number's place in the whole tensor, by its place in a block."""
         if self.flat:
             return tuple(int(i) for i in np.unravel_index(start + index[0], shape))
@@ -86,7 +92,9 @@ def division(
     size = max((math.prod(tensor.shape) for tensor in (*tensors, observed)), default=0)
     if size < 2 * BLOCK or any(isinstance(value, tuple) for value in taken):
         return None
-    plain = {name: v for name, v in vars(constants or SimpleNamespace()).items() if not isinstance(v, Bounded)}
+    plain = {
+        name: v for name, v in vars(constants or SimpleNamespace()).items() if not isinstance(v, Bounded)
+    }
     shapes = tuple(value.shape if isinstance(value, Recorded) else repr(value) for value in taken)
     key = (*_identity(form), shapes, observed.shape, repr(plain))
     if key not in KNOWN:
@@ -139,7 +147,7 @@ def _divided(
             and flat[1].shape == (m,)
             for m in lengths
         ):
-            return Division(True, 0, _axes(kept, [-1 if alone else 0 for alone in single]), n, BLOCK)
+            return Division(0, _axes(kept, [-1 if alone else 0 for alone in single]), n, BLOCK, flat=True)
     for axis in range(min(len(shape), 3)):
         for axes in _axes_along(shapes, shape, axis):
             found = _along(axis, axes, traced, shapes, kept, shape, size)
@@ -194,7 +202,7 @@ def _along(
     for parts in (along(m) for m in _lengths(n, rows)):
         if parts is None or parts.calls != whole.calls:
             return None
-    return Division(False, axis, _axes(kept, axes), n, rows)
+    return Division(axis, _axes(kept, axes), n, rows)
 
 
 def _lengths(n: int, rows: int) -> set[int]:

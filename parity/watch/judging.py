@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,6 +12,7 @@ from parity.bounds import Bounded, exact
 from parity.bounds.conversion import stored
 from parity.bounds.formats import COMPUTED, FORMATS, Arithmetic, arithmetic
 from parity.bounds.number import cast_to, in_format
+from parity.bounds.remembered import Remembered
 from parity.certify.certificate import bounded_constants
 from parity.certify.measure import Measured, Values, Worst, joined, measure
 from parity.pytorch.recorder.data import Argument, Recorded
@@ -70,13 +72,32 @@ def held(
     for form in forms:
         for truth in truths:
             kind = arithmetic(computed, truth)
-            named = SimpleNamespace(**bounded_constants(kind, constants)) if constants else None
-            found = _once(form, taken, spread, observed, kind, truth, named)
+            named = _constants(kind, constants)
+            found = _once(
+                form, taken, spread, observed, kind, truth, named, whole=len(forms) * len(truths) == 1
+            )
             if not found.wrong:
                 return found
             first = first or found
     assert first is not None
+    if len(forms) * len(truths) > 1 and first is not MISSHAPEN:  # of which only as much is known as it took
+        kind = arithmetic(computed, truths[0])
+        named = _constants(kind, constants)
+        return _once(forms[0], taken, spread, observed, kind, truths[0], named, whole=True)
     return first
+
+
+def _constants(kind: Arithmetic, constants: Constants | None) -> SimpleNamespace | None:
+    """An optimizer's constants: the same numbers for all of its parameters."""
+    if not constants:
+        return None
+    written = ((name, repr(number), getattr(number, "roundings", 0)) for name, number in constants.items())
+    return _CONSTANTS.get(
+        (kind, *written), (), lambda: SimpleNamespace(**bounded_constants(kind, constants))
+    )
+
+
+_CONSTANTS: Remembered[SimpleNamespace] = Remembered()
 
 
 def summed(parts: Sequence[Recorded], observed: Recorded) -> Measured:
@@ -103,7 +124,11 @@ def _as_it_is(
     """Of a formula that rounds nothing and whose numbers were observed; None for any other."""
     tensors = list(_tensors(taken))
     shown = observed.array
-    if not shown.size or observed.dtype not in COMPUTED or not any(t.dtype == observed.dtype for t in tensors):
+    if (
+        not shown.size
+        or observed.dtype not in COMPUTED
+        or not any(t.dtype == observed.dtype for t in tensors)
+    ):
         return None
     if any(tensor.dtype in FORMATS and tensor.dtype != observed.dtype for tensor in tensors):
         return None
@@ -142,17 +167,24 @@ def _once(
     kind: Arithmetic,
     truth: str | None,
     constants: SimpleNamespace | None,
+    *,
+    whole: bool,
 ) -> Measured:
-    """One form, in one arithmetic: block by block where the formula allows it."""
+    """One form, in one arithmetic: block by block where the formula allows it.
+
+    Unless the `whole` is asked for, the first block that is wrong says enough of a form.
+    """
     divided = division(form, taken, observed, constants) if truth is None else None
     if divided is None:
         return _evaluated(form, taken, spread, observed, kind, truth, constants)
-    parts = []
+    parts: list[Measured] = []
     for start, operands, part in divided.blocks(taken, observed, lambda value: _lifted(value, kind)):
         found = _evaluated(form, operands, spread, part, kind, truth, constants)
         if found is MISSHAPEN:
             return found
-        parts.append(found.moved(lambda index, start=start: divided.index(start, index, observed.shape)))
+        parts.append(found.moved(partial(divided.index, start, observed.shape)))
+        if found.wrong and not whole:
+            break
     return joined(parts)
 
 

@@ -23,17 +23,17 @@ from numpy.lib.stride_tricks import as_strided
 
 Shape: TypeAlias = tuple[int, ...]
 
-POINTWISE = frozenset(
-    "positive negative absolute add subtract multiply divide square reciprocal sqrt exp expm1 log log1p tanh "
-    "sin cos power maximum minimum fmax greater greater_equal less less_equal equal not_equal logical_and "
-    "logical_or logical_not sign".split()
-) | {
-    f"{name} (vectorized)"
-    for name in "select larger smaller root erf exp_u20 blend accumulated full_like".split()
-}
+ELEMENTARY = (
+    np.positive, np.negative, np.absolute, np.add, np.subtract, np.multiply, np.divide, np.square,
+    np.reciprocal, np.sqrt, np.exp, np.expm1, np.log, np.log1p, np.tanh, np.sin, np.cos, np.power,
+    np.maximum, np.minimum, np.fmax, np.greater, np.greater_equal, np.less, np.less_equal, np.equal,
+    np.not_equal, np.logical_and, np.logical_or, np.logical_not, np.sign,
+)  # fmt: skip
+PRIMITIVES = ("select", "larger", "smaller", "root", "erf", "exp_u20", "blend", "accumulated", "full_like")
+POINTWISE = {function.__name__ for function in ELEMENTARY} | {f"{name} (vectorized)" for name in PRIMITIVES}
 """Functions of which each result needs one number of each operand."""
 
-MOVEMENTS = frozenset("swapaxes transpose moveaxis expand_dims broadcast_to".split())
+CARRIED = frozenset({"swapaxes", "transpose", "moveaxis", "expand_dims", "broadcast_to"})
 REDUCTIONS = frozenset({"add", "maximum", "minimum"})
 SUMMARIES = frozenset({"sum", "mean", "max", "min"})
 
@@ -55,7 +55,9 @@ class Trace:
         self.calls.append("operand")
         return Traced(self, shape, at, len(self.calls))
 
-    def call(self, name: str, operands: Sequence[object], constants: object, shape: Shape, at: int) -> Traced:
+    def call(
+        self, name: str, operands: Sequence[object], constants: object, shape: Shape, at: int
+    ) -> Traced:
         """Note a call."""
         self.calls.append((name, tuple(map(_noted, operands)), constants))
         return Traced(self, shape, at, len(self.calls))
@@ -70,7 +72,7 @@ def _noted(value: object) -> object:
 
 
 class Traced(NDArrayOperatorsMixin):
-    """A tensor without values. `at` says which axis is divided, counted from the last, which is 1; 0: none."""
+    """A tensor without values. `at` says which axis is divided, counted from the last as 1; 0: none."""
 
     __slots__ = ("at", "name", "shape", "trace")
 
@@ -143,7 +145,9 @@ class Traced(NDArrayOperatorsMixin):
             return _product(*map(self._as_operand, inputs))
         if name == "variance (vectorized)":
             x, axis, mean, n = inputs
-            return _reduced(name, self._elementwise("subtract", (x, mean)), axis, keepdims=True, also=repr(n))
+            return _reduced(
+                name, self._elementwise("subtract", (x, mean)), axis, keepdims=True, also=repr(n)
+            )
         if method != "__call__" or name not in POINTWISE or options:
             raise InseparableError(name)
         return self._elementwise(name, inputs)
@@ -163,22 +167,26 @@ class Traced(NDArrayOperatorsMixin):
             return _reduced(name, inputs[0], **({"axis": None} | given))
         if name == "repeat" and inputs[1] == 1:
             return inputs[0]._moved(name, lambda part: part, options)
-        if name in MOVEMENTS and isinstance(inputs[0], Traced):
+        if name in CARRIED and isinstance(inputs[0], Traced):
             moved = inputs[0]
-            return moved._moved(name, lambda part: function(part, *inputs[1:], **options), *_sizes(inputs, moved))
+            return moved._moved(
+                name, lambda part: function(part, *inputs[1:], **options), *_sizes(inputs, moved)
+            )
         raise InseparableError(name)
 
-    def _as_operand(self, value: object) -> Traced:
+    def _as_operand(self, value: Any) -> Traced:
         if isinstance(value, Traced):
             return value
-        return Traced(self.trace, np.shape(value), 0, _noted(value))  # type: ignore[arg-type]
+        return Traced(self.trace, tuple(np.shape(value)), 0, _noted(value))
 
     def _elementwise(self, name: str, inputs: Sequence[Any]) -> Traced:
         operands = [self._as_operand(value) for value in inputs]
         shape = np.broadcast_shapes(*(operand.shape for operand in operands))
         at = max(operand.at for operand in operands)
         for operand in operands:
-            if operand.at not in (0, at) or (not operand.at and at <= operand.ndim and at and operand.shape[-at] != 1):
+            if operand.at not in (0, at) or (
+                not operand.at and at <= operand.ndim and at and operand.shape[-at] != 1
+            ):
                 raise InseparableError(name)
             if operand.size != 1 and operand.shape != shape:
                 self.trace.pointwise = False
@@ -205,8 +213,9 @@ def _reduced(name: str, x: Any, axis: Any, *, keepdims: bool = False, also: obje
         1 if place in axes else size for place, size in enumerate(x.shape) if keepdims or place not in axes
     )
     at = x.at if keepdims or not x.at else x.at - sum(place > divided for place in axes)
-    x.trace.pointwise = False
-    return x.trace.call(name, (x,), ("reduce", axes, keepdims, also), shape, at)
+    trace: Trace = x.trace
+    trace.pointwise = False
+    return trace.call(name, (x,), ("reduce", axes, keepdims, also), shape, at)
 
 
 def _product(x: Traced, y: Traced) -> Traced:

@@ -37,7 +37,9 @@ CHOICES: dict[tuple[str, str], Callable[..., Any]] = {
 MOVED = {function.__name__ for function in MOVEMENTS}
 """Movements of the first operand; what follows says where to."""
 
-CHOSEN = frozenset({"where", "max", "min", "pad", "concatenate", "stack", "zeros_like", "ones_like", "tril", "triu"})
+CHOSEN = frozenset(
+    {"where", "max", "min", "pad", "concatenate", "stack", "zeros_like", "ones_like", "tril", "triu"}
+)
 FACTS = frozenset({"shape", "ndim", "size"})
 
 
