@@ -100,18 +100,22 @@ class Traced(NDArrayOperatorsMixin):
         return self._moved("swapaxes", lambda part: part.swapaxes(one, other), one, other)
 
     def reshape(self, *shape: Any) -> Traced:
-        """As numpy's; of a tensor that is divided, only along its first axis, which stays the first."""
-        sizes = tuple(shape[0]) if isinstance(shape[0], tuple | list) else shape
+        """As numpy's; the axis that is divided stays one, with as many numbers in front of it."""
+        given = tuple(shape[0]) if isinstance(shape[0], tuple | list) else shape
+        known = math.prod(size for size in given if size != -1)
+        sizes = tuple(self.size // max(known, 1) if size == -1 else size for size in given)
+        if math.prod(sizes) != self.size:
+            raise InseparableError("reshape")
         self.trace.pointwise = False
         if not self.at:
-            made = np.broadcast_to(np.zeros(()), self.shape).reshape(sizes).shape
-            return self.trace.call("reshape", (self,), sizes, made, 0)
-        rest = self.size // self.shape[0]
-        known = math.prod(size for size in sizes[1:] if size != -1)
-        inner = tuple(rest // max(known, 1) if size == -1 else size for size in sizes[1:])
-        if self.at != self.ndim or sizes[0] not in (-1, self.shape[0]) or math.prod(inner) != rest:
-            raise InseparableError("reshape")
-        return self.trace.call("reshape", (self,), inner, (self.shape[0], *inner), len(sizes))
+            return self.trace.call("reshape", (self,), sizes, sizes, 0)
+        axis = self.ndim - self.at
+        before, n = math.prod(self.shape[:axis]), self.shape[axis]
+        for place, size in enumerate(sizes):
+            if size == n and math.prod(sizes[:place]) == before:
+                rest = sizes[:place], sizes[place + 1 :]
+                return self.trace.call("reshape", (self,), rest, sizes, len(sizes) - place)
+        raise InseparableError("reshape")
 
     def __getitem__(self, index: Any) -> Traced:
         """As numpy's, with an index of slices, numbers and new axes."""

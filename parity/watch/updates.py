@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from parity.bounds.remembered import Remembered
 from parity.certify.measure import Measured
 from parity.pytorch.recorder.data import Argument, ParameterUpdate, Recorded, Update
 from parity.watch.check import Check, Draw, Left
@@ -65,7 +66,11 @@ def _configured(family: OptimizerFamily, row: ParameterUpdate) -> Optimizer:
                 options[part] = _plain(one)
             elif one not in (None, False):
                 raise ValueError(f"{family.name} takes no {part}")
-    return family.configured(**options)
+    written = ((name, repr(value)) for name, value in options.items())
+    return _CONFIGURED.get((family.name, *written), (), lambda: family.configured(**options))
+
+
+_CONFIGURED: Remembered[Optimizer] = Remembered()
 
 
 def _plain(value: Argument) -> float | bool | str | None:
