@@ -115,8 +115,8 @@ def _divided(
 ) -> Division | None:
     shape = observed.shape
 
-    def traced(shapes: Sequence[Shape], ats: Sequence[int]) -> tuple[Trace, Traced] | None:
-        trace = Trace()
+    def traced(shapes: Sequence[Shape], ats: Sequence[int], length: int) -> tuple[Trace, Traced] | None:
+        trace = Trace(length)
         found = iter(zip(shapes, ats, strict=True))
         arguments = [trace.operand(*next(found)) if isinstance(v, Recorded) else v for v in taken]
         if constants is not None:
@@ -134,7 +134,7 @@ def _divided(
     shapes = [value.shape for value in taken if isinstance(value, Recorded)]
     kept = [isinstance(value, Recorded) for value in taken]
     none = [0] * len(shapes)
-    whole = traced(shapes, none)
+    whole = traced(shapes, none, 1)
     if whole is None:
         return None
     n = math.prod(shape)
@@ -142,7 +142,7 @@ def _divided(
     if whole[0].pointwise and all(one == shape or alone for one, alone in zip(shapes, single, strict=True)):
         lengths = {n, *_lengths(n, BLOCK)}
         if all(
-            (flat := traced([() if alone else (m,) for alone in single], none)) is not None
+            (flat := traced([() if alone else (m,) for alone in single], none, 1)) is not None
             and flat[0].calls == whole[0].calls
             and flat[1].shape == (m,)
             for m in lengths
@@ -159,20 +159,26 @@ def _divided(
 def _axes_along(shapes: Sequence[Shape], shape: Shape, axis: int) -> list[list[int]]:
     """The axes of the operands that may go with an axis of the result, as far as they have its size.
 
-    They are in the same place from the front or from behind, or they are the second ones, of channels.
+    They are in the same place from the front or from behind, or they are the second ones, of channels; one
+    operand may have that size by chance, or all but one.
     """
-    n, found = shape[axis], []
+    n = shape[axis]
+    found: list[list[int]] = []
     for place in (axis, axis - len(shape), 1):
         axes = [_place(one, n, place) for one in shapes]
-        if any(one >= 0 for one in axes) and axes not in found:
-            found.append(axes)
+        places = range(len(axes))
+        one_less = [[-1 if at == left else axes[at] for at in places] for left in places]
+        alone = [[axes[at] if at == left else -1 for at in places] for left in places]
+        for one in (axes, *one_less, *alone):
+            if max(one, default=-1) >= 0 and one not in found:
+                found.append(one)
     return found
 
 
 def _along(
     axis: int,
     axes: Sequence[int],
-    traced: Callable[[Sequence[Shape], Sequence[int]], tuple[Trace, Traced] | None],
+    traced: Callable[[Sequence[Shape], Sequence[int], int], tuple[Trace, Traced] | None],
     shapes: Sequence[Shape],
     kept: Sequence[bool],
     shape: Shape,
@@ -187,14 +193,14 @@ def _along(
             one if place < 0 else (*one[:place], m, *one[place + 1 :])
             for one, place in zip(shapes, axes, strict=True)
         ]
-        found, expected = traced(cut, ats), (*shape[:axis], m, *shape[axis + 1 :])
+        found, expected = traced(cut, ats, m), (*shape[:axis], m, *shape[axis + 1 :])
         return found[0] if found is not None and found[1].shape == expected and found[1].at == at else None
 
     whole = along(n)
     if whole is None:
         return None
     rows = BLOCK * n // size
-    if whole.products:  # every block packs the matrix that is not divided again
+    if whole.shared > BLOCK:  # every block packs the matrix that is not divided again
         rows = max(PRODUCT_ROWS, PRODUCT_BLOCK * n // math.prod(shape))
     rows = max(1, rows)
     if rows >= n:

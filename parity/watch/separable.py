@@ -33,7 +33,9 @@ PRIMITIVES = ("select", "larger", "smaller", "root", "erf", "exp_u20", "blend", 
 POINTWISE = {function.__name__ for function in ELEMENTARY} | {f"{name} (vectorized)" for name in PRIMITIVES}
 """Functions of which each result needs one number of each operand."""
 
-CARRIED = frozenset({"swapaxes", "transpose", "moveaxis", "expand_dims", "broadcast_to"})
+CARRIED = frozenset(
+    {"swapaxes", "transpose", "moveaxis", "expand_dims", "broadcast_to", "flip", "sliding_window_view"}
+)
 REDUCTIONS = frozenset({"add", "maximum", "minimum"})
 SUMMARIES = frozenset({"sum", "mean", "max", "min"})
 
@@ -45,10 +47,11 @@ class InseparableError(Exception):
 class Trace:
     """What a formula called: each function with its operands, by their number, and its constants."""
 
-    def __init__(self) -> None:
+    def __init__(self, length: int) -> None:
+        self.length = length  # of the axis that is divided
         self.calls: list[object] = []
         self.pointwise = True  # of every call, operands of one shape or single numbers
-        self.products = False  # some call was a product with a matrix that is not divided
+        self.shared = 0  # the size of the largest matrix that is not divided, among those in products
 
     def operand(self, shape: Shape, at: int) -> Traced:
         """A tensor that the formula takes."""
@@ -100,7 +103,7 @@ class Traced(NDArrayOperatorsMixin):
         return self._moved("swapaxes", lambda part: part.swapaxes(one, other), one, other)
 
     def reshape(self, *shape: Any) -> Traced:
-        """As numpy's; the axis that is divided stays one, with as many numbers in front of it."""
+        """As numpy's; the divided axis keeps as many numbers in front of it, and may take in others."""
         given = tuple(shape[0]) if isinstance(shape[0], tuple | list) else shape
         known = math.prod(size for size in given if size != -1)
         sizes = tuple(self.size // max(known, 1) if size == -1 else size for size in given)
@@ -109,11 +112,10 @@ class Traced(NDArrayOperatorsMixin):
         self.trace.pointwise = False
         if not self.at:
             return self.trace.call("reshape", (self,), sizes, sizes, 0)
-        axis = self.ndim - self.at
-        before, n = math.prod(self.shape[:axis]), self.shape[axis]
+        before, n = math.prod(self.shape[: self.ndim - self.at]), self.trace.length
         for place, size in enumerate(sizes):
-            if size == n and math.prod(sizes[:place]) == before:
-                rest = sizes[:place], sizes[place + 1 :]
+            if size % n == 0 and math.prod(sizes[:place]) == before:
+                rest = sizes[:place], size // n, sizes[place + 1 :]
                 return self.trace.call("reshape", (self,), rest, sizes, len(sizes) - place)
         raise InseparableError("reshape")
 
@@ -169,6 +171,8 @@ class Traced(NDArrayOperatorsMixin):
         if name in SUMMARIES and isinstance(inputs[0], Traced):
             given = dict(zip(("axis",), inputs[1:], strict=True)) | options
             return _reduced(name, inputs[0], **({"axis": None} | given))
+        if name == "pad" and isinstance(inputs[0], Traced):
+            return _padded(inputs[0], *inputs[1:], **options)
         if name == "repeat" and inputs[1] == 1:
             return inputs[0]._moved(name, lambda part: part, options)
         if name in CARRIED and isinstance(inputs[0], Traced):
@@ -222,6 +226,14 @@ def _reduced(name: str, x: Any, axis: Any, *, keepdims: bool = False, also: obje
     return trace.call(name, (x,), ("reduce", axes, keepdims, also), shape, at)
 
 
+def _padded(x: Traced, width: Sequence[tuple[int, int]], **options: Any) -> Traced:
+    if options.keys() - {"constant_values"} or (x.at and tuple(width[-x.at]) != (0, 0)):
+        raise InseparableError("pad")
+    x.trace.pointwise = False
+    shape = tuple(size + sum(pair) for size, pair in zip(x.shape, width, strict=True))
+    return x.trace.call("pad", (x,), (repr(width), repr(options)), shape, x.at)
+
+
 def _product(x: Traced, y: Traced) -> Traced:
     if x.ndim < 2 or y.ndim < 2 or x.at == 1 or y.at == 2:
         raise InseparableError("matmul")
@@ -235,5 +247,6 @@ def _product(x: Traced, y: Traced) -> Traced:
                 raise InseparableError("matmul")
     trace = x.trace
     trace.pointwise = False
-    trace.products = trace.products or not (x.at and y.at)
+    for part in (x, y):
+        trace.shared = trace.shared if part.at else max(trace.shared, part.size)
     return trace.call("matmul", (x, y), None, (*lead, x.shape[-2], y.shape[-1]), at)
