@@ -71,6 +71,11 @@ class Extent:
             if sources or not graphed:
                 self._kept.append(made)
 
+    def inside_update(self, call: Call) -> None:
+        """An optimizer's own call."""
+        self._updated += _results(call)
+        self._made.update(made.identity for made in _results(call))
+
     def update(self, update: Update) -> None:
         """An optimizer made a step."""
         for row in update.parameters:
