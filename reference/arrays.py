@@ -166,7 +166,7 @@ def scatter_add(shape: tuple[int, ...], index: object, values: Array) -> Array:
 @primitive(3)
 def attains(x: Array, y: Array, axes: tuple[int, ...]) -> Array:
     """Which numbers of x are y, their largest or smallest over the axes, which y keeps as size 1."""
-    return np.equal(x, y)  # type: ignore[return-value]  # truth values
+    return np.equal(x, y)
 
 
 @primitive(4)

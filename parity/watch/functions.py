@@ -14,7 +14,7 @@ import numpy as np
 from parity.kernel.defined import DEFINITIONS, PlainFunction
 from parity.kernel.definition import NOTHING_DIFFERENTIATED, Definition, KernelOutput
 from parity.kernel.truths import Truths
-from parity.pytorch.recorder.data import Application, AutogradNode, Backward, Recorded
+from parity.pytorch.recorder.data import Application, Argument, AutogradNode, Backward, Recorded
 from parity.watch.check import REFUSALS, Check, Draw, Left
 
 
@@ -84,7 +84,7 @@ def composed(function: PassedFunction, drawn: Draw) -> Iterator[Check | Left]:
         if any(slot not in application.outputs for slot in range(len(function.arrived))):
             raise ValueError("an output that no operation inside has made")
         endings = [
-            KernelOutput(application.outputs[slot], None, gradient)
+            KernelOutput(_recorded(application.outputs[slot]), None, gradient)
             for slot, gradient in enumerate(function.arrived)
         ]
         given = {
@@ -96,3 +96,9 @@ def composed(function: PassedFunction, drawn: Draw) -> Iterator[Check | Left]:
     except REFUSALS:
         found = [function.opaque]
     yield from found
+
+
+def _recorded(output: Argument) -> Recorded:
+    if not isinstance(output, Recorded):
+        raise TypeError("an output that is no tensor")
+    return output

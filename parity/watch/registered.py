@@ -42,7 +42,7 @@ def held(function: PassedFunction, drawn: Draw) -> Iterator[Check | Left]:
         return
     truths = Truths(recorded.definition, exactly=False)
     for slot, made in function.application.outputs.items():
-        if drawn(made):
+        if isinstance(made, Recorded) and drawn(made):
             measured = truths.measured(recorded.definition.names[slot], made.array)
             yield Check("forward", function.name, str(slot), "", function.source, measured)
     yield from function.checks(truths, recorded.definition, drawn)

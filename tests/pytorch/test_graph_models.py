@@ -160,3 +160,46 @@ def test_no_gradient_goes_back_where_the_model_stops_it():
     result = run(training_of("mse", steps=2), peer=BatchPeer("Stopping", Stopping(), x[:, :4], y))
     assert result.verdict == "match"
     assert any(row.formula == "detach" for row in result.formulas)
+
+
+class Recurrent(torch.nn.Module):
+    """An LSTM, of which the loss sees one or several of the tensors that its one call makes."""
+
+    def __init__(self, taken):
+        super().__init__()
+        self.layer, self.taken = torch.nn.LSTM(8, 5, batch_first=True), taken
+        self.out = torch.nn.Linear(5 * len(taken), 10)
+
+    def forward(self, x):
+        states, (hidden, cell) = self.layer(x.view(-1, 8, 8))
+        made = {"y": states[:, -1], "h": hidden[0], "c": cell[0]}
+        return self.out(torch.cat([made[name] for name in self.taken], 1))
+
+
+class Split(torch.nn.Module):
+    """Three parts of one value, of which two are not used."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.out = torch.nn.Linear(64, 12), torch.nn.Linear(4, 10)
+
+    def forward(self, x):
+        return self.out(self.first(x).split(4, 1)[1])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda: Recurrent("y"),
+        lambda: Recurrent("h"),
+        lambda: Recurrent("c"),
+        lambda: Recurrent("yhc"),
+        Split,
+    ],
+)
+def test_what_an_operation_makes_and_nobody_takes_has_no_gradient(model):
+    torch.manual_seed(1)
+    peer = BatchPeer("model", model(), *numbers(6, torch.float32))
+    found = run(training_of("cross_entropy", lr=0.1, steps=3), peer=peer)
+    assert found.verdict == "match", found.first_divergence
+    assert found.undecided == 0

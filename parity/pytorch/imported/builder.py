@@ -54,6 +54,7 @@ class GraphBuilder:
         self.backward = backward
         self.graph = Graph()
         self.placed: list[Placed] = []
+        self.calls: list[tuple[str, Call]] = []  # all of them, with the name of what each makes
         self.paths: dict[str, str] = {}
         self.leaves: dict[str, Values] = {}
         self.outputs: dict[Output, str] = {}
@@ -95,6 +96,9 @@ class GraphBuilder:
         if set(bound.operation.given) == set(bound.operation.forward):
             drawn = bound.results[bound.operation.value]
             self._leaf(f"drawn{layer}", drawn)  # at random: each step has its own
+            self.calls.append((f"drawn{layer}", call))
+            if not bound.operation.choices:  # memory that nobody has written to: any numbers will do
+                self.leaves[f"drawn{layer}"] = np.zeros_like(self.leaves[f"drawn{layer}"])
             return
         node = self._nodes.get(id(call))
         edges = edges_of(bound, node)
@@ -110,6 +114,7 @@ class GraphBuilder:
         except ValueError as error:
             raise UsageError(f"{where}: {error}") from None
         self.placed.append(Placed(name, call, bound, node))
+        self.calls.append((name, call))
         self.paths[name] = call.module
         self._enter_results(name, layer, bound)
         tensors = list(call.tensors())

@@ -7,6 +7,7 @@ import numpy as np
 from parity.errors import UsageError
 from parity.pytorch.imported.builder import GraphBuilder
 from parity.pytorch.imported.model import ImportedModel
+from parity.pytorch.imported.stored import stored_calls
 from parity.pytorch.recorder.data import Recorded, Step
 from reference.clipping import Clipping
 from reference.model import LOSS
@@ -35,18 +36,9 @@ class Import(GraphBuilder):
 
     # --- Reading --------------------------------------------------------------------------------------
 
-    @property
-    def signature(self) -> tuple[object, ...]:
-        """What is the same in every step: the operations, their options, and who takes whose tensors."""
-        return tuple(
-            (
-                node.name,
-                node.operation.name if node.operation else "",
-                tuple(sorted(node.options.items())),
-                tuple(parent.name if parent else "" for parent in node.parents),
-            )
-            for node in self.graph.nodes
-        )
+    def name_of(self, tensor: Recorded) -> str | None:
+        """The last node that a recorded tensor is the value of."""
+        return self._made[id(tensor)][0] if id(tensor) in self._made else None
 
     def model(self, optimizer: Optimizer = SGD, clipping: Clipping | None = None) -> ImportedModel:
         """What the reference trains."""
@@ -68,4 +60,5 @@ class Import(GraphBuilder):
             tuple(name for name in self.leaves if f"{name}_next" in renewed),
             optimizer,
             clipping,
+            stored_calls(self),
         )

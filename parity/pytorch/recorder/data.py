@@ -27,16 +27,8 @@ class Recorded:
     """
 
     __slots__ = (
-        "__weakref__",
-        "_array",
-        "_read",
-        "dtype",
-        "identity",
-        "layout",
-        "offset",
-        "shape",
-        "strides",
-    )
+        "__weakref__", "_array", "_read", "dtype", "identity", "layout", "offset", "shape", "strides"
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -175,9 +167,9 @@ class UserFunction:
 class Application:
     """One call of a `torch.autograd.Function`. `outputs` are those that carry a gradient, by their slot."""
 
-    given: tuple[object, ...]  # its arguments, with the tensors recorded
+    given: tuple[Argument, ...]
     calls: list[Call] = field(default_factory=list)  # the operations that ran inside
-    outputs: dict[int, Recorded] = field(default_factory=dict)
+    outputs: dict[int, Argument] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,6 +245,16 @@ class Backward:
             for user, edge in self.senders.get(Output(node, slot), ()):
                 if user in self.grad_in:
                     self.grad_in[user][edge] = None
+
+
+def senders(nodes: Mapping[int, AutogradNode]) -> dict[Output, tuple[tuple[int, int], ...]]:
+    """Who sends a gradient to an output: node and edge."""
+    found: dict[Output, list[tuple[int, int]]] = {}
+    for node in nodes.values():
+        for place, target in enumerate(node.next):
+            if target is not None:
+                found.setdefault(target, []).append((node.id, place))
+    return {target: tuple(users) for target, users in found.items()}
 
 
 @dataclass(eq=False)

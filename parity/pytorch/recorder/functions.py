@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 from weakref import ref
 
 import torch
 
 from parity.pytorch.recorder import internals
-from parity.pytorch.recorder.data import Application, Call
+from parity.pytorch.recorder.data import Application, Argument, Call
 from parity.pytorch.recorder.places import Applied
-from parity.pytorch.recorder.snapshots import Snapshots
 
 if TYPE_CHECKING:
     from torch.autograd.graph import Node as GradNode
@@ -24,8 +23,8 @@ class Functions:
     event.
     """
 
-    def __init__(self, snapshots: Snapshots) -> None:
-        self._snapshots, self._key = snapshots, object()
+    def __init__(self, value: Callable[[object], Argument]) -> None:
+        self._value, self._key = value, object()
         self._running: tuple[Applied, Application] | None = None
         self._made: list[ref[torch.Tensor]] = []
 
@@ -36,10 +35,7 @@ class Functions:
         if applied is None:
             return None
         if self._running is None:
-            given = (
-                self._snapshots.take(one) if isinstance(one, torch.Tensor) else one for one in applied.given
-            )
-            self._running = applied, Application(tuple(given))
+            self._running = applied, Application(tuple(map(self._value, applied.given)))
         return self._running[1]
 
     def saw(self, application: Application, call: Call, made: Sequence[torch.Tensor]) -> None:
@@ -57,7 +53,7 @@ class Functions:
         for tensor in (one for reference in made if (one := reference()) is not None):
             node = tensor.grad_fn
             if node is not None and internals.forward_class(node) is applied.function:
-                application.outputs[tensor.output_nr] = self._snapshots.take(tensor)
+                application.outputs[tensor.output_nr] = self._value(tensor)
                 internals.notes(node)[self._key] = application
 
     def of(self, node: GradNode) -> Application | None:
