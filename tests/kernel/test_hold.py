@@ -12,31 +12,16 @@ from torch import nn
 import parity
 from parity.errors import Mismatch, UsageError
 from parity.kernel.result import KernelResult
+from tests.kernel.elsewhere import (
+    Own,
+    definition,
+    flushes,
+    overflows,
+    reads_as_contiguous,
+    squeezes,
+    with_backward,
+)
 from tests.kernel.kernels import normal, whole
-
-
-def definition(x, w):
-    return torch.tanh(x @ w)
-
-
-class Own(torch.autograd.Function):
-    """The same by hand."""
-
-    @staticmethod
-    def forward(ctx, x, w):
-        y = torch.tanh(x @ w)
-        ctx.save_for_backward(x, w, y)
-        return y
-
-    @staticmethod
-    def backward(ctx, g):
-        x, w, y = ctx.saved_tensors
-        d = g * (1 - y * y)
-        return d @ w.T, x.T @ d
-
-
-def with_backward(function):
-    return type("Changed", (Own,), {"backward": staticmethod(function)}).apply
 
 
 def none(ctx, g):
@@ -85,19 +70,6 @@ def test_what_is_no_number_is_said_in_words(case):
     assert found.first_divergence.inputs == "given"
 
 
-def reads_as_contiguous(x, w):
-    return Own.apply(x.as_strided(x.shape, (x.shape[1], 1)), w)
-
-
-def squeezes(x, w):
-    return Own.apply(x, w) if len(x) > 1 else Own.apply(x, w).squeeze(0)
-
-
-def overflows(x, w):
-    z = x @ w
-    return (z.exp() - (-z).exp()) / (z.exp() + (-z).exp())
-
-
 ONLY_THERE = {"strided": reads_as_contiguous, "one": squeezes, "large": overflows}
 
 
@@ -110,12 +82,8 @@ def test_what_is_wrong_on_other_inputs_alone_is_told_there(kind):
     assert "given" not in wrong or kind == "large"  # e^z − e^−z is not as precise as tanh anywhere
 
 
-def flushing(x):
-    return torch.where(x.abs() < torch.finfo(x.dtype).tiny, 0 * x, x) * 3
-
-
 def test_flushed_subnormals_are_told_where_nothing_else_is():
-    found = parity.kernel(flushing, lambda x: x * 3, normal(4, 5), dtype="float32")
+    found = parity.kernel(flushes, definition, normal(4, 5), normal(5, 3), dtype="float32")
     assert {one.inputs for one in found.wrong} == {"subnormal"}
 
 
@@ -207,7 +175,7 @@ QUESTIONS = {
     "random": ((torch.abs, lambda x: F.dropout(x), X), "it draws random numbers"),
     "unknown": ((torch.abs, lambda x: torch.linalg.svdvals(x), X), "is not in the table of operations"),
     "leaf": ((torch.abs, lambda x: x * CLOSED, X), "a gradient that is no input"),
-    "opaque": ((torch.abs, lambda x: Own.apply(x, x.T), X), r"Own \(test_hold.py:\d+\) is no operation"),
+    "opaque": ((torch.abs, lambda x: Own.apply(x, x.T), X), r"Own \(elsewhere.py:\d+\) is no operation"),
     "constant": ((torch.abs, lambda x: CLOSED.detach(), X), "output 0 comes of no operation"),
     "dtype": ((torch.abs, torch.abs, X, {"dtype": "float8"}), "dtype float8: known"),
     "module": ((nn.Linear(3, 2), nn.Linear(3, 2), X, {"dtype": "float64"}), "the parameter weight is not"),

@@ -38,6 +38,7 @@ OTHERS = (
     ("findings.md", "reports.findings", "python -m tests.reports.deviations"),
     ("watch-faults.md", "reports.watch_faults", "python -m tests.reports.watch_faults"),
     ("watch-campaign.md", "reports.watch_campaign", "python -m tests.reports.watch_campaign"),
+    ("kernels.md", "reports.kernels", "python -m tests.reports.kernels"),
     ("opinfo.md", "reports.opinfo", "python -m tests.reports.opinfo"),
     ("mutation.md", "reports.mutation", "python -m tests.reports.mutation"),
 )
