@@ -229,7 +229,7 @@ def test_a_script_of_which_there_is_nothing_to_freeze(ask, tmp_path, text, code,
     assert [path.name for path in tmp_path.iterdir() if path.suffix != ".py"] == []
 
 
-OPAQUE = (
+OWN = (
     "import torch\n"
     "class Own(torch.autograd.Function):\n"
     "    @staticmethod\n"
@@ -241,6 +241,15 @@ OPAQUE = (
     "w = torch.ones(3, requires_grad=True)\n"
     "(Own.apply(w) * w).sum().backward()\n"
 )
+OPAQUE = OWN.replace("x * 2", "torch.from_numpy(x.detach().numpy() * 2)")
+
+
+def test_a_function_of_the_scripts_own_is_held_to_its_forward_again(ask, tmp_path):
+    file, path = _writes(tmp_path, OWN), tmp_path / "g.safetensors"
+    assert ask("record", "--watch", file, "-o", path)[0] == 0
+    found = replay(path)
+    assert found.verdict == "match"
+    assert [row.check for row in found.operations.rows if row.operation == "Own"] == ["vjp"]
 
 
 def test_what_is_not_certified_is_recorded_only_if_accepted(ask, tmp_path):

@@ -127,10 +127,10 @@ def page() -> Iterator[str]:
     planted, clean = list(faults()), list(right())
     yield "# Thirty mistakes in kernels"
     yield ""
-    yield "Each kernel is compared with its plain definition, with one mistake planted in it, by three ways:"
+    yield "Each kernel, with one mistake planted in it, is held to its plain definition in three ways:"
     yield f"the sum of absolute values of each output and gradient to {DIGITS} digits (an L1 hash),"
-    yield "`torch.allclose` with its defaults (rtol 1e-5, atol 1e-8), and `parity.kernel`. The first two are"
-    yield "given the same inputs and upstream gradients. Made by `python -m tests.reports.kernels`."
+    yield "`torch.allclose` with its defaults (rtol 1e-5, atol 1e-8), and `parity.kernel`. The first two"
+    yield "get the same inputs and upstream gradients. Made by `python -m tests.reports.kernels`."
     yield ""
     yield "| | L1 hash | allclose, outputs | allclose, gradients too | certificate |"
     yield "|---|--:|--:|--:|--:|"
