@@ -16,6 +16,7 @@ from parity.pytorch.imported.side import ImportedSide
 from parity.pytorch.imported.stored import of_json, to_json
 from parity.pytorch.plain import plain, value_of
 from tests.pytorch.recorder.models import MODELS, classes, mse
+from tests.pytorch.test_graph_models import Stopping
 
 LOSSES = {mse: F.mse_loss, classes: F.cross_entropy}
 NAMES = (
@@ -27,11 +28,16 @@ NAMES = (
     "u_net",
     "gru_cell",
     "lstm",
+    "stopping",
 )
 
 
 def imported(name: str) -> tuple[torch.nn.Module, ImportedSide, np.ndarray, np.ndarray]:
     torch.manual_seed(1)
+    if name == "stopping":  # it takes tensors without their gradients
+        x, y = torch.randn(6, 4).numpy(), torch.randn(6, 2).numpy()
+        module = Stopping()
+        return module, ImportedSide(copy.deepcopy(module), F.mse_loss), x, y
     module, make_batch, loss = MODELS[name]()
     x, y = (tensor.numpy() for tensor in make_batch(0))
     return module, ImportedSide(copy.deepcopy(module), LOSSES[loss]), x, y

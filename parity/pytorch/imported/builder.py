@@ -119,7 +119,7 @@ class GraphBuilder:
         self._enter_results(name, layer, bound)
         tensors = list(call.tensors())
         for tensor, made_by in zip(tensors, call.outputs, strict=False):
-            if made_by is not None:
+            if made_by is not None and made_by.node in self.backward.nodes:
                 self.outputs[made_by] = self._made[id(tensor)][0]
 
     def _enter_results(self, name: str, layer: int, bound: Bound) -> None:
