@@ -43,19 +43,23 @@ def _growing(name: str, x: Bounded, value: Truths, carried: Float64s, least: Flo
 
 
 def _within_reach(x: Bounded) -> Truths:
-    """The operand of e^x, limited to ±2^20 if it is a ball, because arb's exponents overflow beyond.
+    """The operand of e^x, limited where e^x is infinite in the truth's arithmetic and not in mathematics.
 
-    e^(2^20) is above every format's largest number, and e^(−2^20) underflows in every format.
+    Beyond, e^x is above every format's largest number, whose bound is infinite; the value stays finite, so
+    that 0 times it is 0 and not NaN. e^−x underflows there in every format. Exact infinities are left.
     """
+    lowered, farthest = x.lowered(), FARTHEST[x.arithmetic.truth]
+    far = np.abs(lowered) > farthest
     if x.arithmetic.truth != "ball":
+        far &= np.isfinite(x.value)
+    if not far.any():
         return x.value
-    lowered = x.lowered()
-    far = np.abs(lowered) > FARTHEST
-    held: Truths = np.where(far, x.arithmetic.lift(np.sign(lowered) * FARTHEST), x.value)
+    held: Truths = np.where(far, x.arithmetic.lift(np.sign(lowered) * farthest), x.value)
     return held
 
 
-FARTHEST = 2.0**20
+FARTHEST = {"float64": 354.0, "longdouble": 5678.0, "ball": 2.0**20}
+"""Half the largest operand of e^x: its square is finite, too. arb's own exponents overflow beyond 2^20."""
 
 
 def _carried_by_exp(x: Bounded, magnitude: Float64s) -> Float64s:

@@ -160,8 +160,9 @@ class Arithmetic:
         return array.astype(np.longdouble if self.truth == "longdouble" else np.float64)
 
     def lower(self, truth: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
-        """Numbers of the truth's arithmetic rounded to float64, for magnitudes and display."""
-        return np.asarray(truth).astype(np.float64)  # operations on 0-d object arrays return bare balls
+        """Numbers of the truth's arithmetic rounded to float64, for magnitudes and display; ∞ beyond it."""
+        with np.errstate(over="ignore"):
+            return np.asarray(truth).astype(np.float64)  # operations on 0-d object arrays return bare balls
 
     def special(self, name: str, values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
         """A function that numpy lacks: erf of float64s from the C library, all else in ball arithmetic.
