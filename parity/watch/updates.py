@@ -8,7 +8,7 @@ import numpy as np
 
 from parity.certify.measure import Measured
 from parity.pytorch.recorder.data import Argument, ParameterUpdate, Recorded, Update
-from parity.watch.check import Check, Left
+from parity.watch.check import Check, Left, guarded
 from parity.watch.judging import held
 from reference.optimizers import GROUPS, OPTIMIZERS, Optimizer, OptimizerFamily, Rule
 
@@ -22,6 +22,10 @@ SCHEDULED = {"initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum"}
 def updated(update: Update) -> Iterator[Check | Left]:
     """Each parameter and each state after an optimizer's step."""
     operation = f"optim.{update.optimizer}"
+    yield from guarded(_updated(update, operation), operation, "", "")
+
+
+def _updated(update: Update, operation: str) -> Iterator[Check | Left]:
     family = next((f for f in OPTIMIZERS.values() if f.source == f"torch.{operation}"), None)
     if family is None:
         yield Left(operation, "unsupported", "", "")

@@ -31,6 +31,7 @@ class Tally:
     certified: int = 0
     unsupported: int = 0
     failed: int = 0  # PyTorch itself refuses the sample
+    faults: int = 0  # of our formulas
     nothing: int = 0  # no gradient reaches anything: nothing is a step
     numbers: int = 0
     undecided: int = 0
@@ -64,7 +65,11 @@ def watch(op: object, dtype: torch.dtype, tally: Tally) -> None:
         result = watched.result
         tally.numbers += result.numbers_compared
         tally.undecided += result.undecided
-        names = {left.operation.partition(",")[0] for left in result.coverage.not_certified}
+        names = {
+            left.operation if left.kind == "failed" else left.operation.partition(",")[0]
+            for left in result.coverage.not_certified
+        }
+        tally.faults += sum(left.kind == "failed" for left in result.coverage.not_certified)
         for wrong in result.wrong[:1]:
             tally.alarms.append(
                 f"{wrong.operation} {wrong.check} {wrong.operand} {wrong.index}: {wrong.observed!r}, "
@@ -91,6 +96,7 @@ def page(found: dict[tuple[str, str], Tally]) -> str:
         whole.numbers += tally.numbers
         whole.undecided += tally.undecided
         whole.failed += tally.failed
+        whole.faults += tally.faults
         names.update(tally.names)
     alarms = [(key, alarm) for key, tally in found.items() for alarm in tally.alarms]
     lines = [
@@ -100,7 +106,8 @@ def page(found: dict[tuple[str, str], Tally]) -> str:
         "random upstream gradients, float32 and float64. Made by `python -m tests.reports.opinfo`.",
         "",
         f"{whole.certified:,} samples certified, {whole.unsupported:,} with an unsupported operation, "
-        f"{whole.failed:,} that did not run, {len(alarms):,} alarms; {whole.numbers:,} numbers, "
+        f"{whole.failed:,} that did not run, {whole.faults:,} formulas that failed, "
+        f"{len(alarms):,} alarms; {whole.numbers:,} numbers, "
         f"{whole.undecided:,} undecided ({whole.undecided / max(whole.numbers, 1):.3%}).",
         "",
         "## Alarms",

@@ -129,3 +129,22 @@ def test_a_compiled_submodule_is_opaque():
     assert left
     assert {kind for _, kind, _ in left} == {"opaque"}
     assert any(module.module == "b" for module in result.coverage.not_certified)
+
+
+@pytest.mark.parametrize("where", ["checks", "products"])
+def test_a_formula_of_ours_that_fails_is_our_fault_and_leaves_the_training_alone(where, monkeypatch):
+    def failing(*_):
+        raise KeyError("planted")
+
+    monkeypatch.setattr(f"parity.watch.{where}.judge", failing)
+    net, x = net_and_data()
+    with Watching(net, accept=("failed", "opaque", "aten.tanh.default")) as watching:
+        net(x).sum().backward()
+    result = watching.result
+    assert result.verdict == "incomplete"
+    assert result.exit_code == 4
+    assert all(left.kind == "failed" for left in result.coverage.not_certified)
+    assert any(
+        "tanh" in left.operation and "'planted'" in left.operation for left in result.coverage.not_certified
+    )
+    assert net[0].weight.grad is not None
