@@ -3,6 +3,7 @@
 from parity.bounds import (
     conversion,
     elementary,
+    inverses,
     logarithms,
     movement,
     operations,
@@ -34,6 +35,7 @@ __all__ = [
     "elementary",
     "exact",
     "hold_both",
+    "inverses",
     "logarithms",
     "movement",
     "operations",

@@ -35,6 +35,9 @@ ULP: dict[str, tuple[int, str]] = {
     "sin": (4, "numpy 1.46, torch 0.61 ulp in float32, observed; glibc manual: 1"),
     "cos": (4, "as sin"),
     "tan": (4, "as sin; glibc manual: 1"),
+    **dict.fromkeys(
+        ("arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh"), (4, "as sin; glibc manual: 1 to 3")
+    ),
     "erf": (
         6,
         "absolute, of 1: oneDNN's, which torch's GELU asks; calibrated, 5.72 seen: "
