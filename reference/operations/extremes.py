@@ -111,10 +111,13 @@ def _is_ranked(x: Array, chosen: Data, k: int, *, dim: int, largest: bool) -> Ar
 
 
 def _top(x: Array, *, k: int, dim: int, largest: bool) -> Array:
-    return np.take(_order(x, dim=dim, descending=largest), range(k), dim)
+    order = _order(x, dim=dim, descending=largest)
+    return order if np.ndim(x) == 0 else np.take(order, range(k), dim)
 
 
 def _is_top(x: Array, chosen: Data, *, k: int, dim: int, largest: bool, sorted: bool) -> Array:
+    if np.ndim(x) == 0:
+        return np.zeros_like(chosen)  # type: ignore[return-value]
     if sorted:
         return _is_ranked(x, chosen, k, dim=dim, largest=largest)
     order = np.argsort(np.take_along_axis(-x if largest else x, chosen, dim), axis=dim)  # type: ignore[arg-type]

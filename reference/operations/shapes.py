@@ -72,6 +72,11 @@ def kept(y: Array, x: Array, dim: Dims) -> Array:
     return np.reshape(y, [1 if axis in axes else size for axis, size in enumerate(np.shape(x))])
 
 
+def lined(x: Array) -> Array:
+    """x; the one number of a tensor without axes as a line of one, as PyTorch counts it along `dim`."""
+    return np.reshape(x, (1,)) if np.ndim(x) == 0 else x
+
+
 def along(indices: Data, shape: tuple[int, ...], dim: int) -> tuple[Data, ...]:
     """The numpy index for an array of this shape that selects `indices` along one axis."""
     places: list[Data] = list(np.indices(np.shape(indices), sparse=True))

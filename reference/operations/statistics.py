@@ -9,33 +9,36 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from reference.arrays import Array, select, variance
+from reference.arrays import Array, cast, select, variance
 from reference.formula import Formula
 from reference.operation import REQUIRED, Operation, Option, Sample, UnreadArgumentError, define
-from reference.operations.shapes import Dims, axes_of, kept, size_along
+from reference.operations.shapes import Dims, axes_of, kept, lined, size_along
 
 
-def _refuse(dtype: str | None) -> None:
-    if dtype is not None:
-        raise UnreadArgumentError("dtype")
+def _in_format(x: Array, dtype: str | None) -> Array:
+    """x in the format in which it is summed."""
+    return x if dtype is None or x.dtype == dtype else cast(x, dtype)
+
+
+def _like(g: Array, x: Array) -> Array:
+    """An error in the format of x."""
+    return g if g.dtype == x.dtype else cast(g, x.dtype)
 
 
 def _sum(x: Array, *, dim: Dims, keepdim: bool, dtype: str | None) -> Array:
-    _refuse(dtype)
-    return np.sum(x, axis=axes_of(dim, np.ndim(x)), keepdims=keepdim)
+    return np.sum(_in_format(x, dtype), axis=axes_of(dim, np.ndim(x)), keepdims=keepdim)
 
 
 def _sum_gradient(g: Array, x: Array, *, dim: Dims) -> Array:
-    return np.broadcast_to(kept(g, x, dim), np.shape(x))
+    return _like(np.broadcast_to(kept(g, x, dim), np.shape(x)), x)
 
 
 def _mean(x: Array, *, dim: Dims, keepdim: bool, dtype: str | None) -> Array:
-    _refuse(dtype)
-    return np.mean(x, axis=axes_of(dim, np.ndim(x)), keepdims=keepdim)
+    return np.mean(_in_format(x, dtype), axis=axes_of(dim, np.ndim(x)), keepdims=keepdim)
 
 
 def _mean_gradient(g: Array, x: Array, *, dim: Dims) -> Array:
-    return np.broadcast_to(kept(g, x, dim) / size_along(x, dim), np.shape(x))
+    return _like(np.broadcast_to(kept(g, x, dim) / size_along(x, dim), np.shape(x)), x)
 
 
 def _freedom(x: Array, dim: Dims, correction: float | None) -> float:
@@ -86,8 +89,7 @@ def _variance_and_mean_gradient(
 
 
 def _product(x: Array, *, dim: int | None, keepdim: bool, dtype: str | None) -> Array:
-    _refuse(dtype)
-    return np.prod(x, axis=axes_of(dim, np.ndim(x)), keepdims=keepdim)
+    return np.prod(_in_format(x, dtype), axis=axes_of(dim, np.ndim(x)), keepdims=keepdim)
 
 
 def _product_gradient(g: Array, x: Array, y: Array, *, dim: int | None) -> Array:
@@ -119,12 +121,13 @@ def _logsumexp_gradient(g: Array, x: Array, y: Array, *, dim: Dims) -> Array:
 
 
 def _cumsum(x: Array, *, dim: int, dtype: str | None) -> Array:
-    _refuse(dtype)
-    return np.cumsum(x, axis=dim)
+    x = _in_format(x, dtype)
+    return np.reshape(np.cumsum(lined(x), axis=dim), np.shape(x))
 
 
-def _cumsum_gradient(g: Array, *, dim: int) -> Array:
-    return np.flip(np.cumsum(np.flip(g, dim), axis=dim), dim)
+def _cumsum_gradient(g: Array, x: Array, *, dim: int) -> Array:
+    line = lined(_like(g, x))
+    return np.reshape(np.flip(np.cumsum(np.flip(line, dim), axis=dim), dim), np.shape(g))
 
 
 OPTIONS: dict[str, Option] = {"dim": None, "keepdim": False}
@@ -143,6 +146,8 @@ def _reduced() -> Iterator[Sample]:
     rng = np.random.default_rng(35)
     for shape, options in CASES:
         yield Sample({"x": rng.standard_normal(shape)}, options)
+    for dtype in ("float32", "float64"):
+        yield Sample({"x": rng.standard_normal((2, 3))}, {"dim": (1,), "dtype": dtype})
 
 
 def _summed() -> Iterator[Sample]:
@@ -151,6 +156,8 @@ def _summed() -> Iterator[Sample]:
     yield Sample({"x": np.arange(6).reshape(2, 3)}, {"dim": (0,)})
     yield Sample({"x": np.arange(6).reshape(2, 3) > 2}, {"dim": (1,)})
     yield Sample({"x": np.zeros((0, 2))}, {"dim": (0,)})
+    for dtype in ("float32", "float64"):
+        yield Sample({"x": np.linspace(-1, 2, 6).reshape(2, 3)}, {"dim": (0,), "dtype": dtype})
 
 
 def _spread() -> Iterator[Sample]:
@@ -185,7 +192,9 @@ def _running() -> Iterator[Sample]:
     rng = np.random.default_rng(39)
     for dim in (0, -1):
         yield Sample({"x": rng.standard_normal((4, 3, 5))}, {"dim": dim})
+        yield Sample({"x": rng.standard_normal((4, 3))}, {"dim": dim, "dtype": "float64"})
     yield Sample({"x": np.arange(4)}, {"dim": 0})
+    yield Sample({"x": np.asarray(0.7)}, {"dim": 0})
 
 
 def _both(name: str, whole: str) -> dict[str, str]:
