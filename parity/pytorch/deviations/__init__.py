@@ -12,8 +12,6 @@ from parity.pytorch.deviations.operations import OPERATIONS
 
 EVERY = (*NUMBERS, *OPERATIONS, *DOCUMENTATION)
 DEVIATIONS: dict[str, Deviation] = {finding.name: finding for finding in EVERY}
-    finding.name: finding for finding in (*NUMBERS, *OPERATIONS, *DOCUMENTATION)
-}
 
 
 def accepted(names: Sequence[str]) -> tuple[Deviation, ...]:
