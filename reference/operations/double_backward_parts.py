@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from reference.arrays import Array, Data
-from reference.operation import REQUIRED, Sample, define
+from reference.arrays import Array
+from reference.operation import REQUIRED, Option, Sample, define
 from reference.operations.criteria import share
 from reference.operations.shapes import sent_back
 
@@ -33,11 +33,11 @@ def _mse_target_gradient(g: Array, e: Array, x: Array, *, reduction: int) -> Arr
     return -_mse_x_gradient(g, e, x, reduction=reduction)
 
 
-def _dropout(e: Array, mask: Data, *, scale: float) -> Array:
+def _dropout(e: Array, mask: Array, *, scale: float) -> Array:
     return e * mask * scale
 
 
-def _dropout_e_gradient(g: Array, mask: Data, *, scale: float) -> Array:
+def _dropout_e_gradient(g: Array, mask: Array, *, scale: float) -> Array:
     return _dropout(g, mask, scale=scale)
 
 
@@ -80,11 +80,12 @@ def _masks() -> Iterator[Sample]:
 
 def _parts() -> Iterator[Sample]:
     e = np.random.default_rng(65).standard_normal((2, 3, 4))
-    for cut in (
+    cuts: tuple[dict[str, Option], ...] = (
         {"input_sizes": (2, 7, 4), "dim": 1, "start": 1, "end": 4, "step": 1},
         {"input_sizes": (2, 7, 4), "dim": -2, "start": 0, "end": 6, "step": 2},
         {"input_sizes": (5, 3, 4), "dim": 0, "start": 3, "end": 9223372036854775807, "step": 1},
-    ):
+    )
+    for cut in cuts:
         yield Sample({"e": e}, cut)
 
 

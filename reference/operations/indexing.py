@@ -68,7 +68,7 @@ def _index_select_gradient(g: Array, x: Array, index: Data, *, dim: int) -> Arra
 
 def _gather(x: Array, index: Data, *, dim: int) -> Array:
     """y_ijk = x at index_ijk along `dim`, and at i, j, k along the other axes."""
-    line, places = lined(x), lined(index)  # type: ignore[type-var]
+    line, places = lined(x), lined(index)
     return np.reshape(line[along(places, np.shape(line), dim)], np.shape(index))
 
 
@@ -77,7 +77,7 @@ def _gather_gradient(g: Array, x: Array, index: Data, *, dim: int, sparse_grad: 
         raise UnreadArgumentError("sparse_grad")
     if np.size(index) == 0:  # of any shape
         return np.zeros_like(x)
-    line, places = lined(x), lined(index)  # type: ignore[type-var]
+    line, places = lined(x), lined(index)
     errors = np.reshape(g, np.shape(places))
     found = scatter_add(np.shape(line), along(places, np.shape(line), dim), errors)
     return np.reshape(found, np.shape(x))

@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from reference.arrays import Array, cast, select, variance
-from reference.formula import Formula
 from reference.operation import REQUIRED, Operation, Option, Sample, UnreadArgumentError, define
 from reference.operations.shapes import Dims, axes_of, kept, lined, size_along
 
 
-def _in_format(x: Array, dtype: str | None) -> Array:
+def in_format(x: Array, dtype: str | None) -> Array:
     """x in the format in which it is summed."""
     return x if dtype is None or x.dtype == dtype else cast(x, dtype)
 
@@ -26,7 +25,7 @@ def _like(g: Array, x: Array) -> Array:
 
 
 def _sum(x: Array, *, dim: Dims, keepdim: bool, dtype: str | None) -> Array:
-    return np.sum(_in_format(x, dtype), axis=axes_of(dim, np.ndim(x)), keepdims=keepdim)
+    return np.sum(in_format(x, dtype), axis=axes_of(dim, np.ndim(x)), keepdims=keepdim)
 
 
 def _sum_gradient(g: Array, x: Array, *, dim: Dims) -> Array:
@@ -34,7 +33,7 @@ def _sum_gradient(g: Array, x: Array, *, dim: Dims) -> Array:
 
 
 def _mean(x: Array, *, dim: Dims, keepdim: bool, dtype: str | None) -> Array:
-    return np.mean(_in_format(x, dtype), axis=axes_of(dim, np.ndim(x)), keepdims=keepdim)
+    return np.mean(in_format(x, dtype), axis=axes_of(dim, np.ndim(x)), keepdims=keepdim)
 
 
 def _mean_gradient(g: Array, x: Array, *, dim: Dims) -> Array:
@@ -88,23 +87,11 @@ def _variance_and_mean_gradient(
     return spread + _mean_gradient(g_mean, x, dim=dim)
 
 
-def _product(x: Array, *, dim: int | None, keepdim: bool, dtype: str | None) -> Array:
-    return np.prod(_in_format(x, dtype), axis=axes_of(dim, np.ndim(x)), keepdims=keepdim)
-
-
-def _product_gradient(g: Array, x: Array, y: Array, *, dim: int | None) -> Array:
-    """g times the product of all the others."""
-    if np.ndim(x) == 0:
-        return g
-    line = np.reshape(x, -1) if dim is None else np.moveaxis(x, dim, -1)
-    n = np.shape(line)[-1]
-    others = np.prod(np.where(np.eye(n, dtype=bool), 1.0, np.expand_dims(line, -2)), axis=-1)
-    placed = np.reshape(others, np.shape(x)) if dim is None else np.moveaxis(others, -1, dim)
-    return kept(g, x, dim) * placed
-
-
-def _product_gradient_by_division(g: Array, x: Array, y: Array, *, dim: int | None) -> Array:
-    return kept(g, x, dim) * (kept(y, x, dim) / x)
+def _deviation_and_mean_gradient(
+    g: Array, g_mean: Array, x: Array, y: Array, *, dim: Dims, correction: float | None
+) -> Array:
+    spread = _deviation_gradient(g, x, y, dim=dim, correction=correction)
+    return spread + _mean_gradient(g_mean, x, dim=dim)
 
 
 def _logsumexp(x: Array, *, dim: Dims, keepdim: bool) -> Array:
@@ -121,7 +108,7 @@ def _logsumexp_gradient(g: Array, x: Array, y: Array, *, dim: Dims) -> Array:
 
 
 def _cumsum(x: Array, *, dim: int, dtype: str | None) -> Array:
-    x = _in_format(x, dtype)
+    x = in_format(x, dtype)
     return np.reshape(np.cumsum(lined(x), axis=dim), np.shape(x))
 
 
@@ -165,17 +152,6 @@ def _spread() -> Iterator[Sample]:
     for shape, options in CASES:
         for correction in (None, 0, 2):
             yield Sample({"x": rng.standard_normal(shape)}, {**options, "correction": correction})
-
-
-def _along_one() -> Iterator[Sample]:
-    rng = np.random.default_rng(37)
-    for shape, options in (((2, 3), {}), ((2, 3), {"dim": 1}), ((4, 2, 3), {"dim": 0, "keepdim": True})):
-        yield Sample({"x": rng.standard_normal(shape)}, options)
-    for zeros in (1, 2):
-        x = rng.standard_normal((2, 4))
-        x[0, :zeros] = 0
-        yield Sample({"x": x}, {"dim": -1})
-    yield Sample({"x": np.asarray(0.7)})
 
 
 def _axes() -> Iterator[Sample]:
@@ -257,23 +233,17 @@ OPERATIONS = (
         aten={"aten.var_mean.correction": "x dim correction keepdim -> y mean"},
         samples=_spread,
     ),
-    Operation(
-        "prod",
-        ("x",),
-        {"y": Formula("prod", r"\prod_i x_i", _product)},
+    define(
+        "std_mean",
         {
-            "x": Formula(
-                "prod_input_gradient",
-                r"g \prod_{j \ne i} x_j",
-                _product_gradient,
-                other_forms=(_product_gradient_by_division,),
-                also=(_product_gradient_by_division,),
-            )
+            "mean": (_plain_mean, r"\frac{1}{n} \sum_i x_i"),
+            "y": (_deviation, r"\sqrt{\frac{1}{n - c} \sum_i (x_i - \mu)^2}"),
         },
-        options={**OPTIONS, "dtype": None},
-        torch="torch.prod",
-        aten={"aten.prod.default": "x dtype -> y", "aten.prod.dim_int": "x dim keepdim dtype -> y"},
-        samples=_along_one,
+        {"x": (_deviation_and_mean_gradient, r"\frac{g}{(n - c) y} (x - \mu) + \frac{g_\mu}{n}")},
+        options={**OPTIONS, "correction": None},
+        torch="torch.std_mean",
+        aten={"aten.std_mean.correction": "x dim correction keepdim -> y mean"},
+        samples=_spread,
     ),
     define(
         "logsumexp",
