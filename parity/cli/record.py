@@ -65,7 +65,7 @@ def record(
     ] = False,
     *,
     case: options.AskedCase,
-    lang: options.Lang = "en",
+    lang: options.Lang = options.SPOKEN,
     threads: options.Threads = 1,
 ) -> int:
     from parity.cli.terminal import progress

@@ -51,7 +51,7 @@ def replay(
     ] = False,
     json: options.Json = None,
     report: options.Report = None,
-    lang: options.Lang = "en",
+    lang: options.Lang = options.SPOKEN,
     threads: options.Threads = 1,
 ) -> int:
     import shlex

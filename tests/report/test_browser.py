@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import parity
+from tests.nightly import in_turn
 from tests.watch.helpers import net, planted, train, twice
 
 sync_api = pytest.importorskip(
@@ -80,8 +81,9 @@ def watched(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("page", ["match", "told"])
-@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1600, "light")])
+@pytest.mark.parametrize(
+    ("page", "width", "scheme"), in_turn(["match", "told"], [360, 1600], ["dark", "light"])
+)
 def test_the_page_of_a_watched_training_is_whole_and_axe_finds_no_violation(
     visit, watched, page, width, scheme
 ):
@@ -105,14 +107,17 @@ def violations(page):
     return page.evaluate("axe.run().then(found => found.violations.map(v => [v.id, v.nodes[0].html]))")
 
 
-@pytest.mark.parametrize(
-    ("path", "address"),
-    [(MATCH, ""), (MISMATCH, ""), (SUBJECT, ""), (DIGITS, "#step=50")],
-    ids=["match", "mismatch", "subject", "brief step"],
-)
-@pytest.mark.parametrize("width", [360, 1600])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_leaves_nothing_breaks_and_axe_finds_no_violation(visit, path, address, width, scheme):
+PAGES = {
+    "match": (MATCH, ""),
+    "mismatch": (MISMATCH, ""),
+    "subject": (SUBJECT, ""),
+    "brief step": (DIGITS, "#step=50"),
+}
+
+
+@pytest.mark.parametrize(("name", "width", "scheme"), in_turn(PAGES, [360, 1600], ["light", "dark"]))
+def test_nothing_leaves_nothing_breaks_and_axe_finds_no_violation(visit, name, width, scheme):
+    path, address = PAGES[name]
     page = visit(path, width, scheme, address=address)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     # A word broken letter by letter makes a cell a tower: no row of a table is higher than a few lines.
