@@ -17,6 +17,7 @@ import torch
 
 import parity
 from parity.pytorch.recorder.signatures import tensors
+from tests.reports.known import told
 
 MOST = 12
 """Samples of an operator."""
@@ -112,7 +113,7 @@ def page(found: dict[tuple[str, str], Tally]) -> str:
         "",
         "## Alarms",
         "",
-        *(f"- `{name}`, {dtype}: {alarm}" for (name, dtype), alarm in alarms),
+        *(f"- `{name}`, {dtype}: {told(alarm)}" for (name, dtype), alarm in alarms),
         "",
         "## Operators",
         "",
