@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from reference.arrays import Array, scatter_add, select
-from reference.operation import REQUIRED, Sample, define
+from reference.operation import REQUIRED, Option, Sample, define
 from reference.operations.places import Sizes, flat, formed
 
 A = -0.75
@@ -95,7 +95,8 @@ def _samples() -> Iterator[Sample]:
         for align in (False, True):
             x = random.standard_normal((2, 2, *before))
             yield Sample({"x": x}, {"output_size": after, "align_corners": align})
-    given = {"output_size": (6, 11), "align_corners": False, "scales_h": 1.7, "scales_w": 2.3}
+    given: dict[str, Option] = {"output_size": (6, 11), "align_corners": False}
+    given |= {"scales_h": 1.7, "scales_w": 2.3}
     yield Sample({"x": random.standard_normal((1, 3, 4, 5))}, given)
 
 
