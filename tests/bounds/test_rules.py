@@ -59,8 +59,8 @@ def test_a_chain_of_additions_attains_gamma(dtype, n):
 
 def test_what_no_rule_bounds_is_refused():
     x = exact(arithmetic(np.float32), np.ones(3, np.float32))
-    with pytest.raises(TypeError, match=r"no rounding bound is known for numpy\.arctan"):
-        np.arctan(x)
+    with pytest.raises(TypeError, match=r"no rounding bound is known for numpy\.cbrt"):
+        np.cbrt(x)
     with pytest.raises(TypeError, match=r"no rounding bound is known for numpy\.sort"):
         np.sort(x)
     with pytest.raises(TypeError, match="cannot decide"):
