@@ -20,7 +20,7 @@ UNDERFLOWS = 4
 """Number of η allowed near zero, where K ulp of the result are less than one subnormal."""
 
 
-def _rounded(name: str, x: Bounded, value: Truths, carried: Float64s) -> Bounded:
+def rounded(name: str, x: Bounded, value: Truths, carried: Float64s) -> Bounded:
     """The result with a rounding of K ulp, at most 2K u times the result."""
     arithmetic = x.arithmetic
     rounding = Rounding(2 * ULP[name][0] * arithmetic.unit, UNDERFLOWS * arithmetic.eta)
@@ -30,7 +30,7 @@ def _rounded(name: str, x: Bounded, value: Truths, carried: Float64s) -> Bounded
 def _growing(
     name: str, x: Bounded, value: Truths, carried: Float64s, least: Callable[[], Float64s]
 ) -> Bounded:
-    """As `_rounded`, for positive functions that overflow: a possible infinity is marked with a floor.
+    """As `rounded`, for positive functions that overflow: a possible infinity is marked with a floor.
 
     `least` is the smallest value of the exact function within the operand's bound.
     """
@@ -46,20 +46,24 @@ def _growing(
     return Bounded(arithmetic, value, bound, floor=np.where(fits, np.nan, floor))
 
 
-def _within_reach(x: Bounded) -> Truths:
-    """The operand of e^x, limited to ±2^20 if it is a ball, because arb's exponents overflow beyond.
+def within_reach(x: Bounded) -> Truths:
+    """The operand of e^x, limited where e^x is infinite in the truth's arithmetic and not in mathematics.
 
-    e^(2^20) is above every format's largest number, and e^(−2^20) underflows in every format.
+    Beyond, e^x is above every format's largest number, whose bound is infinite; the value stays finite, so
+    that 0 times it is 0 and not NaN. e^−x underflows there in every format. Exact infinities are left.
     """
+    lowered, farthest = x.lowered(), FARTHEST[x.arithmetic.truth]
+    far = np.abs(lowered) > farthest
     if x.arithmetic.truth != "ball":
+        far &= np.isfinite(x.value)
+    if not far.any():
         return x.value
-    lowered = x.lowered()
-    far = np.abs(lowered) > FARTHEST
-    held: Truths = np.where(far, x.arithmetic.lift(np.sign(lowered) * FARTHEST), x.value)
+    held: Truths = np.where(far, x.arithmetic.lift(np.sign(lowered) * farthest), x.value)
     return held
 
 
-FARTHEST = 2.0**20
+FARTHEST = {"float64": 354.0, "longdouble": 5678.0, "ball": 2.0**20}
+"""Half the largest operand of e^x: its square is finite, too. arb's own exponents overflow beyond 2^20."""
 
 
 def _carried_by_exp(x: Bounded, magnitude: Float64s) -> Float64s:
@@ -80,7 +84,7 @@ def exp(x: Bounded) -> Bounded:
 
     Source: the table of ulps; IEEE 754-2019, §9.2.1, for −∞.
     """
-    value = np.exp(_within_reach(x))
+    value = np.exp(within_reach(x))
     magnitude = x.arithmetic.lower(value)
     if x.is_exact:
         result = _growing("exp", x, value, EXACT, lambda: magnitude)
@@ -125,7 +129,7 @@ def cosh(x: Bounded) -> Bounded:
 
     Source: the table of ulps; the mean value theorem.
     """
-    value = np.cosh(_within_reach(x))
+    value = np.cosh(within_reach(x))
     if x.is_exact:
         return _growing("cosh", x, value, EXACT, lambda: x.arithmetic.lower(value))
     carried = x.carried * np.sinh(x.magnitude() + x.carried)
@@ -139,12 +143,12 @@ def tanh(x: Bounded) -> Bounded:
     Source: the table of ulps; the mean value theorem.
     """
     if x.is_exact:
-        return _rounded("tanh", x, np.tanh(x.value), EXACT)
+        return rounded("tanh", x, np.tanh(x.value), EXACT)
     nearest = np.maximum(x.magnitude() - x.bound, 0)
     carried = x.bound / np.square(np.cosh(nearest))
     if x.floor is not None:  # x is in [floor, ∞], so both tanh are in [tanh floor, 1]
         carried = np.where(np.isnan(x.floor), carried, 1 - np.tanh(x.floor))
-    return _rounded("tanh", x, np.tanh(x.value), carried)
+    return rounded("tanh", x, np.tanh(x.value), carried)
 
 
 @rule("sin")
@@ -153,7 +157,7 @@ def sin(x: Bounded) -> Bounded:
 
     Source: the table of ulps; the mean value theorem.
     """
-    return _rounded("sin", x, np.sin(x.value), EXACT if x.is_exact else np.minimum(x.carried, 2.0))
+    return rounded("sin", x, np.sin(x.value), EXACT if x.is_exact else np.minimum(x.carried, 2.0))
 
 
 @rule("cos")
@@ -162,7 +166,7 @@ def cos(x: Bounded) -> Bounded:
 
     Source: as sin.
     """
-    return _rounded("cos", x, np.cos(x.value), EXACT if x.is_exact else np.minimum(x.carried, 2.0))
+    return rounded("cos", x, np.cos(x.value), EXACT if x.is_exact else np.minimum(x.carried, 2.0))
 
 
 @rule("expm1")
@@ -172,7 +176,7 @@ def expm1(x: Bounded) -> Bounded:
     Source: the table of ulps; as exp.
     """
     carried = EXACT if x.is_exact else _carried_by_exp(x, np.exp(x.lowered()))
-    return _rounded("expm1", x, np.expm1(_within_reach(x)), carried)
+    return rounded("expm1", x, np.expm1(within_reach(x)), carried)
 
 
 @rule("log")
@@ -185,11 +189,11 @@ def log(x: Bounded) -> Bounded:
     """
     value = balls.special("log", x.value) if x.arithmetic.truth == "ball" else np.log(x.value)
     if x.is_exact:
-        result = _rounded("log", x, value, EXACT)
+        result = rounded("log", x, value, EXACT)
         result.bound = np.where(x.lowered() == 0, 0.0, result.bound)
         return result
     room = x.lowered() - x.carried
-    return _rounded("log", x, value, x.carried / np.where(room > 0, room, 0))
+    return rounded("log", x, value, x.carried / np.where(room > 0, room, 0))
 
 
 @rule("log1p")
@@ -200,9 +204,9 @@ def log1p(x: Bounded) -> Bounded:
     """
     value = np.log1p(x.value)
     if x.is_exact:
-        return _rounded("log1p", x, value, EXACT)
+        return rounded("log1p", x, value, EXACT)
     room = 1 + x.lowered() - x.bound
-    result = _rounded("log1p", x, value, x.bound / np.where(room > 0, room, 0))
+    result = rounded("log1p", x, value, x.bound / np.where(room > 0, room, 0))
     if x.floor is not None:  # x may have overflowed: the result is at least this large
         floor = np.log1p(x.floor) * (1 - 2 * ULP["log1p"][0] * x.arithmetic.unit)
         result.floor = np.where(np.isnan(x.floor), np.nan, floor)
@@ -223,7 +227,7 @@ def sqrt(x: Bounded) -> Bounded:
         room = np.maximum(x.lowered() - x.carried, 0)
         root = x.arithmetic.lower(value)
         carried = np.where(room > 0, x.carried / (root + np.sqrt(room)), np.sqrt(x.carried))
-    return _rounded("sqrt", x, value, carried)
+    return rounded("sqrt", x, value, carried)
 
 
 @rule("root (vectorized)")
@@ -253,7 +257,7 @@ def power(x: Bounded, y: Bounded) -> Bounded:
     """
     value = balls.power(x.value, y.value) if x.arithmetic.truth == "ball" else x.value**y.value
     if x.is_exact and y.is_exact:
-        return _rounded("pow", x, value, EXACT)
+        return rounded("pow", x, value, EXACT)
     base, exponent, magnitude = x.magnitude(), y.lowered(), x.arithmetic.lower(np.abs(value))
     high, low = np.log1p(x.carried / base), np.log1p(-x.carried / base)
     ends = np.stack(np.broadcast_arrays(exponent * high, exponent * low, 0.0))
@@ -264,7 +268,7 @@ def power(x: Bounded, y: Bounded) -> Bounded:
     steepest = exponent * (base + x.carried) ** (exponent - 1) * x.carried
     zero = (base == 0) & (x.carried == 0) & (exponent - y.carried > 0)
     elsewhere = np.where(whole, steepest, np.where(zero, 0.0, np.inf))
-    return _rounded("pow", x, value, np.where(positive, magnitude * change, elsewhere))
+    return rounded("pow", x, value, np.where(positive, magnitude * change, elsewhere))
 
 
 @rule("erf (vectorized)")

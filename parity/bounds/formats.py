@@ -36,6 +36,9 @@ ULP: dict[str, tuple[int, str]] = {
     "sin": (4, "numpy 1.46, torch 0.61 ulp in float32, observed; glibc manual: 1"),
     "cos": (4, "as sin"),
     "tan": (4, "as sin; glibc manual: 1"),
+    **dict.fromkeys(
+        ("arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh"), (4, "as sin; glibc manual: 1 to 3")
+    ),
     "erf": (
         6,
         "absolute, of 1: oneDNN's, which torch's GELU asks; calibrated, 5.72 seen: "
@@ -167,10 +170,10 @@ class Arithmetic:
         return array.astype(np.longdouble if self.truth == "longdouble" else np.float64, copy=False)
 
     def lower(self, truth: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
-        """Numbers of the truth's arithmetic rounded to float64, for magnitudes and display."""
-        return np.asarray(truth).astype(
-            np.float64, copy=False
-        )  # of 0-d object arrays, bare balls come back
+        """Numbers of the truth's arithmetic rounded to float64, for magnitudes and display; ∞ beyond it."""
+        array = np.asarray(truth)  # operations on 0-d object arrays return bare balls
+        with np.errstate(over="ignore"):
+            return array.astype(np.float64, copy=False)
 
     def special(self, name: str, values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
         """A function that numpy lacks: erf in float64 by `error_function`, all else in ball arithmetic."""

@@ -174,6 +174,8 @@ def attains(x: Bounded, y: Bounded, axes: tuple[int, ...]) -> Bounded:
 
 def _truth_value(x: Bounded, y: Bounded, holds: Callable[[Float64s], Bools]) -> Bounded:
     gap = x.arithmetic.lower(x.value - y.value)
+    if np.isnan(gap).any():  # two infinities of one sign are equal
+        gap = np.where(np.isinf(x.lowered()) & (x.lowered() == y.lowered()), 0.0, gap)
     value = x.arithmetic.lift(np.where(holds(gap), 1.0, 0.0))
     unknown = np.where(np.isnan(gap), np.nan, 0.0)
     if x.is_exact and y.is_exact:

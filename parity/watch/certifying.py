@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from parity.lockstep.result import Fact
 from parity.pytorch.recorder.data import Backward, Call, Recorded, Step, Update
 from parity.watch import checks
-from parity.watch.check import Check, Found, Left
+from parity.watch.check import Check, Found, Left, guarded
 from parity.watch.drawing import Drawing, StepGraph
 from parity.watch.extent import Extent
 from parity.watch.functions import PassedFunction, composed
@@ -99,7 +99,8 @@ class Certifying:
             from parity.watch.registered import held
 
             self._tally.step = step
-            for one in held(function, self._drawn):
+            found = held(function, self._drawn)
+            for one in guarded(found, function.name, function.module, function.source):
                 if isinstance(one, Check):
                     self._tally.check(one)
                 else:

@@ -10,7 +10,7 @@ from parity.pytorch.aten import bind
 from parity.pytorch.foreach import each
 from parity.pytorch.recorder.data import Argument, AutogradNode, Backward, Call, Output, Recorded
 from parity.watch import views
-from parity.watch.check import REFUSALS, Check, Draw, Left, short
+from parity.watch.check import Check, Draw, Left, guarded, short
 from parity.watch.functions import PassedFunction, passed_function
 from parity.watch.judging import judge, same, summed
 from parity.watch.products import products
@@ -28,11 +28,8 @@ def forward(call: Call, drawn: Draw) -> Iterator[Check | Left]:
     if call.compiled:
         yield Left(call.operation, "opaque", call.module, call.source)
         return
-    try:
-        for one in each(call):
-            yield from _outputs(one, drawn)
-    except REFUSALS:
-        yield Left(call.operation, "unsupported", call.module, call.source)
+    found = (check for one in each(call) for check in _outputs(one, drawn))
+    yield from guarded(found, call.operation, call.module, call.source)
 
 
 def _outputs(call: Call, drawn: Draw) -> Iterator[Check]:
@@ -104,7 +101,8 @@ def backward(
         if function is None:
             yield Left(node.custom.name, "opaque", node.custom.module, node.custom.source)
         else:
-            yield from custom(function)
+            found = iter(custom(function))
+            yield from guarded(found, node.custom.name, node.custom.module, node.custom.source)
     elif node.compiled or (call is not None and call.compiled):
         yield Left(operation, "opaque", module, source)
     elif call is None:

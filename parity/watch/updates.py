@@ -9,7 +9,7 @@ import numpy as np
 from parity.bounds.remembered import Remembered
 from parity.certify.measure import Measured
 from parity.pytorch.recorder.data import Argument, ParameterUpdate, Recorded, Update
-from parity.watch.check import Check, Draw, Left
+from parity.watch.check import Check, Draw, Left, guarded
 from parity.watch.judging import held
 from reference.optimizers import GROUPS, OPTIMIZERS, Optimizer, OptimizerFamily, Rule
 
@@ -23,6 +23,10 @@ SCHEDULED = {"initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum"}
 def updated(update: Update, drawn: Draw) -> Iterator[Check | Left]:
     """Each parameter and each state after an optimizer's step, of which `drawn` says that it is checked."""
     operation = f"optim.{update.optimizer}"
+    yield from guarded(_updated(update, operation, drawn), operation, "", "")
+
+
+def _updated(update: Update, operation: str, drawn: Draw) -> Iterator[Check | Left]:
     family = next((f for f in OPTIMIZERS.values() if f.source == f"torch.{operation}"), None)
     if family is None:
         yield Left(operation, "unsupported", "", "")

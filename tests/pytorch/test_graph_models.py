@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
 from parity.errors import UsageError
+from parity.lockstep.lockstep import Reference
 from parity.lockstep.run import run
 from parity.pytorch.imported.case import BatchPeer, training_of
+from parity.pytorch.imported.peer import GraphPeer
+from tests.reports.lockstep import FILE
 
 MODELS = '''
 import torch.nn.functional as F
@@ -101,6 +106,40 @@ def test_from_the_command_line(zoo, ask, name):
     code, out, err = ask("run", "--model", f"graph_zoo:{name}", *words, "--json", "-")
     assert code == 0, err
     assert json.loads(out)["verdict"] == "match"
+
+
+@pytest.mark.parametrize(("factory", "data"), [("Digits", "digits"), ("characters64", "sonnets")])
+def test_the_models_of_the_report_match_and_each_side_classifies_for_itself(
+    factory, data, ask, monkeypatch
+):
+    """A few steps; `python -m tests.reports.lockstep` takes 200."""
+    monkeypatch.chdir(Path(__file__).parents[2])
+    words = ["run", "--model", f"{FILE}:{factory}", "--data", data, "--loss", "cross_entropy"]
+    code, out, err = ask(*words, "--optimizer", "adamw", "--batch", "16", "--steps", "2", "--json", "-")
+    assert code == 0, err
+    found = json.loads(out)
+    for shares in (found["accuracy"], found["accuracy_in_training"]):
+        assert 0 < shares["reference"] == shares["torch"] < 1
+
+
+def test_numpys_accuracy_is_of_its_own_numbers_in_evaluation(zoo):
+    """With running statistics and without dropout, as the model itself has it."""
+    torch.manual_seed(2)
+    model = zoo["Convolutional"](0.4).double()
+    x, y = numbers(12, torch.float64)
+    peer = GraphPeer("model", model, x.numpy(), y.numpy())
+    case = peer.case(training_of("cross_entropy", lr=0.1, steps=3))
+    reference, side = Reference(case, peer.given), peer.side(case)
+    predict = peer.predicts(reference.network)
+    for _ in range(3):
+        reference.step(case.x, case.y)
+        side.step(case.x, case.y)
+    ours, theirs = predict(case.x), side.predict(case.x)
+    assert ours.shape == (10, 12)
+    assert np.abs(ours - theirs).max() < 2.0**-30 < np.abs(theirs).max()
+    reference.network.parameters["W2"][...] *= 1.5
+    assert np.abs(predict(case.x) - theirs).max() > 2.0**-10
+    assert side.module.training
 
 
 class Scaled(torch.autograd.Function):

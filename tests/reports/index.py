@@ -40,6 +40,7 @@ OTHERS = (
     ("watch-campaign.md", "reports.watch_campaign", "python -m tests.reports.watch_campaign"),
     ("kernels.md", "reports.kernels", "python -m tests.reports.kernels"),
     ("opinfo.md", "reports.opinfo", "python -m tests.reports.opinfo"),
+    ("lockstep.md", "reports.lockstep", "python -m tests.reports.lockstep"),
     ("mutation.md", "reports.mutation", "python -m tests.reports.mutation"),
 )
 """Files that are no pages: what each shows, and the command that makes it."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from parity.errors import UsageError
 from parity.pytorch.imported.builder import GraphBuilder
 from parity.pytorch.imported.model import ImportedModel
 from parity.pytorch.imported.stored import stored_calls
-from parity.pytorch.recorder.data import Recorded, Step
+from parity.pytorch.recorder.data import Argument, Recorded, Step
 from reference.clipping import Clipping
 from reference.model import LOSS
 from reference.optimizers import SGD, Optimizer
@@ -18,14 +20,18 @@ class Import(GraphBuilder):
     """The graph of a recorded step; `parity.pytorch.imported.reading` reads the step's trace by it.
 
     Leaves are x, y, parameters and whatever else the model is given. A call is a node, in the order of
-    execution: a1, a2, …, and the loss. Raises UsageError as a `GraphBuilder`.
+    execution: a1, a2, …, and the loss. `buffers` are the model's own tensors that it does not learn, by
+    name. Raises UsageError as a `GraphBuilder`.
     """
 
-    def __init__(self, step: Step, x: Recorded, y: Recorded, answer: Recorded) -> None:
+    def __init__(
+        self, step: Step, x: Recorded, y: Recorded, answer: Recorded, buffers: Mapping[str, Recorded]
+    ) -> None:
         if len(step.backwards) != 1 or len(step.backwards[0].roots) != 1:
             raise UsageError("model: a step is one backward pass from one loss")
         super().__init__(step.backwards[0])
         self.answer = answer
+        self._buffers = {id(tensor): name for name, tensor in buffers.items()}
         self._leaf("x", x)
         self._leaf("y", y)
         calls = self._needed(step.calls, [self.backward.roots[0].output])
@@ -33,6 +39,11 @@ class Import(GraphBuilder):
             raise UsageError("model: the loss does not depend on any operation that was recorded")
         for layer, call in enumerate(calls, start=1):
             self._place(call, layer, LOSS if call is calls[-1] else f"a{layer}")
+
+    def _leaf(self, name: str, given: Argument, *, learned: bool = False) -> str:
+        if id(given) in self._buffers:
+            self.paths[name] = self._buffers[id(given)]
+        return super()._leaf(name, given, learned=learned)
 
     # --- Reading --------------------------------------------------------------------------------------
 
