@@ -40,6 +40,15 @@ Report = Annotated[
 Lang = Annotated[
     str, typer.Option(metavar="en|es", help="Language of what is printed.", rich_help_panel=OUTPUT)
 ]
+TorchModel = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="MODULE:FACTORY",
+        help="Take an existing torch model: its layers and weights instead of ours.",
+        rich_help_panel=NETWORK,
+    ),
+]
 Threads = Annotated[
     int,
     typer.Option(metavar="N", min=1, help="Threads of numpy and of torch, each.", rich_help_panel=OUTPUT),
@@ -120,5 +129,5 @@ def _keyword(name: str, annotation: object) -> inspect.Parameter:
 
 __all__ = [
     "NETWORK", "OUTPUT", "TRAINING", "AskedCase", "ConfigFile", "Json", "Lang", "Report", "Threads",
-    "takes_case",
+    "TorchModel", "takes_case",
 ]  # fmt: skip

@@ -65,9 +65,7 @@ def drawings(result: Result, recording: Recording) -> dict[str, str]:
     """By name, the graph of the lesson's network as SVG, Mermaid and text, and its numbers worked out."""
     graph = recording.architecture.unfolded(Graph())
     say = {lang: catalogue(lang) for lang in LANGUAGES}
-    words = [
-        text.text(graph, say[lang]["graph.forward"], say[lang]["graph.backward"]) for lang in LANGUAGES
-    ]
+    words = [text.text(graph, say[lang]) for lang in LANGUAGES]
     mermaid = ["```mermaid", text.mermaid(graph), "```"]
     parts = [*mermaid, *(line for text in words for line in ("", "```text", text, "```"))]
     return {

@@ -34,6 +34,10 @@ class ImportedModel(Model):
         """As it was recorded."""
         return self.built
 
+    def path(self, node: str) -> str:
+        """The module of an operation, the path of a parameter."""
+        return self.paths.get(node, "")
+
     @property
     def title(self) -> str:
         """How many operations it has."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -84,11 +84,9 @@ class GraphPeer:
         )
 
     @property
-    def modules(self) -> Sequence[str]:
-        """The path of the module of each operation, in the order of their numbers."""
-        return tuple(
-            path or "the model itself" for name, path in self._model.paths.items() if name[0] in "al"
-        )
+    def paths(self) -> Mapping[str, str]:
+        """Where in the model a node is: the module of an operation, the path of a parameter."""
+        return {name: path or "the model itself" for name, path in self._model.paths.items()}
 
     def side(self, case: Case) -> ImportedSide:
         """The model as PyTorch's side."""
