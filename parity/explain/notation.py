@@ -110,7 +110,7 @@ def right_side(latex: str) -> str:
 
 def name_latex(tensor: str, index: tuple[int, ...] = ()) -> str:
     """A tensor's name, with an element's place: ``name_latex("delta2", (1, 0))``."""
-    match = re.fullmatch(r"(?:(\w+)_)?([A-Za-z]+?)(\d*)(_next)?", tensor)
+    match = re.fullmatch(r"(?:(\w+)_(?!next))?([A-Za-z]+?)(\d*)(_next)?", tensor)
     if match is None:
         return r"\mathrm{" + re.sub(r"[^A-Za-z0-9]", " ", tensor) + "}"
     state, letters, layer, after = match.groups()

@@ -15,7 +15,7 @@ from parity.explain import written_at
 from parity.lockstep.result import Result
 from parity.lockstep.text import lines
 from parity.render.graph import svg, text
-from parity.render.graph.drawing import Drawing
+from parity.render.graph.drawing import DrawnGraph
 from parity.render.numbers import shown
 from parity.render.texts import LANGUAGES
 from parity.report import curves
@@ -186,7 +186,7 @@ def _current(result: Result, steps: list[StepView]) -> StepView | None:
     return next((step for step in whole if first and step.step == first.step), whole[0] if whole else None)
 
 
-def pictures(drawn: Drawing | None, marks: Mapping[str, str]) -> dict[str, object] | None:
+def pictures(drawn: DrawnGraph | None, marks: Mapping[str, str]) -> dict[str, object] | None:
     """A picture in both orientations, of a long graph only upright, and its text equivalents."""
     if drawn is None:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,7 +24,7 @@ from parity.explain import (
 )
 from parity.explain.text import given_text, meaning
 from parity.lockstep.result import Result
-from parity.render.graph.drawing import Drawing, drawing
+from parity.render.graph.drawing import DrawnGraph, drawing
 from parity.render.latex_text import plain
 from parity.render.mathml import breakable, mathml
 from parity.render.numbers import code, shown
@@ -32,14 +32,13 @@ from parity.render.texts import LANGUAGES, catalogue
 from parity.report import sources, tables
 from parity.report.bilingual import Share, bilingual, formula_title, has, say, say_again, side_name
 from parity.report.recording import Recording
+from parity.report.stages import STAGES, only_moves, stage_of
 from reference.architecture import Architecture
-from reference.equations import Equation, kind
+from reference.equations import kind
 from reference.formula import GRAPH_SLIDE
 from reference.model import Model
 from reference.trace import Trace
-from reference.walk import SUM
 
-STAGES = ("forward", "loss", "output_delta", "hidden_delta", "errors", "gradients", "update")
 MAX_LAYERS = 8
 """Layers of a deep network whose tensors are shown in full: the first four and the last four."""
 MAX_ROWS = 120
@@ -136,7 +135,7 @@ class JudgedSteps:
         return list(self.inspector.rows(self.recording.steps[step], step, said))
 
 
-def _drawing(recording: Recording) -> Drawing:
+def _drawing(recording: Recording) -> DrawnGraph:
     """What is drawn of the model."""
     of = recording.architecture
     traces = (trace for traces in recording.steps.values() for trace in traces.values() if "x" in trace)
@@ -153,7 +152,7 @@ def step_view(judged: JudgedSteps, step: int) -> StepView:
     kept = [
         row
         for row in rows
-        if row.mark or (row.equation.layer in shown and not _only_moves(row.equation, judged.moves))
+        if row.mark or (row.equation.layer in shown and not only_moves(row.equation, judged.moves))
     ][:MAX_ROWS]
     views = [row_view(inspector, step, row, traces) for row in kept]
     stages = tuple((stage, tuple(view for view in views if view.stage == stage)) for stage in STAGES)
@@ -173,25 +172,6 @@ def brief_view(judged: JudgedSteps, step: int) -> StepView:
     return StepView(
         step, (), tuple(s for s in stages if s[1]), {r.tensor: r.mark for r in rows if r.mark}, loss
     )
-
-
-def stage_of(equation: Equation) -> str:
-    """In which part of the step a tensor is made."""
-    quantity, name = equation.quantity, equation.formula.name
-    if quantity == "z" or (quantity == "a" and equation.formula.slide != GRAPH_SLIDE):
-        return "forward"
-    if name in ("loss", "loss_gradient"):
-        return "loss"
-    if name in ("output_delta", "hidden_delta"):
-        return name
-    if equation.formula.slide == GRAPH_SLIDE and not quantity.startswith("d"):
-        return "errors" if name.endswith("gradient") or name == SUM.name else "forward"
-    return "gradients" if name.endswith("gradient") else "update"
-
-
-def _only_moves(equation: Equation, moves: Collection[str]) -> bool:
-    """Whether an equation moves numbers, and makes no gradient that a parameter is updated by."""
-    return equation.node in moves and stage_of(equation) != "gradients"
 
 
 def row_view(inspector: Inspector, step: int, row: Row, traces: Mapping[str, Trace]) -> RowView:

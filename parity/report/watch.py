@@ -8,7 +8,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from parity.render.files import make_folder, write_text
-from parity.render.graph.drawing import Drawing
+from parity.render.graph.drawing import DrawnGraph
 from parity.render.graph.names import written
 from parity.render.texts import LANGUAGES, catalogue
 from parity.report.bilingual import bilingual, one
@@ -105,7 +105,7 @@ def _graph(witnessed: Witnessed, rows: list[WatchedRowView]) -> dict[str, object
     graph, names = found
     wrong = {(row.row.module, row.row.operation, row.row.source) for row in rows if row.wrong}
     marks = {name: "born" for name, node in names.items() if _place(node) in wrong}
-    shown = pictures(Drawing(graph), marks) or {}
+    shown = pictures(DrawnGraph(graph), marks) or {}
     return shown | {"names": [(written(name), node) for name, node in names.items()]}
 
 

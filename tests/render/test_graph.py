@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from parity.render.graph import svg, text
-from parity.render.graph.drawing import Drawing
+from parity.render.graph.drawing import DrawnGraph
 from parity.render.graph.layout import layout
 from reference.architecture import architecture
 from reference.graph import Graph
@@ -55,7 +55,7 @@ def test_every_operand_has_an_arrow_and_every_learnt_one_its_error(graph):
     plan = layout(graph)
     assert [(e.parent.name, e.child.name) for e in plan.edges] == operands
     assert [e.learns for e in plan.edges] == [parent not in GIVEN for parent, _ in operands]
-    drawn = text.mermaid(Drawing(graph))
+    drawn = text.mermaid(DrawnGraph(graph))
     assert drawn.count("-->|") == len(operands)
     assert drawn.count("-.->|") == sum(e.learns for e in plan.edges)
 
@@ -73,7 +73,7 @@ def test_a_tie_bends_to_the_side_its_parent_stands_on():
 
 @pytest.mark.parametrize("upright", [False, True])
 def test_svg_is_wellformed_and_inside_its_frame(upright):
-    root = ET.fromstring(svg.svg(Drawing(residual()), upright=upright))
+    root = ET.fromstring(svg.svg(DrawnGraph(residual()), upright=upright))
     left, top, width, height = (float(part) for part in root.get("viewBox").split())
     for rect in root.iter("{http://www.w3.org/2000/svg}rect"):
         x, y, w, h = (float(rect.get(key)) for key in ("x", "y", "width", "height"))
@@ -87,14 +87,14 @@ def test_names_from_outside_are_text():
     graph = Graph()
     graph.leaf('<script>alert("1")</script>')
     graph.add("z1", SQUARE, '<script>alert("1")</script>')
-    picture = svg.svg(Drawing(graph))
+    picture = svg.svg(DrawnGraph(graph))
     assert "<script" not in picture
     assert ET.fromstring(picture) is not None
-    assert "<script" not in text.mermaid(Drawing(graph))
+    assert "<script" not in text.mermaid(DrawnGraph(graph))
 
 
 def test_marks_are_on_the_arrow_of_the_error_and_carry_a_sign():
-    picture = svg.svg(Drawing(deep()), {"delta2": "born", "dW1": "inherited"})
+    picture = svg.svg(DrawnGraph(deep()), {"delta2": "born", "dW1": "inherited"})
     assert '<g class="error born" data-tensor="delta2">' in picture
     assert '<g class="error inherited" data-tensor="dW1">' in picture
     assert picture.count("✗") == picture.count("↳") == 1

@@ -23,7 +23,7 @@ WIDEST = 12
 
 
 @dataclass(frozen=True)
-class Drawing:
+class DrawnGraph:
     """A graph, the labels of its arrows by parent and child, and what is left out as it only moves numbers.
 
     `moved` are from, to and by what; `moves` the nodes that do it.
@@ -35,10 +35,10 @@ class Drawing:
     moves: frozenset[str] = frozenset()
 
 
-def drawing(model: Model, batch: int) -> Drawing:
+def drawing(model: Model, batch: int) -> DrawnGraph:
     """The drawing of a model: a layered network as it is, any other graph without its moves."""
     if isinstance(model, Architecture):
-        return Drawing(model.unfolded(Graph()))
+        return DrawnGraph(model.unfolded(Graph()))
     return _without_moves(model.graph, example(model, batch))
 
 
@@ -52,7 +52,7 @@ def drawn_operation(name: str, learns: Sequence[bool]) -> Operation:
     return Operation(label, tuple(operands), {}, vjps)
 
 
-def _without_moves(graph: Graph, values: Mapping[str, Array]) -> Drawing:
+def _without_moves(graph: Graph, values: Mapping[str, Array]) -> DrawnGraph:
     """The graph in which what takes a moved tensor takes it from where it was made."""
     made = Graph()
     source: dict[str, str] = {}  # of a node: the drawn node that it was moved from
@@ -86,7 +86,7 @@ def _without_moves(graph: Graph, values: Mapping[str, Array]) -> Drawing:
             made.add(node.name, operation, *arriving, gradient=node.gradient)
             for name, found in arriving.items():
                 labels[name, node.name] = _label(found, values)
-    return Drawing(made, labels, tuple(moved), frozenset(moves))
+    return DrawnGraph(made, labels, tuple(moved), frozenset(moves))
 
 
 def _moves(equation: Equation, values: Mapping[str, Array]) -> bool:

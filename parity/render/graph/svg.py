@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from html import escape
 from math import copysign, hypot
 
-from parity.render.graph.drawing import WIDEST, Drawing
+from parity.render.graph.drawing import WIDEST, DrawnGraph
 from parity.render.graph.layout import Edge, Layout, Place, layout
 from parity.render.graph.names import gradient_written, written
 from reference.graph import Node
@@ -79,7 +79,7 @@ MOST_COLUMNS = 12
 
 
 def svg(
-    drawn: Drawing,
+    drawn: DrawnGraph,
     marks: Mapping[str, str] | None = None,
     *,
     upright: bool = False,
@@ -269,12 +269,12 @@ g.data text { fill: #005a8c } g.error text { fill: #a84a00 }
 """
 
 
-def too_wide(drawn: Drawing) -> bool:
+def too_wide(drawn: DrawnGraph) -> bool:
     """Whether a picture from left to right would not fit on a screen."""
     return len(set(drawn.graph.columns().values())) > MOST_COLUMNS
 
 
-def standalone(drawn: Drawing) -> str:
+def standalone(drawn: DrawnGraph) -> str:
     """The picture as a file of its own, upright where it would be too wide."""
     picture = svg(drawn, upright=too_wide(drawn))
     opening, rest = picture.split("\n", 1)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from parity.render.graph.drawing import Drawing
+from parity.render.graph.drawing import DrawnGraph
 from parity.render.graph.layout import layout
 from parity.render.graph.names import gradient_written, written
 from reference.graph import Graph, Node
 
 
-def text(drawn: Drawing, say: Mapping[str, str]) -> str:
+def text(drawn: DrawnGraph, say: Mapping[str, str]) -> str:
     """Both sweeps, a line an operation: what flows in and out forward, and what comes back."""
     lines = [f"{say['graph.forward']}:", *forward_lines(drawn)]
     lines += [f"{say['graph.backward']}:", *backward_lines(drawn.graph)]
@@ -20,7 +20,7 @@ def text(drawn: Drawing, say: Mapping[str, str]) -> str:
     return "\n".join(lines)
 
 
-def forward_lines(drawn: Drawing) -> list[str]:
+def forward_lines(drawn: DrawnGraph) -> list[str]:
     """`x, W⁽¹⁾, b⁽¹⁾ ──▶ z⁽¹⁾   [W a + b]`, in the order of execution."""
     return [
         f"  {', '.join(_label(drawn, parent, node) for parent in node.parents if parent)}"
@@ -30,7 +30,7 @@ def forward_lines(drawn: Drawing) -> list[str]:
     ]
 
 
-def _label(drawn: Drawing, parent: Node, child: Node) -> str:
+def _label(drawn: DrawnGraph, parent: Node, child: Node) -> str:
     return drawn.labels.get((parent.name, child.name), written(parent.name))
 
 
@@ -50,13 +50,13 @@ def backward_lines(graph: Graph) -> list[str]:
     return lines
 
 
-def mermaid(drawn: Drawing) -> str:
+def mermaid(drawn: DrawnGraph) -> str:
     """A Mermaid flowchart, as GitHub renders it: solid links carry data, dotted ones errors."""
     direction = "TB" if drawn.labels else "LR"
     return "\n".join([f"flowchart {direction}", *_mermaid_lines(drawn)])
 
 
-def _mermaid_lines(drawn: Drawing) -> Iterator[str]:
+def _mermaid_lines(drawn: DrawnGraph) -> Iterator[str]:
     graph = drawn.graph
     number = {node.name: f"n{i}" for i, node in enumerate(graph.nodes)}
     for node in graph.nodes:
