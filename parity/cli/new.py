@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -34,4 +35,5 @@ def new(
     writable(str(file))
     template = resources.files("parity.render.texts").joinpath(f"template.{lang}.txt")
     write_text(str(file), template.read_text(encoding="utf-8"))
+    typer.echo(catalogue(lang)["new.next"].format(file=shlex.quote(str(file))))
     return 0

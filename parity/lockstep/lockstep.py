@@ -64,7 +64,16 @@ class TrainingStep:
     worst_ratio: float
 
 
+class Enough(Exception):  # noqa: N818 - it is no error
+    """Raised by an observer to end the lockstep after the step that it has seen, for this reason."""
+
+    def __init__(self, reason: Message) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
 Observer: TypeAlias = Callable[[TrainingStep], None]
+"""Called after each step. May raise `Enough`."""
 
 
 @dataclass(frozen=True)
@@ -131,8 +140,12 @@ def lockstep(
             )
             for name, trace in traces.items():
                 _note_loss(losses, name, trace)
-            for observe in observers:
-                observe(TrainingStep(step, traces, worst))
+            try:
+                for observe in observers:
+                    observe(TrainingStep(step, traces, worst))
+            except Enough as enough:
+                reason = enough.reason
+                break
             if tally.mismatch and not keep_going:
                 reason = Message("stopped")
                 break
