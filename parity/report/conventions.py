@@ -23,7 +23,8 @@ def facts(inspector: Inspector, result: Result, recording: Recording) -> list[tu
     seed = training.get("seed") if isinstance(training, dict) else None
     truth = str(contract.get("truth"))
     optimizer: dict[str, object] = {"optimizer": of.optimizer.source}
-    network: dict[str, dict[str, object]] = {"model": {"model": of.title}}
+    count = sum(node.operation is not None for node in of.graph.nodes)
+    network: dict[str, dict[str, object]] = {"model": {"name": result.config.get("model"), "count": count}}
     learning: dict[str, dict[str, object]] = {"optimizer": optimizer}
     if isinstance(of, Architecture):
         network, learning = _layered(of, batch), {"loss": {"loss": of.loss.source} | optimizer}

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from reference.equations import Equation
 from reference.formula import GRAPH_SLIDE
-from reference.walk import SUM
+from reference.walk import SEED, SUM
 
 STAGES = ("forward", "loss", "output_delta", "hidden_delta", "errors", "gradients", "update")
 
@@ -20,8 +20,10 @@ def stage_of(equation: Equation) -> str:
         return "loss"
     if name in ("output_delta", "hidden_delta"):
         return name
-    if equation.formula.slide == GRAPH_SLIDE and not quantity.startswith("d"):
-        return "errors" if name.endswith("gradient") or name == SUM.name else "forward"
+    if equation.formula.slide == GRAPH_SLIDE:
+        if not name.endswith("gradient") and name not in (SEED.name, SUM.name):
+            return "forward"
+        return "errors" if quantity.endswith("s") else "gradients"
     return "gradients" if name.endswith("gradient") else "update"
 
 

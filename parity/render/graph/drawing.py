@@ -14,9 +14,9 @@ from reference.arrays import Array, accumulated
 from reference.equations import example
 from reference.formula import Equation, Formula
 from reference.graph import Graph, Node
-from reference.model import Model
+from reference.model import LOSS, Model
 from reference.operation import Operation
-from reference.walk import forward
+from reference.walk import forward, senders
 
 WIDEST = 12
 """Characters of a name that fit into a box."""
@@ -26,11 +26,13 @@ WIDEST = 12
 class DrawnGraph:
     """A graph, the labels of its arrows by parent and child, and what is left out as it only moves numbers.
 
-    `moved` are from, to and by what; `moves` the nodes that do it.
+    `errors` are the tensors that arrows carry back. `moved` are from, to and by what; `moves` are the nodes
+    that do it.
     """
 
     graph: Graph
     labels: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    errors: Mapping[tuple[str, str], str] = field(default_factory=dict)
     moved: tuple[tuple[str, str, str], ...] = ()
     moves: frozenset[str] = frozenset()
 
@@ -57,6 +59,8 @@ def _without_moves(graph: Graph, values: Mapping[str, Array]) -> DrawnGraph:
     made = Graph()
     source: dict[str, str] = {}  # of a node: the drawn node that it was moved from
     labels: dict[tuple[str, str], str] = {}
+    errors: dict[tuple[str, str], str] = {}
+    shares = senders(graph, LOSS)
     moved: list[tuple[str, str, str]] = []
     moves: set[str] = set()
     equations: dict[str, list[Equation]] = defaultdict(list)
@@ -86,7 +90,11 @@ def _without_moves(graph: Graph, values: Mapping[str, Array]) -> DrawnGraph:
             made.add(node.name, operation, *arriving, gradient=node.gradient)
             for name, found in arriving.items():
                 labels[name, node.name] = _label(found, values)
-    return DrawnGraph(made, labels, tuple(moved), frozenset(moves))
+                sent = (
+                    s for one in found for s, (user, *_) in shares.get(one.name, {}).items() if user is node
+                )
+                errors[name, node.name] = next(sent, graph[name].gradient)
+    return DrawnGraph(made, labels, errors, tuple(moved), frozenset(moves))
 
 
 def _moves(equation: Equation, values: Mapping[str, Array]) -> bool:

@@ -74,8 +74,8 @@ GRIDS = {
 }
 """By whether a picture is upright, and whether its arrows carry shapes."""
 
-MOST_COLUMNS = 12
-"""Columns up to which a picture from left to right fits on a screen."""
+MOST_WIDE = 1800.0
+"""Pixels up to which a picture from left to right can be read on a screen."""
 
 
 def svg(
@@ -107,7 +107,8 @@ def svg(
         label = drawn.labels.get((edge.parent.name, edge.child.name), name)
         if drawn.labels and edge.parent.is_leaf:  # whose name stands at the arrow's foot
             label = label.removeprefix(name).strip()
-        shapes += _arrows(edge, label, plan, grid, marks, prefix)
+        back = drawn.errors.get((edge.parent.name, edge.child.name), edge.parent.gradient)
+        shapes += _arrows(edge, label, back, plan, grid, marks, prefix)
     for node in graph.nodes:
         shapes += _node(node, grid.centre(plan.places[node.name]), marks)
     return "\n".join([*shapes, "</svg>"])
@@ -158,7 +159,7 @@ def _flag(mark: str, at: Point) -> Iterator[str]:
 
 
 def _arrows(
-    edge: Edge, label: str, plan: Layout, grid: Grid, marks: Mapping[str, str], prefix: str
+    edge: Edge, label: str, back: str, plan: Layout, grid: Grid, marks: Mapping[str, str], prefix: str
 ) -> Iterator[str]:
     start, end = grid.centre(plan.places[edge.parent.name]), grid.centre(plan.places[edge.child.name])
     aside = beside(edge) * grid.lane if edge.bend else 0.0
@@ -170,7 +171,7 @@ def _arrows(
         yield from _arrow(start, end, f"{prefix}-data", label, side=1 if edge.learns else 0)
     yield "</g>"
     if edge.learns:
-        back, said = edge.parent.gradient, gradient_written(edge.parent)
+        said = gradient_written(edge.parent)
         mark = marks.get(back, "")
         names = " ".join(filter(None, ("error", mark)))
         yield f'<g class="{escape(names)}" data-tensor="{escape(back)}">'
@@ -271,7 +272,8 @@ g.data text { fill: #005a8c } g.error text { fill: #a84a00 }
 
 def too_wide(drawn: DrawnGraph) -> bool:
     """Whether a picture from left to right would not fit on a screen."""
-    return len(set(drawn.graph.columns().values())) > MOST_COLUMNS
+    columns = len(set(drawn.graph.columns().values()))
+    return columns * GRIDS[False, bool(drawn.labels)].column > MOST_WIDE
 
 
 def standalone(drawn: DrawnGraph) -> str:
