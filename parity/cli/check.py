@@ -50,7 +50,7 @@ def check(
         ),
     ] = None,
     report: options.Report = None,
-    lang: options.Lang = "en",
+    lang: options.Lang = options.SPOKEN,
 ) -> int:
     from parity.check.calls import asked_calls
     from parity.check.implementations import PythonSubject, executable_subject, python_subject

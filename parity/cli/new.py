@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 def new(
     file: Annotated[Path, typer.Argument(metavar="FILE.py", help="Where to write it.")],
-    lang: options.Lang = "en",
+    lang: options.Lang = options.SPOKEN,
 ) -> int:
     from parity.errors import UsageError
     from parity.render.files import writable, write_text

@@ -60,7 +60,7 @@ def run(
         typer.Option(metavar="K", min=1, help="Keep every K-th step only.", rich_help_panel=options.OUTPUT),
     ] = 1,
     report: options.Report = None,
-    lang: options.Lang = "en",
+    lang: options.Lang = options.SPOKEN,
     threads: options.Threads = 1,
 ) -> int:
     from parity.cli.terminal import ending_at_ctrl_c, progress

@@ -43,7 +43,7 @@ def watch(
     ] = False,
     json: options.Json = None,
     report: options.Report = None,
-    lang: options.Lang = "en",
+    lang: options.Lang = options.SPOKEN,
 ) -> int:
     """Run a training script and certify every operation that PyTorch runs in it.
 

@@ -86,7 +86,7 @@ class GraphPeer:
     @property
     def paths(self) -> Mapping[str, str]:
         """Where in the model a node is: the module of an operation, the path of a parameter."""
-        return {name: path or "the model itself" for name, path in self._model.paths.items()}
+        return self._model.places
 
     def side(self, case: Case) -> ImportedSide:
         """The model as PyTorch's side."""
