@@ -11,6 +11,7 @@ from parity.render.latex_text import plain
 from parity.render.texts import catalogue
 from parity.render.texts.formulas import formula_name
 from reference.equations import kind
+from reference.formula import GRAPH_SLIDE
 from reference.trace import split
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def lines(found: Explanation, lang: str) -> Iterator[str]:
             yield f"  {plain(work.f)}"
         yield say["explain.where"]
         for given in work.given:
-            told = found.origins.get(given.name, "") if found.module else meaning(given.name, say)
+            of_graph = formula.slide == GRAPH_SLIDE
+            told = found.origins.get(given.name, "") if of_graph else meaning(given.name, say)
             yield f"  {given_text(given)}   {told}".rstrip()
         if work.text:
             yield say["explain.put_in"]

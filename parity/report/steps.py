@@ -35,7 +35,7 @@ from parity.report.recording import Recording
 from parity.report.stages import STAGES, only_moves, stage_of
 from reference.architecture import Architecture
 from reference.equations import kind
-from reference.formula import GRAPH_SLIDE
+from reference.formula import GRAPH_SLIDE, Equation
 from reference.model import Model
 from reference.trace import Trace
 
@@ -200,7 +200,7 @@ def row_view(inspector: Inspector, step: int, row: Row, traces: Mapping[str, Tra
         element_text=written_at(equation.makes, at),
         numbers=breakable(f"{place} = {done.latex}") if done and done.latex else None,
         numbers_text=done.text if done else "",
-        given=tuple((given_text(g), _meaning(g.name)) for g in done.given) if done else (),
+        given=tuple((given_text(g), _meaning(g.name, equation, of)) for g in done.given) if done else (),
         exact=code(float(exact), 12) if exact is not None else "",
         code=sources.ours(equation, of),
         has_ours="reference" in row.sides,
@@ -234,7 +234,10 @@ def _work(inspector: Inspector, step: int, row: Row, trace: Trace) -> Work | Non
     return work(equation, values, row.index, constants, inspector.architecture)
 
 
-def _meaning(name: str) -> Markup:
+def _meaning(name: str, equation: Equation, of: Model) -> Markup:
+    """What an input is: in the deck, or where in a torch model it is from."""
+    if equation.formula.slide == GRAPH_SLIDE:
+        return Markup(escape(of.path(name)))
     return bilingual({lang: Markup(escape(meaning(name, catalogue(lang)))) for lang in LANGUAGES})
 
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from dataclasses import dataclass
 
+import numpy as np
 import pytest
 
 from parity.render.graph import svg, text
-from parity.render.graph.drawing import DrawnGraph
+from parity.render.graph.drawing import DrawnGraph, drawing
 from parity.render.graph.layout import layout
+from parity.render.texts import catalogue
 from reference.architecture import architecture
 from reference.graph import Graph
+from reference.model import Model
+from reference.operations import OPERATIONS
 from reference.operations.activations import ACTIVATIONS
 from reference.operations.arithmetic import ADD, SQUARE, SUBTRACT
 from reference.operations.linear import AFFINE
 from reference.operations.reductions import MEAN
 from reference.operations.rows import activation
+from reference.optimizers import SGD
 
 GIVEN = ("x", "y")
 
@@ -104,3 +110,52 @@ def test_words_name_the_decks_errors():
     back = text.backward_lines(deep())
     assert "  δ⁽³⁾ ╌╌▶ dW⁽³⁾, s⁽²⁾, db⁽³⁾   [W a + b]" in back
     assert back[-1] == "  δ⁽¹⁾ ╌╌▶ dW⁽¹⁾, db⁽¹⁾   [W a + b]"
+
+
+@dataclass
+class Moved(Model):
+    """y = tanh(x W as rows) + x W, with a reshape there and back."""
+
+    dtype: object = np.float64
+    optimizer: object = SGD
+    clipping: object = None
+
+    @property
+    def graph(self):
+        graph = Graph()
+        graph.leaf("x", given=True)
+        graph.leaf("W1")
+        graph.add("a1", OPERATIONS["mm"], "x", "W1", gradient="s1")
+        graph.add("a2", OPERATIONS["reshape"], "a1", gradient="s2", shape=(6,))
+        graph.add("a3", OPERATIONS["relu"], "a2", gradient="s3")
+        graph.add("a4", OPERATIONS["reshape"], "a3", gradient="s4", shape=(2, 3))
+        graph.add("a5", OPERATIONS["add"], "a4", "a1", gradient="s5")
+        graph.add("loss", OPERATIONS["sum"], "a5", gradient="dloss")
+        return graph
+
+    title, output = "moved", "a5"
+
+    def parameter_shapes(self):
+        return {"W1": (4, 3)}
+
+    def example(self, batch):
+        return {"x": np.zeros((batch, 4))}
+
+    def samples(self, x):
+        return len(x)
+
+    def n(self, batch):
+        return 1
+
+
+def test_what_only_moves_numbers_is_left_out_and_its_shape_stays():
+    drawn = drawing(Moved(), 2)
+    assert [node.name for node in drawn.graph.nodes if node.operation] == ["a1", "a3", "a5", "loss"]
+    assert drawn.moves == {"a2", "a4"}  # relu chooses by the number, so it is no move
+    assert drawn.labels["a1", "a3"] == "a⁽²⁾ 6"
+    assert drawn.labels["a3", "a5"] == "a⁽⁴⁾ 2×3"
+    assert drawn.errors["a1", "a3"] == "s2"
+    assert drawn.errors["a1", "a5"] == "share1_s1"
+    assert ("a3", "a4", OPERATIONS["reshape"].label) in drawn.moved
+    assert "a⁽²⁾ 6 ──▶ a⁽³⁾" in text.text(drawn, catalogue("en"))
+    assert text.mermaid(drawn).startswith("flowchart TB")
