@@ -122,7 +122,7 @@ def theirs(equation: Equation, of: Model) -> str:
     if not isinstance(of, Architecture) and not quantity.endswith("_next"):
         operation = of.graph[equation.node].operation
         call = next(iter(operation.aten), operation.name) if operation else "grad"
-        return f"{call}, backward" if equation.symbols[:1] == ("g",) else call
+        return f"{call}, backward" if equation.formula.name.endswith("gradient") else call
     if quantity.endswith("_next"):
         made = "next"
     elif quantity == "norm" or quantity.startswith("clipped_"):
