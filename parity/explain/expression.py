@@ -20,7 +20,7 @@ NEUTRAL = {("+", 0.0), ("*", 1.0), ("-", 0.0), ("/", 1.0), ("^", 1.0)}
 """Constants that change nothing, on the right of an operation or, of a sum or product, on either side."""
 
 
-class Traced:
+class Remembering:
     """A number with the operation and the numbers that it was computed from.
 
     `made` is an operation of `BINARY`, "neg", the name of a function of one number, or "" for an element
@@ -33,7 +33,7 @@ class Traced:
         self,
         value: float,
         made: str = "",
-        parts: tuple[Traced, ...] = (),
+        parts: tuple[Remembering, ...] = (),
         operand: int | None = None,
         index: Index = (),
     ) -> None:
@@ -47,7 +47,7 @@ class Traced:
         return self.operand is None and not self.parts
 
     @property
-    def leaves(self) -> Iterator[Traced]:
+    def leaves(self) -> Iterator[Remembering]:
         """The operands' elements in this number, in the order in which they first stand."""
         pending, seen = [self], set[int]()  # a part that stands in several places is one object
         while pending:
@@ -59,8 +59,8 @@ class Traced:
                 yield number
             pending += reversed(number.parts)
 
-    def _with(self, made: str, other: object, *, swapped: bool = False) -> Traced:
-        that = other if isinstance(other, Traced) else Traced(float(other))  # type: ignore[arg-type]
+    def _with(self, made: str, other: object, *, swapped: bool = False) -> Remembering:
+        that = other if isinstance(other, Remembering) else Remembering(float(other))  # type: ignore[arg-type]
         left, right = (that, self) if swapped else (self, that)
         for kept, constant in ((left, right), (right, left)):
             if constant.is_constant:
@@ -74,46 +74,46 @@ class Traced:
             value = math.nan
         value = value if isinstance(value, float) else math.nan
         fixed = left.is_constant and right.is_constant
-        return Traced(value) if fixed else Traced(value, made, (left, right))
+        return Remembering(value) if fixed else Remembering(value, made, (left, right))
 
-    def __add__(self, other: object) -> Traced:
+    def __add__(self, other: object) -> Remembering:
         return self._with("+", other)
 
-    def __radd__(self, other: object) -> Traced:
+    def __radd__(self, other: object) -> Remembering:
         return self._with("+", other, swapped=True)
 
-    def __sub__(self, other: object) -> Traced:
+    def __sub__(self, other: object) -> Remembering:
         return self._with("-", other)
 
-    def __rsub__(self, other: object) -> Traced:
+    def __rsub__(self, other: object) -> Remembering:
         return self._with("-", other, swapped=True)
 
-    def __mul__(self, other: object) -> Traced:
+    def __mul__(self, other: object) -> Remembering:
         return self._with("*", other)
 
-    def __rmul__(self, other: object) -> Traced:
+    def __rmul__(self, other: object) -> Remembering:
         return self._with("*", other, swapped=True)
 
-    def __truediv__(self, other: object) -> Traced:
+    def __truediv__(self, other: object) -> Remembering:
         return self._with("/", other)
 
-    def __rtruediv__(self, other: object) -> Traced:
+    def __rtruediv__(self, other: object) -> Remembering:
         return self._with("/", other, swapped=True)
 
-    def __pow__(self, other: object) -> Traced:
+    def __pow__(self, other: object) -> Remembering:
         return self._with("^", other)
 
-    def __rpow__(self, other: object) -> Traced:
+    def __rpow__(self, other: object) -> Remembering:
         return self._with("^", other, swapped=True)
 
-    def __neg__(self) -> Traced:
-        return Traced(-self.value, "neg", (self,))
+    def __neg__(self) -> Remembering:
+        return Remembering(-self.value, "neg", (self,))
 
-    def __pos__(self) -> Traced:
+    def __pos__(self) -> Remembering:
         return self
 
-    def __abs__(self) -> Traced:
-        return Traced(abs(self.value), "abs", (self,))
+    def __abs__(self) -> Remembering:
+        return Remembering(abs(self.value), "abs", (self,))
 
     def __float__(self) -> float:
         return self.value
@@ -138,17 +138,17 @@ class Traced:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __getattr__(self, name: str) -> Callable[[], Traced]:
+    def __getattr__(self, name: str) -> Callable[[], Remembering]:
         """A function of `math`, such as `exp`: the way in which numpy's functions ask objects."""
         function = None if name.startswith("_") else getattr(math, name, None)
         if not callable(function):
             raise AttributeError(name)
 
-        def call() -> Traced:
+        def call() -> Remembering:
             try:
                 value = function(self.value)
             except (ValueError, OverflowError):
                 value = math.nan
-            return Traced(value) if self.is_constant else Traced(value, name, (self,))
+            return Remembering(value) if self.is_constant else Remembering(value, name, (self,))
 
         return call

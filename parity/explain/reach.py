@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from parity.explain.expression import Index, Traced
+from parity.explain.expression import Index, Remembering
 from reference.arrays import Array
 from reference.equations import Constants, Equation
 
@@ -34,7 +34,7 @@ class Reached:
     The part is None if nothing of an operand has an effect, and it has no number at the same index.
     """
 
-    number: Traced | None
+    number: Remembering | None
     places: tuple[Place | None, ...]
 
     @classmethod
@@ -134,7 +134,7 @@ def _side(axis: slice, size: int) -> int | slice:
 
 def _traced(
     run: Callable[..., Array], inputs: Sequence[Array], boxes: Sequence[Box | None], index: Index
-) -> Traced | None:
+) -> Remembering | None:
     """The number as a tree; None where the equation would run too long."""
     shape = run(*inputs).shape
     for cut in _cuts(boxes, inputs, index):
@@ -145,14 +145,14 @@ def _traced(
         largest = sorted((part.size for part in parts), reverse=True)[:2]
         if math.sqrt(math.prod(largest) * run(*parts).size) > MOST_PRODUCTS:
             continue
-        for constant in (float, Traced):  # floats are quicker, and have no functions
+        for constant in (float, Remembering):  # floats are quicker, and have no functions
             taken = [
                 array[axes] if box is None else _remembering(array, box, axes, place, constant)
                 for place, (array, box, axes) in enumerate(zip(inputs, boxes, cut, strict=True))
             ]
             with suppress(*NOT_TRACED):
                 found = np.asarray(run(*taken), object)[at]
-                return found if isinstance(found, Traced) else Traced(float(found))
+                return found if isinstance(found, Remembering) else Remembering(float(found))
     return None
 
 
@@ -205,5 +205,5 @@ def _remembering(
         index = tuple(start + i for start, i in zip(starts, at, strict=True))
         inside = all(axis.start <= i < axis.stop for axis, i in zip(box, index, strict=True))
         number = float(array[index])
-        objects[at] = Traced(number, operand=place, index=index) if inside else constant(number)
+        objects[at] = Remembering(number, operand=place, index=index) if inside else constant(number)
     return objects

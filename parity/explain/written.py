@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parity.explain.expression import Traced
+from parity.explain.expression import Remembering
 from parity.explain.substitution import MAX_TERMS, Sheet
 
 MOST_NUMBERS = 40
@@ -21,7 +21,7 @@ class _TooLongError(Exception):
     """More numbers than a line may show."""
 
 
-def written(number: Traced, sheet: Sheet) -> str:
+def written(number: Remembering, sheet: Sheet) -> str:
     """The tree as LaTeX, its numbers on the sheet; empty where it is too long to be read."""
     try:
         return _Writer(sheet).part(number, SUM)
@@ -33,12 +33,12 @@ class _Writer:
     def __init__(self, sheet: Sheet) -> None:
         self.sheet, self.shown = sheet, 0
 
-    def part(self, number: Traced, within: int) -> str:
+    def part(self, number: Remembering, within: int) -> str:
         """A part, in brackets where it holds together less tightly than what it stands in."""
         text, tightness = self._of(number)
         return text if tightness >= within else rf"\left({text}\right)"
 
-    def _of(self, number: Traced) -> tuple[str, int]:
+    def _of(self, number: Remembering) -> tuple[str, int]:
         made, parts = number.made, number.parts
         if not parts:
             self.shown += 1
@@ -60,7 +60,7 @@ class _Writer:
         form = FUNCTIONS.get(made, rf"\operatorname{{{{{made}}}}}({{0}})")
         return form.format(self.part(parts[0], SUM)), ATOM
 
-    def _sum(self, number: Traced) -> str:
+    def _sum(self, number: Remembering) -> str:
         terms = _terms(number)
         left_out = len(terms) - MAX_TERMS
         shown = terms if left_out <= 1 else [*terms[: MAX_TERMS - 1], terms[-1]]
@@ -69,16 +69,16 @@ class _Writer:
             texts.insert(-1, rf" + \cdots_{{+{left_out}}}")
         return "".join(texts)
 
-    def _term(self, sign: str, number: Traced, *, first: bool) -> str:
+    def _term(self, sign: str, number: Remembering, *, first: bool) -> str:
         text = self.part(number, PRODUCT)
         if first:
             return text if sign == "+" else f"-{text}"
         return f" {sign} {text}"
 
 
-def _terms(number: Traced) -> list[tuple[str, Traced]]:
+def _terms(number: Remembering) -> list[tuple[str, Remembering]]:
     """The terms of a sum with their signs, from left to right."""
-    found: list[tuple[str, Traced]] = []
+    found: list[tuple[str, Remembering]] = []
     pending = [("+", number)]
     while pending:
         sign, part = pending.pop()
