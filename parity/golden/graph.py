@@ -111,9 +111,9 @@ class StoredPeer:
     name: str = "golden"
 
     @property
-    def modules(self) -> Sequence[str]:
-        """The path of the module of each operation."""
-        return cast("ImportedModel", self.case.architecture).modules
+    def paths(self) -> Mapping[str, str]:
+        """Where in the model a node is: the module of an operation, the path of a parameter."""
+        return cast("ImportedModel", self.case.architecture).places
 
     @property
     def given(self) -> Given:
