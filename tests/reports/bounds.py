@@ -78,6 +78,7 @@ FAMILIES = {
     "Sums, in any order": sums,
     "Elementary functions": elementary,
     "Further elementary functions": logarithms,
+    "Inverse and hyperbolic functions": inverses,
     "Choices": selection,
     "Steps, questions and products": steps,
     "Conversion": conversion,
