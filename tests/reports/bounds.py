@@ -13,6 +13,7 @@ from parity.bounds import (
     conversion,
     elementary,
     exact,
+    inverses,
     logarithms,
     movement,
     operations,
