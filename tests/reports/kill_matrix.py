@@ -10,13 +10,13 @@ import sys
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 
-from parity.check.cases import DEFAULT_ACTIVATIONS, calls
+from parity.check.cases import DEFAULT_ACTIVATIONS, SubjectCall, calls
 from parity.check.diagnosis.judge import Judge
 from parity.check.diagnosis.search import blames
 from tests.mutants.inprocess import observations
@@ -30,7 +30,8 @@ from tests.reports.mechanical_page import section
 PAGE = Path(__file__).parents[2] / "reports" / "kill-matrix.md"
 ACTIVATIONS = {name: (name,) for name in DEFAULT_ACTIVATIONS} | {"mixed": DEFAULT_ACTIVATIONS}
 CODE = (
-    *("reference", "parity/bounds", "parity/certify", "parity/check", "tests/mutants"),
+    *("reference", "parity/bounds", "parity/certify", "parity/check/diagnosis", "tests/mutants"),
+    *(f"parity/check/{name}.py" for name in ("cases", "unseen", "answers", "in_process", "worker")),
     *("tests/reports/mechanical.py", "tests/reports/kill_matrix.py"),
 )
 """What a verdict depends on."""
@@ -57,10 +58,15 @@ class Trial:
     found: str
 
 
+@cache
+def _asked(activation: str, dtype: str) -> tuple[SubjectCall, ...]:
+    return tuple(calls(ACTIVATIONS[activation], np.dtype(dtype)))
+
+
 def trial(plant: Plant, activation: str, layout: str, dtype: str) -> Trial:
     """Plant it, check it."""
     step = mutant(plant, layout=layout)
-    asked = calls(ACTIVATIONS[activation], np.dtype(dtype))
+    asked = _asked(activation, dtype)
     court = Judge(observations(step, asked, layout))
     found = blames(court)
     where = {(layer, names, shape) for _, layer, names, shape in step.changed}

@@ -135,7 +135,7 @@ def outcomes(
     """The outcomes of so many mutants that change a number; `run` may be a pool's map."""
     waiting = drawn(SEED)
     while count > 0:
-        some = list(islice(waiting, 2 * count))
+        some = list(islice(waiting, max(count, 16)))
         if not some:
             return
         for found in run(of, some):

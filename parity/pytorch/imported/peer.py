@@ -90,8 +90,7 @@ class GraphPeer:
     @property
     def modules(self) -> Sequence[str]:
         """The path of the module of each operation, in the order of their numbers."""
-        placed = [node.name for node in self._model.graph.nodes if node.operation]
-        return tuple(self._model.paths[name] or "the model itself" for name in placed)
+        return self._model.modules
 
     def side(self, case: Case) -> ImportedSide:
         """The model as PyTorch's side."""
