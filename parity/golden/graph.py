@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -20,6 +20,7 @@ from reference.trace import Trace
 
 if TYPE_CHECKING:
     from reference.architecture import Architecture
+    from reference.engine import Network
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,10 @@ class StoredPeer:
     def resolve(self, config: Config) -> tuple[Config, Case]:
         """The stored case: a stored graph has no other."""
         return config, self.case
+
+    def predicts(self, network: Network) -> Callable[[Array], Array]:
+        """ŷ by the reference; a stored graph has no data to be measured on."""
+        return network.forward
 
     def side(self, case: Case) -> TorchSide:
         """The recorded calls."""
