@@ -121,7 +121,9 @@ def test_what_follows_from_a_gradient_of_another_shape_is_not_held_against_it():
 
 
 def test_a_loss_in_brackets_is_a_number():
-    assert checked(edited(("np.mean((y - a[-1]) ** 2)", "[[np.mean((y - a[-1]) ** 2)]]"))).verdict == "match"
+    assert (
+        checked(edited(("np.mean((y - a[-1]) ** 2)", "[[np.mean((y - a[-1]) ** 2)]]"))).verdict == "match"
+    )
 
 
 RIGHT = {
@@ -228,3 +230,11 @@ def test_a_style_of_the_draw_is_silent(style):
     result = checked(RIGHT[style]).result
     assert result.wrong_formulas == []
     assert result.verdict == "match"
+
+
+def test_the_formula_that_runs_first_is_told_first_whatever_the_networks_in_which_each_shows():
+    clipped = f"np.clip(W[l + 1].T @ d[l + 1], -0.5, 0.5) {HIDDEN.partition(')')[2]}"
+    source = edited(
+        (HIDDEN, clipped), ("2 / y.size * (a[-1] - y)", "np.clip(2 / y.size * (a[-1] - y), -0.5, 0.5)")
+    )
+    assert [w.formula for w in checked(source).result.wrong_formulas] == ["output_delta", "hidden_delta"]

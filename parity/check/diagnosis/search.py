@@ -47,7 +47,7 @@ def blames(court: Judge, unseen: Callable[[], Judge | None] = lambda: None) -> l
         pending = [i for i in pending if id(i) not in closed]
         if accepted:
             pending = [i for i in pending if i.kind == blame.kind or not court.fits(i, accepted)]
-    return sorted(found, key=lambda blame: (blame.position, KINDS.index(blame.kind)))
+    return sorted(found, key=lambda blame: blame.order)
 
 
 class _Inquest:
