@@ -1,6 +1,7 @@
 """Numbers that carry their rounding bound: see `parity.bounds.number`."""
 
 from parity.bounds import (
+    averages,
     conversion,
     elementary,
     logarithms,
@@ -27,6 +28,7 @@ __all__ = [
     "RULES",
     "SLACK",
     "Bounded",
+    "averages",
     "bounded",
     "constant",
     "conversion",

@@ -6,6 +6,8 @@ is less than the spacing of subnormals, the bound is 4η.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from parity.bounds import balls
@@ -25,7 +27,9 @@ def _rounded(name: str, x: Bounded, value: Truths, carried: Float64s) -> Bounded
     return rounding.close(arithmetic, value, carried)
 
 
-def _growing(name: str, x: Bounded, value: Truths, carried: Float64s, least: Float64s) -> Bounded:
+def _growing(
+    name: str, x: Bounded, value: Truths, carried: Float64s, least: Callable[[], Float64s]
+) -> Bounded:
     """As `_rounded`, for positive functions that overflow: a possible infinity is marked with a floor.
 
     `least` is the smallest value of the exact function within the operand's bound.
@@ -34,11 +38,11 @@ def _growing(name: str, x: Bounded, value: Truths, carried: Float64s, least: Flo
     magnitude = arithmetic.lower(np.abs(value)) + carried
     relative = 2 * ULP[name][0] * arithmetic.unit
     bound = carried + relative * magnitude + UNDERFLOWS * arithmetic.eta
-    fits = magnitude * (1 + relative) <= arithmetic.largest
-    if fits.all():
+    if np.max(magnitude, initial=0.0) * (1 + relative) <= arithmetic.largest:
         return Bounded(arithmetic, value, bound)
+    fits = magnitude * (1 + relative) <= arithmetic.largest
     # `least` may itself overflow float64; only that it is above the format's largest number matters.
-    floor = np.minimum(least, arithmetic.largest) * (1 - relative)
+    floor = np.minimum(least(), arithmetic.largest) * (1 - relative)
     return Bounded(arithmetic, value, bound, floor=np.where(fits, np.nan, floor))
 
 
@@ -59,10 +63,11 @@ FARTHEST = 2.0**20
 
 
 def _carried_by_exp(x: Bounded, magnitude: Float64s) -> Float64s:
-    """e^x (e^B − 1), or e^(x + B) if that is smaller, as when B is large and e^x is 0."""
-    nearest = np.exp(x.lowered() + x.carried)
-    carried: Float64s = np.fmin(magnitude * np.expm1(x.carried), nearest)
-    return carried
+    """e^x (e^B − 1), or e^(x + B) if that is not finite, as when B is large and e^x is 0."""
+    carried: Float64s = magnitude * np.expm1(x.carried)
+    if np.max(carried, initial=0.0) < np.inf:
+        return carried
+    return np.fmin(carried, np.exp(x.lowered() + x.carried))
 
 
 @rule("exp")
@@ -78,10 +83,10 @@ def exp(x: Bounded) -> Bounded:
     value = np.exp(_within_reach(x))
     magnitude = x.arithmetic.lower(value)
     if x.is_exact:
-        result = _growing("exp", x, value, EXACT, magnitude)
+        result = _growing("exp", x, value, EXACT, lambda: magnitude)
     else:
-        least = np.exp(x.arithmetic.lower(x.value) - x.carried)
-        result = _growing("exp", x, value, _carried_by_exp(x, magnitude), least)
+        carried = _carried_by_exp(x, magnitude)
+        result = _growing("exp", x, value, carried, lambda: np.exp(x.lowered() - x.carried))
     if x.ceiling is not None:
         masked = ~np.isnan(x.ceiling)
         most = (
@@ -122,10 +127,9 @@ def cosh(x: Bounded) -> Bounded:
     """
     value = np.cosh(_within_reach(x))
     if x.is_exact:
-        return _growing("cosh", x, value, EXACT, x.arithmetic.lower(value))
+        return _growing("cosh", x, value, EXACT, lambda: x.arithmetic.lower(value))
     carried = x.carried * np.sinh(x.magnitude() + x.carried)
-    least = np.cosh(np.maximum(x.magnitude() - x.carried, 0))
-    return _growing("cosh", x, value, carried, least)
+    return _growing("cosh", x, value, carried, lambda: np.cosh(np.maximum(x.magnitude() - x.carried, 0)))
 
 
 @rule("tanh")

@@ -19,7 +19,11 @@ def guarded(magnitude: Float64s, limit: float | Float64s, bound: Float64s) -> Fl
 
 def fits(magnitude: Float64s, limit: float | Float64s) -> bool:
     """Whether no evaluation can overflow."""
-    return not magnitude.size or bool(np.all(magnitude <= limit))
+    if not magnitude.size:
+        return True
+    if np.ndim(limit) == 0:
+        return bool(np.max(magnitude) <= limit)  # a NaN is the maximum, and fits nowhere
+    return bool(np.all(magnitude <= limit))
 
 
 def ceiling(

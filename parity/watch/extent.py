@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from parity.pytorch.recorder.data import Backward, Call, Identity, Recorded, Step, flat
+from parity.pytorch.recorder.data import Backward, Call, Identity, Recorded, Step, Update, flat
 from parity.watch.check import Found, Left
 
 NONE: frozenset[int] = frozenset()
@@ -47,7 +47,8 @@ class Extent:
         self._sources: dict[Identity, frozenset[int]] = {}  # of a tensor: the uncertified calls behind it
         self._uses: dict[int, frozenset[int]] = {}  # the same of a call
         self._kept: deque[Recorded] = deque(maxlen=RECENT)
-        self._updated: list[Recorded] = []  # what optimizers wrote: an identity lasts as long as its tensor
+        self._updated: list[Recorded] = []  # what optimizers made: an identity lasts as long as its tensor
+        self._used: set[int] = set()  # calls behind what optimizers took
         self._last = -1  # the step's last call: what follows it is the next step's
 
     def call(self, call: Call, found: Found) -> None:
@@ -70,10 +71,19 @@ class Extent:
             if sources or not graphed:
                 self._kept.append(made)
 
-    def update(self, call: Call) -> None:
+    def inside_update(self, call: Call) -> None:
         """An optimizer's own call."""
         self._updated += _results(call)
         self._made.update(made.identity for made in _results(call))
+
+    def update(self, update: Update) -> None:
+        """An optimizer made a step."""
+        for row in update.parameters:
+            for taken in flat((row.before, row.gradient)):
+                self._used |= self._sources.get(taken.identity, NONE)
+            made = list(flat((row.after, *row.state_after.values())))
+            self._updated += made
+            self._made.update(one.identity for one in made)
 
     def _is_made(self, identity: Identity) -> bool:
         return identity in self._made or identity in self._made_before
@@ -91,7 +101,7 @@ class Extent:
     def step(self, step: Step) -> Iterator[tuple[Found, bool]]:
         """What was found in a step that is over, and whether it belongs to it."""
         last = max((self._last, *(update.last - 1 for update in step.updates)))
-        used = {source for index in self._graph for source in self._uses.get(index, NONE)}
+        used = self._used.union(*(self._uses.get(index, NONE) for index in self._graph))
         for tensor in _begun_with(step):
             used |= self._sources.get(tensor.identity, NONE)
         later: list[_Entry] = []
@@ -103,7 +113,7 @@ class Extent:
         ahead = frozenset(entry.index for entry in later if entry.index is not None)
         self._sources = {i: own for i, sources in self._sources.items() if (own := sources & ahead)}
         self._uses = {index: own for index, own in self._uses.items() if index in ahead}
-        self._entries, self._graph, self._updated = later, set(), []
+        self._entries, self._graph, self._updated, self._used = later, set(), [], set()
         self._made, self._made_before = set(), self._made
 
     def rest(self) -> Iterator[tuple[Found, bool]]:
@@ -118,11 +128,7 @@ def _results(call: Call) -> Iterator[Recorded]:
 
 
 def _begun_with(step: Step) -> Iterator[Recorded]:
-    """What the passes and the optimizers of a step found: gradients, and parameters."""
+    """What the passes of a step found: gradients."""
     for passed in step.backwards:
         yield from (root.seed for root in passed.roots if root.seed is not None)
         yield from (leaf.before for leaf in passed.leaves.values() if leaf.before is not None)
-    for row in (row for update in step.updates for row in update.parameters):
-        yield row.before
-        if row.gradient is not None:
-            yield row.gradient

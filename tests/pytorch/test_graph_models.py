@@ -137,3 +137,46 @@ def test_a_hook_that_changes_a_gradient_of_a_graph_is_no_match(zoo):
 def test_a_function_of_a_strangers_in_a_graph_is_refused_by_name(zoo):
     with pytest.raises(UsageError, match=r"Scaled .* is no operation of PyTorch's"):
         run(training_of("cross_entropy", lr=0.01, steps=1), peer=lying(zoo, Scaled.apply))
+
+
+class Recurrent(torch.nn.Module):
+    """An LSTM, of which the loss sees one or several of the tensors that its one call makes."""
+
+    def __init__(self, taken):
+        super().__init__()
+        self.layer, self.taken = torch.nn.LSTM(8, 5, batch_first=True), taken
+        self.out = torch.nn.Linear(5 * len(taken), 10)
+
+    def forward(self, x):
+        states, (hidden, cell) = self.layer(x.view(-1, 8, 8))
+        made = {"y": states[:, -1], "h": hidden[0], "c": cell[0]}
+        return self.out(torch.cat([made[name] for name in self.taken], 1))
+
+
+class Split(torch.nn.Module):
+    """Three parts of one value, of which two are not used."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.out = torch.nn.Linear(64, 12), torch.nn.Linear(4, 10)
+
+    def forward(self, x):
+        return self.out(self.first(x).split(4, 1)[1])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda: Recurrent("y"),
+        lambda: Recurrent("h"),
+        lambda: Recurrent("c"),
+        lambda: Recurrent("yhc"),
+        Split,
+    ],
+)
+def test_what_an_operation_makes_and_nobody_takes_has_no_gradient(model):
+    torch.manual_seed(1)
+    peer = BatchPeer("model", model(), *numbers(6, torch.float32))
+    found = run(training_of("cross_entropy", lr=0.1, steps=3), peer=peer)
+    assert found.verdict == "match", found.first_divergence
+    assert found.undecided == 0

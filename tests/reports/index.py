@@ -28,6 +28,11 @@ OTHERS = (
     ("names.md", "reports.names", "python -m tests.reports"),
     ("vocabulary.md", "reports.vocabulary", "python -m tests.reports.vocabulary"),
     ("benchmark.md", "reports.benchmark", "parity bench --profile --markdown reports/benchmark.md"),
+    (
+        "watch-speed.md",
+        "reports.watch_speed",
+        "parity bench --watch --sizes cnn,gpt --markdown reports/watch-speed.md",
+    ),
     ("bounds.md", "reports.bounds", "python -m tests.reports.bounds"),
     ("kill-matrix.md", "reports.kill_matrix", "python -m tests.reports.kill_matrix"),
     ("findings.md", "reports.findings", "python -m tests.reports.deviations"),
