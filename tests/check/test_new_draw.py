@@ -238,3 +238,9 @@ def test_the_formula_that_runs_first_is_told_first_whatever_the_networks_in_whic
         (HIDDEN, clipped), ("2 / y.size * (a[-1] - y)", "np.clip(2 / y.size * (a[-1] - y), -0.5, 0.5)")
     )
     assert [w.formula for w in checked(source).result.wrong_formulas] == ["output_delta", "hidden_delta"]
+
+
+def test_gradients_in_the_wrong_places_are_told_from_the_first_layer_on():
+    source = edited(("    W = [W[l] -", "    db = db[-2::-1] + db[-1:]\n    W = [W[l] -"))
+    told = [w.layers for w in checked(source).result.wrong_formulas if w.formula == "bias_gradient"]
+    assert told == sorted(told)

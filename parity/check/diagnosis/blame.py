@@ -67,11 +67,11 @@ class Blame:
         return self.instances[0]
 
     @property
-    def order(self) -> tuple[float, int]:
+    def order(self) -> tuple[float, int, int]:
         """Its place in the order of execution: in the forward pass, the same in networks of every depth."""
         forward = self.kind in ("affine", "activation")
-        position = min(i.position for i in self.instances) if forward else math.inf
-        return position, KINDS.index(self.kind)
+        position = min(i.position for i in self.instances)
+        return position if forward else math.inf, KINDS.index(self.kind), position
 
     @property
     def formula(self) -> str:
