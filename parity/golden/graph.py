@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -128,10 +128,6 @@ class StoredPeer:
     def resolve(self, config: Config) -> tuple[Config, Case]:
         """The stored case: a stored graph has no other."""
         return config, self.case
-
-    def predicts(self, network: Network) -> Callable[[Array], Array]:
-        """ŷ by the reference; a stored graph has no data to be measured on."""
-        return network.forward
 
     def side(self, case: Case) -> TorchSide:
         """The recorded calls."""
