@@ -14,7 +14,7 @@ from parity.check.run import check as check_subject
 from parity.config.case import build
 from parity.config.options import read_config
 from parity.errors import UsageError
-from parity.explain.number import Explanation, parse, recorded, walked
+from parity.explain.number import Explanation, parse, recorded, walked, walked_model
 from parity.explain.number import explain as explain_number
 from parity.golden.folder import goldens
 from parity.golden.reader import read as read_golden
@@ -186,18 +186,23 @@ def explain(
     step: int = 0,
     trace: Path | str | None = None,
     side: str | None = None,
+    model: str | None = None,
     config: ConfigLike = None,
     **options: object,
 ) -> Explanation:
     """One number worked out by hand, ``explain("delta2[1,0]", data="xor")``: `parity explain`.
 
-    From the case that `config` and `options` describe, as for `run`, or from a trace file.
+    From the case that `config` and `options` describe, or the torch model, as for `run`; or from a trace
+    file.
     Raises UsageError for what is no number of that step.
     """
     question = parse(number)
     if trace:
         return explain_number(recorded(Path(trace), step, side), question)
-    case = build(read_config(_source(config), options))
+    asked = read_config(_source(config), options)
+    if model:
+        return explain_number(walked_model(model_peer(model, asked.training.seed), asked, step), question)
+    case = build(asked)
     return explain_number(walked(case, step, with_torch=has_torch()), question)
 
 

@@ -138,7 +138,8 @@ def _parameter_equations(model: Model, name: str) -> list[Equation]:
         FORMULAS["weight_update"], name=update, quantity=f"{kind}_next"
     )
     made, inputs = f"{name}_next", (name, model.gradient(name))
-    return [Equation(formula, layer or 0, f"{kind}_next", made, inputs, ("lr",), formula.function)]
+    quantity, learned = f"{kind}_next", formula.function
+    return [Equation(formula, layer or 0, quantity, made, inputs, ("lr",), learned, node=name)]
 
 
 def update_equations(model: Model, name: str, rules: Sequence[Rule]) -> list[Equation]:
@@ -170,8 +171,17 @@ def _rule(rule: Rule, parameter: str, gradient: str, own: Mapping[str, str]) -> 
     formula = Formula(name, rule.latex, rule.function, quantity=quantity, slide=6)
     inputs = tuple(tensor(name) for name in rule.inputs)
     constants = tuple(own.values())
+    made = f"{tensor(rule.makes)}_next"
     return Equation(
-        formula, layer or 0, quantity, f"{tensor(rule.makes)}_next", inputs, constants, evaluate
+        formula,
+        layer or 0,
+        quantity,
+        made,
+        inputs,
+        constants,
+        evaluate,
+        symbols=rule.inputs,
+        node=parameter,
     )
 
 

@@ -59,7 +59,8 @@ class Equation:
     """`makes` = `evaluate`(tensors named in `inputs`, constants named in `constants`).
 
     Where several values are right, as of the place of a maximum, `check`(tensors, made) gives what was
-    made where it is one of them, and −1 elsewhere.
+    made where it is one of them, and −1 elsewhere. `symbols` are the formula's own names of the inputs,
+    and `node` is the graph's node whose operation this is.
     """
 
     formula: Formula
@@ -72,6 +73,8 @@ class Equation:
     other_forms: tuple[Callable[..., Array], ...] = ()
     also: tuple[Callable[..., Array], ...] = ()  # those of them that the second gate holds too
     check: Callable[..., Array] | None = None
+    symbols: tuple[str, ...] = ()
+    node: str = ""
 
     def of(self, values: Mapping[str, Array], constants: Mapping[str, Array | float]) -> Array:
         """The right-hand side, from a trace (or anything with the same names) and n, lr."""

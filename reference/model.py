@@ -59,6 +59,10 @@ class Model(ABC):
     def n(self, batch: int) -> int:
         """The divisor of slide 3."""
 
+    def path(self, node: str) -> str:
+        """Where in a torch model a node is, if this is a model of one; else empty."""
+        return ""
+
     def gradient(self, parameter: str) -> str:
         """Name of the gradient that the update takes: "dW1", or "clipped_W1" with clipping."""
         return f"clipped_{parameter}" if self.clipping else f"d{parameter}"

@@ -7,7 +7,7 @@ import re
 from reference.arrays import Array
 
 _NAME = re.compile(r"((?:[A-Za-z]+\d*_)*?[A-Za-z]+)(\d*)(_next)?")
-OF_NO_LAYER = ("x", "y", "loss", "norm")
+OF_NO_LAYER = ("x", "y", "loss", "dloss", "norm")
 """Quantities that belong to the whole step, not to a layer."""
 
 

@@ -150,7 +150,9 @@ def _arriving(graph: Graph, node: Node, shares: _Shares, root: Node, *, seeded: 
     if len(shares) > 1:
         inputs = tuple(names)
         layer, quantity = node.layer, _parted(node.gradient)[0]
-        found.append(Equation(SUM, layer, quantity, node.gradient, inputs, (), SUM.function))
+        found.append(
+            Equation(SUM, layer, quantity, node.gradient, inputs, (), SUM.function, node=node.name)
+        )
     return found
 
 
@@ -174,6 +176,8 @@ def _share(graph: Graph, node: Node, operand: str, place: int, makes: str, *, ap
         (node.gradient, *equation.inputs),
         equation.constants,
         partial(_times, equation.evaluate),
+        symbols=("g", *equation.symbols),
+        node=node.name,
     )
 
 
@@ -185,7 +189,8 @@ def _equation(
     node: Node, formula: Formula, makes: str, options: object = None, together: Sequence[Node] = ()
 ) -> Equation:
     """A formula of a node's operation, applied to the node's tensors."""
-    names = _inputs(node, formula, together)
+    taken = _inputs(node, formula, together)
+    names = [name for _, name in taken]
     inputs = tuple(name for name in names if name is not None)
     settled = node.options if options is None else options
 
@@ -204,6 +209,8 @@ def _equation(
         ready(formula.function),
         tuple(ready(form) for form in formula.other_forms),
         tuple(ready(form) for form in formula.also),
+        symbols=tuple(symbol for symbol, name in taken if name is not None),
+        node=node.name,
     )
 
 
@@ -215,24 +222,28 @@ def _parted(name: str) -> tuple[str, int | None]:
         return name, None
 
 
-def _inputs(node: Node, formula: Formula, together: Sequence[Node]) -> list[str | None]:
-    """Names of the tensors that a formula takes; None for an omitted operand, or for the gradient of a
-    by-product that nobody takes.
+def _inputs(node: Node, formula: Formula, together: Sequence[Node]) -> list[tuple[str, str | None]]:
+    """The formula's symbol and the name of each tensor that it takes.
+
+    None for an omitted operand, and for the gradient of a by-product that nobody takes.
     """
     assert node.operation is not None
     gradients = {f"g_{made.name}": made.gradient for made in together}
-    found: list[str | None] = []
+    found: list[tuple[str, str | None]] = []
     for name in formula.takes:
+        names: list[str | None]
         if name == "g":
-            found.append(node.gradient)
+            names = [node.gradient]
         elif name == "*g":
-            found += [part.gradient for part in together if part.part is not None]
+            names = [part.gradient for part in together if part.part is not None]
         elif name in node.operands:
-            found += [parent.name if parent else None for parent in node.operands[name]]
+            names = [parent.name if parent else None for parent in node.operands[name]]
         elif name.startswith("g_"):
-            found.append(gradients.get(f"g_{node.made(name.removeprefix('g_'))}"))
+            names = [gradients.get(f"g_{node.made(name.removeprefix('g_'))}")]
         else:
-            found.append(node.made(name))
+            names = [node.made(name)]
+        symbol = name.strip("*")
+        found += [(symbol if len(names) == 1 else f"{symbol}{i}", of) for i, of in enumerate(names, 1)]
     return found
 
 
@@ -272,9 +283,9 @@ SEED = Formula("seed", r"\frac{\partial L}{\partial L} = 1", _ones)
 
 def _nothing(part: Node) -> Equation:
     quantity = _parted(part.gradient)[0]
-    return Equation(NOTHING, part.layer, quantity, part.gradient, (part.name,), (), _zeros)
+    return Equation(NOTHING, part.layer, quantity, part.gradient, (part.name,), (), _zeros, node=part.name)
 
 
 def _one(root: Node) -> Equation:
     quantity = _parted(root.gradient)[0]
-    return Equation(SEED, root.layer, quantity, root.gradient, (root.name,), (), _ones)
+    return Equation(SEED, root.layer, quantity, root.gradient, (root.name,), (), _ones, node=root.name)

@@ -59,6 +59,51 @@ def test_every_command_knows_it(row, tmp_path, capsys, monkeypatch):
     assert _run(["replay", "g.safetensors"]) == 0
 
 
+MIXED = Activation(
+    "half_tanh",
+    into(lambda z: (z + np.tanh(z)) / 2),
+    lambda z, a, out=None: 1 - np.square(np.tanh(z)) / 2,
+    r"\frac{z + \tanh z}{2}",
+    r"1 - \frac{\tanh^2 z}{2}",
+    "torch.nn.HalfTanh",
+)
+"""Small enough that cases of five layers can be drawn, where squares of squares leave every range."""
+
+
+def half_slope(z):
+    return 1 - np.tanh(z) ** 2 / 2
+
+
+def subject(slope):
+    """Somebody's own step, of layers of (z + tanh z)/2: `slope` is their idea of f′."""
+
+    def step(W, b, x, y, lr, activation):
+        assert set(activation) == {"half_tanh"}
+        below, zs = [x], []
+        for weights, bias in zip(W, b, strict=True):
+            zs.append(weights @ below[-1] + bias)
+            below.append((zs[-1] + np.tanh(zs[-1])) / 2)
+        s, dW, db = 2 * (below[-1] - y) / y.size, [], []
+        for weights, z, a in zip(reversed(W), reversed(zs), reversed(below[:-1]), strict=True):
+            delta = s * slope(z)
+            dW.insert(0, delta @ a.T)
+            db.insert(0, delta.sum(axis=1, keepdims=True))
+            s = weights.T @ delta
+        W = [weights - lr * d for weights, d in zip(W, dW, strict=True)]
+        b = [bias - lr * d for bias, d in zip(b, db, strict=True)]
+        return {"W": W, "b": b, "dW": dW, "db": db, "a": below[1:], "z": zs}
+
+    return step
+
+
+def test_a_check_of_a_subject_knows_it(monkeypatch):
+    monkeypatch.setitem(ACTIVATIONS, MIXED.name, MIXED)
+    assert parity.check(subject(half_slope), activation="half_tanh").verdict == "match"
+    found = parity.check(subject(lambda z: np.ones_like(z)), activation="half_tanh")
+    assert found.verdict == "mismatch"
+    assert "f′" in str(found)
+
+
 def test_a_wrong_row_is_caught(row, monkeypatch, capsys):
     wrong = Activation(
         **{f: getattr(ROW, f) for f in ("name", "function", "latex", "latex_derivative", "source")},
@@ -114,6 +159,38 @@ def test_with_its_row_it_is_trained_and_watched(monkeypatch):
     monkeypatch.setitem(OPERATIONS, "hypot", hypotenuse())
     assert trained().verdict == "match"
     assert watched().verdict == "match"
+
+
+FACTORY = """
+import torch
+
+class Hypotenuse(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = torch.nn.Linear(4, 3), torch.nn.Linear(4, 3)
+
+    def forward(self, x):
+        return torch.hypot(self.first(x), self.second(x))
+"""
+
+
+def test_run_explain_graph_and_report_know_it(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "zoo.py").write_text(FACTORY)
+    monkeypatch.setitem(OPERATIONS, "hypot", hypotenuse())
+    case = ["--model", "zoo.py:Hypotenuse", "--data", "iris", "--loss", "cross_entropy", "--batch", "5"]
+    assert _run(["run", *case, "--steps", "2", "--report", "page"]) == 0
+    assert "hypot_w_gradient" in capsys.readouterr().out
+    page = (tmp_path / "page" / "index.html").read_text(encoding="utf-8")
+    assert "aten.hypot.default" in page
+    assert "<msqrt>" in page
+    assert _run(["explain", "a5[2,1]", *case, "--step", "1"]) == 0
+    said = capsys.readouterr().out
+    assert "hypot" in said
+    assert "√" in said
+    assert "x = a⁽²⁾[2,1]" in said
+    assert _run(["graph", *case]) == 0
+    assert "a⁽²⁾ 5×3, a⁽⁴⁾ 5×3 ──▶ a⁽⁵⁾   [hypot]" in capsys.readouterr().out
 
 
 def test_a_wrong_row_of_an_operation_is_caught(monkeypatch):

@@ -49,10 +49,8 @@ LEAST_SHARE = 0.005
 
 PROFILE_OF_WATCHING = """The processor time of a certified step by formula, forward and backward, timers
 included. *Everything else* is PyTorch's own step, the recorder and the counting. A product is certified by
-one of float64 for its truth and one of float32 for its magnitudes, which alone take three times as long as
-PyTorch's own; an elementwise formula by some ten calls of numpy for each of its functions, in blocks
-that stay in the cache, and a call reads and writes float64 where PyTorch reads and writes float32 once for
-the whole formula."""
+one in float64 for its truth and one in float32 for its magnitudes; an elementwise formula by several calls
+of numpy for each of its functions, in blocks, where PyTorch has one kernel for the whole formula."""
 
 PROFILE = """A step of the certified lockstep, taken apart while it runs: medians of each part's own time in
 the quicker half of the steps, timers included. PyTorch, the engine and the checks take turns in the caches,

@@ -47,7 +47,7 @@ class Attention(nn.Module):
         return made
 
 
-class TransformerBlock(nn.Module):
+class GPT2Layer(nn.Module):
     """A layer of GPT-2."""
 
     def __init__(self, width: int) -> None:
@@ -68,7 +68,7 @@ class GPT2(nn.Module):
     def __init__(self, vocabulary: int, width: int, layers: int, length: int) -> None:
         super().__init__()
         self.tokens, self.places = nn.Embedding(vocabulary, width), nn.Embedding(length, width)
-        self.blocks = nn.Sequential(*(TransformerBlock(width) for _ in range(layers)))
+        self.blocks = nn.Sequential(*(GPT2Layer(width) for _ in range(layers)))
         self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, vocabulary, bias=False)
 
     def forward(self, ids: Tensor) -> Tensor:

@@ -103,6 +103,12 @@ COMPUTED = tuple(name for name, row in FORMATS.items() if row.inside == name)
 """The formats in which both sides can compute: float32 and float64."""
 
 
+def digits_of(dtype: npt.DTypeLike) -> int:
+    """Digits that tell every two numbers of a dtype apart; of indices, those of any of them."""
+    known = FORMATS.get(np.dtype(dtype).name)
+    return known.digits if known else len(str(np.iinfo(np.int64).max))
+
+
 def format_of(dtype: npt.DTypeLike) -> Format:
     """A format by its name or numpy dtype. Raises ValueError for an unknown one."""
     name = dtype if isinstance(dtype, str) else np.dtype(dtype).name

@@ -45,7 +45,7 @@ class Observation:
 
     @property
     def batch(self) -> int:
-        return int(self.given["x"].shape[1])
+        return self.architecture.samples(self.given["x"])
 
     @property
     def constants(self) -> dict[str, float]:

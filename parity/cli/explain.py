@@ -13,8 +13,9 @@ from parity.config.options import CASE_OPTIONS
 HELP = """Work out one number by hand: parity explain "delta2[1,0]" --step 3
 
 NUMBER is a tensor of the trace (x, y, W1, b1, z1, a2, loss, s1, delta1, dW2, db1, W1_next, …) and an
-index from 0: row, column. It is taken from the case that the options describe, in the deck's engine and,
-where it is installed, in PyTorch; or from a trace file.
+index from 0: row, column, or one for each of its axes. It is taken from the case that the options describe,
+in the deck's engine and, where it is installed, in PyTorch; from a torch model, of which a2 is the value of
+the second operation and s2 the error there, as `parity graph --model` draws them; or from a trace file.
 """
 
 
@@ -30,6 +31,7 @@ def explain(
     trace: Annotated[
         Path | None, typer.Option(metavar="FILE.safetensors", help="Take it from a trace file.")
     ] = None,
+    model: options.TorchModel = None,
     side: Annotated[
         str | None, typer.Option(metavar="NAME", help="Whose, in a trace file (default: everybody's).")
     ] = None,
@@ -41,7 +43,8 @@ def explain(
 
     from parity.config.case import build
     from parity.explain.number import explain as explain_number
-    from parity.explain.number import parse, recorded, walked
+    from parity.explain.number import parse, recorded, walked, walked_model
+    from parity.lockstep.run import model_peer
     from parity.render.console import console
     from parity.render.texts import catalogue
 
@@ -49,6 +52,9 @@ def explain(
     question = parse(number)
     if trace:
         found = recorded(trace, step, side)
+    elif model:
+        config = case.config()
+        found = walked_model(model_peer(model, config.training.seed), config, step)
     else:
         torch = find_spec("torch") is not None
         found = walked(build(case.config()), step, with_torch=torch)

@@ -18,9 +18,10 @@ def register(app: typer.Typer) -> None:
     )(graph)
 
 
-@options.takes_case("data", "target", "layers", "activation", "loss")
+@options.takes_case("data", "target", "layers", "activation", "loss", "batch")
 def graph(
     case: options.AskedCase,
+    model: options.TorchModel = None,
     form: Annotated[
         str, typer.Option("--format", metavar="|".join(FORMATS), help="What to draw it as.")
     ] = "text",
@@ -31,20 +32,24 @@ def graph(
 ) -> None:
     from parity.config.case import build
     from parity.errors import UsageError
+    from parity.lockstep.run import model_peer
     from parity.render.files import writable, write_text
     from parity.render.graph import svg, text
+    from parity.render.graph.drawing import drawing
     from parity.render.texts import catalogue
-    from reference.graph import Graph
 
     say = catalogue(lang)
     if form not in FORMATS:
         raise UsageError(f"--format {form}: known: {', '.join(FORMATS)}")
     writable(output)
-    network = build(case.config()).architecture.unfolded(Graph())
+    config = case.config()
+    peer = model_peer(model, config.training.seed) if model else None
+    of = peer.resolve(config)[1] if peer else build(config)
+    drawn = drawing(of.architecture, of.batch)
     if form == "svg":
-        drawn = svg.standalone(network)
+        shown = svg.standalone(drawn)
     elif form == "mermaid":
-        drawn = text.mermaid(network)
+        shown = text.mermaid(drawn)
     else:
-        drawn = text.text(network, say["graph.forward"], say["graph.backward"])
-    write_text(output, drawn)
+        shown = text.text(drawn, say)
+    write_text(output, shown)

@@ -46,6 +46,15 @@ Lang = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+TorchModel = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="MODULE:FACTORY",
+        help="Take an existing torch model: its layers and weights instead of ours.",
+        rich_help_panel=NETWORK,
+    ),
+]
 
 
 def spoken(environment: Mapping[str, str]) -> str:
@@ -136,5 +145,5 @@ def _keyword(name: str, annotation: object) -> inspect.Parameter:
 
 __all__ = [
     "NETWORK", "OUTPUT", "TRAINING", "AskedCase", "ConfigFile", "Json", "Lang", "Report", "Threads",
-    "takes_case",
+    "TorchModel", "takes_case",
 ]  # fmt: skip

@@ -25,14 +25,7 @@ def register(app: typer.Typer) -> None:
 @options.takes_case(*CASE_OPTIONS)
 def run(
     case: options.AskedCase,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            metavar="MODULE:FACTORY",
-            help="Mirror an existing torch model: its layers and weights instead of ours.",
-            rich_help_panel=options.NETWORK,
-        ),
-    ] = None,
+    model: options.TorchModel = None,
     keep_going: Annotated[
         bool,
         typer.Option("--keep-going", help="Walk on after a mismatch.", rich_help_panel=options.TRAINING),

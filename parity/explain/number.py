@@ -7,33 +7,40 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from parity.config.case import Case, described
+from parity.config.config import Config
 from parity.errors import UsageError
 from parity.explain import Inspector, Row, Work, work, written_at
 from parity.explain.text import lines
 from parity.lockstep.lockstep import Reference, Side
+from parity.lockstep.run import Peer
 from parity.lockstep.tracefile import TraceFileError, read
 from parity.render.outcome import Outcome, Pages
-from reference.architecture import Architecture
+from reference.arrays import Array
 from reference.equations import shapes
-from reference.trace import Trace
+from reference.model import Model
+from reference.trace import Trace, split
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_ASKED = re.compile(r"\s*([A-Za-z_]+\d*(?:_next)?)\s*(?:\[\s*(\d+)\s*,\s*(\d+)\s*\])?\s*")
+_ASKED = re.compile(r"\s*([A-Za-z]\w*)\s*(?:\[\s*(\d+(?:\s*,\s*\d+)*)?\s*\])?\s*", re.ASCII)
+MOST_NAMED = 24
+"""Tensors that are all named where one is not known; of more, those with the nearest names."""
+MOST_NEAR = 6
 
 
 @dataclass(frozen=True)
 class Question:
-    """A tensor and an index: `delta2[1,0]`. Without an index, the number that used most of its bound."""
+    """A tensor and an index: `delta2[1,0]`. Without an index, the largest number in size."""
 
     name: str
     index: tuple[int, ...] | None
@@ -41,13 +48,14 @@ class Question:
 
 @dataclass(frozen=True)
 class RecordedStep:
-    """One step of one or more sides, with its network."""
+    """One step of one or more sides, with its model."""
 
-    architecture: Architecture
+    architecture: Model
     lr: float
     step: int
     traces: Mapping[str, Trace]
     findings: tuple[str, ...] = ()
+    paths: Mapping[str, str] = field(default_factory=dict)  # where in a torch model a node is
 
 
 @dataclass(frozen=True)
@@ -63,7 +71,10 @@ class SideNumber:
 
 @dataclass(frozen=True)
 class Explanation(Outcome):
-    """The explanation of one number. `row` and `work` are None for an input of the step."""
+    """The explanation of one number. `row` and `work` are None for an input of the step.
+
+    Of a torch model, `module` is the operation's, and `origins` are the paths of the inputs that have one.
+    """
 
     where: str
     name: str
@@ -72,6 +83,8 @@ class Explanation(Outcome):
     answers: tuple[SideNumber, ...]
     step: int
     dtype: str
+    module: str = ""
+    origins: Mapping[str, str] = field(default_factory=dict)
     _pages: Pages | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -97,24 +110,23 @@ def parse(text: str) -> Question:
     match = _ASKED.fullmatch(text)
     if not match:
         raise UsageError(f"explain {text}: expected a tensor and an index, like delta2[1,0]")
-    name, row, column = match.groups()
-    return Question(name, (int(row), int(column)) if row is not None else None)
+    name, index = match.groups()
+    if "[" not in text:
+        return Question(name, None)
+    return Question(name, tuple(int(i) for i in index.split(",")) if index else ())
 
 
 def explain(recorded: RecordedStep, question: Question) -> Explanation:
     """Explain a number of a step. Raises UsageError for an unknown tensor or an invalid index."""
     name, of = question.name, recorded.architecture
     traces = {side: trace for side, trace in recorded.traces.items() if name in trace}
-    first = next(iter(recorded.traces.values()))
-    if not traces or name not in shapes(of, first["x"].shape[1]):
-        known = ", ".join(
-            n for n in shapes(of, first["x"].shape[1]) if any(n in t for t in recorded.traces.values())
-        )
-        raise UsageError(f"explain {name}: there is no such tensor here; known: {known}")
-    shown = next(iter(traces.values()))[name]
-    index = _index(shown.shape, question, int(np.argmax(np.abs(shown))))
     inspector = Inspector(of, recorded.lr, recorded.findings)
-    where, dtype = written_at(name, index), str(np.dtype(of.dtype))
+    known = _known(inspector, recorded)
+    if not traces or name not in known:
+        raise UsageError(f"explain {name}: there is no such tensor here; {_named(name, known)}")
+    shown = next(iter(traces.values()))[name]
+    index = _index(shown, question)
+    where, dtype = written_at(name, index), str(shown.dtype)
     row = next(inspector.rows(recorded.traces, recorded.step, only=name), None)
     if row is None:  # x, y and the parameters are given
         given = {side: float(trace[name][index]) for side, trace in traces.items()}
@@ -123,7 +135,42 @@ def explain(recorded: RecordedStep, question: Question) -> Explanation:
     trace = next(iter(traces.values()))
     values = inspector.values(trace, recorded.step)
     worked = work(row.equation, values, index, inspector.constants(trace, recorded.step), of)
-    return Explanation(where, name, row, worked, tuple(answers(row, index)), recorded.step, dtype)
+    return Explanation(
+        where,
+        name,
+        row,
+        worked,
+        tuple(answers(row, index)),
+        recorded.step,
+        dtype,
+        recorded.paths.get(row.equation.node, ""),
+        {given.name: recorded.paths[given.name] for given in worked.given if given.name in recorded.paths},
+    )
+
+
+def _known(inspector: Inspector, recorded: RecordedStep) -> dict[str, str]:
+    """Every tensor of a step that a side has, with the formula that makes it."""
+    first = next(iter(recorded.traces.values()))
+    made = {equation.makes: equation.formula.name for equation in inspector.equations}
+    return {
+        name: made.get(name, "given")
+        for name in shapes(recorded.architecture, recorded.architecture.samples(first["x"]))
+        if any(name in trace for trace in recorded.traces.values())
+    }
+
+
+def _named(name: str, known: Mapping[str, str]) -> str:
+    """The known tensors, or those whose names, or formula with its number, are nearest to a name."""
+    if len(known) <= MOST_NAMED:
+        return f"known: {', '.join(known)}"
+    spelt = {tensor: tensor for tensor in known}
+    for tensor, formula in known.items():
+        number = split(tensor)[1]
+        spelt.setdefault(f"{formula}{'' if number is None else number}", tensor)
+    near = list(dict.fromkeys(spelt[found] for found in get_close_matches(name, spelt, MOST_NEAR, 0.5)))
+    shown = near or list(known)[:MOST_NEAR]
+    listed = ", ".join(f"{tensor} ({known[tensor]})" for tensor in shown)
+    return f"{'did you mean' if near else 'among the known'}: {listed}"
 
 
 def answers(row: Row, index: tuple[int, ...]) -> list[SideNumber]:
@@ -137,14 +184,16 @@ def answers(row: Row, index: tuple[int, ...]) -> list[SideNumber]:
     return found
 
 
-def _index(shape: tuple[int, ...], question: Question, largest: int) -> tuple[int, ...]:
-    index = question.index
-    if index is None or not shape:
-        if index is not None:
-            raise UsageError(f"explain {question.name}: is one number; it has no index")
-        return tuple(int(i) for i in np.unravel_index(largest, shape))
-    if any(i >= n for i, n in zip(index, shape, strict=True)):
-        raise UsageError(f"explain {question.name}{list(index)}: its shape is {shape}, from 0")
+def _index(shown: Array, question: Question) -> tuple[int, ...]:
+    """The index that was asked for, or the largest number's. Raises UsageError for one out of range."""
+    index, shape = question.index, shown.shape
+    if index is None:
+        return tuple(int(i) for i in np.unravel_index(int(np.argmax(np.abs(shown))), shape))
+    if not shape and index:
+        raise UsageError(f"explain {question.name}: is one number; it has no index")
+    if len(index) != len(shape) or any(i >= n for i, n in zip(index, shape, strict=True)):
+        asked = f"{question.name}[{','.join(map(str, index))}]"
+        raise UsageError(f"explain {asked}: its shape is {shape}, from 0")
     return index
 
 
@@ -158,11 +207,28 @@ def walked(case: Case, step: int, *, with_torch: bool = False) -> RecordedStep:
         from parity.pytorch.twin import Twin
 
         sides.append(Twin(case.architecture, case.parameters, case.lr))
-    with np.errstate(all="ignore"):
-        for number, (x, y) in enumerate(case.batches()):
-            traces = {side.name: side.step(x, y) for side in sides}
-            if number == step:
-                return RecordedStep(case.architecture, case.lr, step, traces, case.findings)
+    return _taken(case, sides, step)
+
+
+def walked_model(peer: Peer, config: Config, step: int) -> RecordedStep:
+    """One step of a torch model, computed by it and by the engine that mirrors it: `run --model`.
+
+    Raises UsageError for a model without a mirror, and for a step after the end of the run.
+    """
+    case = peer.resolve(config)[1]
+    side = peer.side(case)
+    found = _taken(case, [Reference(case, peer.given), side], step)
+    return replace(found, paths=peer.paths)
+
+
+def _taken(case: Case, sides: Sequence[Side], step: int) -> RecordedStep:
+    """All sides' step of this number, taken after those before it."""
+    if step < case.steps:
+        with np.errstate(all="ignore"):
+            for number, (x, y) in enumerate(case.batches()):
+                traces = {side.name: side.step(x, y) for side in sides}
+                if number == step:
+                    return RecordedStep(case.architecture, case.lr, step, traces, case.findings)
     raise UsageError(f"--step {step}: the run ends before it")
 
 

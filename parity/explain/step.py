@@ -8,6 +8,7 @@ those that are shown (`parity.certify.observation`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from parity.explain.row import Row, SideNumbers
 from reference.architecture import Architecture
 from reference.arrays import Array
 from reference.equations import Constants, Equation, constants, shapes, step_equations
+from reference.model import Model
 from reference.trace import Trace
 
 BALLS_UP_TO = 2_000
@@ -28,7 +30,7 @@ BALLS_UP_TO = 2_000
 class Inspector:
     """Inspects steps of one network."""
 
-    def __init__(self, architecture: Architecture, lr: float, findings: Sequence[str] = ()) -> None:
+    def __init__(self, architecture: Model, lr: float, findings: Sequence[str] = ()) -> None:
         """Create an inspector; `findings` are the accepted deviations of PyTorch in the inspected run."""
         self.architecture, self.lr, self.findings = architecture, lr, findings
         self.equations = step_equations(architecture)
@@ -36,7 +38,8 @@ class Inspector:
 
     def constants(self, trace: Trace, step: int = 0) -> Constants:
         """All constants of the step's equations: n, η, and the optimizer's."""
-        return constants(self.architecture, trace["y"].shape[1], self.lr, step + 1)
+        of = self.architecture
+        return constants(of, of.samples(trace["x"]), self.lr, step + 1)
 
     def rows(
         self,
@@ -45,18 +48,19 @@ class Inspector:
         complaints: Mapping[str, Mapping[str, str]] | None = None,
         only: str | None = None,
     ) -> Iterator[Row]:
-        """Every tensor that the step makes, in the order of execution, or `only` one.
+        """Every tensor that the step makes, in the order of execution, or `only` one, not cross-checked.
 
         All traces start from the same x and y. `complaints` has, by side and tensor, complaints found when
         the tensors were read, which the arrays no longer show.
         """
         certifier = self._certifier(traces)
-        known = self.constants(next(trace for trace in traces.values() if "y" in trace), step)
+        known = self.constants(next(trace for trace in traces.values() if "x" in trace), step)
         sides = {
             name: _ShownSide(certifier, trace, known, self.lr, (complaints or {}).get(name, {}))
             for name, trace in traces.items()
         }
-        together = {found.equation.makes: found for found in _cross_check(certifier, sides, known)}
+        checked = _cross_check(certifier, sides, known) if only is None else ()
+        together = {found.equation.makes: found for found in checked}
         with np.errstate(all="ignore"), certifier.arithmetic.precision():
             for equation in certifier.equations:
                 name = equation.makes
@@ -99,7 +103,8 @@ class _ShownSide:
         made = {equation.makes for equation in certifier.equations}
         given = Trace({n: t for n, t in self.shown.items() if n not in made})
         rest = Trace({n: t for n, t in self.shown.items() if n in made})
-        observation = Observation(certifier.architecture, lr, given, rest)
+        of = cast(Architecture, certifier.architecture)  # whose equations are all that is asked for
+        observation = Observation(of, lr, given, rest)
         self.reconstruction = Reconstruction(observation, certifier.arithmetic)
 
     def numbers(self, equation: Equation) -> SideNumbers | None:
@@ -132,7 +137,7 @@ class StepValues(Mapping[str, Array]):
     def __init__(self, side: _ShownSide) -> None:
         self._side = side
         of = side.certifier.architecture
-        self._names = tuple(shapes(of, side.trace["x"].shape[1]))
+        self._names = tuple(shapes(of, of.samples(side.trace["x"])))
 
     def __getitem__(self, name: str) -> Array:
         return self._side.value(name)

@@ -59,7 +59,7 @@ class Sheet:
         """As LaTeX: brackets round what is negative or has a power of ten."""
         written = _PRIVATE.sub(lambda match: self._fenced(match, latex, "times"), formula)
         written = re.sub(r"\(\{\((-[^()]*)\)\}\)", r"(\1)", written)
-        return re.sub(r"\((-[^()]*)\)", r"({\1})", written)  # in a group of its own, − is a sign
+        return re.sub(r"(?<!\\left)\((-[^()]*)\)", r"({\1})", written)  # in a group of its own, − is a sign
 
     def text(self, formula: str) -> str:
         """As a line of text, with numbers as a program prints them."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from parity.bounds.formats import FORMATS
+from parity.bounds.formats import digits_of
 from parity.explain import Given, written_at
 from parity.render.latex_text import plain
 from parity.render.texts import catalogue
 from parity.render.texts.formulas import formula_name
 from reference.equations import kind
+from reference.formula import GRAPH_SLIDE
 from reference.trace import split
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def lines(found: Explanation, lang: str) -> Iterator[str]:
     """Formula, symbols, numbers put in, and an answer for each side."""
-    say, step, digits = catalogue(lang), found.step, FORMATS[found.dtype].digits
+    say, step, digits = catalogue(lang), found.step, digits_of(found.dtype)
     row, work = found.row, found.work
     if row is None or work is None:
         yield say["explain.given"].format(where=found.where, step=step)
@@ -27,13 +28,16 @@ def lines(found: Explanation, lang: str) -> Iterator[str]:
         formula = row.equation.formula
         name = "s" if kind(row.equation) == "backpropagated" else formula.name
         facts = {"formula": formula_name(name, lang), "slide": formula.slide, "layer": row.equation.layer}
-        yield say["explain.headline"].format(where=found.where, step=step, **facts)
+        headline = "explain.headline_module" if found.module else "explain.headline"
+        yield say[headline].format(where=found.where, step=step, module=found.module, **facts)
         yield f"  {work.formula_text}"
         if work.f:
             yield f"  {plain(work.f)}"
         yield say["explain.where"]
         for given in work.given:
-            yield f"  {given_text(given)}   {meaning(given.name, say)}"
+            of_graph = formula.slide == GRAPH_SLIDE
+            told = found.origins.get(given.name, "") if of_graph else meaning(given.name, say)
+            yield f"  {given_text(given)}   {told}".rstrip()
         if work.text:
             yield say["explain.put_in"]
             yield f"  {found.where} = {work.text}"
@@ -51,10 +55,11 @@ def lines(found: Explanation, lang: str) -> Iterator[str]:
 
 
 def given_text(given: Given) -> str:
-    """`W⁽²⁾[1,:] = 0.4, 0.45, … (+30)`."""
+    """`W⁽²⁾[1,:] = 0.4, 0.45, … (+30)`, with the formula's letter in front of it: `g = s⁽⁴⁾[0,1] = …`."""
     numbers = ", ".join(f"{number:.6g}" for number in given.numbers)
     more = f", … (+{given.more})" if given.more else ""
-    return f"{written_at(given.name, given.index)} = {numbers}{more}"
+    symbol = f"{plain(given.symbol)} = " if given.symbol else ""
+    return f"{symbol}{written_at(given.name, given.place)} = {numbers}{more}"
 
 
 def meaning(name: str, say: Mapping[str, str]) -> str:

@@ -1,34 +1,35 @@
 """The calculation of one number: its formula, its inputs, and the formula with the numbers inserted.
 
-The formula is an `Equation`'s own LaTeX. Sums of products (z, s, dW, db) are written out term by term;
-all other formulas get numbers for the symbols in their LaTeX, so a new activation, loss or update rule
-needs no code here. If a formula cannot be written out in this way (a softmax), only the formula and its
-inputs are shown.
+The formula is an `Equation`'s own LaTeX. The deck's activations, losses and update rules get numbers for
+the symbols in it. Any other formula, and one with sums in it, is written out by its own function, run on
+numbers that remember how they were computed (`parity.explain.expression`), so a new operation needs no
+code here. Where that would be too long to read, only the formula and its inputs are shown.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 
-from parity.explain.notation import f_latex, layer_latex, right_side
+from parity.explain.expression import Index
+from parity.explain.notation import f_latex, layer_latex, right_side, symbols
+from parity.explain.reach import Place, Reached, reached
 from parity.explain.substitution import Sheet
+from parity.explain.written import written
 from parity.render.latex_text import plain
 from reference.architecture import Architecture
 from reference.arrays import Array
 from reference.equations import Constants, Equation, kind
+from reference.formula import GRAPH_SLIDE
+from reference.model import Model
 from reference.operations.losses import Loss
 from reference.trace import split
 
-Index: TypeAlias = tuple[int, ...]
-Place: TypeAlias = tuple[int | None, ...]
-"""An index of a tensor; None is a whole row or column."""
 MAX_GIVEN = 6
-"""Maximum number of listed numbers of a row or column."""
+"""Maximum number of listed numbers of an input."""
 OPTIONS = {
     "negative_slope": r"\beta", "alpha": r"\alpha", "lambd": r"\lambda", "beta": r"\beta",
     "threshold": r"\theta", "value": "v", "min_val": "m", "max_val": "M", "delta": r"\delta",
@@ -44,12 +45,16 @@ _SUM = re.compile(
 
 @dataclass(frozen=True)
 class Given:
-    """An input: its name, index (None: a whole row or column), first numbers, and how many more follow."""
+    """An input: its name, the part that the number was computed from, its first numbers, and how many more.
+
+    `symbol` is its letter in the formula, where the formula does not use its name.
+    """
 
     name: str
-    index: Place
+    place: Place
     numbers: tuple[float, ...]
     more: int = 0
+    symbol: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,18 +76,30 @@ class Work:
 
 
 def work(
-    equation: Equation, values: Mapping[str, Array], index: Index, constants: Constants, of: Architecture
+    equation: Equation, values: Mapping[str, Array], index: Index, constants: Constants, of: Model
 ) -> Work:
     """The calculation of one element. Raises KeyError for an input that is missing from `values`."""
     inputs = [np.asarray(values[name]) for name in equation.inputs]
     sheet = Sheet()
-    numbers = _numbers(sheet, equation, inputs, index, constants, of) or ""
+    numbers = _numbers(sheet, equation, inputs, index, constants, of)
+    if numbers is not None:
+        found = Reached.at_the_same_place(inputs, index)
+    else:
+        with np.errstate(all="ignore"):
+            found = reached(equation, inputs, index, constants)
+        numbers = "" if found.number is None else written(found.number, sheet)
     return Work(
         layer_latex(equation, of),
         f_latex(equation, of),
         sheet.latex(numbers),
         sheet.text(numbers),
-        _given(equation, inputs, index),
+        tuple(
+            _listed(name, array, place, [*found.elements(at).values()], symbol)
+            for at, (name, array, place, symbol) in enumerate(
+                zip(equation.inputs, inputs, found.places, symbols(equation), strict=True)
+            )
+            if place is not None
+        ),
     )
 
 
@@ -92,15 +109,12 @@ def _numbers(
     inputs: list[Array],
     index: Index,
     constants: Constants,
-    of: Architecture,
+    of: Model,
 ) -> str | None:
-    """The right-hand side with numbers inserted; None if it cannot be written out."""
+    """The deck's formula with numbers for its symbols; None for any other, and for one with sums."""
     name, quantity = equation.formula.name, equation.quantity
-    places = _summed(equation, index)
-    if places:
-        return _sum_of_products(
-            sheet, [array[_slices(at)] for array, at in zip(inputs, places, strict=True)]
-        )
+    if equation.formula.slide == GRAPH_SLIDE or not isinstance(of, Architecture) or kind(equation) in SUMS:
+        return None
     f = of.activations[equation.layer - 1]
     if quantity == "a":
         return _elementwise(sheet, f.latex, _letters(equation, inputs, index) | _options(f))
@@ -124,25 +138,8 @@ def _numbers(
     return _elementwise(sheet, right_side(layer_latex(equation, of)), known)
 
 
-SUMS: Mapping[str, Callable[[int, int], tuple[Place, ...]]] = {
-    "affine": lambda i, j: ((i, None), (None, j), (i, 0)),
-    "backpropagated": lambda i, j: ((None, i), (None, j)),
-    "weight_gradient": lambda i, j: ((i, None), (j, None)),
-    "bias_gradient": lambda i, j: ((i, None),),
-}
-"""For each sum of products, the row, column or element of each input that one number is computed from."""
-
-
-def _summed(equation: Equation, index: Index) -> tuple[Place, ...]:
-    """The parts of its inputs that a sum of products takes; none for any other formula."""
-    return SUMS[kind(equation)](index[0], index[1]) if kind(equation) in SUMS else ()
-
-
-def _sum_of_products(sheet: Sheet, parts: Sequence[Array]) -> str:
-    """Σ left · right + the rest; only Σ left if there is one part."""
-    factors, rest = parts[:2], parts[2:]
-    products = [r" \cdot ".join(map(sheet.put, numbers)) for numbers in zip(*factors, strict=True)]
-    return " + ".join([sheet.total(products), *(sheet.put(float(number)) for number in rest)])
+SUMS = ("affine", "backpropagated", "weight_gradient", "bias_gradient")
+"""The deck's formulas that hide a sum in a product of matrices."""
 
 
 def _elementwise(sheet: Sheet, latex: str, letters: Mapping[str, float]) -> str | None:
@@ -229,34 +226,9 @@ def _unbiased(known: dict[str, float]) -> dict[str, float]:
     return found | ({"u": known["n_"]} if "n_" in known else {})
 
 
-def _given(equation: Equation, inputs: list[Array], index: Index) -> tuple[Given, ...]:
-    """The inputs: a number of each, or the row or column that the formula takes."""
-    taken = _summed(equation, index) or tuple(_place(array, index) for array in inputs)
-    return tuple(
-        _listed(name, array, place)
-        for name, array, place in zip(equation.inputs, inputs, taken, strict=True)
-    )
-
-
-def _place(array: Array, index: Index) -> Place:
-    """The index at which an input is shown: the same index, or the whole input."""
-    if _fits(array, index):
-        return tuple(min(i, size - 1) for i, size in zip(index, array.shape, strict=True))
-    return (None,) * array.ndim
-
-
-def _slices(place: Place) -> tuple[int | slice, ...]:
-    return tuple(slice(None) if i is None else i for i in place)
-
-
-def _listed(name: str, array: Array, place: Place) -> Given:
-    numbers = np.ravel(array[_slices(place)].T)
-    return Given(
-        name,
-        place,
-        tuple(float(number) for number in numbers[:MAX_GIVEN]),
-        max(0, numbers.size - MAX_GIVEN),
-    )
+def _listed(name: str, array: Array, place: Place, numbers: Sequence[float], symbol: str) -> Given:
+    found = numbers or [float(number) for number in np.ravel(array[place].T)]
+    return Given(name, place, tuple(found[:MAX_GIVEN]), max(0, len(found) - MAX_GIVEN), symbol)
 
 
 def _fits(array: Array, index: Index) -> bool:

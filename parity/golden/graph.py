@@ -20,6 +20,7 @@ from reference.trace import Trace
 
 if TYPE_CHECKING:
     from reference.architecture import Architecture
+    from reference.engine import Network
 
 
 @dataclass(frozen=True)
@@ -111,9 +112,9 @@ class StoredPeer:
     name: str = "golden"
 
     @property
-    def modules(self) -> Sequence[str]:
-        """The path of the module of each operation."""
-        return cast("ImportedModel", self.case.architecture).modules
+    def paths(self) -> Mapping[str, str]:
+        """Where in the model a node is: the module of an operation, the path of a parameter."""
+        return cast("ImportedModel", self.case.architecture).places
 
     @property
     def given(self) -> Given:

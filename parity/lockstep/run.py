@@ -22,6 +22,7 @@ from parity.render.texts.message import Message
 from reference.architecture import Architecture
 from reference.arrays import Array
 from reference.engine import Network
+from reference.model import LOSS
 
 Predict: TypeAlias = Callable[[Array], Array]
 """ŷ of samples: x as the case holds it -> (outputs, samples)."""
@@ -40,7 +41,7 @@ class Peer(Protocol):
     def name(self) -> str: ...
 
     @property
-    def modules(self) -> Sequence[str]: ...
+    def paths(self) -> Mapping[str, str]: ...
 
     def resolve(self, config: Config) -> tuple[Config, Case]: ...
 
@@ -186,12 +187,16 @@ def result_of(config: Config, case: Case, walk: Walk, around: Circumstances) -> 
     )
 
 
+def _module(peer: Peer, layer: int) -> str:
+    return peer.paths.get(f"a{layer}") or peer.paths[LOSS]
+
+
 def _reason(case: Case, walk: Walk, peer: Peer | None) -> Message | None:
     """Why a lockstep ended early; for a mismatch, its module and a known deviation of PyTorch too."""
     first, reason = walk.tally.first, walk.reason
     hints = []
     if peer and first:
-        hints.append(Message("module_of", layer=first.layer, module=peer.modules[first.layer - 1]))
+        hints.append(Message("module_of", layer=first.layer, module=_module(peer, first.layer)))
     if first and first.side == "torch":
         layered = isinstance(case.architecture, Architecture)
         known = [d.name for d in DEVIATIONS.values() if layered and d.applies(case.architecture)]

@@ -11,6 +11,7 @@ from rich.table import Table
 from parity.render.numbers import code, prose
 from parity.render.texts import catalogue
 from parity.render.texts.message import said
+from reference.formula import GRAPH_SLIDE
 from reference.trace import tensor_name
 
 if TYPE_CHECKING:
@@ -64,11 +65,12 @@ def show_result(result: Result, out: Console, lang: str) -> None:
 
 
 class Line(NamedTuple):
-    """One formula of one layer: its row on each side, and its tensor's cross-check."""
+    """One formula of one layer, or of one tensor of a graph: each side's row, and the cross-check."""
 
     slide: int
     formula: str
     layer: int
+    tensor: str
     by_side: dict[str, FormulaRow]
     across: SideBySideRow | None
 
@@ -76,9 +78,11 @@ class Line(NamedTuple):
 def lines(rows: Sequence[FormulaRow], across: Iterable[SideBySideRow] = ()) -> list[Line]:
     """The rows of all sides, a line for each formula and layer, in the order of the rows."""
     pairs = {(row.quantity, row.layer): row for row in across}
-    found: dict[tuple[int, str, int], Line] = {}
+    found: dict[tuple[int, str, int, str], Line] = {}
+    of_graph = any(row.slide == GRAPH_SLIDE for row in rows)
     for row in rows:
-        place = (row.slide, row.formula, row.layer)
+        tensor = tensor_name(row.quantity, row.layer) if of_graph else ""
+        place = (row.slide, row.formula, row.layer, tensor)
         line = found.setdefault(place, Line(*place, {}, pairs.get((row.quantity, row.layer))))
         line.by_side[row.side] = row
     return list(found.values())
@@ -86,18 +90,19 @@ def lines(rows: Sequence[FormulaRow], across: Iterable[SideBySideRow] = ()) -> l
 
 def _formula_table(result: Result, say: dict[str, str]) -> Table:
     sides = list(dict.fromkeys(row.side for row in result.formulas))
-    table = Table(title_justify="left")
-    for key, justify in (("slide", "right"), ("formula", "left"), ("layer", "right")):
+    table, found = Table(title_justify="left"), lines(result.formulas, result.side_by_side)
+    place = "tensor" if any(line.tensor for line in found) else "layer"
+    for key, justify in (("slide", "right"), ("formula", "left"), (place, "right")):
         table.add_column(say[f"run.{key}"], justify="right" if justify == "right" else "left")
     for side in sides:
         table.add_column(say.get(f"run.{side}", side))
     if result.side_by_side:
         table.add_column(say["run.sides"])
-    for line in lines(result.formulas, result.side_by_side):
+    for line in found:
         texts = [_cell(line.by_side.get(side), say) for side in sides]
         if result.side_by_side:
             texts.append(_cell(line.across, say))
-        table.add_row(str(line.slide), line.formula, str(line.layer), *texts)
+        table.add_row(str(line.slide), line.formula, line.tensor or str(line.layer), *texts)
     return table
 
 

@@ -15,7 +15,7 @@ SIGNS = {
     "eta": "η", "theta": "θ", "lambda": "λ", "mu": "μ", "pi": "π", "rho": "ρ", "sigma": "σ", "tau": "τ",
     "varphi": "φ", "phi": "φ", "Phi": "Φ", "psi": "ψ", "in": "∈", "top": "ᵀ", "quad": " ",
     ",": " ", ";": " ", ":": " ", " ": " ", "!": "", "left": "", "right": "", "lvert": "|", "rvert": "|",
-    "{": "{", "}": "}",
+    "{": "{", "}": "}", "textstyle": "", "dots": "…", "ldots": "…",
 }  # fmt: skip
 ACCENTS = {"hat": "\N{COMBINING CIRCUMFLEX ACCENT}", "bar": "\N{COMBINING MACRON}"}
 VERBATIM = ("mathrm", "operatorname", "text", "mathbf", "mathit")

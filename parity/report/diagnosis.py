@@ -14,7 +14,7 @@ from parity.check.diagnosis.text import diagnosed
 from parity.lockstep.result import Result
 from parity.render.texts import LANGUAGES
 from parity.render.texts.message import Message
-from parity.report.recording import Recording, Told
+from parity.report.recording import Told
 from parity.report.steps import JudgedSteps
 from reference.architecture import Architecture
 from reference.equations import shapes, step_equations
@@ -33,11 +33,12 @@ def told_of(result: Result, judged: JudgedSteps) -> dict[str, list[Told]]:
     traces = recording.steps.get(first.step) if first else None
     if first is None or traces is None or first.side not in traces or not result.wrong_formulas:
         return {}
-    if not _in_the_catalogue(recording.architecture):
+    of = recording.architecture
+    if not isinstance(of, Architecture) or not _in_the_catalogue(of):
         return {}
     shown = {row.equation.makes: row.sides[first.side] for row in judged.rows(first.step)}
     findings = {name: side.finding for name, side in shown.items() if side}
-    judge = Judge([_observation(recording, traces[first.side], first.step)], findings)
+    judge = Judge([_observation(of, recording.lr, traces[first.side], first.step)], findings)
     return tell(judge, blames(judge))
 
 
@@ -55,16 +56,15 @@ def _told(judge: Judge, blame: Blame, lang: str) -> Told:
     )
 
 
-def _observation(recording: Recording, trace: Trace, step: int) -> Observation:
+def _observation(of: Architecture, lr: float, trace: Trace, step: int) -> Observation:
     """A trace as a judge sees it: what was given, what was shown, what has another shape."""
-    of = recording.architecture
     batch = trace["x"].shape[1]
     expected = shapes(of, batch)
     given = Trace({name: trace[name] for name in ("x", "y", *of.parameter_shapes()) if name in trace})
     rest = {name: tensor for name, tensor in trace.items() if name not in given and name in expected}
     return Observation(
         of,
-        recording.lr,
+        lr,
         given,
         Trace({name: tensor for name, tensor in rest.items() if tensor.shape == expected[name]}),
         Trace({name: tensor for name, tensor in rest.items() if tensor.shape != expected[name]}),

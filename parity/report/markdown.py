@@ -14,7 +14,6 @@ from parity.report.bilingual import one
 from parity.report.page import verdict
 from parity.report.recording import Recording
 from parity.report.steps import JudgedSteps, RowView, StepView, step_view
-from reference.graph import Graph
 
 
 def markdown(
@@ -53,10 +52,11 @@ def _lines(
     for told in recording.extras.told.get(lang, []):
         yield ""
         yield from (f"> {_cell(line)}  " for line in told.lines)
-    if recording.architecture.depth <= 10:
+    drawn = judged.drawn
+    if drawn:
         yield ""
         yield "```mermaid"
-        yield text.mermaid(recording.architecture.unfolded(Graph()))
+        yield text.mermaid(drawn)
         yield "```"
     if judged.opens is not None:
         yield ""

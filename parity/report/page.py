@@ -11,10 +11,11 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from parity.explain import Inspector, written_at
+from parity.explain import written_at
 from parity.lockstep.result import Result
 from parity.lockstep.text import lines
 from parity.render.graph import svg, text
+from parity.render.graph.drawing import DrawnGraph
 from parity.render.numbers import shown
 from parity.render.texts import LANGUAGES
 from parity.report import curves
@@ -33,12 +34,10 @@ from parity.report.conventions import facts
 from parity.report.quiz import questions
 from parity.report.recording import Curve, Recording
 from parity.report.steps import JudgedSteps, StepView, brief_view, step_view
-from reference.graph import Graph
+from reference.architecture import Architecture
 
 MAX_BYTES = 1_800_000
 """What a page may weigh; steps that would make it heavier are left to the trace file."""
-MAX_DRAWN = 10
-"""Layers up to which the graph is drawn; beyond that a picture explains nothing."""
 
 
 @cache
@@ -93,6 +92,7 @@ def html(
         .get_template("page.html")
         .render(
             result=result,
+            layered=isinstance(inspector.architecture, Architecture),
             verdict=verdict(result),
             not_shown=Markup(", ").join(formula_title(name) for name in result.not_shown),
             lang=lang,
@@ -106,7 +106,7 @@ def html(
             whole=[step.step for step in steps if step.stages],
             current=current,
             left_out=result.steps - len(steps) if _is_run(result) else 0,
-            graph=_graph(inspector, current.marks if current else {}),
+            graph=pictures(judged.drawn, current.marks if current else {}),
             facts=facts(inspector, result, recording),
             told=list(zip(*(recording.extras.told[code] for code in LANGUAGES), strict=True))
             if recording.extras.told
@@ -186,16 +186,16 @@ def _current(result: Result, steps: list[StepView]) -> StepView | None:
     return next((step for step in whole if first and step.step == first.step), whole[0] if whole else None)
 
 
-def _graph(inspector: Inspector, marks: dict[str, str]) -> dict[str, object] | None:
-    """The picture in both orientations, and its text equivalents; None where it would be too deep."""
-    if inspector.architecture.depth > MAX_DRAWN:
+def pictures(drawn: DrawnGraph | None, marks: Mapping[str, str]) -> dict[str, object] | None:
+    """A picture in both orientations, of a long graph only upright, and its text equivalents."""
+    if drawn is None:
         return None
-    graph = inspector.architecture.unfolded(Graph())
+    wide = None if svg.too_wide(drawn) else svg.svg(drawn, marks, prefix="w", labelled_by="graph-title")
     return {
-        "wide": Markup(svg.svg(graph, marks, prefix="w", labelled_by="graph-title")),
-        "tall": Markup(svg.svg(graph, marks, upright=True, prefix="t", labelled_by="graph-title")),
-        "forward": "\n".join(line.strip() for line in text.forward_lines(graph)),
-        "backward": "\n".join(line.strip() for line in text.backward_lines(graph)),
+        "wide": wide and Markup(wide),
+        "tall": Markup(svg.svg(drawn, marks, upright=True, prefix="t", labelled_by="graph-title")),
+        "forward": "\n".join(line.strip() for line in text.forward_lines(drawn)),
+        "backward": "\n".join(line.strip() for line in text.backward_lines(drawn.graph)),
     }
 
 

@@ -12,6 +12,7 @@ from parity.explain import Inspector, name_latex
 from parity.render.mathml import mathml
 from parity.render.numbers import code
 from parity.report.bilingual import say
+from reference.architecture import Architecture
 from reference.operations.activations import Activation
 from reference.trace import Trace
 
@@ -30,14 +31,17 @@ class QuizQuestion:
 
 def questions(inspector: Inspector, step: int, traces: dict[str, Trace]) -> tuple[QuizQuestion, ...]:
     """The output layer's δ and, where there is one, the last hidden layer's; none where a side hides s."""
-    depth = inspector.architecture.depth
+    of = inspector.architecture
+    if not isinstance(of, Architecture):
+        return ()
+    depth = of.depth
     trace = next((t for t in traces.values() if all(f"s{l}" in t for l in range(1, depth + 1))), None)
     if trace is None:
         return ()
     return tuple(
-        _question(inspector, step, trace, layer)
+        _question(inspector, of, step, trace, layer)
         for layer in range(depth, max(0, depth - 2), -1)
-        if _has_a_slope(inspector.architecture.activations[layer - 1])
+        if _has_a_slope(of.activations[layer - 1])
     )
 
 
@@ -46,8 +50,8 @@ def _has_a_slope(f: Activation) -> bool:
     return f.jacobian is None and f.learned is None
 
 
-def _question(inspector: Inspector, step: int, trace: Trace, layer: int) -> QuizQuestion:
-    f = inspector.architecture.activations[layer - 1]
+def _question(inspector: Inspector, of: Architecture, step: int, trace: Trace, layer: int) -> QuizQuestion:
+    f = of.activations[layer - 1]
     z, a = (trace[f"{name}{layer}"].astype(np.float64) for name in ("z", "a"))
     s = trace[f"s{layer}"].astype(np.float64)
     slope = np.broadcast_to(np.asarray(f.derivative(z, a, None), dtype=np.float64), s.shape)
@@ -58,9 +62,9 @@ def _question(inspector: Inspector, step: int, trace: Trace, layer: int) -> Quiz
     wrong["slope_at_a"] = float(s[at]) * float(
         np.broadcast_to(np.asarray(f.derivative(a, f.function(a, None), None)), s.shape)[at]
     )
-    if layer == inspector.architecture.depth:
+    if layer == of.depth:
         n = float(inspector.constants(trace, step)["n"])
-        if inspector.architecture.loss.name == "mse":
+        if of.loss.name == "mse":
             wrong |= {"no_two_over_n": answer * n / 2, "no_two": answer / 2}
         wrong["no_n"] = answer * n
     else:

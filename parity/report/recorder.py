@@ -11,6 +11,7 @@ from parity.explain import Brief, Inspector, briefly
 from parity.lockstep.lockstep import TrainingStep
 from parity.report.recording import Curve, Extras, Recording
 from reference.architecture import Architecture
+from reference.model import Model
 from reference.trace import Trace
 
 MAX_WHOLE = 8
@@ -28,7 +29,7 @@ class PageRecorder:
 
     def __init__(
         self,
-        architecture: Architecture,
+        architecture: Model,
         lr: float,
         planned: int,
         most: int = MAX_WHOLE,
@@ -39,7 +40,9 @@ class PageRecorder:
         `findings` are the accepted deviations of PyTorch's.
         """
         self._examiner = Inspector(architecture, lr, findings)
-        self._planned, self._whole = planned, spread(planned, most)
+        layered = isinstance(architecture, Architecture)
+        self._planned = planned
+        self._whole = spread(planned, most) if layered else frozenset({0, planned - 1})
         self._wanted: frozenset[int] | None = None
         self._every = max(1, -(-planned // MAX_POINTS))
         self._alarmed = False
@@ -70,8 +73,8 @@ class PageRecorder:
     def _affordable(self, seen: TrainingStep) -> int:
         """Of how many steps this network can be looked at in brief."""
         of = self._examiner.architecture
-        batch = next(trace["x"].shape[1] for trace in seen.traces.values() if "x" in trace)
-        weights = sum(rows * columns for rows, columns in of.parameter_shapes().values())
+        batch = next(of.samples(trace["x"]) for trace in seen.traces.values() if "x" in trace)
+        weights = sum(map(math.prod, of.parameter_shapes().values()))
         wider = 1 if format_of(of.dtype).truth == "float64" else 30  # longdouble and balls know no BLAS
         work = 3 * weights * batch * wider * len(seen.traces)
         return int(min(MAX_BRIEF, max(3, MAX_WORK // work)))

@@ -20,6 +20,7 @@ from parity.lockstep import tracefile
 from parity.lockstep.result import KEEP_MESSAGES, Result, Said
 from parity.lockstep.tracefile import Facts
 from reference.architecture import Architecture
+from reference.model import Model
 from reference.trace import Trace
 
 SCHEMA = "parity-recording/2"
@@ -64,7 +65,7 @@ class Extras:
 class Recording:
     """Whole steps by number, each side's trace by its name; the network they are steps of; the rest."""
 
-    architecture: Architecture
+    architecture: Model
     lr: float
     findings: tuple[str, ...] = ()
     steps: dict[int, dict[str, Trace]] = field(default_factory=dict)
@@ -75,7 +76,11 @@ class Recording:
         return replace(self, extras=replace(self.extras, **changes))  # type: ignore[arg-type]
 
     def save(self, path: Path, result: Result) -> None:
-        """Write tensors `{step}/{side}/{name}` and, as metadata, the result and the extras."""
+        """Write tensors `{step}/{side}/{name}` and, as metadata, the result and the extras.
+
+        Only of a layered network: of a recorded graph, metadata cannot say what it is.
+        """
+        assert isinstance(self.architecture, Architecture)
         facts: Facts = {
             "schema": SCHEMA,
             "result": json.loads(result.model_dump_json(by_alias=True, context=KEEP_MESSAGES)),

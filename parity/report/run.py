@@ -17,7 +17,6 @@ from parity.lockstep.run import Peer
 from parity.lockstep.tracefile import TraceRecorder
 from parity.report import write
 from parity.report.recorder import PageRecorder
-from reference.architecture import Architecture
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ def run(
     traces: list[TraceRecorder] = []
 
     def all_observers(case: Case) -> list[Observer]:
-        if keep.pages and isinstance(case.architecture, Architecture):  # the lesson is about layers
+        if keep.pages:
             pages.append(PageRecorder.of(case))
         if keep.trace:
             traces.append(TraceRecorder(keep.trace, case, sides=2, every=keep.every))

@@ -16,10 +16,14 @@ from importlib import resources
 
 from reference.architecture import Architecture
 from reference.equations import Equation
-from reference.formula import FORMULAS
+from reference.formula import FORMULAS, GRAPH_SLIDE
 from reference.formulas import backpropagated
+from reference.model import Model
 from reference.operations.activations import Activation
 from reference.trace import tensor_name
+
+MOST_LINES = 14
+"""Lines of a function that a page shows."""
 
 
 @cache
@@ -42,9 +46,11 @@ def body(function: Callable[..., object]) -> tuple[str, ...]:
     return tuple(textwrap.dedent("\n".join(lines)).splitlines())
 
 
-def ours(equation: Equation, architecture: Architecture) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def ours(equation: Equation, of: Model) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """(function's name, its lines) for an equation: the formula first, then what it calls of f or L."""
-    formula, of = equation.formula, architecture
+    formula = equation.formula
+    if formula.slide == GRAPH_SLIDE or not isinstance(of, Architecture):
+        return tuple((name, lines[:MOST_LINES]) for name, lines in code_of(formula.function))
     f, L = of.activations[equation.layer - 1], of.loss
     functions = [_bare(FORMULAS.get(formula.name, formula).function)]
     if equation.quantity == "s" and formula.name == "hidden_delta":
@@ -107,9 +113,16 @@ def _twin_lines() -> Mapping[str, str]:
     return {made: line for line, made in re.findall(r"^ *(.*\S)  # makes: (\w+)$", text, re.MULTILINE)}
 
 
-def theirs(quantity: str) -> str:
-    """The statement of PyTorch's side that makes a quantity. Raises KeyError where none is marked so."""
-    made = quantity
+def theirs(equation: Equation, of: Model) -> str:
+    """The statement of PyTorch's side that makes a tensor; of a recorded model, the call that did.
+
+    Raises KeyError where no statement is marked as making it.
+    """
+    made = quantity = equation.quantity
+    if not isinstance(of, Architecture) and not quantity.endswith("_next"):
+        operation = of.graph[equation.node].operation
+        call = next(iter(operation.aten), operation.name) if operation else "grad"
+        return f"{call}, backward" if equation.formula.name.endswith("gradient") else call
     if quantity.endswith("_next"):
         made = "next"
     elif quantity == "norm" or quantity.startswith("clipped_"):
@@ -119,11 +132,16 @@ def theirs(quantity: str) -> str:
     return _twin_lines()[made]
 
 
-def module(equation: Equation, architecture: Architecture) -> str:
-    """What PyTorch builds there: its class, or the derivative that autograd is asked for."""
-    l, sizes = equation.layer, architecture.layers
+def module(equation: Equation, architecture: Model) -> str:
+    """What PyTorch builds there: its class, or the derivative that autograd is asked for.
+
+    Of a recorded model, where in it the operation or the parameter is.
+    """
+    l, quantity = equation.layer, equation.quantity
+    if not isinstance(architecture, Architecture):
+        return architecture.path(equation.node) or "model"
+    sizes = architecture.layers
     f: Activation = architecture.activations[l - 1]
-    quantity = equation.quantity
     if quantity == "z":
         return f"linear = torch.nn.Linear({sizes[l - 1]}, {sizes[l]})"
     if quantity == "a":

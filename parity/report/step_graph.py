@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
+from parity.render.graph.drawing import drawn_operation
 from parity.watch.drawing import GraphNode, StepGraph
-from reference.arrays import accumulated
-from reference.formula import Formula
 from reference.graph import Graph
-from reference.operation import Operation
 
 MOST_DRAWN = 40
 """Operations up to which a picture explains something."""
@@ -18,9 +16,6 @@ MOVES = {
     "reshape", "slice", "squeeze", "t", "to", "transpose", "unsqueeze", "view",
 }  # fmt: skip
 """Operations that only move numbers, which a picture leaves out."""
-
-WIDEST = 12
-"""Characters of a name that fit into a box."""
 
 KINDS = {"weight": "W", "bias": "b"}
 """The symbol of a parameter, by the last part of its name; of any other it is p."""
@@ -46,9 +41,8 @@ def drawn(step: StepGraph) -> Named | None:
             parents.append(graph.leaf(f"x{number}", given=True).name)
         last = node is operations[-1]
         name = made[node.id] = "loss" if last else f"a{number}"
-        graph.add(
-            name, _operation(node.name, parents), *parents, gradient="dloss" if last else f"s{number}"
-        )
+        operation = drawn_operation(node.name, [True] * len(parents))
+        graph.add(name, operation, *parents, gradient="dloss" if last else f"s{number}")
         names[name] = node
     return graph, names
 
@@ -75,12 +69,3 @@ def _name(
         made[node.id] = graph.leaf(name).name
         names[name] = node
     return made[node.id]
-
-
-def _operation(name: str, parents: Sequence[str]) -> Operation:
-    """What is drawn of an operation: its name, and that it sends a gradient to each parent."""
-    label = name.removeprefix("_").removeprefix("native_").removesuffix("_forward")
-    label = label if len(label) <= WIDEST else f"{label[: WIDEST - 1]}…"
-    operands = tuple(f"x{place}" for place in range(len(parents)))
-    vjps = {operand: Formula(label, "", accumulated) for operand in operands}
-    return Operation(label, operands, {}, vjps)

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from markupsafe import Markup, escape
 
-from parity.bounds.formats import format_of
+from parity.bounds.formats import digits_of
 from parity.explain import (
     Brief,
     Inspector,
@@ -24,6 +24,7 @@ from parity.explain import (
 )
 from parity.explain.text import given_text, meaning
 from parity.lockstep.result import Result
+from parity.render.graph.drawing import DrawnGraph, drawing
 from parity.render.latex_text import plain
 from parity.render.mathml import breakable, mathml
 from parity.render.numbers import code, shown
@@ -31,12 +32,19 @@ from parity.render.texts import LANGUAGES, catalogue
 from parity.report import sources, tables
 from parity.report.bilingual import Share, bilingual, formula_title, has, say, say_again, side_name
 from parity.report.recording import Recording
-from reference.equations import Equation, kind
+from parity.report.stages import STAGES, only_moves, stage_of
+from reference.architecture import Architecture
+from reference.equations import kind
+from reference.formula import GRAPH_SLIDE, Equation
+from reference.model import Model
 from reference.trace import Trace
 
-STAGES = ("forward", "loss", "output_delta", "hidden_delta", "gradients", "update")
 MAX_LAYERS = 8
 """Layers of a deep network whose tensors are shown in full: the first four and the last four."""
+MAX_ROWS = 120
+"""Tensors of a step that are shown in full."""
+MAX_DRAWN = 40
+"""Operations up to which the graph is drawn; beyond that a picture explains nothing."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +115,10 @@ class JudgedSteps:
     def __init__(self, result: Result, recording: Recording) -> None:
         self.recording = recording
         self.inspector = Inspector(recording.architecture, recording.lr, recording.findings)
+        drawn = _drawing(recording)
+        self.moves = drawn.moves
+        operations = sum(not node.is_leaf for node in drawn.graph.nodes)
+        self.drawn = drawn if operations <= MAX_DRAWN else None
         first, whole = result.first_divergence, sorted(recording.steps)
         self.opens = first.step if first and first.step in whole else next(iter(whole), None)
 
@@ -123,13 +135,25 @@ class JudgedSteps:
         return list(self.inspector.rows(self.recording.steps[step], step, said))
 
 
+def _drawing(recording: Recording) -> DrawnGraph:
+    """What is drawn of the model."""
+    of = recording.architecture
+    traces = (trace for traces in recording.steps.values() for trace in traces.values() if "x" in trace)
+    return drawing(of, next((of.samples(trace["x"]) for trace in traces), 0))
+
+
 def step_view(judged: JudgedSteps, step: int) -> StepView:
     """Everything that the page shows of one step that was kept whole."""
     inspector, traces, rows = judged.inspector, judged.recording.steps[step], judged.rows(step)
-    depth, half = inspector.architecture.depth, MAX_LAYERS // 2
+    half = MAX_LAYERS // 2
+    layers = sorted({row.equation.layer for row in rows})
+    layered = isinstance(inspector.architecture, Architecture)
+    shown = {*layers[:half], *layers[-half:]} if layered else {*layers}
     kept = [
-        row for row in rows if row.mark or row.equation.layer <= half or row.equation.layer > depth - half
-    ][:120]
+        row
+        for row in rows
+        if row.mark or (row.equation.layer in shown and not only_moves(row.equation, judged.moves))
+    ][:MAX_ROWS]
     views = [row_view(inspector, step, row, traces) for row in kept]
     stages = tuple((stage, tuple(view for view in views if view.stage == stage)) for stage in STAGES)
     marks = {row.equation.makes: row.mark for row in rows if row.mark}
@@ -148,18 +172,6 @@ def brief_view(judged: JudgedSteps, step: int) -> StepView:
     return StepView(
         step, (), tuple(s for s in stages if s[1]), {r.tensor: r.mark for r in rows if r.mark}, loss
     )
-
-
-def stage_of(equation: Equation) -> str:
-    """In which part of the step a tensor is made."""
-    quantity, name = equation.quantity, equation.formula.name
-    if quantity in ("z", "a"):
-        return "forward"
-    if name in ("loss", "loss_gradient"):
-        return "loss"
-    if name in ("output_delta", "hidden_delta"):
-        return name
-    return "gradients" if name.endswith("gradient") else "update"
 
 
 def row_view(inspector: Inspector, step: int, row: Row, traces: Mapping[str, Trace]) -> RowView:
@@ -188,18 +200,18 @@ def row_view(inspector: Inspector, step: int, row: Row, traces: Mapping[str, Tra
         element_text=written_at(equation.makes, at),
         numbers=breakable(f"{place} = {done.latex}") if done and done.latex else None,
         numbers_text=done.text if done else "",
-        given=tuple((given_text(g), _meaning(g.name)) for g in done.given) if done else (),
+        given=tuple((given_text(g), _meaning(g.name, equation, of)) for g in done.given) if done else (),
         exact=code(float(exact), 12) if exact is not None else "",
         code=sources.ours(equation, of),
         has_ours="reference" in row.sides,
-        torch_line=sources.theirs(equation.quantity),
+        torch_line=sources.theirs(equation, of),
         torch_module=sources.module(equation, of),
         voices=tuple(
             _voice(name, side, at, row.complaints.get(name, "")) for name, side in row.sides.items()
         ),
         apart="–" if row.apart is None else shown(row.apart, 3),
         same_bits=None if row.same_bits is None else say("page.same_bits", share=Share(row.same_bits)),
-        why=_why(row, of.activations[equation.layer - 1].name),
+        why=_why(row, of),
         undecided=max((side.finding.undecided for side in row.sides.values() if side), default=0),
     )
 
@@ -222,7 +234,10 @@ def _work(inspector: Inspector, step: int, row: Row, trace: Trace) -> Work | Non
     return work(equation, values, row.index, constants, inspector.architecture)
 
 
-def _meaning(name: str) -> Markup:
+def _meaning(name: str, equation: Equation, of: Model) -> Markup:
+    """What an input is: in the deck, or where in a torch model it is from."""
+    if equation.formula.slide == GRAPH_SLIDE:
+        return Markup(escape(of.path(name)))
     return bilingual({lang: Markup(escape(meaning(name, catalogue(lang)))) for lang in LANGUAGES})
 
 
@@ -232,7 +247,7 @@ def _voice(name: str, side: SideNumbers | None, at: tuple[int, ...], said: str) 
         verdict = "different-formula" if said else "not-shown"
         return Voice(name, side_name(name), Markup("–"), None, 0, verdict, 0.0, complaint=told)
     own = side.ratio(at)
-    digits = format_of(side.observed.dtype).digits
+    digits = digits_of(side.observed.dtype)
     if told is None and side.finding.complaint:
         told = say_again(side.finding.complaint)
     return Voice(
@@ -260,9 +275,12 @@ def _tail(observed: str, exact: str) -> Markup:
     return Markup("{}<u>{}</u>").format(head, tail) if tail else Markup(escape(head))
 
 
-def _why(row: Row, f: str) -> Markup:
+def _why(row: Row, of: Model) -> Markup:
     """Why the two sides need not have the same bits here, for the kind of arithmetic this formula is."""
     name, quantity = row.equation.formula.name, row.equation.quantity
+    if row.equation.formula.slide == GRAPH_SLIDE or not isinstance(of, Architecture):
+        return say("why.update" if "_next" in quantity else "why.operation")
+    f = of.activations[row.equation.layer - 1].name
     if name == "loss_gradient":
         return say("why.exact")
     if quantity in ("a", "delta"):

@@ -8,11 +8,11 @@ from pathlib import Path
 from markupsafe import Markup
 
 from parity.render.files import make_folder, write_text
-from parity.render.graph import svg, text
+from parity.render.graph.drawing import DrawnGraph
 from parity.render.graph.names import written
 from parity.render.texts import LANGUAGES, catalogue
 from parity.report.bilingual import bilingual, one
-from parity.report.page import MAX_BYTES, asset, policy, templates
+from parity.report.page import MAX_BYTES, asset, pictures, policy, templates
 from parity.report.step_graph import drawn
 from parity.report.watch_rows import (
     FormulaView,
@@ -105,13 +105,8 @@ def _graph(witnessed: Witnessed, rows: list[WatchedRowView]) -> dict[str, object
     graph, names = found
     wrong = {(row.row.module, row.row.operation, row.row.source) for row in rows if row.wrong}
     marks = {name: "born" for name, node in names.items() if _place(node) in wrong}
-    return {
-        "wide": Markup(svg.svg(graph, marks, prefix="w", labelled_by="graph-title")),
-        "tall": Markup(svg.svg(graph, marks, upright=True, prefix="t", labelled_by="graph-title")),
-        "forward": "\n".join(line.strip() for line in text.forward_lines(graph)),
-        "backward": "\n".join(line.strip() for line in text.backward_lines(graph)),
-        "names": [(written(name), node) for name, node in names.items()],
-    }
+    shown = pictures(DrawnGraph(graph), marks) or {}
+    return shown | {"names": [(written(name), node) for name, node in names.items()]}
 
 
 def _place(node: GraphNode) -> tuple[str, str, str]:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from parity.certify.measure import Worst
 from parity.render.mathml import mathml
-from parity.report.sources import code_of
+from parity.report.sources import MOST_LINES, code_of
 from parity.report.step_graph import MOVES
 from parity.watch.result import WatchedRow, WatchResult, WrongOperation
 from parity.watch.tally import Evidence
@@ -21,8 +21,6 @@ from reference.optimizers import Rule
 
 SUM = Formula("sum", r"g = \textstyle\sum_u g_u", accumulated)
 GRAD = Formula("grad", r"\mathrm{grad} \leftarrow \mathrm{grad} + \textstyle\sum_u g_u", accumulated)
-MOST_LINES = 14
-"""Lines of a function that a page shows."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import numpy as np
 
 from parity.bounds import Bounded
 from parity.pytorch.recorder.data import Argument, Recorded
-from parity.watch.separable import Shape, Traced, Tracing
+from parity.watch.separable import CallTrace, Shape, Traced
 
 BLOCK = 32768
 """Numbers of a block: some ten temporary arrays of float64 fit into a cache of two MiB."""
@@ -114,8 +114,8 @@ def _divided(
 ) -> Division | None:
     shape = observed.shape
 
-    def traced(shapes: Sequence[Shape], ats: Sequence[int], length: int) -> tuple[Tracing, Traced] | None:
-        trace = Tracing(length)
+    def traced(shapes: Sequence[Shape], ats: Sequence[int], length: int) -> tuple[CallTrace, Traced] | None:
+        trace = CallTrace(length)
         found = iter(zip(shapes, ats, strict=True))
         arguments = [trace.operand(*next(found)) if isinstance(v, Recorded) else v for v in taken]
         if constants is not None:
@@ -177,7 +177,7 @@ def _axes_along(shapes: Sequence[Shape], shape: Shape, axis: int) -> list[list[i
 def _along(
     axis: int,
     axes: Sequence[int],
-    traced: Callable[[Sequence[Shape], Sequence[int], int], tuple[Tracing, Traced] | None],
+    traced: Callable[[Sequence[Shape], Sequence[int], int], tuple[CallTrace, Traced] | None],
     shapes: Sequence[Shape],
     kept: Sequence[bool],
     shape: Shape,
@@ -187,7 +187,7 @@ def _along(
     n, at = shape[axis], len(shape) - axis
     ats = [0 if place < 0 else len(one) - place for one, place in zip(shapes, axes, strict=True)]
 
-    def along(m: int) -> Tracing | None:
+    def along(m: int) -> CallTrace | None:
         cut = [
             one if place < 0 else (*one[:place], m, *one[place + 1 :])
             for one, place in zip(shapes, axes, strict=True)

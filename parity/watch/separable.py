@@ -44,7 +44,7 @@ class InseparableError(Exception):
     """Numbers of different blocks may meet."""
 
 
-class Tracing:
+class CallTrace:
     """What a formula called: each function with its operands, by their number, and its constants."""
 
     def __init__(self, length: int) -> None:
@@ -79,7 +79,7 @@ class Traced(NDArrayOperatorsMixin):
 
     __slots__ = ("at", "name", "shape", "trace")
 
-    def __init__(self, trace: Tracing, shape: Shape, at: int, name: object) -> None:
+    def __init__(self, trace: CallTrace, shape: Shape, at: int, name: object) -> None:
         self.trace, self.shape, self.at, self.name = trace, shape, at, name
 
     @property
@@ -221,7 +221,7 @@ def _reduced(name: str, x: Any, axis: Any, *, keepdims: bool = False, also: obje
         1 if place in axes else size for place, size in enumerate(x.shape) if keepdims or place not in axes
     )
     at = x.at if keepdims or not x.at else x.at - sum(place > divided for place in axes)
-    trace: Tracing = x.trace
+    trace: CallTrace = x.trace
     trace.pointwise = False
     return trace.call(name, (x,), ("reduce", axes, keepdims, also), shape, at)
 

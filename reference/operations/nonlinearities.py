@@ -7,6 +7,7 @@ row has, is in `gates`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -34,11 +35,11 @@ def elementwise(f: Activation) -> Operation:
     return Operation(
         f.name,
         ("x",),
-        {"y": Formula(f.name, f.latex, function)},
+        {"y": Formula(f.name, _of_x(f.latex), function)},
         {
             "x": Formula(
                 f"{f.name}_input_gradient",
-                rf"g \odot \left({f.latex_derivative}\right)",
+                rf"g \odot \left({_of_x(f.latex_derivative)}\right)",
                 product,
                 other_forms=also,
                 also=also,
@@ -49,6 +50,11 @@ def elementwise(f: Activation) -> Operation:
         aten={name: record},
         samples=lambda: _samples(f),
     )
+
+
+def _of_x(latex: str) -> str:
+    """A layer's formula a = f(z) with an operation's letters, y = f(x)."""
+    return re.sub(r"(?<![A-Za-z\\])[za](?![A-Za-z])", lambda match: {"z": "x", "a": "y"}[match[0]], latex)
 
 
 def _torch_form(f: Activation, options: tuple[str, ...]) -> Callable[..., Array]:
@@ -97,11 +103,11 @@ def mixing(f: Activation) -> Operation:
 
     also = (torch_product,) if form else ()
     name, _, record = f.aten.partition(" ")
-    gradient = rf"\sum_i g_i \left({f.latex_derivative}\right)"
+    gradient = rf"\sum_i g_i \left({_of_x(f.latex_derivative)}\right)"
     return Operation(
         f.name,
         ("x",),
-        {"y": Formula(f.name, f.latex, function)},
+        {"y": Formula(f.name, _of_x(f.latex), function)},
         {"x": Formula(f"{f.name}_input_gradient", gradient, product, other_forms=also, also=also)},
         options={"dim": REQUIRED, "half_to_float": False},
         torch=f.source,

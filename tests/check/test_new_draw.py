@@ -230,3 +230,17 @@ def test_a_style_of_the_draw_is_silent(style):
     result = checked(RIGHT[style]).result
     assert result.wrong_formulas == []
     assert result.verdict == "match"
+
+
+def test_the_formula_that_runs_first_is_told_first_whatever_the_networks_in_which_each_shows():
+    clipped = f"np.clip(W[l + 1].T @ d[l + 1], -0.5, 0.5) {HIDDEN.partition(')')[2]}"
+    source = edited(
+        (HIDDEN, clipped), ("2 / y.size * (a[-1] - y)", "np.clip(2 / y.size * (a[-1] - y), -0.5, 0.5)")
+    )
+    assert [w.formula for w in checked(source).result.wrong_formulas] == ["output_delta", "hidden_delta"]
+
+
+def test_gradients_in_the_wrong_places_are_told_from_the_first_layer_on():
+    source = edited(("    W = [W[l] -", "    db = db[-2::-1] + db[-1:]\n    W = [W[l] -"))
+    told = [w.layers for w in checked(source).result.wrong_formulas if w.formula == "bias_gradient"]
+    assert told == sorted(told)

@@ -109,9 +109,7 @@ def test_every_activation_is_worked_out(name):
     for tensor in ("a1", "delta1"):
         told = explain(recorded, parse(tensor))
         assert told.work.formula_text
-        assert bool(told.work.text) == (
-            f.jacobian is None
-        )  # a softmax mixes its sample: shown, not written
+        assert told.work.text
         agree(recorded, tensor)
 
 
@@ -170,7 +168,7 @@ def test_a_formula_that_nobody_knows_is_still_shown():
     told = work(unknown, recorded.traces["reference"], (0, 1), known, shape)
     assert told.formula_text.startswith("W ← warp")
     assert [given.name for given in told.given] == ["W1", "dW1", "z1"]
-    assert told.given[0].index == (0, 1)
+    assert told.given[0].place == (0, 1)
 
 
 def test_every_formula_of_the_tables_has_a_name_in_both_languages():

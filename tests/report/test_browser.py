@@ -11,6 +11,7 @@ import pytest
 
 import parity
 from tests.nightly import in_turn
+from tests.report.test_graph_page import trained
 from tests.watch.helpers import net, planted, train, twice
 
 sync_api = pytest.importorskip(
@@ -118,7 +119,17 @@ PAGES = {
 @pytest.mark.parametrize(("name", "width", "scheme"), in_turn(PAGES, [360, 1600], ["light", "dark"]))
 def test_nothing_leaves_nothing_breaks_and_axe_finds_no_violation(visit, name, width, scheme):
     path, address = PAGES[name]
-    page = visit(path, width, scheme, address=address)
+    holds(visit(path, width, scheme, address=address), width)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
+def test_the_page_of_a_graph_is_as_good(visit, tmp_path, width, scheme):
+    trained(tmp_path, steps=1)
+    holds(visit(tmp_path / "index.html", width, scheme), width)
+
+
+def holds(page, width):
+    """Nothing is wider than the page, or a tower; nothing is asked for; axe finds nothing."""
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     # A word broken letter by letter makes a cell a tower: no row of a table is higher than a few lines.
     heights = "[...document.querySelectorAll('tr')].map(row => row.getBoundingClientRect().height)"

@@ -92,7 +92,7 @@ def test_pytorchs_lines_are_lines_of_the_twin():
     plain = architecture((3, 4, 2), "prelu", optimizer=OPTIMIZERS["adam"].configured())
     made = {}
     for equation in step_equations(replace(plain, clipping=clipped)):
-        statement = theirs(equation.quantity)
+        statement = theirs(equation, plain)
         assert any(line.strip().startswith(f"{statement}  # makes: ") for line in source.splitlines())
         made.setdefault(statement.partition("(")[0], set()).add(equation.quantity)
     assert made == {
@@ -106,7 +106,7 @@ def test_pytorchs_lines_are_lines_of_the_twin():
         },
     }
     with pytest.raises(KeyError):
-        theirs("unheard_of")
+        theirs(replace(equation, quantity="unheard_of"), plain)
 
 
 def test_the_step_that_a_page_opens_with_is_judged_once(tmp_path, monkeypatch):

@@ -81,7 +81,7 @@ FAMILIES = {
     "Means, variances and blends": averages,
     "Elementary functions": elementary,
     "Further elementary functions": logarithms,
-    "Inverse functions": inverses,
+    "Inverse and hyperbolic functions": inverses,
     "Choices": selection,
     "Steps, questions and products": steps,
     "Conversion": conversion,

@@ -9,6 +9,7 @@ from parity.explain.number import RecordedStep, explain, parse
 from parity.explain.text import lines
 from parity.lockstep.result import Result
 from parity.render.graph import svg, text
+from parity.render.graph.drawing import DrawnGraph
 from parity.render.texts import LANGUAGES, catalogue
 from parity.report.bilingual import one
 from parity.report.recording import Recording
@@ -70,11 +71,9 @@ class HasLine(Protocol):
 
 def drawings(result: Result, recording: Recording) -> dict[str, str]:
     """By name, the graph of the lesson's network as SVG, Mermaid and text, and its numbers worked out."""
-    graph = recording.architecture.unfolded(Graph())
+    graph = DrawnGraph(recording.architecture.unfolded(Graph()))
     say = {lang: catalogue(lang) for lang in LANGUAGES}
-    words = [
-        text.text(graph, say[lang]["graph.forward"], say[lang]["graph.backward"]) for lang in LANGUAGES
-    ]
+    words = [text.text(graph, say[lang]) for lang in LANGUAGES]
     mermaid = ["```mermaid", text.mermaid(graph), "```"]
     parts = [*mermaid, *(line for text in words for line in ("", "```text", text, "```"))]
     return {

@@ -37,10 +37,10 @@ The **accuracy** is each side's own: the numpy side runs the graph that the mode
 running statistics, on its own parameters and statistics. A character's classes are the 34 characters that
 occur; windows overlap, so what is held back are characters, not poems.
 
-The second gate carries a worst case through the whole step. In float32 it grows by a factor of about ten
-for each half of a transformer's layer, and says nothing where it reaches the size of the numbers: those are
-undecided, and counted here. In float64 there is room enough. The first gate, which decides whether a
-formula holds, does not depend on depth.
+The second gate carries a worst case through the whole step, from where the two sides stand. In float32 it
+grows by a factor of about ten for each half of a transformer's layer, and says nothing where it reaches the
+size of the numbers: those are undecided, and counted here. In float64 there is room enough. The first gate,
+which decides whether a formula holds, does not depend on depth.
 
 Of AdamW's updates some stay undecided where a gradient is smaller than its bound: its sign is then unknown,
 and m/√v with it. A bias before a batch norm is such a parameter throughout, since its gradient is zero but

@@ -7,7 +7,7 @@ import parity
 from tests.pytorch.recorder.models import MODELS
 
 LEFT = {
-    "embedding_sparse": {"aten.embedding.default, backward", "optim.SGD of a sparse_coo gradient"},
+    "embedding_sparse": {"aten.embedding.default, backward: sparse", "optim.SGD of a sparse_coo gradient"},
     "checkpoint_reentrant": {"CheckpointFunction"},
 }
 """What is not certified, by model: sparse gradients, a Function in Python."""

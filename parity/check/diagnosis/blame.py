@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from parity.check.diagnosis.anatomy import kind
@@ -66,10 +67,11 @@ class Blame:
         return self.instances[0]
 
     @property
-    def position(self) -> int:
-        """Its place in the order of execution, in the deepest network: only there are all formulas."""
-        deepest = max(i.observation.architecture.depth for i in self.instances)
-        return min(i.position for i in self.instances if i.observation.architecture.depth == deepest)
+    def order(self) -> tuple[float, int, int]:
+        """Its place in the order of execution: in the forward pass, the same in networks of every depth."""
+        forward = self.kind in ("affine", "activation")
+        position = min(i.position for i in self.instances)
+        return position if forward else math.inf, KINDS.index(self.kind), position
 
     @property
     def formula(self) -> str:

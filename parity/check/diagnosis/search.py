@@ -47,7 +47,7 @@ def blames(court: Judge, unseen: Callable[[], Judge | None] = lambda: None) -> l
         pending = [i for i in pending if id(i) not in closed]
         if accepted:
             pending = [i for i in pending if i.kind == blame.kind or not court.fits(i, accepted)]
-    return sorted(found, key=lambda blame: (blame.position, KINDS.index(blame.kind)))
+    return sorted(found, key=lambda blame: blame.order)
 
 
 class _Inquest:
@@ -226,7 +226,10 @@ class _Inquest:
             for i in right
             if all(self.court.contradicts(i, self.accepted + made) for made in ways)
         ]
-        found = separating([self.reader.place(self.court, i) for i in part], against)
+        everything = len(part) == len(self.group)
+        wrong = [self.reader.place(self.court, i) for i in part]
+        borne = [[p.tags + p.sizes * everything for p in places] for places in (wrong, against)]
+        found = separating(*borne)
         return (("places", "not_everywhere"),) if found is None else found
 
     def _unexplained(self) -> Blame:

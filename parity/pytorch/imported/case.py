@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -41,11 +41,12 @@ class _Peer:
     graph: GraphPeer | None = None
 
     @property
-    def modules(self) -> Sequence[str]:
-        """The path of each layer's Linear in the model; of a graph, of each operation's module."""
+    def paths(self) -> Mapping[str, str]:
+        """Where in the model a node is: the module of an operation, the path of a parameter."""
         if self.graph:
-            return self.graph.modules
-        return tuple(layer.path for layer in self.mirror.layers) if self.mirror else ()
+            return self.graph.paths
+        layers = self.mirror.layers if self.mirror else ()
+        return {f"{node}{l}": layer.path for l, layer in enumerate(layers, 1) for node in "za"}
 
     @property
     def given(self) -> Callable[[Array, Array], Mapping[str, Array]] | None:

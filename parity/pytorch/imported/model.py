@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -41,16 +41,19 @@ class ImportedModel(Model):
         """As it was recorded."""
         return self.built
 
+    def path(self, node: str) -> str:
+        """The module of an operation, the path of a parameter."""
+        return self.paths.get(node, "")
+
     @property
     def title(self) -> str:
         """How many operations it has."""
         return f"a graph of {sum(node.operation is not None for node in self.built.nodes)} operations"
 
     @property
-    def modules(self) -> Sequence[str]:
-        """The path of the module of each operation, in the order of their numbers."""
-        placed = [node.name for node in self.graph.nodes if node.operation]
-        return tuple(self.paths[name] or "the model itself" for name in placed)
+    def places(self) -> Mapping[str, str]:
+        """Where in the model a node is, in words: the module of an operation, the path of a parameter."""
+        return {name: path or "the model itself" for name, path in self.paths.items()}
 
     @property
     def output(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
@@ -88,9 +88,9 @@ class GraphPeer:
         )
 
     @property
-    def modules(self) -> Sequence[str]:
-        """The path of the module of each operation, in the order of their numbers."""
-        return self._model.modules
+    def paths(self) -> Mapping[str, str]:
+        """Where in the model a node is: the module of an operation, the path of a parameter."""
+        return self._model.places
 
     def side(self, case: Case) -> ImportedSide:
         """The model as PyTorch's side."""

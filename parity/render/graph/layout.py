@@ -98,7 +98,7 @@ def _bend(parent: Node, child: Node, places: dict[str, Place]) -> int:
     }
     if not any(lane in (start.lane, end.lane) for _, lane in between):
         return 0
-    lanes = {lane for _, lane in between}
+    lanes = {place.lane for place in places.values() if start.column <= place.column <= end.column}
     above, below = end.lane - min(lanes) + 1, max(lanes) - end.lane + 1
     upward = above < below or (above == below and start.lane < end.lane)  # a tie: the parent's own side
     return -above if upward else below

@@ -9,16 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
-from math import hypot
+from math import copysign, hypot
 
+from parity.render.graph.drawing import WIDEST, DrawnGraph
 from parity.render.graph.layout import Edge, Layout, Place, layout
 from parity.render.graph.names import gradient_written, written
-from reference.graph import Graph, Node
+from reference.graph import Node
 
 Point = tuple[float, float]
 NODE_W, NODE_H = 84.0, 44.0
-BEND = 0.9
-"""Where a bent arrow's control point lies, in lanes for each lane that it steps aside."""
+ASIDE = 0.7
+"""Of the last lane that an arrow steps aside, the part that it goes: it runs beside the nodes' lanes."""
+LABEL = 90.0
+"""Width of the label of an arrow that runs beside the lanes, less half a node's, in pixels."""
+TURN = 0.45
+"""Columns from a node to where an arrow that steps aside has reached its own lane."""
 MARGIN = 16.0
 APART = 5.0
 """Half the distance between the arrows in both directions, in pixels."""
@@ -48,20 +53,33 @@ class Grid:
         return 0.0, -before, along + NODE_W, across + NODE_H
 
     def _overhang(self, plan: Layout) -> tuple[float, float]:
-        """How far arrows that step aside reach beyond the first and the last lane, in pixels."""
-        before = after = 0.0
-        for edge in (edge for edge in plan.edges if edge.bend):
-            middle = (plan.places[edge.parent.name].lane + plan.places[edge.child.name].lane) / 2
-            top = middle + edge.bend * BEND / 2  # a quadratic curve goes half the way to its control point
-            before, after = max(before, -top * self.lane), max(after, (top - plan.lanes + 1) * self.lane)
-        return before, after
+        """How far arrows that step aside, and their labels, reach beyond the first and the last lane."""
+        lanes = [plan.places[edge.child.name].lane + beside(edge) for edge in plan.edges if edge.bend]
+        room = LABEL if self.upright else NODE_H / 2
+        before = [-lane * self.lane + room for lane in lanes if lane < 0]
+        after = [(lane - plan.lanes + 1) * self.lane + room for lane in lanes if lane > 0]
+        return max([0.0, *before]), max([0.0, *after])
 
 
-GRIDS = {False: Grid(upright=False, column=150, lane=92), True: Grid(upright=True, column=104, lane=118)}
+def beside(edge: Edge) -> float:
+    """How many lanes from its child an arrow runs that steps aside."""
+    return edge.bend - copysign(1 - ASIDE, edge.bend)
+
+
+GRIDS = {
+    (False, False): Grid(upright=False, column=150, lane=92),
+    (True, False): Grid(upright=True, column=104, lane=118),
+    (False, True): Grid(upright=False, column=210, lane=92),
+    (True, True): Grid(upright=True, column=104, lane=176),
+}
+"""By whether a picture is upright, and whether its arrows carry shapes."""
+
+MOST_WIDE = 1800.0
+"""Pixels up to which a picture from left to right can be read on a screen."""
 
 
 def svg(
-    graph: Graph,
+    drawn: DrawnGraph,
     marks: Mapping[str, str] | None = None,
     *,
     upright: bool = False,
@@ -73,7 +91,8 @@ def svg(
     `marks` gives tensors a class of their own (`{"delta1": "born"}`); `prefix` keeps the ids of several
     pictures in one page apart; `labelled_by` is the id of the element that names the picture.
     """
-    plan, grid = layout(graph), GRIDS[upright]
+    graph = drawn.graph
+    plan, grid = layout(graph), GRIDS[upright, bool(drawn.labels)]
     left, top, width, height = grid.frame(plan)
     marks = marks or {}
     named = f' role="img" aria-labelledby="{escape(labelled_by)}"' if labelled_by else ""
@@ -84,7 +103,12 @@ def svg(
     ]
     shapes += _heads(prefix)
     for edge in plan.edges:
-        shapes += _arrows(edge, plan, grid, marks, prefix)
+        name = written(edge.parent.name)
+        label = drawn.labels.get((edge.parent.name, edge.child.name), name)
+        if drawn.labels and edge.parent.is_leaf:  # whose name stands at the arrow's foot
+            label = label.removeprefix(name).strip()
+        back = drawn.errors.get((edge.parent.name, edge.child.name), edge.parent.gradient)
+        shapes += _arrows(edge, label, back, plan, grid, marks, prefix)
     for node in graph.nodes:
         shapes += _node(node, grid.centre(plan.places[node.name]), marks)
     return "\n".join([*shapes, "</svg>"])
@@ -117,7 +141,10 @@ def _node(node: Node, centre: Point, marks: Mapping[str, str]) -> Iterator[str]:
         yield f'<text class="what" x="{x:g}" y="{y - 4:g}">{escape(node.label)}</text>'
         yield f'<text class="name" x="{x:g}" y="{y + 13:g}">{escape(written(node.name))}</text>'
     else:
-        yield f'<text class="name" x="{x:g}" y="{y + 5:g}">{escape(written(node.name))}</text>'
+        name = written(node.name)
+        fitted = f' textLength="{NODE_W - 12:g}" lengthAdjust="spacingAndGlyphs"'
+        fits = "" if len(name) < WIDEST - 1 else fitted
+        yield f'<text class="name" x="{x:g}" y="{y + 5:g}"{fits}>{escape(name)}</text>'
     yield from _flag(mark, (x + NODE_W / 2 - 4, y - NODE_H / 2 + 2))
     yield "</g>"
 
@@ -131,54 +158,86 @@ def _flag(mark: str, at: Point) -> Iterator[str]:
         yield f'<text class="flag {mark}" x="{x:g}" y="{y + 4:g}">{sign}</text>'
 
 
-def _arrows(edge: Edge, plan: Layout, grid: Grid, marks: Mapping[str, str], prefix: str) -> Iterator[str]:
+def _arrows(
+    edge: Edge, label: str, back: str, plan: Layout, grid: Grid, marks: Mapping[str, str], prefix: str
+) -> Iterator[str]:
     start, end = grid.centre(plan.places[edge.parent.name]), grid.centre(plan.places[edge.child.name])
-    aside = edge.bend * grid.lane * BEND
+    aside = beside(edge) * grid.lane if edge.bend else 0.0
     name = edge.parent.name
     yield f'<g class="data" data-tensor="{escape(name)}">'
-    yield from _arrow(
-        start, end, aside, grid, f"{prefix}-data", written(name), side=1 if edge.learns else 0
-    )
+    if aside:
+        yield from _around(start, end, aside, grid, f"{prefix}-data", label, forward=True)
+    else:
+        yield from _arrow(start, end, f"{prefix}-data", label, side=1 if edge.learns else 0)
     yield "</g>"
     if edge.learns:
-        back = edge.parent.gradient
+        said = gradient_written(edge.parent)
         mark = marks.get(back, "")
         names = " ".join(filter(None, ("error", mark)))
         yield f'<g class="{escape(names)}" data-tensor="{escape(back)}">'
-        yield from _arrow(
-            end, start, aside, grid, f"{prefix}-error", gradient_written(edge.parent), side=1, mark=mark
-        )
+        if aside:
+            yield from _around(start, end, aside, grid, f"{prefix}-error", said, forward=False, mark=mark)
+        else:
+            yield from _arrow(end, start, f"{prefix}-error", said, side=1, mark=mark)
         yield "</g>"
 
 
-def _arrow(
-    start: Point, end: Point, aside: float, grid: Grid, head: str, label: str, *, side: int, mark: str = ""
+def _around(
+    start: Point,
+    end: Point,
+    aside: float,
+    grid: Grid,
+    head: str,
+    label: str,
+    *,
+    forward: bool,
+    mark: str = "",
 ) -> Iterator[str]:
+    """A line that leaves its nodes sideways and runs beside all lanes; the errors' is the inner one."""
+    outwards = copysign(1.0, aside)
+    turn = TURN * grid.column - (0 if forward else 2 * APART)
+    across, along = (0, 1) if grid.upright else (1, 0)
+    half = NODE_W / 2 + 2 if grid.upright else NODE_H / 2 + 2
+    far = end[across] + aside + outwards * APART * (1 if forward else -1)
+    leave = APART * (0 if forward else 2)
+
+    def at(away: float, down: float) -> Point:
+        return (away, down) if grid.upright else (down, away)
+
+    points = [
+        at(start[across] + outwards * half, start[along] + APART - leave),
+        at(far, start[along] + turn),
+        at(far, end[along] - turn),
+        at(end[across] + outwards * half, end[along] - APART + leave),
+    ]
+    path = " L".join(f"{x:.1f} {y:.1f}" for x, y in (points if forward else points[::-1]))
+    middle = (start[along] + end[along]) / 2
+    side = outwards * (1 if forward else -1)
+    x, y = at(far + side * (9.0 if grid.upright else 11.0), middle)
+    anchor = "middle" if not grid.upright else "start" if side > 0 else "end"
+    yield f'<path d="M{path}" marker-end="url(#{head})"/>'
+    yield f'<text x="{x:.1f}" y="{y + 4:.1f}" text-anchor="{anchor}">{escape(label)}</text>'
+    yield from _flag(mark, at(far, middle))
+
+
+def _arrow(start: Point, end: Point, head: str, label: str, *, side: int, mark: str = "") -> Iterator[str]:
     """A line from border to border, to the left of its own direction; its label lies on that side."""
-    bend = ((0.0, aside) if not grid.upright else (aside, 0.0)) if aside else (0.0, 0.0)
-    middle = ((start[0] + end[0]) / 2 + bend[0], (start[1] + end[1]) / 2 + bend[1])
-    towards = middle if aside else end
-    p, q = _border(start, towards), _border(end, middle if aside else start)
+    p, q = _border(start, end), _border(end, start)
     dx, dy = q[0] - p[0], q[1] - p[1]
     length = hypot(dx, dy) or 1.0
     left = (dy / length, -dx / length)  # an arrow's left, where its label lies
     off = (left[0] * APART * side, left[1] * APART * side)
-    p, q, m = ((a + off[0], b + off[1]) for a, b in (p, q, middle))
-    if aside:
-        path = f"M{p[0]:.1f} {p[1]:.1f} Q{m[0]:.1f} {m[1]:.1f} {q[0]:.1f} {q[1]:.1f}"
-        at = ((p[0] + 2 * m[0] + q[0]) / 4, (p[1] + 2 * m[1] + q[1]) / 4)
-    else:
-        path = f"M{p[0]:.1f} {p[1]:.1f} L{q[0]:.1f} {q[1]:.1f}"
-        # A slanting arrow's label keeps to the parent, where there is room; `head` tells which end that is.
-        slanting = min(abs(dx), abs(dy)) > length / 8
-        along = 0.5 if not slanting else 0.38 if head.endswith("data") else 0.62
-        at = (p[0] + along * dx, p[1] + along * dy)
+    p, q = ((a + off[0], b + off[1]) for a, b in (p, q))
+    # A slanting arrow's label keeps to the parent, where there is room; `head` tells which end that is.
+    slanting = min(abs(dx), abs(dy)) > length / 8
+    along = 0.5 if not slanting else 0.38 if head.endswith("data") else 0.62
+    at = (p[0] + along * dx, p[1] + along * dy)
     away = 9.0 if abs(dx) > abs(dy) else 7.0
     away += 10.0 if mark else 0.0  # the flag stands on the line itself
     x, y = at[0] + left[0] * away, at[1] + left[1] * away
     level = abs(dy) < length / 8
     anchor = "middle" if level else ("start" if left[0] > 0 else "end")
-    yield f'<path d="{path}" marker-end="url(#{head})"/>'
+    yield f'<path d="M{p[0]:.1f} {p[1]:.1f} L{q[0]:.1f} {q[1]:.1f}" marker-end="url(#{head})"/>'
     yield f'<text x="{x:.1f}" y="{y + 4:.1f}" text-anchor="{anchor}">{escape(label)}</text>'
     yield from _flag(mark, at)
 
@@ -211,8 +270,14 @@ g.data text { fill: #005a8c } g.error text { fill: #a84a00 }
 """
 
 
-def standalone(graph: Graph) -> str:
-    """The picture as a file of its own."""
-    picture = svg(graph)
+def too_wide(drawn: DrawnGraph) -> bool:
+    """Whether a picture from left to right would not fit on a screen."""
+    columns = len(set(drawn.graph.columns().values()))
+    return columns * GRIDS[False, bool(drawn.labels)].column > MOST_WIDE
+
+
+def standalone(drawn: DrawnGraph) -> str:
+    """The picture as a file of its own, upright where it would be too wide."""
+    picture = svg(drawn, upright=too_wide(drawn))
     opening, rest = picture.split("\n", 1)
     return f"{opening}\n<style>{STYLE}</style>\n{rest}\n"

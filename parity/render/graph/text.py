@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from parity.render.graph.drawing import DrawnGraph
 from parity.render.graph.layout import layout
 from parity.render.graph.names import gradient_written, written
 from reference.graph import Graph, Node
 
 
-def text(graph: Graph, forward: str = "forward", backward: str = "backward") -> str:
+def text(drawn: DrawnGraph, say: Mapping[str, str]) -> str:
     """Both sweeps, a line an operation: what flows in and out forward, and what comes back."""
-    return "\n".join([f"{forward}:", *forward_lines(graph), f"{backward}:", *backward_lines(graph)])
+    lines = [f"{say['graph.forward']}:", *forward_lines(drawn)]
+    lines += [f"{say['graph.backward']}:", *backward_lines(drawn.graph)]
+    if drawn.moved:
+        lines += [f"{say['graph.moved']}:"]
+        lines += [f"  {written(old)} ──▶ {written(new)}   [{by}]" for old, new, by in drawn.moved]
+    return "\n".join(lines)
 
 
-def forward_lines(graph: Graph) -> list[str]:
+def forward_lines(drawn: DrawnGraph) -> list[str]:
     """`x, W⁽¹⁾, b⁽¹⁾ ──▶ z⁽¹⁾   [W a + b]`, in the order of execution."""
     return [
-        f"  {', '.join(written(parent.name) for parent in node.parents if parent)} ──▶ {written(node.name)}"
-        f"   [{node.label}]"
-        for node in graph.nodes
+        f"  {', '.join(_label(drawn, parent, node) for parent in node.parents if parent)}"
+        f" ──▶ {written(node.name)}   [{node.label}]"
+        for node in drawn.graph.nodes
         if node.operation
     ]
+
+
+def _label(drawn: DrawnGraph, parent: Node, child: Node) -> str:
+    return drawn.labels.get((parent.name, child.name), written(parent.name))
 
 
 def backward_lines(graph: Graph) -> list[str]:
@@ -40,18 +50,20 @@ def backward_lines(graph: Graph) -> list[str]:
     return lines
 
 
-def mermaid(graph: Graph) -> str:
+def mermaid(drawn: DrawnGraph) -> str:
     """A Mermaid flowchart, as GitHub renders it: solid links carry data, dotted ones errors."""
-    return "\n".join(["flowchart LR", *_mermaid_lines(graph)])
+    direction = "TB" if drawn.labels else "LR"
+    return "\n".join([f"flowchart {direction}", *_mermaid_lines(drawn)])
 
 
-def _mermaid_lines(graph: Graph) -> Iterator[str]:
+def _mermaid_lines(drawn: DrawnGraph) -> Iterator[str]:
+    graph = drawn.graph
     number = {node.name: f"n{i}" for i, node in enumerate(graph.nodes)}
     for node in graph.nodes:
         yield f"  {number[node.name]}{_shape(node)}"
     edges = layout(graph).edges
     for edge in edges:
-        label = _quoted(written(edge.parent.name))
+        label = _quoted(_label(drawn, edge.parent, edge.child))
         yield f"  {number[edge.parent.name]} -->|{label}| {number[edge.child.name]}"
     for edge in reversed(edges):
         if edge.learns:

@@ -77,7 +77,11 @@ def _table(rows: Sequence[FormulaRow], say: Mapping[str, str]) -> Iterator[str]:
     yield "|--:|---|--:|" + "---|" * len(sides)
     for line in lines(rows):
         texts = [_cell(line.by_side[side], say) if side in line.by_side else "" for side in sides]
-        yield f"| {line.slide} | {cell(line.formula)} | {line.layer} | " + " | ".join(texts) + " |"
+        yield (
+            f"| {line.slide} | {cell(line.formula)} | {line.tensor or line.layer} | "
+            + " | ".join(texts)
+            + " |"
+        )
 
 
 def _cell(row: FormulaRow, say: Mapping[str, str]) -> str:

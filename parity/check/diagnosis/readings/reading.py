@@ -77,16 +77,19 @@ def _differs(place: Site, tree: Tree) -> bool:
 
 def scope_of(tree: Tree, wrong: Sequence[Site], right: Sequence[Site]) -> tuple[Tag, ...] | None:
     """The fewest tags that set the wrong places apart from right ones that contradict; None if none do."""
-    return separating(wrong, [place for place in right if _differs(place, tree)])
+    against = [place for place in right if _differs(place, tree)]
+    return separating([place.tags for place in wrong], [place.tags for place in against])
 
 
-def separating(wrong: Sequence[Site], against: Sequence[Site]) -> tuple[Tag, ...] | None:
+def separating(
+    wrong: Sequence[tuple[Tag, ...]], against: Sequence[tuple[Tag, ...]]
+) -> tuple[Tag, ...] | None:
     """The fewest tags that all wrong places bear, and none of the others; None if there are none."""
     if not against:
         return ()
-    shared = sorted(set.intersection(*(set(place.tags) for place in wrong)), key=_generality)
+    shared = sorted(set.intersection(*map(set, wrong)), key=_generality)
     for size in (1, 2):
         for tags in combinations(shared, size):
-            if not any(all(tag in place.tags for tag in tags) for place in against):
+            if not any(set(tags) <= set(place) for place in against):
                 return tags
     return None

@@ -76,6 +76,12 @@ class Site:
             ("layer", "first" if self.layer == 1 else "above_first"),
             ("call", "first_call" if self.observation.step == 0 else "later_calls"),
             ("batch", "one_sample" if self.observation.batch == 1 else "several_samples"),
+        )
+
+    @cached_property
+    def sizes(self) -> tuple[Tag, ...]:
+        """How large it is: said of a mistake that is known already, and never read off."""
+        return (
             ("depth", str(self.depth)),
             ("outputs", "one_output" if self.terms["outputs"] == 1 else "several_outputs"),
             ("samples", str(self.observation.batch)),
