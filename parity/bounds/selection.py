@@ -157,9 +157,7 @@ def equal(x: Bounded, y: Bounded) -> Bounded:
 
 @rule("attains (vectorized)", data=(2,))
 def attains(x: Bounded, y: Bounded, axes: tuple[int, ...]) -> Bounded:
-    """As equal; but where all other numbers over the axes are surely not y, the last one surely is.
-
-    y is the largest or the smallest of them in every evaluation, so that some number is y.
+    """As equal; but y, the largest or smallest over the axes, is some number: if no other can be, this one.
 
     Source: as greater.
     """
@@ -168,8 +166,8 @@ def attains(x: Bounded, y: Bounded, axes: tuple[int, ...]) -> Bounded:
         return found
     possible = found.kink | (found.lowered() > 0)
     alone = possible & (np.sum(possible, axis=axes, keepdims=True) == 1)
-    kink = found.kink & ~alone
-    return Bounded(x.arithmetic, found.value, np.where(alone, 0.0, found.bound), kink=kink)
+    bound = np.where(alone, 0.0, found.bound)
+    return Bounded(x.arithmetic, found.value, bound, kink=found.kink & ~alone)
 
 
 def _truth_value(x: Bounded, y: Bounded, holds: Callable[[Float64s], Bools]) -> Bounded:
