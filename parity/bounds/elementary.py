@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from parity.bounds import balls
+from parity.bounds.branches import everywhere, somewhere
 from parity.bounds.formats import ULP
 from parity.bounds.number import EXACT, Bounded, Truths, rule
 from parity.bounds.overflow import Float64s
@@ -35,7 +36,7 @@ def _growing(name: str, x: Bounded, value: Truths, carried: Float64s, least: Flo
     relative = 2 * ULP[name][0] * arithmetic.unit
     bound = carried + relative * magnitude + UNDERFLOWS * arithmetic.eta
     fits = magnitude * (1 + relative) <= arithmetic.largest
-    if fits.all():
+    if everywhere(fits):
         return Bounded(arithmetic, value, bound)
     # `least` may itself overflow float64; only that it is above the format's largest number matters.
     floor = np.minimum(least, arithmetic.largest) * (1 - relative)
@@ -89,7 +90,7 @@ def exp(x: Bounded) -> Bounded:
         )
         result.bound = np.where(masked & (most <= x.arithmetic.largest), most, result.bound)
         result.floor = None if result.floor is None else np.where(masked, np.nan, result.floor)
-    if not magnitude.all():
+    if not everywhere(magnitude):
         result.bound = np.where(np.isneginf(x.lowered()) & (x.bound == 0), 0.0, result.bound)
     return result
 
@@ -230,7 +231,7 @@ def root(x: Bounded) -> Bounded:
     """
     result = sqrt(x)
     unsure = np.abs(x.lowered()) < x.carried
-    if unsure.any():
+    if somewhere(unsure):
         result.value = np.where(unsure, x.arithmetic.lift(0.0), result.value)
         result.bound = np.where(unsure, np.inf, result.bound)
     return result
@@ -269,7 +270,7 @@ def erf(x: Bounded) -> Bounded:
 
     Source: calibrated here, tests/reports/calibrate_erf.py; the mean value theorem.
     """
-    arithmetic, value = x.arithmetic, x.arithmetic.special("erf", x.value)
+    arithmetic, value = x.arithmetic, x.arithmetic.erf(x.value)
     carried = EXACT
     if not x.is_exact:
         nearest = np.maximum(x.magnitude() - x.carried, 0)

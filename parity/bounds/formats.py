@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parity.bounds import balls
+from parity.bounds.branches import array_of
 from reference.arrays import Array, erf
 
 ULP: dict[str, tuple[int, str]] = {
@@ -154,29 +155,25 @@ class Arithmetic:
 
     def lift(self, exact: npt.ArrayLike) -> npt.NDArray[np.generic]:
         """Floats of the side converted to the truth's arithmetic, exactly."""
-        array = np.asarray(exact)
+        array = array_of(exact)
         if self.truth == "ball":
             return balls.from_floats(array.astype(np.float64))
         return array.astype(np.longdouble if self.truth == "longdouble" else np.float64)
 
     def lower(self, truth: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
         """Numbers of the truth's arithmetic rounded to float64, for magnitudes and display."""
-        return np.asarray(truth).astype(np.float64)  # operations on 0-d object arrays return bare balls
+        return array_of(truth).astype(np.float64)  # operations on 0-d object arrays return bare balls
 
-    def special(self, name: str, values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-        """A function that numpy lacks: erf of float64s from the C library, all else in ball arithmetic.
+    def erf(self, values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+        """erf, which numpy lacks: of float64s from the C library, all else in ball arithmetic.
 
         The library's erf is off by at most 2⁻⁵³, which `SLACK` covers beside the 12u of erf's own bound.
         """
-        if name == "erf" and self.truth == "float64":
+        if self.truth == "float64":
             return erf(values)
-        with self.precision():
-            found = balls.special(
-                name, values.astype(object) if self.truth == "ball" else balls.from_floats(values)
-            )
-            if self.truth == "ball":
-                return found
-            return found.astype(np.float64) if self.truth == "float64" else balls.to_longdouble(found)
+        if self.truth == "ball":
+            return balls.special("erf", np.asarray(values, dtype=object))
+        return balls.erf_of_longdoubles(values)
 
     def precision(self) -> AbstractContextManager[None]:
         """Context that sets the precision of ball arithmetic, if the truth uses it."""

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from parity.bounds.branches import array_of
 from parity.bounds.formats import Arithmetic
 from parity.bounds.formats import arithmetic as arithmetic_of
 from parity.bounds.overflow import Float64s, guarded
@@ -72,7 +73,7 @@ class Bounded(NDArrayOperatorsMixin):
         ceiling: Float64s | None = None,
     ) -> None:
         self.arithmetic = arithmetic
-        self.value = np.asarray(value)
+        self.value = array_of(value)
         self.bound = bound
         self.open_sum, self.floor, self.kink, self.ceiling = open_sum, floor, kink, ceiling
 
@@ -213,11 +214,12 @@ def bounded(arithmetic: Arithmetic, floats: npt.ArrayLike, bound: Float64s) -> B
     return Bounded(arithmetic, arithmetic.lift(floats), bound if np.any(bound) else EXACT)
 
 
-def constant(arithmetic: Arithmetic, number: float) -> Bounded:
+def constant(arithmetic: Arithmetic, number: float | Float64s) -> Bounded:
     """A constant of a formula, with one rounding unless the side's format represents it exactly."""
-    rounded = float(arithmetic.dtype.type(number))
-    bound = EXACT if rounded == number else np.asarray(arithmetic.u * abs(number) + arithmetic.eta)
-    return Bounded(arithmetic, arithmetic.lift(np.float64(number)), bound)
+    number = array_of(number).astype(np.float64)
+    rounded = number.astype(arithmetic.dtype).astype(np.float64)
+    bound = EXACT if rounded == number else array_of(arithmetic.u * np.abs(number) + arithmetic.eta)
+    return Bounded(arithmetic, arithmetic.lift(number), bound)
 
 
 def doubles(judge: Arithmetic) -> Arithmetic:
@@ -258,7 +260,8 @@ def in_format(arithmetic: Arithmetic, number: Bounded | Array | float | tuple[fl
             return number
         if not (number.is_exact and number.size == 1):
             return cast_to(arithmetic, number)
-        number = float(number.lowered())
+        number = number.lowered().reshape(())
+        return constant(arithmetic, number)
     if isinstance(number, tuple):
         return Bounded(arithmetic, arithmetic.lift(np.array(number, arithmetic.dtype)), EXACT)
     if isinstance(number, np.ndarray):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from parity.bounds.branches import everywhere, somewhere
 from parity.bounds.number import EXACT, Bounded, rule
 from parity.bounds.overflow import Float64s
 from parity.bounds.rounding import Rounding, either
@@ -57,11 +58,11 @@ def multiply(x: Bounded, y: Bounded) -> Bounded:
     value = x.value * y.value
     product = _rounding(x, 1, underflows=2).close(x.arithmetic, value, _product_carries(x, y))
     nan = np.isnan(x.arithmetic.lower(value))
-    if nan.any():
+    if somewhere(nan):
         uncertain = nan & ((x.value == 0) | (y.value == 0))
         product.value = np.where(uncertain, x.arithmetic.lift(0.0), value)
         product.bound = np.where(uncertain, np.inf, product.bound)
-    elif not np.all(value):
+    if not everywhere(value):
         nothing = ((x.value == 0) & (x.carried == 0)) | ((y.value == 0) & (y.carried == 0))
         product.bound = np.where(nothing & np.isfinite(product.bound), 0.0, product.bound)
     product.kink = either(x.kink, y.kink)

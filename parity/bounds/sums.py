@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parity.bounds import balls
+from parity.bounds.branches import array_of, somewhere
 from parity.bounds.formats import Arithmetic
 from parity.bounds.number import (
     EXACT,
@@ -91,7 +92,7 @@ def _beyond(total: Bounded, x: Bounded, y: Bounded) -> Bounded:
         most = _most(x) + _most(y)
         most = most + total.arithmetic.unit * np.abs(most)
         below = np.isinf(total.bound) & (np.abs(most) <= total.arithmetic.largest)
-        total.ceiling = np.where(below, most, np.nan) if below.any() else None
+        total.ceiling = np.where(below, most, np.nan) if somewhere(below) else None
     return total
 
 
@@ -110,11 +111,11 @@ def add_reduce(x: Bounded, axis: Axes = 0, keepdims: bool = False) -> Bounded:  
 
     Source: Higham (2002), §4.2.
     """
-    value = np.asarray(x.value.sum(axis=axis, keepdims=keepdims))
+    value = array_of(x.value.sum(axis=axis, keepdims=keepdims))
     carried = np.broadcast_to(x.carried, x.shape)
     magnitude = x.magnitude() + carried
-    magnitudes = np.asarray(magnitude.sum(axis=axis, keepdims=keepdims))
-    carries = np.asarray(carried.sum(axis=axis, keepdims=keepdims))
+    magnitudes = array_of(magnitude.sum(axis=axis, keepdims=keepdims))
+    carries = array_of(carried.sum(axis=axis, keepdims=keepdims))
     return _close_sum(x.arithmetic, value, OpenSum(max(_terms_along(x, axis) - 1, 0), magnitudes, carries))
 
 
@@ -231,10 +232,10 @@ def variance(x: Bounded, axis: Axes, mean: Bounded, n: float) -> Bounded:
     """
     arithmetic, k = x.arithmetic, _terms_along(x, axis)
     d = x.value - mean.value
-    value = np.asarray(np.square(d).sum(axis=axis, keepdims=True) / arithmetic.lift(float(n)))
+    value = array_of(np.square(d).sum(axis=axis, keepdims=True) / arithmetic.lift(float(n)))
     apart = x.carried + mean.carried
     spread = apart * (2 * arithmetic.lower(np.abs(d)) + apart)
-    carried = np.asarray(spread.sum(axis=axis, keepdims=True) / n)
+    carried = array_of(spread.sum(axis=axis, keepdims=True) / n)
     magnitude = arithmetic.lower(value) + carried
     bound = carried + arithmetic.gamma(k + 4) * magnitude + 2 * (k / n + 1) * arithmetic.eta
     limit = arithmetic.largest / (n * (1 + arithmetic.gamma(k + 4)))
@@ -260,7 +261,7 @@ def blend(old: Bounded, new: Bounded, beta: Bounded) -> Bounded:
     magnitude, farthest = weight * size_old + (1 - weight) * size_new, size_old + size_new
     carried = weight * old.carried + (1 - weight) * new.carried
     larger = (weight < 0.5) & (((1 - weight).astype(arithmetic.dtype) != 1 - weight) | (beta.carried > 0))
-    if not beta.is_exact or np.any(larger):
+    if not beta.is_exact or somewhere(larger):
         apart = arithmetic.lower(np.abs(new.value - old.value)) + old.carried + new.carried
         off = beta.carried + np.where(larger, arithmetic.unit * (1 - weight), 0.0)
         carried = carried + off * apart
@@ -292,7 +293,7 @@ def _close_sum(arithmetic: Arithmetic, value: Truths, *parts: OpenSum) -> Bounde
 
 def _product(arithmetic: Arithmetic, x: Truths, y: Truths) -> Truths:
     if arithmetic.truth != "ball":
-        return np.asarray(x @ y)
+        return array_of(x @ y)
     rows = x[None] if x.ndim == 1 else x
     columns = y[:, None] if y.ndim == 1 else y
     shape = np.matmul(np.empty(x.shape), np.empty(y.shape)).shape
