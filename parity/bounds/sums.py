@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parity.bounds import balls
-from parity.bounds.branches import array_of, somewhere
+from parity.bounds.branches import array_of, everywhere, somewhere
 from parity.bounds.formats import Arithmetic
 from parity.bounds.number import (
     EXACT,
@@ -81,7 +81,7 @@ def _beyond(total: Bounded, x: Bounded, y: Bounded) -> Bounded:
     An exact infinity plus a number known to be finite is that infinity. Rounding is monotone, so a total
     that may overflow to −∞ is at most the rounded sum of both upper bounds.
     """
-    if np.max(total.bound, initial=0.0) < np.inf:
+    if everywhere(total.bound < np.inf):
         return total
     infinite = np.isinf(total.lowered())
     one, other = (np.isinf(part.lowered()) & (part.carried == 0) for part in (x, y))

@@ -63,7 +63,7 @@ def _enter(found: Sorted, guard: Guard) -> None:
     node, reduction = guard.node, "logical_and.reduce" if guard.outcome else "logical_or.reduce"
     if node.name == reduction and not node.shape:
         node = node.operands[0]
-    elif guard.required and not (guard.outcome and _finite(node)):
+    elif guard.required:
         found.others.append(guard)
         return
     largest = _limited(node) if guard.outcome else None
@@ -76,19 +76,10 @@ def _enter(found: Sorted, guard: Guard) -> None:
         (found.always if guard.outcome else found.never).append(_moved(node))
 
 
-def _finite(node: TapeNode) -> bool:
-    """Whether a node asks that the largest number of another is finite."""
-    return (
-        node.name == "less"
-        and numbers_are(node.operands[1], np.inf)
-        and node.operands[0].name == "maximum.reduce"
-    )
-
-
 def _limited(node: TapeNode) -> tuple[TapeNode, float] | None:
-    """For x ≤ c, or max x < ∞: x, or the node whose array x is a view of, and c."""
-    if _finite(node):
-        return _moved(node.operands[0].operands[0]), float(np.finfo(np.float64).max)
+    """For x ≤ c, or x < ∞: x, or the node whose array x is a view of, and c."""
+    if node.name == "less" and numbers_are(node.operands[1], np.inf):
+        return _moved(node.operands[0]), float(np.finfo(np.float64).max)
     if node.name != "less_equal" or node.operands[1].kind is not Making.CONSTANT or node.operands[1].shape:
         return None
     x, limit = node.operands

@@ -37,6 +37,7 @@ class StepPlan:
         self._kinks = np.zeros((3, size), np.bool_)
         self.names = layout.judged
         self.numbers = {name: math.prod(shape) for name, shape in layout.shapes.items()}
+        self._sizes = np.array([self.numbers[name] for name in self.names])
         self._telling = np.zeros((2, len(self.names)), np.bool_)
         self._has_kinks = False
         self._compile()
@@ -48,11 +49,12 @@ class StepPlan:
         tracing, layout, tape = self._tracing, self._layout, self._tracing.tape
         outputs = [(0, judged) for judged in tracing.certificates]
         outputs += [(2, judged) for judged in tracing.cross_checks]
-        finite = [node for _, judged in outputs for node in (judged.value, judged.bound)]
+        judged_nodes = [node for _, judged in outputs for node in (judged.value, judged.bound)]
+        finite = [node for judged in tracing.certificates for node in (judged.value, judged.bound)]
         guards = sort(tape.guards, finite)
         pools = self._pools = Pools(guards)
         kinks = [judged.kink for _, judged in outputs if judged.kink is not None]
-        nodes = live(tape.nodes, [*finite, *kinks, *guards.nodes])
+        nodes = live(tape.nodes, [*judged_nodes, *kinks, *guards.nodes])
         placed: dict[TapeNode, Values] = {}
         copied: list[tuple[TapeNode, Values]] = []
         self._inputs: dict[str, Values] = {}
@@ -141,13 +143,11 @@ class StepPlan:
         if error is not scratch:
             np.copyto(error, scratch, "same_kind")
         np.multiply(self._bound, SLACK, bound)
-        if not (error.max() < np.inf and bound.max() < np.inf):
+        undecided = self._leave_out_undecided()
+        if undecided is None or not error.max() < np.inf:
             return None
         np.divide(error[:2], bound[:2], ratio[:2])
         np.divide(error[2:], bound[2], ratio[2:])
-        undecided = self._without_kinks()
-        if undecided is None:
-            return None
         shares = np.fmax(np.fmax.reduceat(ratio, starts, axis=1), 0.0)  # 0/0 is no share
         if not shares.max() <= 1:
             return None
@@ -160,14 +160,18 @@ class StepPlan:
             self.names, self.numbers, shares[:2], shares[2:], apart, self._telling.copy(), undecided
         )
 
-    def _without_kinks(self) -> npt.NDArray[np.int_] | None:
-        """Count the undecided numbers, which have no share; None if a tensor has no others."""
-        kinks, starts = self._kinks, self._layout.starts
-        if not (self._has_kinks and kinks.any()):
+    def _leave_out_undecided(self) -> npt.NDArray[np.int_] | None:
+        """Give what the second gate cannot decide no share, and count it.
+
+        None where the first gate cannot decide a number, or the second one all numbers of a tensor.
+        """
+        kinks, bound, starts = self._kinks, self._slackened, self._layout.starts
+        finite = bound.max() < np.inf
+        if finite and not (self._has_kinks and kinks.any()):
             return np.zeros(len(starts), int)
-        if kinks[:2].any():
+        if kinks[:2].any() or not bound[:2].max() < np.inf:
             return None
-        self._ratio[2:, kinks[2]] = 0.0
-        undecided = np.add.reduceat(kinks[2], starts, dtype=int)
-        whole = undecided == [self.numbers[name] for name in self.names]
-        return None if whole.any() else undecided
+        unknown = kinks[2] | ~np.isfinite(bound[2])
+        bound[2, unknown], self._error[2:, unknown] = 1.0, 0.0
+        undecided = np.add.reduceat(unknown, starts, dtype=int)
+        return None if (undecided == self._sizes).any() else undecided
