@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from parity.cli import options
+
+if TYPE_CHECKING:
+    from parity.bench.page import Report
 
 HELP = """Measure the engine against torch eager, and the lockstep against both steps alternated.
 
@@ -34,10 +37,17 @@ def bench(
     profile: Annotated[
         bool, typer.Option("--profile", help="Show where the time of a certified step goes.")
     ] = False,
+    vocabulary: Annotated[
+        bool,
+        typer.Option(
+            "--vocabulary",
+            help="Measure the certified step of every activation, loss and optimizer, in both formats.",
+        ),
+    ] = False,
     threads: options.Threads = 1,
 ) -> int:
     from parity.errors import UsageError
-    from parity.render.files import writable, write_text
+    from parity.render.files import writable
 
     names = [name.strip() for name in sizes.split(",")]
     for path in (json, markdown):
@@ -66,6 +76,16 @@ def bench(
 
     rows: list[benchmark.BenchRow] = []
     parts: list[Part] = []
+    if vocabulary:
+        from parity.bench.vocabulary import vocabulary as every_name
+
+        with limited(threads):
+            for name in names:
+                console(stderr=True).print(f"measuring every name at {name} …", style="dim")
+                rows += every_name(name)
+            facts = environment()
+        report = Report(rows, {}, facts, f"parity bench --vocabulary --sizes {','.join(names)}")
+        return _written(report, json, markdown)
     with limited(threads):
         for name in names:
             console(stderr=True).print(f"measuring {name} …", style="dim")
@@ -77,7 +97,13 @@ def bench(
     command = f"parity bench --sizes {','.join(names)} --dtype {dtype} --activation {activation}"
     command += " --no-peers" if no_peers else ""
     command += " --markdown reports/benchmark.md" if markdown else ""
-    report = Report(rows, memory, facts, command, parts)
+    return _written(Report(rows, memory, facts, command, parts), json, markdown)
+
+
+def _written(report: Report, json: str | None, markdown: str | None) -> int:
+    """Write and show a report."""
+    from parity.render.files import write_text
+
     if json:
         write_text(json, report.to_json())
     if markdown:

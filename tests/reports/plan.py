@@ -100,12 +100,12 @@ def page(rows: Sequence[Mapping[str, object]]) -> str:
     lines = [
         "# The plan against the plain path",
         "",
-        f"{len(rows):,} random networks over every activation, loss and optimizer with their options, one in "
-        f"{CLIPPED} with clipping, in {len(REGIMES)} regimes and both formats. Of every step that a plan "
-        f"accepts, the plain path must say the same of every tensor; of each, {CHANGED} mechanical changes of a "
-        f"recorded tensor ({', '.join(CHANGES)}) are given to the plan, and what it still accepts to the "
-        "plain path. A number within rounding of another one is still right: such a change is let through by "
-        "both. Written by `python -m tests.reports.plan`.",
+        f"{len(rows):,} random networks over every activation, loss and optimizer with their options,",
+        f"one in {CLIPPED} with clipping, in {len(REGIMES)} regimes and both formats. Of every step that a",
+        "plan accepts, the plain path must say the same of every tensor. Of each accepted step,",
+        f"{CHANGED} mechanical changes of a recorded tensor ({', '.join(CHANGES)})",
+        "are given to the plan, and what it still accepts to the plain path. A number within rounding of",
+        "the right one is right: both accept such a change. Written by `python -m tests.reports.plan`.",
         "",
         f"**{len(wrong)} disagreements.**",
         *(f"* {line}" for line in wrong[:50]),

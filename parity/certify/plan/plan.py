@@ -96,15 +96,15 @@ class StepPlan:
 
     def shares(self, sides: Sequence[Trace], constants: Constants) -> AcceptedShares | None:
         """The shares of a step that the plan accepts, or None if the plain path must judge it."""
-        if not self._take_in(sides, constants):
+        if not self.take_in(sides, constants):
             return None
         with np.errstate(all="ignore"), self._certifier.arithmetic.precision():
             self._program.run()
             if not self._pools.hold():
                 return None
-            return self._compared()
+            return self.compared()
 
-    def _take_in(self, sides: Sequence[Trace], constants: Constants) -> bool:
+    def take_in(self, sides: Sequence[Trace], constants: Constants) -> bool:
         layout = self._layout
         if not all(map(layout.fits, sides)):
             return False
@@ -133,7 +133,7 @@ class StepPlan:
             elif value is not None:
                 value[...] = number
 
-    def _compared(self) -> AcceptedShares | None:
+    def compared(self) -> AcceptedShares | None:
         size, starts = self._layout.size, self._layout.starts
         observed = self._observed[:, :size]
         scratch, error, ratio, bound = self._scratch, self._error, self._ratio, self._slackened
