@@ -21,6 +21,7 @@ from parity.certify.filter.certificates import FirstGate
 from parity.certify.filter.cross_check import SecondGate
 from parity.certify.filter.gradients import Parameters
 from parity.certify.filter.inputs import StepInputs
+from parity.certify.plan.comparison import Comparison
 from parity.certify.plan.plan import StepPlan
 from parity.certify.plan.program import Program
 from parity.lockstep.lockstep import Reference
@@ -39,7 +40,7 @@ PARTS: dict[tuple[type, str], str] = {
     (Continuity, "advance"): "links",
     (StepPlan, "take_in"): "checks: taking both traces in",
     (Program, "run"): "checks: both gates, truths and bounds",
-    (StepPlan, "compared"): "checks: held against the bounds",
+    (Comparison, "shares"): "checks: held against the bounds",
     (StepInputs, "gather"): "checks: taking both traces in",
     (FirstGate, "evaluate"): "checks: first gate, z a s δ",
     (FirstGate, "shares"): "checks: held against the bounds, z a s δ",

@@ -26,7 +26,7 @@ class Making(Enum):
     CALL = "call"  # any other function, whose result is copied
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class TapeNode:
     """One array: its kind, the function that makes it from `operands`, and its value when recorded.
 

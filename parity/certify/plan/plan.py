@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from parity.bounds import SLACK, Bounded
+from parity.bounds import Bounded
 from parity.certify.accepted import AcceptedShares
 from parity.certify.certificate import Certifier, bounded_constants
+from parity.certify.plan.comparison import Comparison
 from parity.certify.plan.guards import Pools, sort
 from parity.certify.plan.layout import StepLayout
 from parity.certify.plan.node import Making, TapeNode, Values
@@ -22,28 +21,14 @@ from reference.trace import Trace
 
 
 class StepPlan:
-    """Both gates of one step, as calls on buffers.
-
-    Rows of `_truth` and `_bound` are the first side's certificates, the second's, and the cross-check.
-    """
+    """Both gates of one step, as calls on buffers."""
 
     def __init__(self, certifier: Certifier, layout: StepLayout, tracing: Tracing) -> None:
         self._certifier, self._layout, self._tracing = certifier, layout, tracing
-        size, truth = layout.size, certifier.arithmetic.lift(0.0).dtype
-        self._observed = np.empty((2, layout.total))
-        one, other = self._observed
+        self.comparison = Comparison(layout, certifier.arithmetic.lift(0.0).dtype)
+        one, other = self.comparison.observed
         self._taken = [(name, slot.view(one), slot.view(other)) for name, slot in layout.slots.items()]
-        self._truth, self._bound = np.zeros((3, size), truth), np.zeros((3, size))
-        self._kinks = np.zeros((3, size), np.bool_)
-        self.names = layout.judged
-        self.numbers = {name: math.prod(shape) for name, shape in layout.shapes.items()}
-        self._sizes = np.array([self.numbers[name] for name in self.names])
-        self._telling = np.zeros((2, len(self.names)), np.bool_)
-        self._has_kinks = False
         self._compile()
-        self._scratch = np.empty((4, size), truth)
-        self._error = self._scratch if truth == np.float64 else np.empty((4, size))
-        self._ratio, self._slackened = np.empty((4, size)), np.empty((3, size))
 
     def _compile(self) -> None:
         tracing, layout, tape = self._tracing, self._layout, self._tracing.tape
@@ -61,7 +46,7 @@ class StepPlan:
         for node in nodes:
             if node.kind is Making.INPUT:
                 slot = layout.slots.get(node.name)
-                placed[node] = slot.view(self._observed) if slot else np.empty_like(node.value)
+                placed[node] = slot.view(self.comparison.observed) if slot else np.empty_like(node.value)
                 self._inputs[node.name] = placed[node]
         for row, judged in outputs:
             self._place(judged, row, placed, copied)
@@ -82,10 +67,11 @@ class StepPlan:
         """Give a truth, its bound and its kinks their places."""
         slot = self._layout.slots[judged.name]
         rows: Any = slice(0, 2) if row == 0 else 2
-        parts = [(judged.value, self._truth), (judged.bound, self._bound)]
+        comparison = self.comparison
+        parts = [(judged.value, comparison.truth), (judged.bound, comparison.bound)]
         if judged.kink is not None:
-            parts.append((judged.kink, self._kinks))
-            self._has_kinks = True
+            parts.append((judged.kink, comparison.kinks))
+            comparison.has_kinks = True
         for node, arena in parts:
             out = slot.view(arena[rows])
             whole = node.value.shape == out.shape and node.value.dtype == out.dtype
@@ -102,7 +88,7 @@ class StepPlan:
             self._program.run()
             if not self._pools.hold():
                 return None
-            return self.compared()
+            return self.comparison.shares()
 
     def take_in(self, sides: Sequence[Trace], constants: Constants) -> bool:
         layout = self._layout
@@ -132,46 +118,3 @@ class StepPlan:
                     bound[...] = number.bound
             elif value is not None:
                 value[...] = number
-
-    def compared(self) -> AcceptedShares | None:
-        size, starts = self._layout.size, self._layout.starts
-        observed = self._observed[:, :size]
-        scratch, error, ratio, bound = self._scratch, self._error, self._ratio, self._slackened
-        np.subtract(observed, self._truth[:2], scratch[:2])
-        np.subtract(observed, self._truth[2], scratch[2:])
-        np.absolute(scratch, scratch)
-        if error is not scratch:
-            np.copyto(error, scratch, "same_kind")
-        np.multiply(self._bound, SLACK, bound)
-        undecided = self._leave_out_undecided()
-        if undecided is None or not error.max() < np.inf:
-            return None
-        np.divide(error[:2], bound[:2], ratio[:2])
-        np.divide(error[2:], bound[2], ratio[2:])
-        shares = np.fmax(np.fmax.reduceat(ratio, starts, axis=1), 0.0)  # 0/0 is no share
-        if not shares.max() <= 1:
-            return None
-        if not self._telling.all():
-            size_of = np.abs(self._truth[:2]) > bound[:2]
-            self._telling |= np.logical_or.reduceat(size_of, starts, axis=1)
-        np.subtract(observed[0], observed[1], ratio[0])
-        apart = np.maximum.reduceat(np.absolute(ratio[0], ratio[0]), starts)
-        return AcceptedShares(
-            self.names, self.numbers, shares[:2], shares[2:], apart, self._telling.copy(), undecided
-        )
-
-    def _leave_out_undecided(self) -> npt.NDArray[np.int_] | None:
-        """Give what the second gate cannot decide no share, and count it.
-
-        None where the first gate cannot decide a number, or the second one all numbers of a tensor.
-        """
-        kinks, bound, starts = self._kinks, self._slackened, self._layout.starts
-        finite = bound.max() < np.inf
-        if finite and not (self._has_kinks and kinks.any()):
-            return np.zeros(len(starts), int)
-        if kinks[:2].any() or not bound[:2].max() < np.inf:
-            return None
-        unknown = kinks[2] | ~np.isfinite(bound[2])
-        bound[2, unknown], self._error[2:, unknown] = 1.0, 0.0
-        undecided = np.add.reduceat(unknown, starts, dtype=int)
-        return None if (undecided == self._sizes).any() else undecided

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
+from parity.certify.plan.blocking import WORTH, Blocked, Seen, calls_of, chains
 from parity.certify.plan.layout import strides_order
 from parity.certify.plan.node import Making, TapeNode, Values
-
-Call: TypeAlias = tuple[Callable[..., Any], tuple[Any, ...]]
 
 MADE = (Making.UFUNC, Making.REDUCE, Making.CAST, Making.WHERE, Making.CALL)
 
@@ -44,35 +43,27 @@ class Program:
         """Compile the `nodes`.
 
         `placed` are the buffers of some nodes, inputs among them; `copied` nodes are copied to an array
-        at the end, or once if they are constants; a `seen` node's array is passed to a function, with more
-        arguments, when the node is made.
+        at the end, or once if they are constants; a `seen` node's array is passed to a reduction, with
+        more arguments and the array of its result, when the node is made.
         """
-        self.calls: list[Call] = []
+        self.calls: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
         self.buffers: dict[TapeNode, Values] = dict(placed)
         self._pool: dict[int, list[Values]] = defaultdict(list)
         self._chunks: dict[TapeNode, Values] = {}
-        self.allocated = 0
-        last, looks = _last_uses(nodes, copied), defaultdict(list)
+        self._seen: dict[TapeNode, list[Seen]] = defaultdict(list)
         for node, look, arguments in seen:
-            looks[node].append((look, arguments))
-        for place, node in enumerate(nodes):
-            dying = [
-                part
-                for part in {id(o.owner): o.owner for o in node.operands}.values()
-                if last[part] == place
-            ]
-            if node.kind is Making.CONSTANT:
-                self.buffers[node] = node.value
-            elif node.kind is Making.VIEW:
-                assert node.function is not None
-                self.buffers[node] = node.function(self.buffers[node.operands[0]])
-            elif node.kind in MADE:
-                self._make(node, dying)
-            for look, arguments in looks[node]:
-                self.calls.append((look, (self.buffers[node], *arguments)))
-            for part in [*dying, *([node] if last.get(node, place) == place else [])]:
-                if part in self._chunks:
-                    chunk = self._chunks.pop(part)
+            self._seen[node].append((look, arguments))
+        parts = chains(nodes)
+        self._last = _last_uses(parts, copied)
+        self._kept = {node for node, _ in copied} | set(placed)
+        for place, part in enumerate(parts):
+            if not (len(part) >= WORTH and self._make_blocked(part, place)):
+                for node in part:
+                    self._make_alone(node, place)
+            used = {o.owner: None for node in part for o in (*node.operands, node)}
+            for node in used:
+                if self._last.get(node, place) == place and node in self._chunks:
+                    chunk = self._chunks.pop(node)
                     self._pool[chunk.nbytes].append(chunk)
         for node, out in copied:
             if node.kind is Making.CONSTANT:
@@ -85,38 +76,53 @@ class Program:
         for function, arguments in self.calls:
             function(*arguments)
 
-    def _make(self, node: TapeNode, dying: Sequence[TapeNode]) -> None:
+    def _make_alone(self, node: TapeNode, place: int) -> None:
+        """The calls of one node."""
+        if node.kind is Making.CONSTANT:
+            self.buffers[node] = node.value
+        elif node.kind is Making.VIEW:
+            assert node.function is not None
+            self.buffers[node] = node.function(self.buffers[node.operands[0]])
+        elif node.kind in MADE:
+            self._make(node, place)
+        for look, arguments in self._seen[node]:
+            self.calls.append((look, (self.buffers[node], *arguments)))
+
+    def _make(self, node: TapeNode, place: int) -> None:
         out = self.buffers.get(node)
         if out is None:
-            out = self._inherited(node, dying)
+            out = self._inherited(node, place)
         if out is None:
             out = self._allocated(node)
         self.buffers[node] = out
         arrays = tuple(self.buffers[part] for part in node.operands)
-        if node.kind is Making.UFUNC:
-            function = _POSITIONAL.get(node.name, node.function)
-            assert function is not None
-            self.calls.append((function, (*arrays, out)))
-        elif node.kind is Making.REDUCE:
+        if node.kind is Making.REDUCE:
             options = node.options
             initial = (options["initial"],) if "initial" in options else ()
-            self.calls.append(
-                (
-                    options["ufunc"].reduce,
-                    (*arrays, options["axis"], None, out, options["keepdims"], *initial),
-                )
-            )
-        elif node.kind is Making.CAST:
-            self.calls.append((np.copyto, (out, *arrays, "unsafe")))
-        elif node.kind is Making.WHERE:
-            condition, yes, no = arrays
-            if no is not out:
-                self.calls.append((np.copyto, (out, no)))
-            self.calls.append((np.copyto, (out, yes, "same_kind", condition)))
-        else:
+            arguments = (*arrays, options["axis"], None, out, options["keepdims"], *initial)
+            self.calls.append((options["ufunc"].reduce, arguments))
+        elif node.kind is Making.CALL:
             self.calls.append((_copy_result, (out, node.function, arrays)))
+        else:
+            self.calls += calls_of(node, arrays, out)
 
-    def _inherited(self, node: TapeNode, dying: Sequence[TapeNode]) -> Values | None:
+    def _make_blocked(self, chain: Sequence[TapeNode], place: int) -> bool:
+        """The calls of a chain, block by block; False if its arrays are not all in one order."""
+        kept = [node for node in chain if node in self._kept or self._last[node] > place]
+        chunks = dict(self._chunks)
+        for node in kept:
+            if node not in self.buffers:
+                self.buffers[node] = self._allocated(node)
+        try:
+            self.calls += Blocked(chain, self.buffers, set(kept), self._seen).calls
+        except ValueError:
+            for node in self._chunks.keys() - chunks.keys():
+                self._pool[self._chunks[node].nbytes].append(self._chunks.pop(node))
+                del self.buffers[node]
+            return False
+        return True
+
+    def _inherited(self, node: TapeNode, place: int) -> Values | None:
         """The buffer of an operand that is used for the last time, if the call may overwrite it."""
         if node.kind is Making.WHERE:
             candidates: tuple[TapeNode, ...] = node.operands[2:]
@@ -125,7 +131,7 @@ class Program:
         else:
             return None
         for part in candidates:
-            if part in dying and part in self._chunks and _alike(part, node):
+            if part in self._chunks and self._last[part] == place and _alike(part, node):
                 self._chunks[node] = self._chunks.pop(part)
                 return self.buffers[part]
         return None
@@ -133,33 +139,22 @@ class Program:
     def _allocated(self, node: TapeNode) -> Values:
         value = node.value
         free = self._pool[value.nbytes]
-        if free:
-            chunk = free.pop()
-        else:
-            chunk = np.empty(value.nbytes, np.uint8)
-            self.allocated += value.nbytes
+        chunk = free.pop() if free else np.empty(value.nbytes, np.uint8)
         self._chunks[node] = chunk
         order = strides_order(value)
         flat = chunk.view(value.dtype).reshape([value.shape[axis] for axis in order])
         return flat.transpose(np.argsort(order))
 
 
-def _maximum(x: Values, y: Values, out: Values) -> None:
-    np.maximum(x, y, out=out)
-
-
-def _minimum(x: Values, y: Values, out: Values) -> None:
-    np.minimum(x, y, out=out)
-
-
-_POSITIONAL: dict[str, Callable[..., Any]] = {"matmul": np.matmul, "maximum": _maximum, "minimum": _minimum}
-"""The ufuncs to call where a recorded one does not take its buffer as the last argument."""
-
-
-def _last_uses(nodes: Sequence[TapeNode], copied: Sequence[tuple[TapeNode, Values]]) -> dict[TapeNode, int]:
-    """The place of the last node that reads each node's own buffer."""
-    last = {part.owner: place for place, node in enumerate(nodes) for part in node.operands}
-    return last | {node.owner: len(nodes) for node, _ in copied}
+def _last_uses(
+    parts: Sequence[Sequence[TapeNode]], copied: Sequence[tuple[TapeNode, Values]]
+) -> dict[TapeNode, int]:
+    """The place of the last part that makes, reads or copies each node's own buffer."""
+    last: dict[TapeNode, int] = {}
+    for place, part in enumerate(parts):
+        for node in part:
+            last |= dict.fromkeys((node.owner, *(operand.owner for operand in node.operands)), place)
+    return last | {node.owner: len(parts) for node, _ in copied}
 
 
 def _alike(part: TapeNode, node: TapeNode) -> bool:
