@@ -25,7 +25,7 @@ Seen: TypeAlias = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
 def chains(nodes: Sequence[TapeNode]) -> list[list[TapeNode]]:
-    """The nodes in an order that respects their operands, with calls on large arrays of one shape together."""
+    """The nodes in an order that respects their operands, calls on large arrays of one shape together."""
     found: list[list[TapeNode]] = []
     chain: list[TapeNode] = []
     members: set[int] = set()
@@ -85,7 +85,9 @@ class Blocked:
         sides = range(2 if chain[0].stacked else 1)
         size = chain[0].value.size // len(sides)
         pieces = [
-            (side, slice(start, min(start + BLOCK, size))) for side in sides for start in range(0, size, BLOCK)
+            (side, slice(start, min(start + BLOCK, size)))
+            for side in sides
+            for start in range(0, size, BLOCK)
         ]
         found = {
             (node, i): np.empty(len(pieces), look[1][-1].dtype)
@@ -129,7 +131,7 @@ def _scratch_of(chain: Sequence[TapeNode], kept: Collection[TapeNode]) -> dict[T
     for place, node in enumerate(chain):
         dying = {part for part in node.operands if part in found and last[part] == place}
         if node not in kept:
-            # A call may write over an operand that it reads for the last time, except where it copies twice.
+            # A call may write over an operand that it reads for the last time; a choice copies twice.
             same = [part for part in dying if part.value.dtype == node.value.dtype]
             if same and node.kind is Making.UFUNC:
                 dying.discard(same[0])

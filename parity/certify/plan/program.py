@@ -11,6 +11,8 @@ import numpy as np
 from parity.certify.plan.blocking import WORTH, Blocked, Seen, calls_of, chains
 from parity.certify.plan.layout import strides_order
 from parity.certify.plan.node import Making, TapeNode, Values
+from parity.certify.plan.sliced import WORTH as WORTH_SLICING
+from parity.certify.plan.sliced import SlicedProduct
 
 MADE = (Making.UFUNC, Making.REDUCE, Making.CAST, Making.WHERE, Making.CALL)
 
@@ -101,10 +103,24 @@ class Program:
             initial = (options["initial"],) if "initial" in options else ()
             arguments = (*arrays, options["axis"], None, out, options["keepdims"], *initial)
             self.calls.append((options["ufunc"].reduce, arguments))
+        elif node.name == "matmul" and node.value.dtype == np.longdouble and _worth_slicing(node):
+            lowered = [self._double_of(part) for part in node.operands]
+            x, y = arrays
+            self.calls.append((SlicedProduct(x, y, out, (lowered[0], lowered[1])), ()))
         elif node.kind is Making.CALL:
             self.calls.append((_copy_result, (out, node.function, arrays)))
         else:
             self.calls += calls_of(node, arrays, out)
+
+    def _double_of(self, node: TapeNode) -> Values | None:
+        """The doubles of which a node's longdoubles are copies, if they are an input."""
+        if node.kind is Making.VIEW and node.function is not None:
+            base = self._double_of(node.operands[0])
+            return None if base is None else node.function(base)
+        source = node.operands[0].owner if node.kind is Making.CAST else node
+        if source.kind is not Making.INPUT or source.value.dtype != np.float64:
+            return None
+        return self.buffers[node.operands[0]]
 
     def _make_blocked(self, chain: Sequence[TapeNode], place: int) -> bool:
         """The calls of a chain, block by block; False if its arrays are not all in one order."""
@@ -144,6 +160,11 @@ class Program:
         order = strides_order(value)
         flat = chunk.view(value.dtype).reshape([value.shape[axis] for axis in order])
         return flat.transpose(np.argsort(order))
+
+
+def _worth_slicing(node: TapeNode) -> bool:
+    k = node.operands[0].shape[-1]
+    return k > 1 and node.operands[0].shape[-2] * k * node.shape[-1] >= WORTH_SLICING
 
 
 def _last_uses(
