@@ -82,9 +82,9 @@ class Comparison:
         observed, truth = self.observed[:, here], self.truth[:, here]
         np.subtract(observed, truth[:2], apart[:2])
         np.subtract(observed, truth[2], apart[2:])
-        np.absolute(apart, apart)
         if error.dtype != apart.dtype:
             np.copyto(error, apart, "same_kind")
+        np.absolute(error, error)  # rounding is symmetric
         np.multiply(self.bound[:, here], SLACK, bound)
         if not bound.max() < np.inf or (self.has_kinks and self.kinks[:, here].any()):
             if not self._leave_out(block, bound, error, undecided):

@@ -37,6 +37,9 @@ WORTH = 1 << 13
 SMALLEST = 2.0**-400
 """A number that is smaller beside the largest of its row might underflow in a product of slices."""
 
+FARTHEST = 1000
+"""The largest exponent of a scale; 2 to its power is a double, and so is the reciprocal."""
+
 U, V = 2.0**-53, 2.0**-64
 
 
@@ -72,7 +75,8 @@ class SlicedProduct:
             np.add(rest, part, rest)
         np.matmul(x.first, y.first, part)
         np.add(part, rest, self._out, dtype=self._out.dtype)
-        np.ldexp(self._out, x.exponents + y.exponents, self._out)
+        np.multiply(self._out, x.scale, self._out)
+        np.multiply(self._out, y.scale, self._out)
 
     def _exact_enough(self) -> bool:
         """Whether the error is within the allowance, for every number."""
@@ -97,7 +101,7 @@ class _Operand:
             np.empty_like(exact, dtype=np.float64) for _ in range(5)
         )
         self.low = np.empty_like(self.whole) if lowered is None else None
-        self._sigma = 1.5 * 2.0 ** (52 - beta)
+        self._sigma, self._one = 1.5 * 2.0 ** (52 - beta), exact.dtype.type(1)
 
     def cut(self) -> bool:
         """Take the operand in; False if it is not finite, or has numbers too small beside the largest."""
@@ -106,8 +110,11 @@ class _Operand:
         largest = np.maximum.reduce(scaled, axis=self._axis, keepdims=True)
         if not largest.max() < np.inf:
             return False
-        self.exponents = np.frexp(largest)[1]
-        np.ldexp(self._source, -self.exponents, scaled)
+        exponents = np.frexp(largest)[1]
+        if not np.abs(exponents).max() < FARTHEST:
+            return False
+        self.scale = np.ldexp(self._one, exponents)
+        np.multiply(self._source, np.ldexp(self._one, -exponents).astype(scaled.dtype), scaled)
         np.copyto(whole, scaled, "same_kind")
         np.absolute(whole, self.size)
         if ((self.size < SMALLEST) & (scaled != 0)).any():
