@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 
-INTERRUPTED = 130
-"""What a shell expects of a program that Ctrl-C ended."""
+from parity.errors import INTERRUPTED
 
 
 def main() -> None:
@@ -38,6 +36,8 @@ def _run(arguments: list[str]) -> int:
             return _say(f"{message} (see parity --help)", 2) if message.strip() else 2
         if type(error).__name__ == "Abort":
             return _say("interrupted; nothing was written", INTERRUPTED)
+        import traceback
+
         traceback.print_exc()
         return _say("this is a fault of parity itself; please report the lines above", 4)
 
@@ -53,5 +53,13 @@ def _say(message: str, code: int) -> int:
     return code
 
 
+def _without_this_folder() -> None:
+    """Take out of the path the folder that `python -m` puts first: a file there is no module of ours."""
+    here = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+    if not sys.flags.safe_path and os.path.realpath(sys.path[0]) != here:
+        del sys.path[0]
+
+
 if __name__ == "__main__":
+    _without_this_folder()
     main()

@@ -18,16 +18,16 @@ from parity.explain.number import Explanation, parse, recorded, walked
 from parity.explain.number import explain as explain_number
 from parity.golden.folder import goldens
 from parity.golden.reader import read as read_golden
-from parity.golden.record import RecordedGolden, with_steps
 from parity.golden.record import record as record_golden
 from parity.golden.record import update as update_golden
+from parity.golden.record import with_steps
 from parity.golden.replay import chosen, replay_golden
-from parity.golden.result import Replay, Replays
+from parity.golden.result import RecordedGolden, Replay, Replays
 from parity.lockstep.environment import has_torch, require_torch
 from parity.lockstep.result import Result
 from parity.lockstep.run import model_peer
 from parity.render.outcome import Pages
-from parity.report.golden import WatchedReplay
+from parity.report.golden import watched
 from parity.report.run import Keep
 from parity.report.run import run as run_case
 from parity.report.submission import write_page
@@ -182,19 +182,23 @@ def record(
     update: bool = False,
     no_torch: bool = False,
     config: ConfigLike = None,
+    model: str | None = None,
     threads: int = 1,
     **options: object,
 ) -> RecordedGolden:
     """Freeze a run into a golden, if all of it holds: `parity record`.
 
     With `update`, a golden that stands there is recorded anew if it is outside its bounds, or if
-    `config` and `options` (as for `run`) ask for another run. Raises UsageError where one stands already.
+    `config`, `model` and `options` (as for `run`) ask for another run. Raises UsageError where one stands
+    already.
     """
     asked = with_steps(read_config(_source(config), options))
+    peer = model_peer(model, asked.training.seed) if model else None
     if not update:
-        return record_golden(asked, output, torch=not no_torch, threads=threads)
-    nothing_said = config is None and not options and Path(output).exists()
-    return update_golden(output, None if nothing_said else asked, torch=not no_torch, threads=threads)
+        return record_golden(asked, output, torch=not no_torch, threads=threads, peer=peer)
+    nothing_said = config is None and not model and not options and Path(output).exists()
+    mine = None if nothing_said else asked
+    return update_golden(output, mine, torch=not no_torch, threads=threads, peer=peer)
 
 
 def replay(
@@ -216,9 +220,13 @@ def replay(
     def write(folder: Path, lang: str) -> None:
         for path in found:
             golden = read_golden(path)
-            watched = WatchedReplay(golden, sides)
-            again = replay_golden(golden, str(path), watched.sides, bitwise=bitwise, threads=threads)
-            watched.write(again, folder / path.stem, lang)
+            pages = watched(golden, sides)
+            wanted = pages.sides if pages else sides
+            again = replay_golden(golden, str(path), wanted, bitwise=bitwise, threads=threads)
+            if pages:
+                pages.write(again, folder / path.stem, lang)
+            else:
+                again.report(folder / path.stem, lang)
 
     found = goldens([Path(file) for file in files])
     return Replays(tuple(replayed(path) for path in found), Pages(write))

@@ -2,7 +2,7 @@
 
 A node's parents must be added before it, so the graph has no cycle and the order of insertion is a
 topological order. `reference.walk` turns a graph into the equations of both sweeps, which the engine
-and `reference.sweeps` run. A graph has no notion of layers: for those, see `reference.chain`.
+runs. A graph has no notion of layers: for those, see `reference.chain`.
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ import os
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
+os.environ["LC_ALL"] = "C.UTF-8"  # the tests read English, whatever the machine speaks
+
 import pytest  # noqa: E402 - after the threads are set
 from hypothesis import HealthCheck, settings  # noqa: E402
 

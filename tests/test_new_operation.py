@@ -9,6 +9,8 @@ import torch
 import parity
 from parity.__main__ import _run
 from parity.errors import UsageError
+from parity.golden import record, replay
+from parity.golden.script import record_script
 from parity.lockstep.run import run
 from parity.pytorch.imported.case import BatchPeer, training_of
 from reference.operation import define
@@ -120,3 +122,50 @@ def test_a_wrong_row_of_an_operation_is_caught(monkeypatch):
     found = watched()
     assert found.verdict == "mismatch"
     assert "hypot" in str(found.first_divergence)
+
+
+@pytest.fixture
+def frozen(tmp_path, monkeypatch):
+    """A golden of the model, and one of a script that trains it, recorded with the row."""
+    monkeypatch.setitem(OPERATIONS, "hypot", hypotenuse())
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.randn(5, 4, generator=generator), torch.randn(5, 3, generator=generator)
+    graph, script = tmp_path / "graph.safetensors", tmp_path / "script.safetensors"
+    asked = training_of("mse", lr=0.1, steps=2)
+    assert record(asked, graph, peer=BatchPeer("model", Hypotenuse(), x, y)).outcome == "recorded"
+    program = tmp_path / "train.py"
+    program.write_text(
+        "import torch\n"
+        "one, two = torch.nn.Linear(4, 3), torch.nn.Linear(4, 3)\n"
+        "optimizer = torch.optim.SGD([*one.parameters(), *two.parameters()], lr=0.1)\n"
+        "x = torch.randn(5, 4)\n"
+        "torch.hypot(one(x), two(x)).sum().backward()\n"
+        "optimizer.step()\n",
+        encoding="utf-8",
+    )
+    assert record_script(program, [], script, steps=1).outcome == "recorded"
+    return graph, script
+
+
+def test_record_and_replay_know_it(frozen):
+    for golden in frozen:
+        found = replay(golden, bitwise=True)
+        assert (found.verdict, found.differing) == ("match", 0)
+
+
+def test_a_row_that_went_wrong_since_is_a_regression(frozen, monkeypatch):
+    graph, script = frozen
+    monkeypatch.setitem(OPERATIONS, "hypot", hypotenuse(lambda g, x, y: g * (y / x)))
+    wrong = {wrong.formula for wrong in replay(graph, torch=False).wrong_formulas}
+    assert wrong == {"hypot_input_gradient"}
+    found = replay(script, torch=False)
+    assert found.exit_code == 1
+    assert {(wrong.operation, wrong.operand) for wrong in found.operations.wrong} == {("hypot", "x")}
+
+
+def test_a_row_that_is_gone_is_said(frozen, monkeypatch):
+    graph, script = frozen
+    monkeypatch.delitem(OPERATIONS, "hypot")
+    with pytest.raises(UsageError, match="hypot is not in the table of operations"):
+        replay(graph, torch=False)
+    assert replay(script, torch=False).exit_code == 5

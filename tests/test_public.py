@@ -179,8 +179,11 @@ def test_a_golden_recorded_and_replayed(tmp_path):
 
 
 WRONG = {
-    "an option": (lambda: parity.run(XOR, stepz=3), "stepz: no such option; known: data, "),
-    "a value": (lambda: parity.run(XOR, loss="mae"), "loss: unknown 'mae'; known: mse"),
+    "an option": (
+        lambda: parity.run(XOR, stepz=3),
+        "option: unknown 'stepz'; did you mean 'steps'",
+    ),
+    "a value": (lambda: parity.run(XOR, loss="mae"), "loss: unknown 'mae'; did you mean 'mse'. Known: mse"),
     "a file": (lambda: parity.run("no.toml"), "no.toml: No such file"),
     "a number": (lambda: parity.explain("delta", data="xor"), "explain delta: there is no such tensor"),
     "a golden": (lambda: parity.replay("no.safetensors"), "no.safetensors"),
@@ -190,7 +193,7 @@ WRONG = {
 
 @pytest.mark.parametrize(("ask", "said"), WRONG.values(), ids=WRONG)
 def test_a_question_that_is_wrong_is_one_line(ask, said):
-    with pytest.raises(parity.UsageError, match=said.replace("?", ".")) as caught:
+    with pytest.raises(parity.UsageError, match=said) as caught:
         ask()
     assert isinstance(caught.value, ValueError)
     assert "\n" not in str(caught.value)

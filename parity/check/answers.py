@@ -82,7 +82,9 @@ def _unusable(tensors: dict[str, Array], call: SubjectCall) -> Message | None:
 
 
 def _column(name: str, tensor: Array, layout: str) -> Array:
-    """A tensor of a subject that works in rows, as the deck has it."""
+    """A tensor of a subject that works in rows, as the deck has it; a loss is a number, however wrapped."""
+    if name == "loss" and tensor.size == 1:
+        return tensor.reshape(())
     if layout != "rows" or name == "loss":
         return tensor
     if tensor.ndim == 1 and name.removesuffix("_next").rstrip("0123456789") in ("b", "db"):

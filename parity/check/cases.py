@@ -147,9 +147,10 @@ def _calls(
     alone = any(f.jacobian and n == 1 for f, n in zip(shape.activations, plan.layers[1:], strict=True))
     if alone and not plan.everywhere:
         return  # a softmax of one number is 1, whatever the number; a match says what was not reached
+    network = Network(shape, {key: np.zeros(size, dtype) for key, size in shape.parameter_shapes().items()})
     for attempt in range(10_000 if plan.everywhere else 2_000):
         reach = REACH if attempt < 2_000 else 4 * REACH
-        drawn = _draw(plan, shape, np.random.default_rng([number, attempt]), reach)
+        drawn = _draw(plan, network, np.random.default_rng([number, attempt]), reach)
         if drawn is not None:
             for step, given in enumerate(drawn):
                 yield SubjectCall(name, step, shape, plan.lr, given)
@@ -206,19 +207,16 @@ def _sixteenths(random: np.random.Generator, size: tuple[int, int]) -> Array:
     return found
 
 
-def _draw(plan: Plan, shape: Architecture, random: np.random.Generator, reach: float) -> list[Trace] | None:
-    """The inputs of every step, or None if the network has a dead unit or a z near a kink."""
-    dtype = np.dtype(shape.dtype)
+def _draw(plan: Plan, network: Network, random: np.random.Generator, reach: float) -> list[Trace] | None:
+    """The inputs of every step, or None if the network then has a dead unit or a z near a kink."""
+    dtype = np.dtype(network.model.dtype)
 
     def draw(size: tuple[int, ...], low: float, high: float) -> Array:
         signs = random.choice([-1.0, 1.0], size)
         return (signs * random.uniform(low, high, size)).astype(dtype)
 
-    parameters = {
-        name: draw(size, 0.2, 0.6) if name[0] == "b" else draw(size, *plan.weights)
-        for name, size in shape.parameter_shapes().items()
-    }
-    network = Network(shape, parameters)
+    for name, parameter in network.parameters.items():
+        parameter[...] = draw(parameter.shape, *((0.2, 0.6) if name[0] == "b" else plan.weights))
     inputs: list[Trace] = []
     for _ in range(plan.steps):
         x = draw((plan.layers[0], plan.batch), *plan.inputs)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from parity.check import landlock
 from parity.render.texts.message import Message
 
 OUTPUT_KEPT = 16 * 2**10
@@ -20,8 +21,18 @@ OUTPUT_KEPT = 16 * 2**10
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
+SAFE_PATH = "PYTHONSAFEPATH"
+"""Leaves a program's folder out of Python's path: for the checker's own processes, not for a subject's."""
+
 GUARD = Path(__file__).with_name("guard")
 """Where the `sitecustomize` is that keeps a subject from the verifier's own mathematics."""
+
+PACKAGE = Path(__file__).parents[1]
+CLOSED = (PACKAGE, PACKAGE.with_name("reference"))
+"""What nothing that is started here may read, in whatever language, where the kernel can see to it;"""
+
+OPEN = (Path(__file__).with_name("worker.py"), GUARD)
+"""save these, which run a subject and judge nothing."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,7 @@ def run(command: Sequence[str], folder: Path, limits: Limits) -> Ending:
     """Run a command in `folder`. Raises OSError where it cannot be started at all."""
     environment = {**os.environ, **dict.fromkeys(THREADS, "1"), "PYTHONDONTWRITEBYTECODE": "1"}
     environment["PYTHONIOENCODING"] = "utf-8"
+    environment.pop(SAFE_PATH, None)
     environment["PYTHONPATH"] = os.pathsep.join([str(GUARD), *filter(None, [os.environ.get("PYTHONPATH")])])
 
     def restrict() -> None:
@@ -54,17 +66,24 @@ def run(command: Sequence[str], folder: Path, limits: Limits) -> Ending:
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
         resource.setrlimit(resource.RLIMIT_FSIZE, (limits.file, limits.file))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if readable is not None:
+            landlock.restrict(readable)
 
-    process = subprocess.Popen(
-        list(command),
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        preexec_fn=restrict,
-        start_new_session=True,
-    )
+    readable = landlock.ruleset(CLOSED, OPEN)
+    try:
+        process = subprocess.Popen(
+            list(command),
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            preexec_fn=restrict,
+            start_new_session=True,
+        )
+    finally:
+        if readable is not None:
+            os.close(readable)
     assert process.stdout is not None
     kept = bytearray()
     reader = threading.Thread(target=_drain, args=(process.stdout, kept), daemon=True)

@@ -17,8 +17,9 @@ from parity.certify.observation import Observation
 from parity.check.cases import SubjectCall
 from parity.check.coverage import covered
 from parity.check.diagnosis.anatomy import kind
+from parity.check.diagnosis.blame import Blame
 from parity.check.diagnosis.judge import Judge
-from parity.check.diagnosis.search import Blame, blames
+from parity.check.diagnosis.search import blames
 from parity.check.diagnosis.text import Diagnosed, diagnosed
 from parity.check.implementations import Subject
 from parity.check.in_process import Shown

@@ -102,6 +102,12 @@ def named(answer: object, depth: int, number_format: np.dtype[np.generic]) -> Te
     """The tensors of what `step` returned, by their names in a trace. Raises UnusableError."""
     if not isinstance(answer, dict):
         raise UnusableError(f"step returned {type(answer).__name__}, where a dict belongs")
+    lists = [value for value in answer.values() if isinstance(value, list)]
+    if lists and all(part is None for value in lists for part in value):
+        keys = ", ".join(answer)
+        raise UnusableError(
+            f"nothing is filled in yet: {keys} are empty; write the formulas, and check again"
+        )
     tensors: Tensors = {}
     for key, value in answer.items():
         if key == "loss":

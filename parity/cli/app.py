@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
-from parity.cli import bench, check, doctor, explain, graph, new, record, replay, run, schema, watch
+from parity import __version__
+from parity.cli import (
+    bench,
+    check,
+    doctor,
+    explain,
+    graph,
+    names,
+    new,
+    record,
+    replay,
+    run,
+    schema,
+    watch,
+)
 
 app = typer.Typer(
     name="parity",
-    help="Is this gradient right? The deck's backpropagation and PyTorch's, certified step by step.",
     epilog="Exit codes: 0 all holds, 1 a mismatch, 2 the question is wrong, 3 the environment cannot "
     "answer, 4 our own fault, 5 nothing was checked.",
     no_args_is_help=True,
@@ -17,5 +32,20 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (run, watch, check, explain, graph, new, record, replay, bench, doctor, schema):
+for command in (run, watch, check, explain, graph, new, record, replay, names, bench, doctor, schema):
     command.register(app)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"parity {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def parity(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Is this gradient right? The deck's backpropagation and PyTorch's, certified step by step."""

@@ -43,21 +43,29 @@ def check(
         Path | None,
         typer.Option(metavar="results.json", help="Also write a Gradescope results file."),
     ] = None,
+    points: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.toml", help="What each formula is worth, in a table [points]; else a point each."
+        ),
+    ] = None,
     report: options.Report = None,
-    lang: options.Lang = "en",
+    lang: options.Lang = options.SPOKEN,
 ) -> int:
     from parity.check.calls import asked_calls
     from parity.check.implementations import PythonSubject, executable_subject, python_subject
+    from parity.check.points import Points
     from parity.check.process import Limits
     from parity.check.run import UnusableSubjectError
     from parity.check.run import check as check_one
     from parity.check.text import show_output
-    from parity.cli.submissions import Task, check_folder, gradescope_results
+    from parity.cli.submissions import Task, check_folder
     from parity.errors import UsageError
     from parity.render.console import console
     from parity.render.files import writable, writable_folder, write_text
     from parity.render.texts import catalogue
     from parity.report.ci.compared import compared, tell
+    from parity.report.gradescope import gradescope_results
     from parity.report.submission import write_page
 
     catalogue(lang)
@@ -68,12 +76,13 @@ def check(
             writable(path)
     if report:
         writable_folder(report)
+    worth = Points.read(points)
     calls = asked_calls(case.file, case.text("activation"), case.text("dtype"))
     limits = Limits(timeout, int(memory * 2**30))
     if subject is not None and Path(subject).is_dir():
         asked = (case.file, case.text("activation"), case.text("dtype"))
         return check_folder(
-            Task(Path(subject), *asked, limits, lang, report), json=json, gradescope=gradescope
+            Task(Path(subject), *asked, limits, lang, report, worth), json=json, gradescope=gradescope
         )
     one = python_subject(subject) if subject is not None else executable_subject(str(executable))
     command = case.reproduction("check")
@@ -83,10 +92,10 @@ def check(
     except UnusableSubjectError as error:
         show_output(error.output, lang)
         if gradescope:
-            write_text(str(gradescope), gradescope_results({one.name: str(error)}, lang))
+            write_text(str(gradescope), gradescope_results({one.name: str(error)}, worth, lang))
         raise
     if gradescope:
-        write_text(str(gradescope), gradescope_results({one.name: checked}, lang))
+        write_text(str(gradescope), gradescope_results({one.name: checked}, worth, lang))
     if json:
         write_text(json, checked.result.to_json())
     if report:

@@ -35,7 +35,7 @@ def explain(
     ] = None,
     *,
     case: options.AskedCase,
-    lang: options.Lang = "en",
+    lang: options.Lang = options.SPOKEN,
 ) -> int:
     from importlib.util import find_spec
 

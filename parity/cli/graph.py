@@ -27,7 +27,7 @@ def graph(
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE|-", help="Where to write it (default: stdout).")
     ] = "-",
-    lang: options.Lang = "en",
+    lang: options.Lang = options.SPOKEN,
 ) -> None:
     from parity.config.case import build
     from parity.errors import UsageError

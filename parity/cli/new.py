@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 def new(
     file: Annotated[Path, typer.Argument(metavar="FILE.py", help="Where to write it.")],
-    lang: options.Lang = "en",
+    lang: options.Lang = options.SPOKEN,
 ) -> int:
     from parity.errors import UsageError
     from parity.render.files import writable, write_text
@@ -34,4 +35,5 @@ def new(
     writable(str(file))
     template = resources.files("parity.render.texts").joinpath(f"template.{lang}.txt")
     write_text(str(file), template.read_text(encoding="utf-8"))
+    typer.echo(catalogue(lang)["new.next"].format(file=shlex.quote(str(file))))
     return 0

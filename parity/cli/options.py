@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -38,8 +39,23 @@ Report = Annotated[
     ),
 ]
 Lang = Annotated[
-    str, typer.Option(metavar="en|es", help="Language of what is printed.", rich_help_panel=OUTPUT)
+    str,
+    typer.Option(
+        metavar="en|es",
+        help="Language of what is printed; else the environment's (LC_ALL, LC_MESSAGES, LANG).",
+        rich_help_panel=OUTPUT,
+    ),
 ]
+
+
+def spoken(environment: Mapping[str, str]) -> str:
+    """The language of the environment, by the first of LC_ALL, LC_MESSAGES and LANG that is set."""
+    said = next(filter(None, map(environment.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
+    return "es" if said.lower().startswith("es") else "en"
+
+
+SPOKEN = spoken(os.environ)
+"""What is spoken where no --lang is given."""
 Threads = Annotated[
     int,
     typer.Option(metavar="N", min=1, help="Threads of numpy and of torch, each.", rich_help_panel=OUTPUT),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from parity.golden.format import Golden
     from parity.golden.rerun import MakeSide
+    from parity.golden.script import ScriptGolden
     from parity.report.golden import WatchedReplay
 
 HELP = """Replay goldens: does what was recorded hold, and does today's code agree?
@@ -25,6 +26,10 @@ one bound that admits them both. So another numpy, torch, BLAS kernel, thread
 count or processor passes, and a changed formula does not. Which bits differ is
 shown, in floats between (ulp) and as a share of the bound, together with what
 of the environment is not what it was.
+
+Of a graph (record --model) PyTorch's side is its recorded calls, run again.
+Of a watched script (record --watch) every recorded operation is certified
+again from the file alone, and PyTorch runs the forward ones again.
 
 Nothing is ever written. Exit code 1 is a regression; 2 a file that is no
 golden, is truncated, huge, of another schema, or not what its digest says. In
@@ -51,7 +56,7 @@ def replay(
     ] = False,
     json: options.Json = None,
     report: options.Report = None,
-    lang: options.Lang = "en",
+    lang: options.Lang = options.SPOKEN,
     threads: options.Threads = 1,
 ) -> int:
     import shlex
@@ -91,8 +96,10 @@ def replay(
             reproduce=shlex.join([*words, str(path)]),
         )
         replays.append(one)
-        if report and watched:
+        if watched and report:
             watched.write(one, report / path.stem, lang)
+        elif report:
+            one.report(report / path.stem, lang)
         one.show(out, lang)
     if json:
         write_text(json, Replays(tuple(replays)).to_json())
@@ -101,8 +108,8 @@ def replay(
     return worst_code(replays)
 
 
-def _watched(golden: Golden, sides: Mapping[str, MakeSide]) -> WatchedReplay:
-    """Sides that a page is made of; what makes pages is imported only for one."""
-    from parity.report.golden import WatchedReplay
+def _watched(golden: Golden | ScriptGolden, sides: Mapping[str, MakeSide]) -> WatchedReplay | None:
+    """Sides that a page is made of, if there is one; what makes pages is imported only for one."""
+    from parity.report.golden import watched
 
-    return WatchedReplay(golden, sides)
+    return watched(golden, sides)

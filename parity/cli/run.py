@@ -67,10 +67,11 @@ def run(
         typer.Option(metavar="K", min=1, help="Keep every K-th step only.", rich_help_panel=options.OUTPUT),
     ] = 1,
     report: options.Report = None,
-    lang: options.Lang = "en",
+    lang: options.Lang = options.SPOKEN,
     threads: options.Threads = 1,
 ) -> int:
-    from parity.cli.terminal import progress
+    from parity.cli.terminal import ending_at_ctrl_c, progress
+    from parity.errors import INTERRUPTED
     from parity.lockstep.lockstep import Certify
     from parity.lockstep.run import model_peer
     from parity.render.console import console
@@ -89,11 +90,11 @@ def run(
     if report:
         writable_folder(report)
     peer = model_peer(model, asked.training.seed) if model else None
-    with progress(lang) as watch:
+    with progress(lang) as watch, ending_at_ctrl_c() as interrupted:
         result = run_case(
             asked,
             Keep(pages=report is not None, trace=trace, every=trace_every),
-            lambda of: [watch(of.steps)],
+            lambda of: [watch(of.steps), interrupted],
             keep_going=keep_going,
             certify=certify,
             threads=threads,
@@ -108,4 +109,4 @@ def run(
     result.show(console(stderr=json == "-"), lang)
     subject = model or str(case.file or result.config["data"])
     tell("parity run", [compared("run", subject, result)], result.formulas, lang)
-    return result.exit_code
+    return INTERRUPTED if interrupted.was and result.verdict != "mismatch" else result.exit_code

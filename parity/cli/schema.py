@@ -27,12 +27,12 @@ def schema(
 
     from pydantic import BaseModel
 
-    from parity.errors import UsageError
+    from parity.errors import unknown
     from parity.golden.result import Replay
     from parity.lockstep.result import Result
     from parity.watch.result import WatchResult
 
     models: dict[str, type[BaseModel]] = {"result": Result, "replay": Replay, "watch": WatchResult}
     if what not in models:
-        raise UsageError(f"schema: unknown {what!r}; known: {', '.join(models)}")
+        raise unknown("schema", what, models)
     typer.echo(json.dumps(models[what].model_json_schema(by_alias=True), indent=2))

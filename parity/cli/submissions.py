@@ -4,57 +4,31 @@ from __future__ import annotations
 
 import json as jsonlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Protocol, TypeAlias
 
 from rich.progress import Progress
 from rich.table import Table
 
 from parity.check.calls import asked_calls
-from parity.check.diagnosis.text import Diagnosed
 from parity.check.implementations import python_subject
-from parity.check.process import Limits
+from parity.check.points import Points
+from parity.check.process import SAFE_PATH, Limits
 from parity.check.run import UnusableSubjectError, check
+from parity.check.submitted import JudgedSubmission, Submitted
 from parity.errors import UsageError
-from parity.lockstep.result import Result
 from parity.render.console import console
 from parity.render.files import write_text
 from parity.render.texts import catalogue
-from parity.render.texts.message import Message, said
 from parity.report.ci.compared import compared, tell
 from parity.report.ci.facts import Compared
-
-
-class Judged(Protocol):
-    """What is told of a submission that was judged."""
-
-    @property
-    def result(self) -> Result: ...
-
-    @property
-    def wrong(self) -> tuple[Diagnosed, ...]: ...
-
-    @property
-    def failures(self) -> tuple[Message, ...]: ...
-
-
-@dataclass(frozen=True)
-class JudgedSubmission:
-    """That alone, as it comes back from another process."""
-
-    result: Result
-    wrong: tuple[Diagnosed, ...]
-    failures: tuple[Message, ...]
-
-
-Submitted: TypeAlias = "Judged | str"
-"""What a check found, or in one line why it found nothing."""
-
+from parity.report.classroom import page_folder, write_class
+from parity.report.gradescope import gradescope_results
 
 _calls = cache(asked_calls)
 
@@ -70,6 +44,7 @@ class Task:
     limits: Limits
     lang: str
     report: Path | None = None
+    points: Points = field(default_factory=lambda: Points.read(None))
 
     def judge(self, file: Path) -> JudgedSubmission | str:
         """Check one; what crashes or hangs is said in one line."""
@@ -84,7 +59,7 @@ class Task:
         if self.report:
             from parity.report.submission import write_page
 
-            write_page(checked, subject, self.report / Path(name).with_suffix(""), self.lang)
+            write_page(checked, subject, self.report / page_folder(name), self.lang)
         return JudgedSubmission(checked.result, checked.wrong, checked.failures)
 
 
@@ -97,6 +72,7 @@ def check_folder(task: Task, *, json: str | None, gradescope: Path | None) -> in
     errors = console(stderr=True)
     workers = min(len(files), os.cpu_count() or 1)
     with (
+        _no_module_of_this_folder(),
         ProcessPoolExecutor(
             workers, get_context("spawn")
         ) as pool,  # a fork would take numpy's threads along
@@ -110,12 +86,28 @@ def check_folder(task: Task, *, json: str | None, gradescope: Path | None) -> in
     if json:
         write_text(json, folder_json(outcomes))
     if gradescope:
-        write_text(str(gradescope), gradescope_results(outcomes, task.lang))
+        write_text(str(gradescope), gradescope_results(outcomes, task.points, task.lang))
+    if task.report:
+        write_class(task.report, outcomes, task.points, task.lang)
     _show(outcomes, task.lang, stderr=json == "-")
     told = [_told(task.folder, name, outcome) for name, outcome in outcomes.items()]
     tell("parity check", told, lang=task.lang)
     matches = [not isinstance(o, str) and o.result.verdict == "match" for o in outcomes.values()]
     return 0 if all(matches) else 1
+
+
+@contextmanager
+def _no_module_of_this_folder() -> Iterator[None]:
+    """New interpreters leave the current folder out of their path: a submission may be called numpy.py."""
+    before = os.environ.get(SAFE_PATH)
+    os.environ[SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[SAFE_PATH]
+        else:
+            os.environ[SAFE_PATH] = before
 
 
 def _told(folder: Path, name: str, outcome: Submitted) -> Compared:
@@ -145,39 +137,6 @@ def folder_json(outcomes: Mapping[str, Submitted]) -> str:
         for name, outcome in outcomes.items()
     }
     return jsonlib.dumps({"schema": "parity-submissions/1", "submissions": entries}, indent=2)
-
-
-def gradescope_results(outcomes: Mapping[str, Submitted], lang: str) -> str:
-    """Gradescope's results.json: one test for each formula, a point for each that holds.
-
-    https://gradescope-autograders.readthedocs.io/en/latest/specs/#output-format
-    """
-    tests: list[dict[str, object]] = []
-    for name, outcome in outcomes.items():
-        prefix = f"{name}: " if len(outcomes) > 1 else ""
-        if isinstance(outcome, str):
-            tests.append({"name": f"{prefix}step", "score": 0, "max_score": 1, "output": outcome})
-        else:
-            tests += _tests(outcome, prefix, lang)
-    return jsonlib.dumps({"output_format": "text", "tests": tests}, indent=2, ensure_ascii=False)
-
-
-def _tests(checked: Judged, prefix: str, lang: str) -> list[dict[str, object]]:
-    """One test a formula; a wrong formula that is hidden has one of its own."""
-    result, say = checked.result, catalogue(lang)
-    wrong = {w.formula: words for w, words in zip(result.wrong_formulas, checked.wrong, strict=True)}
-    failed = {row.formula for row in result.formulas if row.verdict == "different-formula"}
-    names = dict.fromkeys([*(row.formula for row in result.formulas), *wrong])
-    tests: list[dict[str, object]] = []
-    for name in names:
-        right = name not in wrong and name not in failed
-        output = "\n".join((wrong[name].headline, *wrong[name].lines)) if name in wrong else ""
-        output = output or ("" if right else say["run.different-formula"])
-        tests.append({"name": f"{prefix}{name}", "score": int(right), "max_score": 1, "output": output})
-    if checked.failures:
-        output = say["check.failed"].format(failure=said(checked.failures[0], lang))
-        tests.append({"name": f"{prefix}step", "score": 0, "max_score": 1, "output": output})
-    return tests
 
 
 def _show(outcomes: Mapping[str, Submitted], lang: str, *, stderr: bool) -> None:

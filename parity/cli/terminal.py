@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,10 +10,11 @@ from contextlib import contextmanager
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from parity.lockstep.lockstep import Observer, TrainingStep
+from parity.lockstep.lockstep import Enough, Observer, TrainingStep
 from parity.lockstep.result import Fact
 from parity.render.console import PLAIN, console
 from parity.render.texts import catalogue
+from parity.render.texts.message import Message
 
 UPDATES_EVERY = 0.1
 """Seconds between two looks at the progress bar: drawing it must not be what a run spends time on."""
@@ -49,6 +51,34 @@ def progress(lang: str) -> Iterator[Callable[[int], Observer]]:
             return observe
 
         yield watch
+
+
+class Interrupted:
+    """An observer that ends a lockstep after the step in which Ctrl-C was pressed."""
+
+    was = False
+
+    def __call__(self, seen: TrainingStep) -> None:
+        if self.was:
+            raise Enough(Message("interrupted", steps=seen.step + 1))
+
+
+@contextmanager
+def ending_at_ctrl_c() -> Iterator[Interrupted]:
+    """Context in which Ctrl-C ends the lockstep after the step at hand, and a second Ctrl-C the program."""
+    interrupted = Interrupted()
+    before = signal.getsignal(signal.SIGINT)
+
+    def note(number: int, frame: object) -> None:
+        if interrupted.was:
+            raise KeyboardInterrupt
+        interrupted.was = True
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def show_facts(facts: dict[str, Fact], problems: Sequence[str], lang: str = "en") -> None:

@@ -9,9 +9,6 @@ import typer
 
 from parity.cli import options
 
-INTERRUPTED = 130
-"""What a shell expects of a program that Ctrl-C ended."""
-
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -46,7 +43,7 @@ def watch(
     ] = False,
     json: options.Json = None,
     report: options.Report = None,
-    lang: options.Lang = "en",
+    lang: options.Lang = options.SPOKEN,
 ) -> int:
     """Run a training script and certify every operation that PyTorch runs in it.
 
@@ -56,6 +53,7 @@ def watch(
     """
     from contextlib import nullcontext
 
+    from parity.errors import INTERRUPTED
     from parity.lockstep.environment import require_torch
     from parity.lockstep.result import EXIT_QUESTION
     from parity.render.console import PLAIN, console

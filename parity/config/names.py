@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from parity.errors import UsageError
+from parity.errors import UsageError, unknown
 from reference.clipping import CLIPPINGS, Clipping
 from reference.initialisers import INITIALISERS, Initialiser
 from reference.operations.activations import ACTIVATIONS, Activation
@@ -125,7 +125,7 @@ def _split(what: str, named: Named, known: Mapping[str, object]) -> tuple[str, d
     options: dict[str, Value] = dict(named) if isinstance(named, dict) else {"name": named}
     name = options.pop("name", None)
     if not isinstance(name, str) or name not in known:
-        raise UsageError(f"{what}: unknown {name!r}; known: {', '.join(known)}")
+        raise unknown(what, name, known)
     return name, options
 
 

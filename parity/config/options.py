@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from parity.errors import UsageError
+from parity.errors import UsageError, unknown
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -99,9 +99,9 @@ def read_config(source: Path | Mapping[str, object] | None, given: Mapping[str, 
     """
     from parity.config.config import read
 
-    unknown = [name for name in given if name not in CASE_OPTIONS]
-    if unknown:
-        raise UsageError(f"{unknown[0]}: no such option; known: {', '.join(CASE_OPTIONS)}")
+    wrong = [name for name in given if name not in CASE_OPTIONS]
+    if wrong:
+        raise unknown("option", wrong[0], CASE_OPTIONS)
     overlay: dict[str, JsonValue] = {}
     for name, value in given.items():
         option = CASE_OPTIONS[name]

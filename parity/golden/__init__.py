@@ -6,8 +6,8 @@ records it again if it is outside its bounds. PyTorch is imported only when it i
 
 from parity.golden.format import Golden
 from parity.golden.reader import read
-from parity.golden.record import RecordedGolden, record, update
+from parity.golden.record import record, update
 from parity.golden.replay import replay
-from parity.golden.result import Replay
+from parity.golden.result import RecordedGolden, Replay
 
 __all__ = ["Golden", "RecordedGolden", "Replay", "read", "record", "replay", "update"]

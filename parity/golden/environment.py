@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import numpy as np
 
+from parity.errors import EnvironmentUnfit
+from parity.lockstep.environment import environment, unfit
 from parity.lockstep.result import Fact
+from parity.lockstep.threads import limited
 
 CAUSES: dict[str, tuple[str, ...]] = {
     "reference": ("numpy", "numpy_simd", "blas", "blas_kernel", "blas_threads"),
@@ -20,10 +24,24 @@ RECORDED = ("parity", "python", *(fact for facts in CAUSES.values() for fact in 
 """The facts stored in a golden; no paths or host names, since it is committed."""
 
 
-def facts(environment: Mapping[str, Fact]) -> dict[str, Fact]:
+@contextmanager
+def fit(*, with_torch: bool, threads: int) -> Iterator[dict[str, Fact]]:
+    """Context with limited threads, and its environment.
+
+    Raises EnvironmentUnfit if torch is needed and is missing or set to a lower precision.
+    """
+    found = environment(with_torch=with_torch)  # imports torch, so that its thread pools exist already
+    problems = unfit(found) if with_torch else []
+    if problems:
+        raise EnvironmentUnfit(f"{'; '.join(problems)} (--no-torch replays without it)")
+    with limited(threads):
+        yield environment(with_torch=with_torch)
+
+
+def facts(known: Mapping[str, Fact]) -> dict[str, Fact]:
     """The facts that a golden stores, including numpy's instruction sets and libc."""
     known = {
-        **environment,
+        **known,
         "numpy_simd": _simd(),
         "system": f"{platform.system()} {platform.machine()}",
         "libc": " ".join(platform.libc_ver()).strip() or None,

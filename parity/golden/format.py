@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,9 +19,10 @@ from pydantic import JsonValue
 
 from parity.config.case import Case
 from parity.config.config import Config
+from parity.errors import UsageError
 from parity.lockstep.result import Fact
 from parity.lockstep.tracefile import Facts, canonical, places, put
-from parity.render.files import written_whole
+from parity.render.files import writable, written_whole
 from reference.arrays import Array
 from reference.trace import Trace
 
@@ -32,21 +33,20 @@ MAX_BYTES = 256 * 2**20
 """Largest golden; goldens are committed and reviewed, so a larger file is an error or an attack."""
 MAX_HEADER = 8 * 2**20
 """Largest header, which names every tensor and is parsed first."""
+NAMED = 128
+"""Upper bound of a header's bytes for one tensor: name, dtype, shape, offsets."""
+TABLES = ("graph", "recording")
+"""Facts that are not for reading; the sidecar has a line for each of their operations instead."""
 FIRST = 3
 """Number of values of each tensor that the sidecar shows."""
 
 
 @dataclass(frozen=True)
-class Golden:
-    """A recorded run: `facts` as in the file, and one trace per side for every step.
-
-    `case` is the case of its config with the recorded initial parameters.
-    """
+class Stored:
+    """What a golden's file holds: `facts`, and the tensors of every side for every step."""
 
     facts: Facts
     steps: list[dict[str, Trace]]
-    config: Config
-    case: Case
 
     @property
     def sides(self) -> tuple[str, ...]:
@@ -64,6 +64,17 @@ class Golden:
     def digest(self) -> str:
         """`sha256:…` of facts and tensors, independent of the file's layout."""
         return digest(self.facts, places(dict(enumerate(self.steps))))
+
+
+@dataclass(frozen=True)
+class Golden(Stored):
+    """A recorded run, one trace per side for every step.
+
+    `case` is the case of its config with the recorded initial parameters.
+    """
+
+    config: Config
+    case: Case
 
 
 def digest(facts: Mapping[str, JsonValue], arrays: Mapping[str, Array]) -> str:
@@ -87,22 +98,47 @@ def sidecar(path: Path) -> Path:
     return path.with_suffix(".json")
 
 
-def write(path: Path, facts: Facts, steps: list[dict[str, Trace]]) -> str:
+def place(path: Path) -> None:
+    """Check a golden's path before the run. Raises UsageError."""
+    if path.suffix != SUFFIX:
+        raise UsageError(f"{path}: a golden's name ends in {SUFFIX} (its sidecar's in .json)")
+    for file in (path, sidecar(path)):
+        writable(str(file))
+
+
+def new(path: Path) -> None:
+    """Check the path of a golden that is to be recorded. Raises UsageError if there is one already."""
+    place(path)
+    if path.exists():
+        raise UsageError(f"{path}: exists; a golden is never overwritten (--update changes one if it must)")
+
+
+def write(path: Path, facts: Facts, steps: list[dict[str, Trace]], operations: Sequence[str] = ()) -> str:
     """Write a golden and its sidecar atomically; returns its digest.
 
-    Raises UsageError if the folder cannot be written to.
+    `operations` says in a line each what a graph or a recording consists of, for the sidecar alone.
+    Raises UsageError if the folder cannot be written to, and for a golden that would not be read again.
     """
     arrays = places(dict(enumerate(steps)))
     complete: Facts = {**facts, "digest": digest(facts, arrays)}
+    header = len(json.dumps(canonical(complete))) + NAMED * len(arrays)
+    size = header + sum(tensor.nbytes for tensor in arrays.values())
+    if header > MAX_HEADER or size > MAX_BYTES:
+        raise UsageError(
+            f"{path}: {size / 2**20:,.1f} MiB, {header / 2**20:,.1f} of them names and facts; a golden has "
+            f"at most {MAX_BYTES // 2**20} and {MAX_HEADER // 2**20}: take fewer steps or a smaller model"
+        )
     with written_whole(path) as golden, written_whole(sidecar(path)) as beside:
         put(golden, arrays, complete)
-        beside.write_text(_review(complete, arrays), encoding="utf-8")
+        beside.write_text(_review(complete, arrays, operations), encoding="utf-8")
     return str(complete["digest"])
 
 
-def _review(facts: Facts, arrays: Mapping[str, Array]) -> str:
-    """The sidecar: the facts and one line per tensor, so that a review shows which one changed."""
-    head = json.dumps(facts, indent=2, ensure_ascii=False).rstrip("\n}")
+def _review(facts: Facts, arrays: Mapping[str, Array], operations: Sequence[str]) -> str:
+    """The sidecar: the facts, and one line per operation and per tensor, so that a review shows changes."""
+    shown = {key: value for key, value in facts.items() if key not in TABLES}
+    shown |= {"operations": list(operations)} if operations else {}
+    head = json.dumps(shown, indent=2, ensure_ascii=False).rstrip("\n}")
     lines = ",\n".join(f"    {json.dumps(name)}: {json.dumps(_line(t))}" for name, t in arrays.items())
     return f'{head},\n  "tensors": {{\n{lines}\n  }}\n}}\n'
 
@@ -114,8 +150,8 @@ def _line(tensor: Array) -> dict[str, JsonValue]:
     return {
         "shape": list(tensor.shape),
         "digest": tensor_digest(tensor)[:16],
-        "min": _short(float(wide.min())),
-        "max": _short(float(wide.max())),
+        "min": _short(float(wide.min())) if wide.size else None,
+        "max": _short(float(wide.max())) if wide.size else None,
         "norm": _short(norm),
         "first": [_short(float(value)) for value in wide.flat[:FIRST]],
     }

@@ -6,6 +6,7 @@ used.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,14 +14,16 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
-from parity.bounds.formats import COMPUTED, FORMATS
 from parity.certify.certificate import Certifier
 from parity.config.case import Case, build
 from parity.config.config import Config, DataTable
 from parity.errors import UsageError
 from parity.golden.format import MAX_BYTES, MAX_HEADER, SCHEMA, SIDES, Golden, digest, sidecar
+from parity.golden.graph import stored_case
+from parity.golden.script import SIDE, ScriptGolden
 from parity.lockstep import tracefile
 from parity.lockstep.tracefile import Facts, Kind, Steps, TraceFileError
+from parity.pytorch.recorder.data import Step
 from reference.trace import Trace
 
 GOLDEN = Kind(
@@ -28,15 +31,15 @@ GOLDEN = Kind(
     MAX_BYTES,
     MAX_HEADER,
     "|".join(SIDES),
-    "a float32 or float64 tensor of at most two axes",
-    {FORMATS[name].safetensors: FORMATS[name].numpy.itemsize for name in COMPUTED},
-    2,
+    "a tensor of float32, float64, whole numbers or truth values of at most 12 axes",
+    {name: size for name, size in tracefile.ITEM_SIZES.items() if name not in ("F16", "BF16")},
+    12,
 )
 _ANEW = "record it anew with parity record"
 
 
-def read(path: Path) -> Golden:
-    """Read a golden. Raises UsageError, with one line, for an invalid file.
+def read(path: Path) -> Golden | ScriptGolden:
+    """Read a golden, of a run or of a watched script. Raises UsageError, in one line, for no valid file.
 
     A file is invalid if it is missing, huge, truncated, of another schema, changed or incomplete, or if
     its sidecar describes another golden.
@@ -56,6 +59,8 @@ def read(path: Path) -> Golden:
         raise UsageError(f"{path}: its contents are not what its digest says; it was changed or damaged")
     _check_sidecar(path, facts)
     steps = _steps(path, found, facts)
+    if "recording" in facts:
+        return _script(path, ScriptGolden(facts, steps))
     config, case = _case(path, facts, steps)
     return Golden(facts, steps, config, case)
 
@@ -86,31 +91,59 @@ def _steps(path: Path, found: Steps, facts: Facts) -> list[dict[str, Trace]]:
     return [{side: traces[side] for side in sides} for traces in steps]
 
 
+def _script(path: Path, golden: ScriptGolden) -> ScriptGolden:
+    """The golden of a watched script, if its tables are a recording's. Raises UsageError."""
+    try:
+        ended = sum(isinstance(event, Step) for event in golden.events)
+    except ValueError as error:
+        raise UsageError(f"{path}: its recording is damaged: {str(error)[:200]}") from None
+    if ended != len(golden.steps) or golden.sides != (SIDE,):
+        raise UsageError(f"{path}: incomplete: not the steps and sides that it says it has")
+    return golden
+
+
 def _case(path: Path, facts: Facts, steps: list[dict[str, Trace]]) -> tuple[Config, Case]:
     """The config, and its case with the recorded initial parameters. Raises UsageError."""
-    first = next(iter(steps[0].values()))
-    x, y = first.get("x"), first.get("y")
-    if x is None or y is None or x.ndim != 2 or y.ndim != 2 or 0 in (*x.shape, *y.shape):
+    traces = [next(iter(sides.values())) for sides in steps]
+    if "x" not in traces[0] or "y" not in traces[0]:
         raise UsageError(f"{path}: incomplete: no data in its first step")
-    if not (np.isfinite(x[:, :1]).all() and np.isfinite(y[:, :1]).all()):
-        raise UsageError(f"{path}: its data are not finite")
     try:
         config = Config.model_validate(facts.get("config"))
-        layers = config.network.layers or []
-        parameters = sum((i + 1) * o for i, o in pairwise(layers))
-        if not layers or parameters > sum(tensor.size for tensor in first.values()):
-            raise UsageError("its layers are not those of its tensors")
-        # One sample stands for the data, which are in the tensors: a golden needs no file but itself.
-        data = DataTable(x=x[:, :1].T.tolist(), y=y[:, :1].T.tolist())
-        case = build(config.model_copy(update={"data": data}))
+        case = stored_case(facts, config, traces) if "graph" in facts else _chain(config, traces)
+        certifier = Certifier(case.architecture, findings=case.findings)
+        complaints = [
+            f"step {step}, {side}: {complaint}"
+            for step, sides in enumerate(steps)
+            for side, trace in sides.items()
+            for complaint in certifier.complaints(trace).values()
+        ]
     except ValidationError as error:
         raise UsageError(f"{path}: its config is damaged: {error.errors()[0]['msg']}") from None
     except UsageError as error:
         raise UsageError(f"{path}: its config: {error}") from None
-    certifier = Certifier(case.architecture, findings=case.findings)
-    for step, traces in enumerate(steps):
-        for side, trace in traces.items():
-            for complaint in certifier.complaints(trace).values():
-                raise UsageError(f"{path}: step {step}, {side}: {complaint}")
-    begin = {name: first[name] for name in case.architecture.parameter_shapes()}
-    return config, replace(case, parameters=begin, x=x, y=y, steps=len(steps), data="golden")
+    except Exception as error:  # whatever a formula raises on options that no model has
+        if "graph" not in facts:
+            raise
+        said = " ".join(str(error).split())[:200]
+        raise UsageError(f"{path}: its graph cannot be computed: {said or type(error).__name__}") from None
+    for complaint in complaints:
+        raise UsageError(f"{path}: {complaint}")
+    return config, case
+
+
+def _chain(config: Config, traces: Sequence[Trace]) -> Case:
+    """The case of a layered network. Raises UsageError."""
+    x, y = traces[0]["x"], traces[0]["y"]
+    if x.ndim != 2 or y.ndim != 2 or 0 in (*x.shape, *y.shape):
+        raise UsageError("no samples in its first step")
+    if not (np.isfinite(x[:, :1]).all() and np.isfinite(y[:, :1]).all()):
+        raise UsageError("its data are not finite")
+    layers = config.network.layers or []
+    parameters = sum((i + 1) * o for i, o in pairwise(layers))
+    if not layers or parameters > sum(tensor.size for tensor in traces[0].values()):
+        raise UsageError("its layers are not those of its tensors")
+    # One sample stands for the data, which are in the tensors: a golden needs no file but itself.
+    data = DataTable(x=x[:, :1].T.tolist(), y=y[:, :1].T.tolist())
+    case = build(config.model_copy(update={"data": data}))
+    begin = {name: traces[0][name] for name in case.architecture.parameter_shapes()}
+    return replace(case, parameters=begin, x=x, y=y, steps=len(traces), data="golden")

@@ -2,77 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from parity.config.case import Case
 from parity.config.config import Config
 from parity.errors import UsageError
 from parity.golden import environment as causes
-from parity.golden.format import MAX_BYTES, MAX_HEADER, SCHEMA, SUFFIX, sidecar, write
+from parity.golden.format import MAX_BYTES, MAX_HEADER, NAMED, SCHEMA, Golden, new, place, write
+from parity.golden.graph import StoredCase, StoredPeer, graph_facts, graph_lines
 from parity.golden.reader import read
 from parity.golden.replay import chosen, replay_golden
-from parity.golden.result import Replay
-from parity.golden.text import show_recorded
+from parity.golden.result import Became, RecordedGolden
+from parity.golden.script import ScriptGolden
+from parity.lockstep import tracefile
 from parity.lockstep.lockstep import Observer, TrainingStep
-from parity.lockstep.result import Result
-from parity.lockstep.run import run
+from parity.lockstep.run import Peer, run
 from parity.lockstep.tracefile import Facts, step_bytes
-from parity.render.files import writable
-from parity.render.outcome import Outcome, Pages
 from reference.equations import shapes
 from reference.trace import Trace
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
 STEPS = 5
 """Default number of steps of a golden: enough to use every formula, and small enough to review."""
-NAMED = 128
-"""Upper bound of a header's bytes for one tensor: name, dtype, shape, offsets."""
-
-
-Became: TypeAlias = Literal["recorded", "updated", "unchanged", "refused"]
-
-
-@dataclass(frozen=True)
-class RecordedGolden(Outcome):
-    """The outcome for a golden: recorded, updated, unchanged, or refused because the run does not hold.
-
-    `result` is the run that was recorded or refused; `replay` the replay of the existing golden;
-    `changed` the keys of its config that the new config changes.
-    """
-
-    path: Path
-    outcome: Became
-    digest: str | None = None
-    result: Result | None = None
-    replay: Replay | None = None
-    changed: tuple[str, ...] = ()
-    _pages: Pages | None = field(default=None, compare=False, repr=False)
-
-    @property
-    def verdict(self) -> str:
-        """`match`, or the verdict of the refused run."""
-        return self.result.verdict if self.outcome == "refused" and self.result else "match"
-
-    def show(self, out: Console, lang: str = "en") -> None:
-        """Print the outcome and the reasons."""
-        show_recorded(self, out, lang)
-
-    def to_json(self) -> str:
-        """The golden's name and digest, the outcome, and the run's result if there is one, as JSON."""
-        facts = {"golden": str(self.path), "outcome": self.outcome, "digest": self.digest}
-        run = json.loads(self.result.to_json()) if self.result else None
-        return json.dumps(facts | {"changed": self.changed, "result": run}, indent=2, ensure_ascii=False)
-
-    @property
-    def exit_code(self) -> int:
-        """0, or the exit code of the refused run."""
-        return self.result.exit_code if self.outcome == "refused" and self.result else 0
 
 
 def record(
@@ -83,17 +35,19 @@ def record(
     threads: int = 1,
     observers: Callable[[Case], Sequence[Observer]] = lambda case: (),
     reproduce: str | None = None,
+    peer: Peer | None = None,
 ) -> RecordedGolden:
     """Record the run of a config as a new golden, if every formula in it holds.
 
     Without `torch` only the reference's side is recorded, and PyTorch is not imported. Steps default
-    to `STEPS`. Raises UsageError if the file exists or the golden would be too large.
+    to `STEPS`. With a `peer`, the run is that of the user's model. Raises UsageError if the file exists
+    or the golden would be too large.
     """
     path = Path(path)
-    place(path)
-    if path.exists():
-        raise UsageError(f"{path}: exists; a golden is never overwritten (--update changes one if it must)")
-    return _freeze(config, path, torch=torch, threads=threads, observers=observers, reproduce=reproduce)
+    new(path)
+    return _freeze(
+        config, path, torch=torch, threads=threads, observers=observers, reproduce=reproduce, peer=peer
+    )
 
 
 def update(
@@ -103,20 +57,24 @@ def update(
     torch: bool = True,
     threads: int = 1,
     observers: Callable[[Case], Sequence[Observer]] = lambda case: (),
+    peer: Peer | None = None,
 ) -> RecordedGolden:
     """Record a golden again if it is outside its bounds or if `config` differs from the recorded one.
 
-    A missing golden is recorded. An update records the same sides as before. Raises UsageError for a
-    file that is not a golden, and if it has PyTorch's side but `torch` is False.
+    A missing golden is recorded. An update records the same sides as before; of a graph, without a
+    `peer`, the stored one. Raises UsageError for a file that is not a golden, and if it has PyTorch's
+    side but `torch` is False.
     """
     path = Path(path)
     place(path)
     if not path.exists():
         if config is None:
             raise UsageError(f"{path}: there is no golden to update")
-        return _freeze(config, path, torch=torch, threads=threads, observers=observers)
+        return _freeze(config, path, torch=torch, threads=threads, observers=observers, peer=peer)
     golden = read(path)
-    changed = () if config is None else changed_keys(with_steps(config), golden.config)
+    if isinstance(golden, ScriptGolden):
+        return _update_script(golden, path, config, torch=torch, threads=threads)
+    changed = () if config is None else _changed(with_steps(config), golden, peer)
     replayed = None
     if not changed:
         sides = chosen(reference=True, torch=torch and "torch" in golden.sides)
@@ -129,17 +87,29 @@ def update(
             f"{path}: needs to be recorded anew, and holds PyTorch's side: leave out --no-torch"
         )
     wanted = config if config is not None and changed else golden.config
-    made = _freeze(wanted, path, torch=has_torch, threads=threads, observers=observers)
+    if peer is None and isinstance(golden.case, StoredCase) and not changed:
+        peer = StoredPeer(golden.config, golden.case)
+    elif peer is None and "model" in golden.facts:
+        raise UsageError(f"{path}: needs to be recorded anew, and was recorded from a model: give --model")
+    made = _freeze(wanted, path, torch=has_torch, threads=threads, observers=observers, peer=peer)
     outcome: Became = "refused" if made.outcome == "refused" else "updated"
     return replace(made, outcome=outcome, replay=replayed, changed=changed)
 
 
-def place(path: Path) -> None:
-    """Check a golden's path before the run. Raises UsageError."""
-    if path.suffix != SUFFIX:
-        raise UsageError(f"{path}: a golden's name ends in {SUFFIX} (its sidecar's in .json)")
-    for file in (path, sidecar(path)):
-        writable(str(file))
+def _update_script(
+    golden: ScriptGolden, path: Path, config: Config | None, *, torch: bool, threads: int
+) -> RecordedGolden:
+    """A watched script's golden is left alone inside its bounds, and never changed without the script."""
+    if config is not None:
+        raise UsageError(f"{path}: is of a watched script; --watch SCRIPT.py records it anew elsewhere")
+    replayed = replay_golden(golden, str(path), chosen(reference=True, torch=torch), threads=threads)
+    if replayed.verdict == "match":
+        return RecordedGolden(path, "unchanged", golden.digest, replay=replayed)
+    script = golden.facts.get("script")
+    raise UsageError(
+        f"{path}: is outside its bounds, and only its script can record it anew: move it away, then "
+        f"parity record --watch {tracefile.shortened(script)} -o {path}"
+    )
 
 
 def with_steps(config: Config) -> Config:
@@ -159,6 +129,15 @@ def changed_keys(wanted: Config, recorded: Config) -> tuple[str, ...]:
         if value is not None
         and _spread(value, recorded) != _spread(recorded_json[table].get(key), recorded)
     )
+
+
+def _changed(wanted: Config, golden: Golden, peer: Peer | None) -> tuple[str, ...]:
+    """What a config, and a model if there is one, ask for otherwise than it was recorded."""
+    if peer is None:
+        return changed_keys(wanted, golden.config)
+    resolved, case = peer.resolve(wanted)
+    same = graph_facts(case).get("graph") == golden.facts.get("graph")
+    return (*changed_keys(resolved, golden.config), *(() if same else ("model",)))
 
 
 def _spread(value: object, recorded: Config) -> object:
@@ -193,8 +172,11 @@ def _freeze(
     threads: int,
     observers: Callable[[Case], Sequence[Observer]],
     reproduce: str | None = None,
+    peer: Peer | None = None,
 ) -> RecordedGolden:
     """Run the config, and write the recorded steps if the run holds."""
+    if peer is not None and not torch and not isinstance(peer, StoredPeer):
+        raise UsageError("record: a model is run by PyTorch: leave out --no-torch")
     keepers: list[_Keeper] = []
 
     def watching(case: Case) -> list[Observer]:
@@ -202,25 +184,30 @@ def _freeze(
         return [*keepers, *observers(case)]
 
     config = with_steps(config)
-    result = run(config, watching, threads=threads, torch=torch, reproduce=reproduce)
+    result = run(config, watching, threads=threads, torch=torch, reproduce=reproduce, peer=peer)
     if result.verdict != "match":
         return RecordedGolden(path, "refused", result=result)
     keeper = keepers[0]
     facts: Facts = {
         "schema": SCHEMA,
-        "config": _resolved(config, keeper.case).to_json(),
+        "config": _resolved(peer.resolve(config)[0] if peer else config, keeper.case).to_json(),
         "environment": dict(causes.facts(result.environment)),
         "seed": keeper.case.seed,
         "sides": list(keeper.steps[0]),
         "steps": len(keeper.steps),
+        **({"model": peer.name} if peer else {}),
+        **graph_facts(keeper.case),
     }
-    return RecordedGolden(path, "recorded", write(path, facts, keeper.steps), result)
+    digest = write(path, facts, keeper.steps, graph_lines(keeper.case))
+    return RecordedGolden(path, "recorded", digest, result)
 
 
 def _resolved(config: Config, case: Case) -> Config:
     """The config with the defaults of its data filled in."""
-    network = config.network.model_copy(update={"layers": list(case.architecture.layers)})
+    layers = getattr(case.architecture, "layers", None)  # a graph has none
+    network = config.network.model_copy(update={"layers": layers and list(layers)})
+    batch = case.batch if config.training.batch is None else config.training.batch
     training = config.training.model_copy(
-        update={"lr": case.lr, "steps": case.steps, "batch": case.batch, "seed": case.seed}
+        update={"lr": case.lr, "steps": case.steps, "batch": batch, "seed": case.seed}
     )
     return config.model_copy(update={"network": network, "training": training})

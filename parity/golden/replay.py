@@ -8,6 +8,7 @@ golden's inputs, and its formulas hold. The recorded and the repeated step lie i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,17 +16,18 @@ import numpy as np
 
 from parity.bounds.contract import contract
 from parity.bounds.formats import arithmetic
-from parity.errors import EnvironmentUnfit, UsageError
+from parity.errors import UsageError
 from parity.golden import environment as causes
 from parity.golden.format import Golden
+from parity.golden.graph import StoredCase
 from parity.golden.reader import read
+from parity.golden.replay_script import replay_script
 from parity.golden.rerun import TODAY, MakeSide, Today
 from parity.golden.result import Cause, Replay
-from parity.lockstep.environment import environment, unfit
+from parity.golden.script import ScriptGolden
 from parity.lockstep.lockstep import Gates
 from parity.lockstep.result import Divergence, Fact, FormulaRow, WrongFormula
 from parity.lockstep.tally import Tally
-from parity.lockstep.threads import limited
 
 
 def replay(
@@ -59,7 +61,7 @@ def chosen(*, reference: bool, torch: bool) -> dict[str, MakeSide]:
 
 
 def replay_golden(
-    golden: Golden,
+    golden: Golden | ScriptGolden,
     name: str,
     sides: Mapping[str, MakeSide],
     *,
@@ -68,18 +70,14 @@ def replay_golden(
     reproduce: str | None = None,
 ) -> Replay:
     """As `replay`, for a golden that has been read already and the given sides."""
+    if isinstance(golden, ScriptGolden):
+        return replay_script(
+            golden, name, torch="torch" in sides, bitwise=bitwise, threads=threads, reproduce=reproduce
+        )
     strangers = [side for side in sides if side not in golden.sides]
     if bitwise and strangers:
         raise UsageError(f"{name}: --bitwise: it holds no bits of {', '.join(strangers)}")
-    with_torch = "torch" in sides
-    facts = environment(
-        with_torch=with_torch
-    )  # imports torch, so that its thread pools exist before they are limited
-    problems = unfit(facts) if with_torch else []
-    if problems:
-        raise EnvironmentUnfit(f"{'; '.join(problems)} (--no-torch replays without it)")
-    with limited(threads):
-        facts = environment(with_torch=with_torch)
+    with causes.fit(with_torch="torch" in sides, threads=threads) as facts:
         itself = _itself(golden)
         today = [_today(golden, side, make) for side, make in sides.items()]
         now = causes.facts(facts)
@@ -93,7 +91,7 @@ def _itself(golden: Golden) -> Tally:
     with np.errstate(all="ignore"):
         for step, traces in enumerate(golden.steps):
             named = {names[side]: trace for side, trace in traces.items()}
-            batch = next(iter(traces.values()))["x"].shape[1]
+            batch = golden.case.architecture.samples(next(iter(traces.values()))["x"])
             gates.ask(step, named, batch, certified=True)
     return gates.tally
 
@@ -101,9 +99,13 @@ def _itself(golden: Golden) -> Tally:
 def _today(golden: Golden, side: str, make: MakeSide) -> Today:
     """The other two gates, for one of the current sides."""
     counterpart = side if side in golden.sides else golden.sides[0]
-    today = Today(golden.case, side, counterpart, make)
-    for step, traces in enumerate(golden.steps):
-        today.take(step, traces[counterpart])
+    recorded = [traces[counterpart] for traces in golden.steps]
+    case = golden.case
+    if isinstance(case, StoredCase):
+        case = replace(case, recorded=recorded)
+    today = Today(case, side, counterpart, make)
+    for step, trace in enumerate(recorded):
+        today.take(step, trace)
     return today
 
 
@@ -117,6 +119,7 @@ def _verdict(
     bitwise: bool,
     reproduce: str | None,
 ) -> Replay:
+    torch_side: Literal["twin", "calls"] = "calls" if isinstance(golden.case, StoredCase) else "twin"
     tallies = [itself, *(side.tally for side in today)]
     differing = sum(side.differing for side in today)
     first, rows = _first(tallies), [row for tally in tallies for row in tally.formula_rows()]
@@ -147,6 +150,7 @@ def _verdict(
         recorded=golden.environment,
         environment=now,
         config=golden.config.to_json(),
+        torch_side=torch_side if "torch" in {side.side for side in today} else None,
     )
 
 

@@ -14,10 +14,12 @@ from parity.certify.cross_check import starts
 from parity.certify.step import CheckedStep
 from parity.config.case import Case
 from parity.golden import bits
+from parity.golden.graph import StoredCase, reference_side, torch_side
 from parity.golden.result import AgainstRow, BitDifference
-from parity.lockstep.lockstep import Reference, Side
+from parity.lockstep.lockstep import Side
 from parity.lockstep.tally import Tally
 from reference.architecture import Architecture
+from reference.arrays import Array
 from reference.equations import Equation, constants, step_equations
 from reference.trace import Trace
 
@@ -25,21 +27,14 @@ MakeSide: TypeAlias = Callable[[Case], Side]
 """Makes a side with the parameters and learning rate of a case."""
 
 
-def make_torch(case: Case) -> Side:
-    """PyTorch's side; replaying imports PyTorch only here."""
-    from parity.pytorch.twin import Twin
-
-    return Twin(case.architecture, case.parameters, case.lr)
-
-
-TODAY: Mapping[str, MakeSide] = {"reference": Reference, "torch": make_torch}
+TODAY: Mapping[str, MakeSide] = {"reference": reference_side, "torch": torch_side}
 
 
 def keeps_state(architecture: Architecture) -> bool:
     """Whether a step depends on more of the previous steps than W and b: moments, or their number."""
     equations = step_equations(architecture)
     counted = {name for equation in equations for name in equation.constants}
-    given = {"x", "y", *architecture.parameter_shapes()}
+    given = {*architecture.example(1), *architecture.parameter_shapes()}
     return bool(counted - {"n", "lr"} or set(starts(equations)) - given)
 
 
@@ -65,7 +60,8 @@ class Today:
         self._rows: dict[tuple[str, int], _Row] = {}
         self._walks = keeps_state(case.architecture)
         self._standing: Side | None = None
-        self._starts = [name for name in starts(self.certifier.equations) if name not in ("x", "y")]
+        data = case.architecture.example(1).keys() - {*case.architecture.statistics}
+        self._starts = [name for name in starts(self.certifier.equations) if name not in data]
         self._continuity = Continuity({})
 
     def take(self, step: int, recorded: Trace) -> None:
@@ -75,17 +71,26 @@ class Today:
         parameters and continues independently, as in the lockstep.
         """
         # A sample is contiguous in memory, as in training; the order of sums depends on the layout.
-        x, y = (np.array(recorded[name], order="F") for name in ("x", "y"))
+        x, y = (np.array(recorded[name], order=self.case.architecture.order) for name in ("x", "y"))
         with np.errstate(all="ignore"):  # as in the lockstep, the gates report overflow
             if self._standing is None or not self._walks:
-                parameters = {name: recorded[name] for name in self.case.architecture.parameter_shapes()}
-                self._standing = self._make(replace(self.case, parameters=parameters, x=x, y=y))
+                self._standing = self._make(self._from(step, recorded, x, y))
                 self._continuity = Continuity({name: recorded[name] for name in self._starts})
             here = self._standing.step(x, y)
             self._check(step, here, recorded)
 
+    def _from(self, step: int, recorded: Trace, x: Array, y: Array) -> Case:
+        """The case of a side that starts where the recorded step started."""
+        model = self.case.architecture
+        start = {name: recorded[name] for name in (*model.parameter_shapes(), *model.statistics)}
+        begun = replace(self.case, parameters=start, x=x, y=y)
+        if isinstance(begun, StoredCase):
+            return replace(begun, recorded=begun.recorded[step:])
+        return begun
+
     def _check(self, number: int, here: Trace, recorded: Trace) -> None:
-        known = constants(self.case.architecture, recorded["x"].shape[1], self.case.lr, number + 1)
+        batch = self.case.architecture.samples(recorded["x"])
+        known = constants(self.case.architecture, batch, self.case.lr, number + 1)
         traces = {f"golden/{self.counterpart}": recorded, self.side: here}
         broken = {self.side: self._continuity.follow(here)}
         self.tally.enter(

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from parity.lockstep.result import Result
 from parity.lockstep.text import divergence_lines
 from parity.render.texts import catalogue
+from parity.watch.text import left_lines, wrong_lines
 from reference.trace import tensor_name
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from parity.golden.record import RecordedGolden
-    from parity.golden.result import AgainstRow, Cause, Replay
+    from parity.golden.result import AgainstRow, Cause, RecordedGolden, Replay
     from parity.lockstep.result import FormulaRow
 
-STYLES = {"match": "green", "mismatch": "bold red", "undecided": "yellow"}
+STYLES = {"match": "green", "mismatch": "bold red", "undecided": "yellow", "incomplete": "yellow"}
 
 
 def show_replay(replay: Replay, out: Console, lang: str) -> None:
@@ -33,15 +34,33 @@ def show_replay(replay: Replay, out: Console, lang: str) -> None:
     }
     style = STYLES[replay.verdict]
     out.print(say["golden.headline"].format(**facts), style=style, markup=False, soft_wrap=True)
+    for line in _sides(replay, say):
+        out.print("  " + line, markup=False, soft_wrap=True)
     bits = {"differing": f"{replay.differing:,}", "numbers": f"{replay.bits_compared:,}"}
     key = "golden.bits" if replay.differing else "golden.same_bits"
-    out.print("  " + say[key].format(**bits), markup=False, soft_wrap=True)
+    if replay.bits_compared:
+        out.print("  " + say[key].format(**bits), markup=False, soft_wrap=True)
     if replay.differing:
-        out.print(_table(replay.against_golden, say))
+        if replay.against_golden:
+            out.print(_table(replay.against_golden, say))
         for line in _cause_lines(replay, say):
             out.print("  " + line, markup=False, soft_wrap=True)
     for line in divergence(replay, say):
         out.print("  " + line, style="bold red", markup=False, soft_wrap=True)
+
+
+def _sides(replay: Replay, say: dict[str, str]) -> Iterator[str]:
+    """What was replayed, if it is not the deck's chain; what of a script's operations is not certified."""
+    facts = {"torch": replay.environment.get("torch")}
+    recorded, again = replay.operations, replay.operations_again
+    if recorded is not None:
+        yield say["golden.operations"].format(operations=f"{recorded.operations:,}")
+        yield from left_lines(recorded, say)
+    if again is not None:
+        yield say["golden.operations_again"].format(operations=f"{again.operations:,}", **facts)
+        yield from left_lines(again, say)
+    if recorded is None and replay.torch_side == "calls":
+        yield say["golden.calls_again"].format(**facts)
 
 
 def show_total(replays: Sequence[Replay], out: Console, lang: str) -> None:
@@ -65,11 +84,13 @@ def show_recorded(made: RecordedGolden, out: Console, lang: str) -> None:
         out.print(say["run.vacuous_note"].format(names=", ".join(vacuous)), markup=False, soft_wrap=True)
     style = "bold red" if made.outcome == "refused" else "green"
     facts = {"golden": made.path, "digest": made.digest, "steps": made.result.steps if made.result else 0}
+    if made.outcome in ("recorded", "updated"):
+        facts["size"] = f"{made.path.stat().st_size / 2**20:,.2f} MiB"
     out.print(say[f"golden.{made.outcome}"].format(**facts), style=style, markup=False, soft_wrap=True)
 
 
 def _rows(made: RecordedGolden) -> list[FormulaRow]:
-    return made.result.formulas if made.result else []
+    return made.result.formulas if isinstance(made.result, Result) else []
 
 
 def _reasons(made: RecordedGolden, say: dict[str, str]) -> Iterator[str]:
@@ -102,9 +123,12 @@ def _table(rows: Sequence[AgainstRow], say: dict[str, str]) -> Table:
 
 def _cause_lines(replay: Replay, say: dict[str, str]) -> Iterator[str]:
     """The changed facts on which each differing side's bits depend, or a line that nothing changed."""
-    for side in dict.fromkeys(row.side for row in replay.against_golden if row.differing):
+    differing = [row.side for row in replay.against_golden if row.differing]
+    recorded = {row.side.removeprefix("golden/") for row in replay.formulas if "/" in row.side}
+    if replay.operations and replay.differing:
+        differing, recorded = ["torch"], {"torch"}
+    for side in dict.fromkeys(differing):
         name = say.get(f"run.{side}", side)
-        recorded = {row.side.removeprefix("golden/") for row in replay.formulas if "/" in row.side}
         if side not in recorded:
             yield say["golden.other_side"].format(side=name)
             continue
@@ -123,7 +147,11 @@ def _cause(cause: Cause, say: dict[str, str]) -> str:
 def divergence(replay: Replay, say: dict[str, str]) -> Iterator[str]:
     """The first number outside its bound, its side, and the command that reproduces it."""
     first, bit = replay.first_divergence, replay.first_difference
-    if first is not None:
+    if replay.first_wrong is not None:
+        side, wrong, count = replay.first_wrong
+        yield from wrong_lines(wrong, count, say)
+        yield "  " + say["golden.was_so" if side.startswith("golden/") else "golden.is_so"]
+    elif first is not None:
         yield from divergence_lines(first, replay.wrong_formulas, None, say)
         if first.gate == "certificate":
             key = "golden.was_so" if first.side.startswith("golden/") else "golden.is_so"

@@ -15,19 +15,17 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from parity.certify.accepted import AcceptedShares
 from parity.certify.certificate import Certifier
 from parity.certify.continuity import Continuity
-from parity.certify.filter import Filter, knows
-from parity.certify.plan import Plans
 from parity.certify.step import CheckedStep
+from parity.certify.whole import WholeSteps
 from parity.config.case import Case
 from parity.errors import UsageError
 from parity.lockstep.tally import Tally
 from parity.render.texts.message import Message
 from reference.arrays import Array
 from reference.engine import Network
-from reference.equations import Constants, constants
+from reference.equations import constants
 from reference.trace import Trace
 
 
@@ -66,7 +64,16 @@ class TrainingStep:
     worst_ratio: float
 
 
+class Enough(Exception):  # noqa: N818 - it is no error
+    """Raised by an observer to end the lockstep after the step that it has seen, for this reason."""
+
+    def __init__(self, reason: Message) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
 Observer: TypeAlias = Callable[[TrainingStep], None]
+"""Called after each step. May raise `Enough`."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +124,7 @@ def lockstep(
 ) -> Walk:
     """Run all sides through the case's steps; stop at the first mismatch unless `keep_going`.
 
-    With `filtered` False every step is judged in full; verdicts are the same (see `certify.plan`).
+    With `filtered` False every step is judged in full; verdicts are the same (see `certify.whole`).
     """
     gates = Gates(case, [side.name for side in sides], filtered=filtered)
     certify = certify or Certify()
@@ -133,8 +140,12 @@ def lockstep(
             )
             for name, trace in traces.items():
                 _note_loss(losses, name, trace)
-            for observe in observers:
-                observe(TrainingStep(step, traces, worst))
+            try:
+                for observe in observers:
+                    observe(TrainingStep(step, traces, worst))
+            except Enough as enough:
+                reason = enough.reason
+                break
             if tally.mismatch and not keep_going:
                 reason = Message("stopped")
                 break
@@ -155,10 +166,7 @@ class Gates:
         start = case.parameters | case.architecture.initial_state(case.parameters, case.lr)
         self._continuity = {name: Continuity(start) for name in sides}
         alike = all(certifier is self.certifier for certifier in self._certifiers.values())
-        self._filtered = filtered and len(sides) == 2 and alike
-        self._known = knows(case.architecture, self.certifier.equations)
-        self._filters: dict[int, Filter] = {}
-        self._plans = Plans(self.certifier)
+        self._whole = WholeSteps(self.certifier) if filtered and len(sides) == 2 and alike else None
 
     def _certifier_of(self, side: str) -> Certifier:
         findings = self.case.findings_of(side)
@@ -173,22 +181,12 @@ class Gates:
         if not certified and continuous:
             return 0.0
         known = constants(self.case.architecture, batch, self.case.lr, step + 1)
-        shares = self._accepted(traces, known, batch) if continuous else None
+        shares = self._whole.accepts(traces, known, batch) if self._whole and continuous else None
         if shares is not None:
             ours, theirs = traces
             self.tally.accept(self.certifier.equations, (ours, theirs), shares)
             return float(max(shares.certificates.max(), shares.side_by_side.max()))
         return self.tally.enter(step, CheckedStep(traces, known, self._certifiers, broken), self.certifier)
-
-    def _accepted(self, traces: dict[str, Trace], known: Constants, batch: int) -> AcceptedShares | None:
-        """The shares of a step that is accepted whole; None if it must be judged in full."""
-        if not self._filtered:
-            return None
-        if not self._known:
-            return self._plans.accepts(traces, known, batch)
-        if batch not in self._filters:
-            self._filters[batch] = Filter(self.case.architecture, batch, self.case.lr)
-        return self._filters[batch].accepts(*traces.values())
 
 
 def _note_loss(losses: dict[str, list[float]], name: str, trace: Trace) -> None:

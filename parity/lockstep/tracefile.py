@@ -28,7 +28,7 @@ from parity.errors import UsageError
 from parity.lockstep.lockstep import TrainingStep
 from parity.render.files import written_whole
 from reference.arrays import Array
-from reference.equations import shapes
+from reference.equations import example
 from reference.trace import Trace
 
 SCHEMA = "parity-trace/1"
@@ -228,9 +228,9 @@ def shortened(value: JsonValue) -> str:
 
 def step_bytes(case: Case, sides: int) -> int:
     """Size in bytes of the tensors of one step of `sides` sides."""
-    batch = min(case.batch or case.x.shape[1], case.x.shape[1])
-    numbers = sum(math.prod(shape) for shape in shapes(case.architecture, batch).values())
-    return numbers * np.dtype(case.architecture.dtype).itemsize * sides
+    samples = case.architecture.samples(case.x)
+    tensors = example(case.architecture, min(case.batch or samples, samples)).values()
+    return sum(tensor.nbytes for tensor in tensors) * sides
 
 
 class TraceRecorder:

@@ -14,6 +14,7 @@ from parity.golden import Golden, RecordedGolden, Replay
 from parity.golden import read as read_golden
 from parity.golden.record import changed_keys, update
 from parity.golden.replay import chosen, replay_golden
+from parity.golden.script import ScriptGolden
 from parity.golden.text import divergence
 from parity.lockstep.environment import has_torch
 from parity.lockstep.result import Result
@@ -23,6 +24,7 @@ from parity.pytest_plugin.context import GOLDEN_SUFFIX, Context
 from parity.pytest_plugin.runs import walk_lines
 from parity.render.texts import catalogue
 from parity.report.ci.compared import compared
+from reference.architecture import Architecture
 from reference.trace import Trace, tensor_name
 
 
@@ -37,7 +39,7 @@ def golden(
     source = Path(config) if isinstance(config, str) else config
     asked = read(source, {}) if source is not None else None
     made = _update(context, path, asked) if context.update else None
-    if made and made.result and made.outcome == "refused":
+    if made and isinstance(made.result, Result) and made.outcome == "refused":
         facts = compared("golden", name, made.result, context.relative(context.file))
         lines = [catalogue(context.lang)["plugin.refused"].format(golden=context.relative(path))]
         text = failure_text(context, lines + walk_lines(made.result, context.lang), None)
@@ -67,6 +69,8 @@ def on_golden(context: Context, number: int, name: str, step: object) -> Answer[
     """Judge somebody's step on a golden's inputs, step by step from where the golden stood."""
     path = _path(context, name)
     held = read_golden(path)
+    if not isinstance(held, Golden) or not isinstance(held.case.architecture, Architecture):
+        raise UsageError(f"{context.relative(path)}: has no layers that a step could be held against")
     case, side = held.case, held.sides[0]
     given = [*case.architecture.parameter_shapes(), "x", "y"]
     calls = [
@@ -98,13 +102,15 @@ def _update(context: Context, path: Path, asked: Config | None) -> RecordedGolde
     return update(path, asked, torch=has_torch())
 
 
-def _existing(context: Context, path: Path, asked: Config | None) -> Golden:
+def _existing(context: Context, path: Path, asked: Config | None) -> Golden | ScriptGolden:
     """The golden, if it stands and is what was asked for. Raises UsageError."""
     again = f"{context.command} --parity-update"
     if not path.exists():
         raise UsageError(f"{context.relative(path)}: there is no such golden; record it with: {again}")
     held = read_golden(path)
-    keys = changed_keys(asked, held.config) if asked else ()
+    if asked and not isinstance(held, Golden):
+        raise UsageError(f"{context.relative(path)}: was recorded from a script, not from a config")
+    keys = changed_keys(asked, held.config) if asked and isinstance(held, Golden) else ()
     if keys:
         said = ", ".join(keys)
         raise UsageError(

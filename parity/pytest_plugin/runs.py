@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,7 @@ from parity.pytest_plugin.answer import Answer, failure_text
 from parity.pytest_plugin.context import Context
 from parity.render.texts import catalogue
 from parity.render.texts.message import said
-from parity.report.ci.compared import roots
-from parity.report.ci.facts import Compared
+from parity.report.ci.compared import compared
 from parity.report.run import Keep
 from parity.report.run import run as run_case
 
@@ -78,23 +78,14 @@ def judged(
     context: Context, kind: str, subject: str, result: Result, folder: Path | None
 ) -> Answer[Result]:
     """A walk's result as facts, and as a failure where it is no match."""
-    compared = Compared(
-        kind,
-        subject,
-        result.verdict,
-        result.numbers_compared,
-        result.undecided,
-        roots(result.wrong_formulas),
-        reason=result.reason or "",
+    facts = replace(
+        compared(kind, subject, result, context.relative(context.file)),
         reproduce=result.reproduce or context.command,
-        file=context.relative(context.file),
         report=context.relative(folder),
     )
     if result.verdict == "match":
-        return Answer(result, compared)
-    return Answer(
-        result, compared, failure_text(context, walk_lines(result, context.lang), result.reproduce)
-    )
+        return Answer(result, facts)
+    return Answer(result, facts, failure_text(context, walk_lines(result, context.lang), result.reproduce))
 
 
 def walk_lines(result: Result, lang: str) -> list[str]:

@@ -12,7 +12,7 @@ from reference.operation import Operation, Option, UnreadArgumentError
 from reference.operations import OPERATIONS
 
 IGNORED = "-"
-"""What the table calls an argument that changes no number, as a memory format."""
+"""What the table calls an argument that changes no number, as a memory format, and a workspace's result."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,7 @@ def bind(call: Call) -> Bound:
     operands: dict[str, Argument] = {}
     options: dict[str, Option] = {}
     results = dict(zip(found.results, _results(call, found), strict=False))
+    results.pop(IGNORED, None)
     for (schema, value), name in zip(call.arguments.items(), found.arguments, strict=False):
         if name == IGNORED:
             continue

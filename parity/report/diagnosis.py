@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from parity.certify.observation import Observation
 from parity.check.cases import case_name
 from parity.check.diagnosis.anatomy import ANATOMIES, kind
+from parity.check.diagnosis.blame import Blame
 from parity.check.diagnosis.judge import Judge
-from parity.check.diagnosis.search import Blame, blames
+from parity.check.diagnosis.search import blames
 from parity.check.diagnosis.text import diagnosed
 from parity.lockstep.result import Result
 from parity.render.texts import LANGUAGES

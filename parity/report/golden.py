@@ -10,12 +10,21 @@ from parity.explain import Inspector
 from parity.golden.format import Golden
 from parity.golden.rerun import MakeSide
 from parity.golden.result import Replay
+from parity.golden.script import ScriptGolden
 from parity.lockstep.lockstep import Side, TrainingStep
 from parity.lockstep.result import Result, SideBySideRow
 from parity.report import write
 from parity.report.recorder import PageRecorder
+from reference.architecture import Architecture
 from reference.arrays import Array
 from reference.trace import Trace
+
+
+def watched(golden: Golden | ScriptGolden, sides: Mapping[str, MakeSide]) -> WatchedReplay | None:
+    """The sides of a replay that has a page; None of a graph and of a script: a page is about layers."""
+    if isinstance(golden, ScriptGolden) or not isinstance(golden.case.architecture, Architecture):
+        return None
+    return WatchedReplay(golden, sides)
 
 
 class WatchedReplay:
@@ -82,9 +91,9 @@ def _result_of(replay: Replay, case: Case, names: tuple[str, str]) -> Result:
         for row in replay.against_golden
         if row.side == names[1]
     ]
-    facts = {"layers": "-".join(map(str, case.architecture.layers)), "lr": case.lr, "steps": replay.steps}
+    facts = {"layers": case.architecture.title, "lr": case.lr, "steps": replay.steps}
     return Result(
-        verdict=replay.verdict if first or replay.verdict != "mismatch" else "match",
+        verdict="mismatch" if first else "undecided" if replay.verdict == "undecided" else "match",
         steps=replay.steps,
         tensors_compared=replay.tensors_compared,
         numbers_compared=replay.numbers_compared,

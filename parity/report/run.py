@@ -53,7 +53,7 @@ def run(
             pages.append(PageRecorder.of(case))
         if keep.trace:
             traces.append(TraceRecorder(keep.trace, case, sides=2, every=keep.every))
-        return [*observers(case), *traces, *pages]
+        return [*traces, *pages, *observers(case)]
 
     result = lockstep_run.run(
         config,

@@ -22,10 +22,10 @@ from parity.report.watch_rows import (
     modules_of,
     rows_of,
 )
+from parity.watch.certifying import Witnessed
 from parity.watch.drawing import GraphNode
 from parity.watch.result import WatchResult
 from parity.watch.text import finding_lines, verdict
-from parity.watch.watching import Witnessed
 
 SMALL = 20
 """Modules up to which all of them are open: there is nothing to get lost in."""

@@ -7,11 +7,11 @@ import runpy
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from parity.errors import UsageError
 from parity.watch.result import WatchResult
@@ -27,8 +27,15 @@ class Watched:
     interrupted: bool = False
 
 
-class _Enough(BaseException):
-    """All steps that were asked for are certified: the script ends here."""
+class EnoughError(BaseException):
+    """All steps that were asked for are there: the script ends here."""
+
+
+class ScriptEnd(NamedTuple):
+    """How a script ended: whether it failed by itself, and whether it was interrupted."""
+
+    failed: bool = False
+    interrupted: bool = False
 
 
 def readable(script: Path) -> None:
@@ -59,15 +66,23 @@ def run(script: Path, arguments: Sequence[str], *, stop: bool = False, **options
         if seen is not None:
             seen(step)
         if stop and step == steps:
-            raise _Enough
+            raise EnoughError
 
     watching = Watching(seen=certified, **options)
+    ending = run_inside(watching, script, arguments)
+    return Watched(watching.result, *ending)
+
+
+def run_inside(
+    recorder: AbstractContextManager[object], script: Path, arguments: Sequence[str]
+) -> ScriptEnd:
+    """Run the script as the main program while a recorder is entered; what the script raises is shown."""
     failed = interrupted = False
     with _as_main(script, arguments):
         try:
-            with watching:
+            with recorder:
                 runpy.run_path(str(script.absolute()), run_name="__main__")
-        except _Enough:
+        except EnoughError:
             pass
         except SystemExit as error:
             failed = error.code not in (None, 0)
@@ -80,7 +95,7 @@ def run(script: Path, arguments: Sequence[str], *, stop: bool = False, **options
         except Exception as error:
             failed = True
             traceback.print_exception(type(error), error, _own(error.__traceback__, script))
-    return Watched(watching.result, failed, interrupted)
+    return ScriptEnd(failed, interrupted)
 
 
 def _own(trace: TracebackType | None, script: Path) -> TracebackType | None:

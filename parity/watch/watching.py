@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from parity.errors import UsageError
 from parity.lockstep.environment import environment
 from parity.render.texts.message import Message
-from parity.watch import checks
-from parity.watch.check import Check, Found
-from parity.watch.drawing import Drawing, StepGraph
-from parity.watch.extent import Extent
+from parity.watch.certifying import Certifying, Witnessed
 from parity.watch.result import WatchResult
-from parity.watch.tally import Evidence, WatchTally
-from parity.watch.updates import updated
-from parity.watch.writes import Writes
 
 if TYPE_CHECKING:
     import torch
 
-    from parity.pytorch.recorder.data import Backward, Call, Recorded, Step
+    from parity.pytorch.recorder.data import Step
 
 STEPS = 3
 """How many steps are certified where nobody says."""
-
-
-@dataclass(frozen=True)
-class Witnessed:
-    """What a page shows beside the result: what each of its rows rests on, and the first step's graph."""
-
-    evidence: Sequence[Evidence]
-    graph: StepGraph
 
 
 class Watching:
@@ -71,16 +55,15 @@ class Watching:
             and (step - first) % every == 0
             and (steps is None or (step - first) // every < steps)
         )
-        self._share, self._random = sample, random.Random(0)
-        self._tally, self._seen, self._finish = WatchTally(accept, sample or 1.0), seen, finish
-        self._extent, self._drawing, self._writes = Extent(), Drawing(), Writes()
+        self._certifying = Certifying(sample=sample, accept=accept)
+        self._seen, self._finish = seen, finish
         self._recorder = Recorder(
             *modules,
             optimizer=optimizer,
             wanted=self._wanted,
             on_step=self._step,
-            on_call=self._call,
-            on_node=self._node,
+            on_call=self._certifying.call,
+            on_node=self._certifying.node,
             keep=False,
         )
         self._result: WatchResult | None = None
@@ -96,12 +79,12 @@ class Watching:
         trace: TracebackType | None,
     ) -> None:
         self._recorder.__exit__(kind, error, trace)
-        self._enter(self._extent.rest())
+        self._certifying.end()
         reason = _why(error)
-        if reason is None and not self._tally.steps:
+        if reason is None and not self._certifying.steps:
             reason = Message("watch_no_step")
-        result = self._tally.result(environment(with_torch=True), reason)
-        self._result = self._finish(result, Witnessed(self._tally.evidence, self._drawing.graph))
+        result = self._certifying.result(environment(with_torch=True), reason)
+        self._result = self._finish(result, self._certifying.witnessed)
 
     @property
     def result(self) -> WatchResult:
@@ -114,41 +97,10 @@ class Watching:
         """The result. Raises Mismatch where an operation is not its formula, or is not certified."""
         return self.result.verify()
 
-    def _enter(self, found: Iterable[tuple[Found, bool]]) -> None:
-        """Of what belongs to no step, only what could be checked."""
-        for one, own in found:
-            if own:
-                self._tally.operation(one)
-            else:
-                for check in one:
-                    if isinstance(check, Check):
-                        self._tally.check(check)
-
-    def _drawn(self, tensor: Recorded) -> bool:
-        """Whether a tensor is to be checked: those without numbers are not."""
-        return 0 not in tensor.shape and (self._share is None or self._random.random() < self._share)
-
-    def _call(self, call: Call) -> None:
-        self._writes.saw(call)
-        if call.phase == "update":  # an optimizer's step is held to its rules, as a whole
-            self._extent.update(call)
-        else:
-            self._extent.call(call, list(checks.forward(call, self._drawn)))
-
-    def _node(self, passed: Backward, number: int) -> None:
-        self._drawing.node(passed, number)
-        self._extent.node(passed, number, list(checks.backward(passed, number, self._drawn, self._writes)))
-
     def _step(self, step: Step) -> None:
-        self._tally.step = step.index
-        self._enter(self._extent.step(step))
-        for update in step.updates:
-            self._tally.operation(updated(update))
-        self._writes.forget()
-        self._tally.steps += 1
-        self._drawing.end()
+        self._certifying.step(step)
         if self._seen is not None:
-            self._seen(self._tally.steps)
+            self._seen(self._certifying.steps)
 
 
 def _why(error: BaseException | None) -> str | None:

@@ -12,6 +12,7 @@ import pytest
 from tests.check.test_hostile import AFTER, GOOD
 from tests.command import parity
 from tests.mutants.styles import ROWS, STYLES
+from tests.nightly import one_in
 
 MAZUR = Path(__file__).parents[1] / "mazur.toml"
 
@@ -37,7 +38,7 @@ def wrong(result):
     ]
 
 
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("style", one_in(3, STYLES))
 def test_correct_subjects_pass_in_every_style(style, tmp_path):
     result, _ = checked(STYLES[style], tmp_path)
     assert wrong(result) == []
@@ -111,9 +112,13 @@ def test_an_executable_in_c(mistake, expected, tmp_path):
 
 def test_the_template_is_valid_and_not_overwritten(tmp_path):
     for lang in ("en", "es"):
-        assert parity("new", f"{lang}.py", "--lang", lang, folder=tmp_path).returncode == 0
+        made = parity("new", f"{lang}.py", "--lang", lang, folder=tmp_path)
+        assert made.returncode == 0
+        assert f"parity check {lang}.py" in made.stdout
         compile((tmp_path / f"{lang}.py").read_text(), "template", "exec")
-        assert parity("check", f"{lang}.py", folder=tmp_path).returncode == 2  # nothing is filled in yet
+        asked = parity("check", f"{lang}.py", folder=tmp_path)
+        assert asked.returncode == 2
+        assert "nothing is filled in yet" in asked.stderr
     assert parity("new", "en.py", folder=tmp_path).returncode == 2
 
 

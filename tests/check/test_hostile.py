@@ -128,3 +128,4 @@ def test_a_folder_of_submissions(tmp_path):
     tests = json.loads((tmp_path / "results.json").read_text())["tests"]
     assert {t["score"] for t in tests if t["name"].startswith("ana.py")} == {1}
     assert 0 in {t["score"] for t in tests if t["name"].startswith("bea.py")}
+    assert {t["score"] for t in tests if t["name"].startswith("cyd.py")} == {0}

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from parity.lockstep.lockstep import Reference
 from parity.lockstep.result import Result
+from parity.lockstep.tracefile import read
 
 FEW = ["--data", "xor", "--steps", "3"]
 
@@ -224,8 +226,33 @@ def _heed_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "terminated"])
-def test_interrupted_leaves_no_half_file(tmp_path, ending):
+def test_who_interrupts_is_told_how_far_all_held(ask, tmp_path, monkeypatch):
+    def step(self, x, y, plain=Reference.step, seen=[]):  # noqa: B006 - counts the calls
+        seen.append(x)
+        if len(seen) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        return plain(self, x, y)
+
+    monkeypatch.setattr(Reference, "step", step)
+    monkeypatch.chdir(tmp_path)
+    kept = ["--trace", "t.safetensors", "--json", "r.json", "--report", "page"]
+    code, out, err = ask("run", "--data", "xor", "--steps", "9", *kept)
+    assert code == 130
+    assert "interrupted (Ctrl-C) after 3 steps" in out
+    assert "Traceback" not in err
+    result = json.loads((tmp_path / "r.json").read_text())
+    assert (result["verdict"], result["steps"]) == ("match", 3)
+    assert {key.step for key in read(tmp_path / "t.safetensors").places} == {0, 1, 2}
+    assert (tmp_path / "page" / "index.html").exists()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize(
+    ("ending", "after"),
+    [(signal.SIGINT, 0.3), (signal.SIGTERM, 3.0)],
+    ids=["Ctrl-C before the first step", "terminated in the middle"],
+)
+def test_interrupted_leaves_no_half_file(tmp_path, ending, after):
     words = [
         "run",
         "--data",
@@ -248,7 +275,7 @@ def test_interrupted_leaves_no_half_file(tmp_path, ending):
         text=True,
         preexec_fn=_heed_ctrl_c,
     ) as process:
-        time.sleep(3)  # in the middle of imports or of training: both must be clean
+        time.sleep(after)
         process.send_signal(ending)
         try:
             out, err = process.communicate(timeout=60)

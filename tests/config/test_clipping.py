@@ -12,8 +12,9 @@ from parity.config.config import Config
 from parity.errors import UsageError
 from parity.lockstep.lockstep import Reference, lockstep
 from parity.pytorch.twin import Twin
-from reference.clipping import CLIPPINGS
+from reference.clipping import CLIPPINGS, Clipping
 from reference.optimizers import OPTIMIZERS
+from tests.nightly import in_turn
 from tests.strategies import REGIMES, random_case
 
 WAYS = [
@@ -24,6 +25,10 @@ WAYS = [
     CLIPPINGS["norm"].configured(max_norm=0.05, norm_type=float("inf")),
     CLIPPINGS["value"].configured(clip_value=0.01),
 ]
+
+
+def identified(value):
+    return f"{value.name}-{list(value.options.values())}" if isinstance(value, Clipping) else value
 
 
 def clipped(case, clipping, optimizer=None):
@@ -38,9 +43,9 @@ def tally(case, ours=None):
     return lockstep(case, sides, keep_going=True).tally
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("clipping", WAYS, ids=lambda way: f"{way.name}-{list(way.options.values())}")
-@pytest.mark.parametrize("regime", REGIMES)
+@pytest.mark.parametrize(
+    ("regime", "clipping", "dtype"), in_turn(REGIMES, WAYS, ["float32", "float64"]), ids=identified
+)
 def test_silence_on_correct_code(regime, clipping, dtype):
     for seed in range(4):
         found = tally(clipped(random_case(seed, regime, dtype), clipping, "adam" if seed % 2 else None))

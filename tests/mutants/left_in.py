@@ -42,6 +42,11 @@ def _delta(error: Callable[[S], Any]) -> Callable[[S], Any]:
     return lambda s: 2 * error(s) / s.n * s.slope(s.z[s.L], s.a[s.L])
 
 
+def _all_norms(s):
+    """The norm of all gradients together, as `torch.nn.utils.clip_grad_norm_` has it."""
+    return np.sqrt(sum((g**2).sum() for g in (*s.dW.values(), *s.db.values())))
+
+
 LEFT_IN: dict[Plant, Callable[[S], Any]] = {
     ("momentum-left-in", "weight_update", ""): _velocity,
     ("weight-decay-left-in", "weight_update", "L2"): _gradient(lambda g, s: g + 0.01 * s.w(s.l)),
@@ -55,6 +60,15 @@ LEFT_IN: dict[Plant, Callable[[S], Any]] = {
     ),
     ("gradient-clipping-left-in", "weight_update", "norm"): _gradient(
         lambda g, s: g * min(1, 0.1 / np.linalg.norm(g))
+    ),
+    ("gradient-clipping-left-in", "weight_update", "all norms"): _gradient(
+        lambda g, s: g / max(1, _all_norms(s))
+    ),
+    ("gradient-clipping-left-in", "bias_update", "all norms"): lambda s: (
+        s.bias(s.l) - s.lr * (s.db[s.l] * min(1.0, 5.0 / (_all_norms(s) + 1e-6)))
+    ),
+    ("weight-decay-left-in", "weight_update", "before"): lambda s: (
+        s.w(s.l) * (1 - s.lr * 0.001) - s.lr * s.dW[s.l]
     ),
     ("normalised-gradient", "weight_update", ""): _gradient(lambda g, s: g / np.linalg.norm(g)),
     ("normalised-gradient", "weight_gradient", ""): lambda s: (
@@ -77,6 +91,9 @@ LEFT_IN: dict[Plant, Callable[[S], Any]] = {
         np.sign(s.a[s.L] - s.y) / s.n * s.slope(s.z[s.L], s.a[s.L])
     ),
     ("wrong-loss", "output_delta", "cross-entropy"): lambda s: (s.a[s.L] - s.y) / s.batch,
+    ("wrong-loss", "output_delta", "BCE"): lambda s: (
+        -(s.y / s.a[s.L] - (1 - s.y) / (1 - s.a[s.L])) / s.batch * s.slope(s.z[s.L], s.a[s.L])
+    ),
     ("samples-permuted", "weight_gradient", ""): lambda s: s.delta[s.l] @ s.a[s.l - 1][:, ::-1].T,
     ("targets-changed", "output_delta", "rounded"): _delta(lambda s: s.a[s.L] - np.round(s.y)),
     ("targets-changed", "output_delta", "sorted"): _delta(lambda s: s.a[s.L] - np.sort(s.y, axis=1)),

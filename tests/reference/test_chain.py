@@ -19,7 +19,7 @@ from reference.operations.arithmetic import ADD, SQUARE, SUBTRACT
 from reference.operations.linear import AFFINE
 from reference.operations.reductions import MEAN
 from reference.operations.rows import activation
-from reference.sweeps import Sweeps
+from tests.reference.sweeps import Sweeps
 
 SIZES = (3, 5, 2, 4, 3, 2)
 DTYPES = (np.float32, np.float64)

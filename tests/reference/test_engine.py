@@ -16,10 +16,10 @@ from reference.engine import Network
 from reference.equations import constants, shapes, step_equations
 from reference.operations.activations import ACTIVATIONS
 from reference.optimizers import OPTIMIZERS, State
-from reference.sweeps import Sweeps
 from reference.training import train
 from tests.reference.agreement import agree, rows, start
 from tests.reference.near import near
+from tests.reference.sweeps import Sweeps
 from tests.reference.test_chain import trace as swept
 
 ARCHITECTURES = [

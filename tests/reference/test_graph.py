@@ -12,7 +12,7 @@ from reference.operations.arithmetic import ADD, SQUARE, SUBTRACT
 from reference.operations.linear import AFFINE, MATMUL
 from reference.operations.reductions import MEAN, TOTAL
 from reference.operations.rows import activation
-from reference.sweeps import Sweeps
+from tests.reference.sweeps import Sweeps
 
 
 class Dual:

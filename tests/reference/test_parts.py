@@ -21,9 +21,9 @@ from reference.operations.losses import LOSSES
 from reference.operations.reductions import MEAN, TOTAL
 from reference.operations.rows import activation, loss
 from reference.optimizers import OPTIMIZERS
-from reference.sweeps import Sweeps, _array
 from reference.trace import Trace, split, tensor_name
 from reference.training import batches
+from tests.reference.sweeps import Sweeps, _array
 
 # --- Graphs ---------------------------------------------------------------------------------------
 

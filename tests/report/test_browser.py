@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.nightly import in_turn
+
 sync_api = pytest.importorskip(
     "playwright.sync_api", reason="playwright is not installed (pip install backprop-parity[page])"
 )
@@ -62,14 +64,17 @@ def visit(browser):
         context.close()
 
 
-@pytest.mark.parametrize(
-    ("path", "address"),
-    [(MATCH, ""), (MISMATCH, ""), (SUBJECT, ""), (DIGITS, "#step=50")],
-    ids=["match", "mismatch", "subject", "brief step"],
-)
-@pytest.mark.parametrize("width", [360, 1600])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_leaves_nothing_breaks_and_axe_finds_no_violation(visit, path, address, width, scheme):
+PAGES = {
+    "match": (MATCH, ""),
+    "mismatch": (MISMATCH, ""),
+    "subject": (SUBJECT, ""),
+    "brief step": (DIGITS, "#step=50"),
+}
+
+
+@pytest.mark.parametrize(("name", "width", "scheme"), in_turn(PAGES, [360, 1600], ["light", "dark"]))
+def test_nothing_leaves_nothing_breaks_and_axe_finds_no_violation(visit, name, width, scheme):
+    path, address = PAGES[name]
     page = visit(path, width, scheme, address=address)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     # A word broken letter by letter makes a cell a tower: no row of a table is higher than a few lines.

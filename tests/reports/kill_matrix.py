@@ -1,4 +1,4 @@
-"""The kill matrix: `python -m tests.reports.kill_matrix` writes reports/kill-matrix.md.
+"""The kill matrix: `python -m tests.reports.kill_matrix [WORKERS]` writes reports/kill-matrix.md.
 
 A plant counts where it changes a bit of what its own formula makes. Caught: something was found wrong.
 Located: exactly that formula, in exactly those layers. Named: by its name, and by no other.
@@ -10,22 +10,35 @@ import sys
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
-from parity.check.cases import DEFAULT_ACTIVATIONS, calls
+from parity.check.cases import DEFAULT_ACTIVATIONS, SubjectCall, calls
 from parity.check.diagnosis.judge import Judge
 from parity.check.diagnosis.search import blames
 from tests.mutants.inprocess import observations
+from tests.mutants.mechanical import Mutant
 from tests.mutants.planted import mutant
 from tests.mutants.plants import PLANTS, Plant
 from tests.reports import mechanical
+from tests.reports.kept import Kept, folder_of
 from tests.reports.mechanical_page import section
 
 PAGE = Path(__file__).parents[2] / "reports" / "kill-matrix.md"
 ACTIVATIONS = {name: (name,) for name in DEFAULT_ACTIVATIONS} | {"mixed": DEFAULT_ACTIVATIONS}
+CODE = (
+    *("reference", "parity/bounds", "parity/certify", "parity/check/diagnosis", "tests/mutants"),
+    *(f"parity/check/{name}.py" for name in ("cases", "unseen", "answers", "in_process", "worker")),
+    *("tests/reports/mechanical.py", "tests/reports/kill_matrix.py"),
+)
+"""What a verdict depends on."""
+
+Setting: TypeAlias = tuple[Plant, str, str, str]
+"""A plant, and where it is planted: activation, layout, number format."""
+
 LAYOUTS, DTYPES = ("columns", "rows"), ("float64", "float32")
 
 
@@ -45,10 +58,15 @@ class Trial:
     found: str
 
 
+@cache
+def _asked(activation: str, dtype: str) -> tuple[SubjectCall, ...]:
+    return tuple(calls(ACTIVATIONS[activation], np.dtype(dtype)))
+
+
 def trial(plant: Plant, activation: str, layout: str, dtype: str) -> Trial:
     """Plant it, check it."""
     step = mutant(plant, layout=layout)
-    asked = calls(ACTIVATIONS[activation], np.dtype(dtype))
+    asked = _asked(activation, dtype)
     court = Judge(observations(step, asked, layout))
     found = blames(court)
     where = {(layer, names, shape) for _, layer, names, shape in step.changed}
@@ -77,7 +95,7 @@ def trial(plant: Plant, activation: str, layout: str, dtype: str) -> Trial:
     )
 
 
-def thinned() -> list[tuple[Plant, str, str, str]]:
+def thinned() -> list[Setting]:
     """Every plant once, in settings that take turns."""
     names = list(ACTIVATIONS)
     return [
@@ -86,7 +104,7 @@ def thinned() -> list[tuple[Plant, str, str, str]]:
     ]
 
 
-def full() -> list[tuple[Plant, str, str, str]]:
+def full() -> list[Setting]:
     """Every plant in every setting."""
     return [(p, a, l, d) for p in PLANTS for a in ACTIVATIONS for l in LAYOUTS for d in DTYPES]
 
@@ -152,16 +170,23 @@ def _table(title: str, groups: dict[str, list[Trial]]) -> list[str]:
     return lines
 
 
-def main() -> None:
+def _of(setting: Setting) -> Trial:
+    return trial(*setting)
+
+
+def main(workers: int | None = None) -> None:
     """Run every trial and write the page."""
-    with ProcessPoolExecutor() as pool:
-        found = list(mechanical.outcomes(mechanical.COUNT, run=partial(pool.map, chunksize=8)))
+    folder = folder_of("kill-matrix", *CODE)
+    planted: Kept[Setting, Trial] = Kept(_of, folder)
+    drawn: Kept[Mutant, mechanical.Outcome | None] = Kept(mechanical.outcome, folder)
+    with ProcessPoolExecutor(workers) as pool:
+        found = list(mechanical.outcomes(mechanical.COUNT, drawn, partial(pool.map, chunksize=8)))
         sys.stderr.write(f"{mechanical.shares(found)}\n")
-        trials = list(pool.map(trial, *zip(*full(), strict=True), chunksize=16))
+        trials = list(pool.map(planted, full(), chunksize=16))
     PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text(page(trials, found), encoding="utf-8")
     sys.stderr.write(f"{shares(trials)}\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(int, sys.argv[1:]))

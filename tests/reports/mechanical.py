@@ -20,10 +20,11 @@ import numpy as np
 
 from parity.certify.observation import Observation
 from parity.check.cases import SubjectCall, calls
+from parity.check.diagnosis.blame import Blame
 from parity.check.diagnosis.judge import Judge
 from parity.check.diagnosis.mistakes.factors import KINDS
 from parity.check.diagnosis.readings.search import Reader
-from parity.check.diagnosis.search import Blame, blames
+from parity.check.diagnosis.search import blames
 from parity.check.diagnosis.text import diagnosed
 from parity.check.unseen import unseen_calls
 from tests.mutants.mechanical import Mutant, drawn, source
@@ -127,15 +128,17 @@ def holds(blame: Blame, court: Judge) -> bool:
 
 
 def outcomes(
-    count: int, seed: int = SEED, run: Callable[..., Iterable[Outcome | None]] = map
+    count: int,
+    of: Callable[[Mutant], Outcome | None] = outcome,
+    run: Callable[..., Iterable[Outcome | None]] = map,
 ) -> Iterator[Outcome]:
     """The outcomes of so many mutants that change a number; `run` may be a pool's map."""
-    waiting = drawn(seed)
+    waiting = drawn(SEED)
     while count > 0:
-        some = list(islice(waiting, 2 * count))
+        some = list(islice(waiting, max(count, 16)))
         if not some:
             return
-        for found in run(outcome, some):
+        for found in run(of, some):
             if found is not None and count > 0:
                 count -= 1
                 yield found

@@ -41,6 +41,11 @@ class Instance:
     def wrong(self) -> bool:
         return self.finding.wrong
 
+    @property
+    def misshapen(self) -> bool:
+        """Whether it was shown in a shape that cannot go into the formulas after it."""
+        return self.equation.makes in self.observation.misshapen
+
     @cached_property
     def observed(self) -> Array:
         """What was shown, in its own shape."""

@@ -10,93 +10,22 @@ wrong, and contradict least of what is right, are kept; if they still have diffe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from parity.certify.certificate import Verdict
 from parity.check.diagnosis.anatomy import kind
+from parity.check.diagnosis.blame import FIRST_FACTORS, Blame, Guess
 from parity.check.diagnosis.hypothesis import Made
 from parity.check.diagnosis.judge import Instance, Judge
 from parity.check.diagnosis.mistake import DoesNotApplyError, Mistake
 from parity.check.diagnosis.mistakes import mistakes
 from parity.check.diagnosis.mistakes.factors import KINDS
 from parity.check.diagnosis.pattern import one_element
-from parity.check.diagnosis.readings.reading import Reading
+from parity.check.diagnosis.readings.reading import separating
 from parity.check.diagnosis.readings.search import Reader
+from parity.check.diagnosis.readings.site import Tag
 
 OF_THE_ACTIVATION = ("wrong-activation", "wrong-derivative")
 """Mistakes that differ from one activation to the next, and are one mistake all the same."""
-
-FIRST_FACTORS = ("loss_gradient", "backpropagated")
-"""They make s, which is the first factor of δ: a sign or constant there is one in δ."""
-
-
-@dataclass(frozen=True)
-class Guess:
-    """A way in which the subject may have gone wrong: mistakes, or cheaper arithmetic, or a reading."""
-
-    made: tuple[Made, ...] = ()
-    low: bool = False
-    name: str = ""  # of a guess that is no exchange of parts: the form is wrong, or one element
-    kin: tuple[Made, ...] = ()  # of the same name, for layers where `made` itself does not apply
-    reading: Reading | None = None
-
-    @property
-    def mistakes(self) -> tuple[Mistake, ...]:
-        return tuple(m.slip for m in self.made if isinstance(m.slip, Mistake))
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The ids, as the catalogue has them."""
-        if self.reading:
-            return (self.reading.id,)
-        ids = [mistake.id for mistake in self.mistakes] + ["lower-precision"] * self.low
-        return tuple(sorted(ids)) or (self.name,)
-
-    def kind(self, otherwise: str) -> str:
-        """The kind of equation that it blames."""
-        return self.made[0].slip.kind if self.made else otherwise
-
-
-@dataclass(frozen=True)
-class Blame:
-    """A formula that is wrong in itself: where it shows, by which mistake, and how sure that is.
-
-    `guesses` are the mistakes that fit, all of the same name, or none; `suspects` the names where
-    several fit. `elsewhere` are formulas in which a mistake would look the same, for want of tensors.
-    """
-
-    kind: str
-    instances: tuple[Instance, ...]
-    layers: tuple[int, ...]
-    guesses: tuple[Guess, ...] = ()
-    suspects: tuple[str, ...] = ()
-    elsewhere: tuple[str, ...] = ()
-
-    @property
-    def first(self) -> Instance:
-        """Where it shows in the smallest case."""
-        return self.instances[0]
-
-    @property
-    def formula(self) -> str:
-        """The deck's name for it. Where s was not shown, its making is part of the formula of δ."""
-        if self.kind == "loss_gradient" and self.first.kind != "loss_gradient":
-            return "output_delta"
-        return "hidden_delta" if self.kind == "backpropagated" else self.kind
-
-    @property
-    def guess(self) -> Guess | None:
-        return self.guesses[0] if self.guesses else None
-
-    @property
-    def may_be(self) -> tuple[str, ...]:
-        """Where nothing is named and tensors are hidden: every formula in which the mistake may be."""
-        if self.guesses or self.first.finding.complaint:
-            return ()
-        kinds = [kind(equation) for instance in self.instances for equation in instance.hidden]
-        # s is nobody's to show: its making belongs to the formula of δ.
-        named = {k for k in kinds if k not in FIRST_FACTORS}
-        return tuple(k for k in KINDS if k in named | {self.formula}) if named else ()
 
 
 def blames(court: Judge, unseen: Callable[[], Judge | None] = lambda: None) -> list[Blame]:
@@ -111,16 +40,14 @@ def blames(court: Judge, unseen: Callable[[], Judge | None] = lambda: None) -> l
     while pending:
         blame = _Inquest(reader, pending, accepted).hold()
         found.append(blame)
-        # What a named mistake in a hidden formula explains further on has inherited it.
-        if blame.guess and blame.kind != blame.first.kind:
+        # What a named mistake explains further on has inherited it, where what it made is not to be seen.
+        if blame.guess and (blame.kind != blame.first.kind or blame.first.misshapen):
             accepted += blame.guess.made
         closed = {id(instance) for instance in blame.instances}
         pending = [i for i in pending if id(i) not in closed]
         if accepted:
             pending = [i for i in pending if i.kind == blame.kind or not court.fits(i, accepted)]
-    return sorted(
-        found, key=lambda blame: (min(i.position for i in blame.instances), KINDS.index(blame.kind))
-    )
+    return sorted(found, key=lambda blame: (blame.position, KINDS.index(blame.kind)))
 
 
 class _Inquest:
@@ -161,7 +88,7 @@ class _Inquest:
 
     def _singles(self, part: Sequence[Instance]) -> Iterator[Guess]:
         """Each mistake alone, in the formula itself and in those hidden before it; cheaper arithmetic."""
-        form = "wrong-shape" if part[0].equation.makes in part[0].observation.misshapen else "wrong-dtype"
+        form = "wrong-shape" if part[0].misshapen else "wrong-dtype"
         yield Guess(name=form)  # the numbers are right, so it is their form that is not
         yield Guess(low=True)
         for mistake in self._known(part):
@@ -285,7 +212,22 @@ class _Inquest:
             tuple(g for g in fitting if g.kind(self.kind) == blamed) if len(names) == 1 else (),
             tuple(sorted({name for guess in fitting for name in guess.names})) if len(names) > 1 else (),
             tuple(k for k in kinds if k != blamed),
+            self._scope(fitting[0], part),
         )
+
+    def _scope(self, guess: Guess, part: Sequence[Instance]) -> tuple[Tag, ...]:
+        """What sets the places of a mistake apart from those where its formula is right."""
+        if not guess.mistakes or guess.kind(self.kind) != self.kind:
+            return ()
+        ways = [guess.made, *((made,) for made in guess.kin)]
+        right = (i for i in self.court.instances if i.kind == self.kind and not i.wrong)
+        against = [
+            self.reader.place(self.court, i)
+            for i in right
+            if all(self.court.contradicts(i, self.accepted + made) for made in ways)
+        ]
+        found = separating([self.reader.place(self.court, i) for i in part], against)
+        return (("places", "not_everywhere"),) if found is None else found
 
     def _unexplained(self) -> Blame:
         """No mistake of the catalogue. What is hidden may still tell which formula it is."""

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from parity.check.diagnosis.anatomy import anatomy, kind, symbol
+from parity.check.diagnosis.blame import Blame
 from parity.check.diagnosis.judge import Instance, Judge
 from parity.check.diagnosis.pattern import pattern, wrong_numbers
 from parity.check.diagnosis.readings.reading import Reading
+from parity.check.diagnosis.readings.site import Tag
 from parity.check.diagnosis.scenario import Scenario
-from parity.check.diagnosis.search import Blame
 from parity.render.texts import catalogue
 from parity.render.texts.message import said
 from reference.formula import FORMULAS
@@ -87,7 +88,7 @@ def _detail(court: Judge, blame: Blame, say: Say, lang: str) -> str:
             parts.append(
                 say[f"mistake.{name}"].format(complaint=said(blame.first.finding.complaint or "", lang))
             )
-        return " ".join(part.strip() for part in parts)
+        return _scoped(" ".join(part.strip() for part in parts), blame.scope, say)
     if blame.first.finding.complaint:
         return say["check.form"].format(complaint=said(blame.first.finding.complaint, lang))
     if blame.suspects:
@@ -103,11 +104,16 @@ def _read(reading: Reading, say: Say) -> str:
     sentence = say[f"mistake.{reading.detail}"].format(**facts)
     if "front" in facts:
         sentence = f"{sentence} {say['mistake.constant'].format(constant=facts['front'])}"
-    if not reading.scope:
+    return _scoped(sentence, reading.scope, say)
+
+
+def _scoped(sentence: str, scope: tuple[Tag, ...], say: Say) -> str:
+    """A sentence, and where it holds."""
+    if not scope:
         return sentence
     places = [
-        say[f"scope.{name}"].format(value=value) if name == "f" else say[f"scope.{value}"]
-        for name, value in reading.scope
+        say[f"scope.{name}"].format(value=value) if f"scope.{name}" in say else say[f"scope.{value}"]
+        for name, value in scope
     ]
     return f"{sentence} {say['scope.only'].format(where=say['scope.and'].join(places))}"
 

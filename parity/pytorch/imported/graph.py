@@ -10,6 +10,7 @@ import numpy as np
 from parity.errors import UsageError
 from parity.pytorch.aten import Bound, UnsupportedError, bind, edge_places, operand_parts
 from parity.pytorch.imported.model import ImportedModel
+from parity.pytorch.imported.stored import stored_calls
 from parity.pytorch.recorder.data import (
     Argument,
     AutogradNode,
@@ -55,6 +56,7 @@ class Import:
         self.answer = answer
         self.graph = Graph()
         self.placed: list[Placed] = []
+        self.calls: list[tuple[str, Call]] = []  # all of them, with the name of what each makes
         self.paths: dict[str, str] = {}
         self.statistics: list[str] = []
         self.leaves: dict[str, Values] = {}
@@ -103,6 +105,9 @@ class Import:
         if set(bound.operation.given) == set(bound.operation.forward):
             drawn = bound.results[bound.operation.value]
             self._leaf(f"drawn{layer}", drawn)  # at random: each step has its own
+            self.calls.append((f"drawn{layer}", call))
+            if not bound.operation.choices:  # memory that nobody has written to: any numbers will do
+                self.leaves[f"drawn{layer}"] = np.zeros_like(self.leaves[f"drawn{layer}"])
             return
         node = self._nodes.get(id(call))
         beside = [tensor.array.dtype for given in bound.operands.values() for tensor in flat(given)]
@@ -120,6 +125,7 @@ class Import:
         except ValueError as error:
             raise UsageError(f"{where}: {error}") from None
         self.placed.append(Placed(name, call, bound, node))
+        self.calls.append((name, call))
         self.paths[name] = call.module
         self._enter_results(name, layer, bound)
         tensors = list(call.tensors())
@@ -191,18 +197,9 @@ class Import:
 
     # --- Reading --------------------------------------------------------------------------------------
 
-    @property
-    def signature(self) -> tuple[object, ...]:
-        """What is the same in every step: the operations, their options, and who takes whose tensors."""
-        return tuple(
-            (
-                node.name,
-                node.operation.name if node.operation else "",
-                tuple(sorted(node.options.items())),
-                tuple(parent.name if parent else "" for parent in node.parents),
-            )
-            for node in self.graph.nodes
-        )
+    def name_of(self, tensor: Recorded) -> str | None:
+        """The last node that a recorded tensor is the value of."""
+        return self._made[id(tensor)][0] if id(tensor) in self._made else None
 
     def model(self, optimizer: Optimizer = SGD, clipping: Clipping | None = None) -> ImportedModel:
         """What the reference trains."""
@@ -224,6 +221,7 @@ class Import:
             tuple(name for name in self.leaves if f"{name}_next" in renewed),
             optimizer,
             clipping,
+            stored_calls(self),
         )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -15,10 +15,16 @@ from reference.graph import Graph
 from reference.model import Model, Shape
 from reference.optimizers import SGD, Optimizer
 
+if TYPE_CHECKING:
+    from parity.pytorch.imported.stored import StoredCall
+
 
 @dataclass(frozen=True)
 class ImportedModel(Model):
-    """A recorded model. `leaves` holds an example of every leaf, `paths` where things are in the model."""
+    """A recorded model. `leaves` holds an example of every leaf, `paths` where things are in the model.
+
+    `calls` are PyTorch's own calls, if they can be run again from the leaves.
+    """
 
     built: Graph
     leaves: Mapping[str, Values]
@@ -28,6 +34,7 @@ class ImportedModel(Model):
     statistics: tuple[str, ...] = ()
     optimizer: Optimizer = SGD
     clipping: Clipping | None = None
+    calls: tuple[StoredCall, ...] | None = None
 
     @property
     def graph(self) -> Graph:
@@ -38,6 +45,11 @@ class ImportedModel(Model):
     def title(self) -> str:
         """How many operations it has."""
         return f"a graph of {sum(node.operation is not None for node in self.built.nodes)} operations"
+
+    @property
+    def modules(self) -> Sequence[str]:
+        """The path of the module of each operation, in the order of their numbers."""
+        return tuple(path or "the model itself" for name, path in self.paths.items() if name[0] in "al")
 
     @property
     def output(self) -> str:
@@ -62,3 +74,16 @@ class ImportedModel(Model):
     def n(self, batch: int) -> int:
         """1: a recorded loss divides by itself."""
         return 1
+
+
+def signature(graph: Graph) -> tuple[object, ...]:
+    """What is the same in every step: the operations, their options, and who takes whose tensors."""
+    return tuple(
+        (
+            node.name,
+            node.operation.name if node.operation else "",
+            tuple(sorted(node.options.items())),
+            tuple(parent.name if parent else "" for parent in node.parents),
+        )
+        for node in graph.nodes
+    )

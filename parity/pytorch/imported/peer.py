@@ -86,9 +86,7 @@ class GraphPeer:
     @property
     def modules(self) -> Sequence[str]:
         """The path of the module of each operation, in the order of their numbers."""
-        return tuple(
-            path or "the model itself" for name, path in self._model.paths.items() if name[0] in "al"
-        )
+        return self._model.modules
 
     def side(self, case: Case) -> ImportedSide:
         """The model as PyTorch's side."""

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import torch
 
-from parity.errors import UsageError
+from parity.errors import EnvironmentUnfit, UsageError
 from parity.pytorch.imported.graph import Import
-from parity.pytorch.imported.model import ImportedModel
+from parity.pytorch.imported.model import ImportedModel, signature
 from parity.pytorch.imported.reading import trace
 from parity.pytorch.modules import optimizer
 from parity.pytorch.recorder.recorder import Recorder
@@ -55,7 +55,7 @@ class ImportedSide:
                         "model: no gradient reaches a parameter: it is frozen, or under no_grad"
                     )
                 loss.backward()  # type: ignore[no-untyped-call]
-        except UsageError:
+        except (UsageError, EnvironmentUnfit):
             raise
         except Exception as error:
             said = " ".join(str(error).split())[:300]
@@ -79,9 +79,10 @@ class ImportedSide:
             ahead, self._ahead = self._ahead, None
             return ahead
         recorded = self.record(x, y)
+        found_signature = signature(recorded.graph)
         if self._signature is None:
-            self._signature = recorded.signature
-        if recorded.signature != self._signature:
+            self._signature = found_signature
+        if found_signature != self._signature:
             raise UsageError(
                 "model: its graph is not the same in every step; `parity watch` takes such a model"
             )

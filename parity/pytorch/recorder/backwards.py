@@ -17,7 +17,7 @@ from torch.utils.hooks import RemovableHandle
 from parity.pytorch.recorder import graph, internals
 from parity.pytorch.recorder.asked import Asked, several
 from parity.pytorch.recorder.calls import Calls, Tag
-from parity.pytorch.recorder.data import Backward, Leaf, Output, Recorded, Root
+from parity.pytorch.recorder.data import Backward, Leaf, Output, Recorded, Root, senders
 from parity.pytorch.recorder.places import calling
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ class Backwards:
         nodes = {self._calls.tag(node).id: graph.described(node, self._calls) for node in reached}
         outputs = [Output(self._calls.tag(node).id, slot) for node, slot in roots]
         inputs = None if asked.inputs is None else self._inputs(asked.inputs, reached)
-        users = graph.senders(nodes)
+        users = senders(nodes)
         backward = Backward(
             nodes=nodes,
             roots=tuple(map(Root, outputs, map(self._recorded, asked.seeds))),

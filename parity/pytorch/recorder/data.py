@@ -245,6 +245,16 @@ class Backward:
                     self.grad_in[user][edge] = None
 
 
+def senders(nodes: Mapping[int, AutogradNode]) -> dict[Output, tuple[tuple[int, int], ...]]:
+    """Who sends a gradient to an output: node and edge."""
+    found: dict[Output, list[tuple[int, int]]] = {}
+    for node in nodes.values():
+        for place, target in enumerate(node.next):
+            if target is not None:
+                found.setdefault(target, []).append((node.id, place))
+    return {target: tuple(users) for target, users in found.items()}
+
+
 @dataclass(eq=False)
 class ParameterUpdate:
     """One parameter in one step of an optimizer; the hyperparameters are its group's."""

@@ -83,16 +83,6 @@ def _hooks(tag: Tag, leaf: torch.Tensor | None) -> tuple[str, ...]:
     return tuple(kind for tensor in alive if tensor is not None for kind in internals.user_hooks(tensor))
 
 
-def senders(nodes: Mapping[int, AutogradNode]) -> dict[Output, tuple[tuple[int, int], ...]]:
-    """Who sends a gradient to an output: node and edge."""
-    found: dict[Output, list[tuple[int, int]]] = {}
-    for node in nodes.values():
-        for place, target in enumerate(node.next):
-            if target is not None:
-                found.setdefault(target, []).append((node.id, place))
-    return {target: tuple(users) for target, users in found.items()}
-
-
 def needed(
     nodes: Mapping[int, AutogradNode],
     users: Mapping[Output, tuple[tuple[int, int], ...]],

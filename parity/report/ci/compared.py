@@ -87,6 +87,10 @@ def _cell(row: FormulaRow, say: Mapping[str, str]) -> str:
 def _reason(result: Result | Replay) -> str:
     """Why there is no match, where no formula is wrong in itself."""
     first = result.first_divergence
+    if isinstance(result, Replay) and result.first_wrong:
+        side, wrong, _ = result.first_wrong
+        place = ", ".join(filter(None, (wrong.module, wrong.source)))
+        return f"{wrong.operation} {wrong.operand} ({wrong.check}; {place}) of {side}, step {wrong.step}"
     if isinstance(result, Result) and result.reason:
         return result.reason
     if first is None:

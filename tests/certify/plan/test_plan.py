@@ -16,6 +16,7 @@ from reference.clipping import CLIPPINGS
 from reference.optimizers import OPTIMIZERS
 from tests.certify.plan.both import CHANGES, BothPaths, changed
 from tests.mutants.vocabulary import of_activation, of_loss, of_optimizer
+from tests.nightly import in_turn, one_in
 from tests.reports.vocabulary.draw import case as drawn
 from tests.reports.vocabulary.entries import ENTRIES
 from tests.strategies import REGIMES, random_case
@@ -29,8 +30,7 @@ def seed_of(*words: object) -> int:
     return zlib.crc32(" ".join(map(str, words)).encode())
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("entry", ENTRIES, ids=str)
+@pytest.mark.parametrize(("entry", "dtype"), in_turn(ENTRIES, DTYPES))
 def test_what_a_plan_accepts_of_changed_numbers_the_plain_path_accepts(entry, dtype):
     case = drawn(entry, 0, dtype, "ordinary", seed_of(entry, dtype))
     both, accepted = BothPaths(case), 0
@@ -91,7 +91,7 @@ def mistakes_of(entry, case: Case):
     return list(of_optimizer(case.architecture.optimizer))
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=str)
+@pytest.mark.parametrize("entry", one_in(3, ENTRIES), ids=str)
 def test_planted_mistakes_are_told_alike(entry):
     """Of each name, one of its mistakes in turn, planted from the first step on."""
     case = drawn(entry, 1, "float32", "ordinary", seed_of(entry))

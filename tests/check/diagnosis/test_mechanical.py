@@ -7,6 +7,7 @@ import pytest
 from parity.check.diagnosis.judge import Judge
 from tests.mutants.mechanical import STYLES, Mutant, drawn, source
 from tests.mutants.oracle import UNSEEN, changed, shown, truth
+from tests.nightly import but
 from tests.reports.mechanical import outcomes, shares
 
 
@@ -24,9 +25,10 @@ def test_the_same_seed_draws_the_same_mutants():
     assert len(set(first)) == 5
 
 
-def test_a_sample_is_caught_and_located_and_no_name_is_wrong():
-    found = list(outcomes(60))
+@pytest.mark.parametrize("count", but([20], [20, 120]))
+def test_a_sample_is_caught_and_located_and_no_name_is_wrong(count):
+    found = list(outcomes(count))
     of = shares(found)
-    assert of["caught"] == of["located"] == of["changes"] == 60
+    assert of["caught"] == of["located"] == of["changes"] == count
     assert [o.mutant.diff for o in found if o.holds is False] == []
     assert of["named"] >= 0.85 * of["changes"]

@@ -1,6 +1,7 @@
 """Mutates `reference/` with mutmut, and writes `reports/mutation.md`.
 
-    python -m tests.reports.mutation             everything: a quarter of an hour on two cores
+    python -m tests.reports.mutation             everything: hours
+    python -m tests.reports.mutation --sample 1000   a thousand, drawn at random: half an hour
     python -m tests.reports.mutation 'reference.formulas*' …    these mutants only, after an earlier run
     python -m tests.reports.mutation --report    no run: the page, from what the last runs left
 
@@ -11,7 +12,9 @@ The work is done in `build/mutation`. Exit status 1 when a survivor is not expla
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -25,6 +28,8 @@ from tests.reports.mutation.report import explanations, key, lived, page, unexpl
 ROOT = Path(__file__).resolve().parents[3]
 WORK = ROOT / "build" / "mutation"
 REPORT = ROOT / "reports" / "mutation.md"
+NONE = "none.of.them"
+"""Matches no mutant: mutmut makes them all and runs none."""
 EXPLAINED = Path(__file__).with_name("survivors.toml")
 
 
@@ -35,11 +40,17 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("names", nargs="*", help="mutants, with wildcards")
+    parser.add_argument("--sample", type=int, metavar="N", help="N mutants, drawn at random from all")
+    parser.add_argument("--seed", type=int, default=0, help="of the draw")
     parser.add_argument("--report", action="store_true", help="only write the page")
     parser.add_argument("--children", type=int, default=2, help="how many mutants at a time")
     asked = parser.parse_args()
     if not asked.report:
-        _run(asked.names, asked.children)
+        names = asked.names
+        if asked.sample:
+            _run([NONE], asked.children, fresh=True)
+            names = drawn(asked.sample, asked.seed)
+        _run(names, asked.children, fresh=not names)
     mutants, why = outcomes(ROOT, WORK), explanations(EXPLAINED)
     REPORT.write_text(page(mutants, why, version("mutmut")), "utf-8")
     left = unexplained(mutants, why)
@@ -52,16 +63,23 @@ def main() -> int:
     return 1 if left or not mutants else 0
 
 
-def _run(names: list[str], children: int) -> None:
+def drawn(count: int, seed: int) -> list[str]:
+    """Names of mutants, drawn without replacement from all that mutmut has made."""
+    metas = sorted((WORK / "mutants").rglob("reference/**/*.py.meta"))
+    names = [name for meta in metas for name in json.loads(meta.read_text("utf-8"))["exit_code_by_key"]]
+    return random.Random(seed).sample(names, min(count, len(names)))
+
+
+def _run(names: list[str], children: int, *, fresh: bool) -> None:
     """mutmut, where it finds the copy; single threads, and no plugins that the tests do not ask for."""
-    if not names:  # from the beginning: with other tests, old results say nothing
+    if fresh:  # with other tests, old results say nothing
         shutil.rmtree(WORK, ignore_errors=True)
     prepare(ROOT, WORK)
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     here = {**os.environ, **threads, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "CI": "1"}
     here.pop("PYTHONPATH", None)
     command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(children), *names]
-    subprocess.run(command, cwd=WORK, env=here, check=True)
+    subprocess.run(command, cwd=WORK, env=here, check=names != [NONE])
 
 
 if __name__ == "__main__":

@@ -23,10 +23,11 @@ from reference.arrays import Array
 ROUNDINGS = 512
 """Of a formula of these sizes, more than it has; the interval is a sieve, the proof comes after it."""
 
+COUNTED = ("η", "n", "batch", "outputs", "units", "inputs", "‖it‖", "L", "l")
 TERMS: tuple[tuple[str, dict[str, int]], ...] = (
     ("", {}),
-    *((name, {name: 1}) for name in ("η", "n", "batch", "outputs", "units", "inputs", "‖it‖", "L")),
-    *((f"1/{name}", {name: -1}) for name in ("η", "n", "batch", "outputs", "units", "inputs", "‖it‖", "L")),
+    *((name, {name: 1}) for name in COUNTED),
+    *((f"1/{name}", {name: -1}) for name in COUNTED),
     *((f"η·{name}", {"η": 1, name: 1}) for name in ("n", "batch", "outputs", "‖it‖")),
     *((f"η/{name}", {"η": 1, name: -1}) for name in ("n", "batch", "outputs", "‖it‖")),
     ("η²", {"η": 2}),

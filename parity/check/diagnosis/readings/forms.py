@@ -58,7 +58,8 @@ def slope_forms(place: Site) -> tuple[Tree, ...]:
 
 def reference_names(place: Site) -> dict[str, str]:
     """How the deck writes the operands: W is `W(l+1)` in a hidden δ."""
-    found = {"lr": "η", "slope": "f′(z(l))", "ones": "1"}
+    moved = "Δ" + place.equation.quantity.removesuffix("_next") + "(l)(t−1)"
+    found = {"lr": "η", "slope": "f′(z(l))", "ones": "1", "moved'": moved}
     for name, tensor in place.operands.items():
         if tensor in ("y", "loss"):
             found[name] = tensor

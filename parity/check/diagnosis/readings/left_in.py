@@ -33,12 +33,23 @@ LOSSES = {
     "neg(sum(y * log(y_hat) + (1 - y) * log(1 - y_hat))) / n": "BCE",
 }
 LOSS_DELTAS = {
-    "sign(y_hat - y) / n * slope": "L1",
     "(y_hat - y)": "cross-entropy",
     "(y_hat - y) / batch": "cross-entropy",
     "(y_hat - y) / n": "cross-entropy",
 }
-"""Other losses that people have, and what their δ is."""
+SCALED_DELTAS = {
+    "sign(y_hat - y) * slope": "L1",
+    "(y_hat - y) / (n * sqrt(sum(square(y_hat - y)) / n)) * slope": "RMSE",
+    "neg(y / y_hat - (1 - y) / (1 - y_hat)) * slope": "BCE",
+}
+"""Other losses that people have, and what their δ is; that of some with any constant in front."""
+
+NORMS = {
+    "norm": "",
+    "norm_of_gradients": "dW, db",
+    "norm_of_weight_gradients": "dW",
+}
+"""What a gradient is made shorter by: its own norm, or that of all layers' together."""
 
 
 def left_in(editor: Editor, form: Tree) -> Iterator[Edit]:
@@ -46,6 +57,9 @@ def left_in(editor: Editor, form: Tree) -> Iterator[Edit]:
     kind = editor.kind
     for text, name in {"loss": LOSSES, "output_delta": LOSS_DELTAS}.get(kind, {}).items():
         yield Edit(tree(text), "wrong-loss", "other_loss", {"used": name}, 0.5)
+    for text, name in SCALED_DELTAS.items() if kind == "output_delta" else ():
+        scaled = node("*", HOLE, tree(text))
+        yield Edit(scaled, "wrong-loss", "other_loss", {"used": name}, 0.6, (0,))
     for path, part in nodes(form):
         if part.head in ("dW", "db") or (kind.endswith("gradient") and not path):
             for new, id, facts in _gradients(part):
@@ -55,8 +69,18 @@ def left_in(editor: Editor, form: Tree) -> Iterator[Edit]:
                     "what": editor.said(part),
                     **facts,
                 }
-                detail = "clipped_by_norm" if "constant" in facts else "in_place"
+                together = "clipped_by_all_norms" if facts.get("of") else "clipped_by_norm"
+                detail = together if "constant" in facts else "in_place"
                 yield Edit(put(form, path, new), id, detail, facts, 1.4)
+        elif kind.endswith("update") and part.head in (
+            "W",
+            "b",
+        ):  # (1 − ηλ) W: rounded otherwise than a sum
+            kept = node("*", node("-", tree("1"), HOLE), part)
+            facts = {"what": editor.said(part)}
+            yield Edit(
+                put(form, path, kept), "weight-decay-left-in", "subtracted", facts, 1.8, (*path, 0, 1), 0.0
+            )
     if kind in ("activation", "affine", "hidden_delta"):
         yield Edit(
             node("*", HOLE, node("*", node("it"), node("shown_nonzero"))),
@@ -71,6 +95,11 @@ def left_in(editor: Editor, form: Tree) -> Iterator[Edit]:
         for epsilon in ("1e-05", "1e-08", "0.001", "0"):
             new = node("standardised", node("it"), tree(epsilon))
             yield Edit(new, "batch-norm-left-in", "batch_norm", {"constant": epsilon}, 1.5)
+    if kind.endswith("update"):
+        moved = node("moved'")
+        facts = {"what": editor.said(moved)}
+        tree_of = node("+", form, node("*", HOLE, moved))
+        yield Edit(tree_of, "momentum-left-in", "added", facts, 1.5, (1, 0), 0.0)
     yield from _clipped(editor, form)
 
 
@@ -82,9 +111,14 @@ def _gradients(g: Tree) -> Iterator[tuple[Tree, str, dict[str, str]]]:
         length = node("+", node("norm", g), tree(epsilon))
         yield node("/", g, length if epsilon != "0" else node("norm", g)), "normalised-gradient", {}
     yield node("/", g, node("largest", node("abs", g))), "normalised-gradient", {}
-    for cut in CUTS:
-        shorter = node("minimum", tree("1"), node("/", tree(cut), node("norm", g)))
-        yield node("*", g, shorter), "gradient-clipping-left-in", {"constant": cut}
+    for head, of in NORMS.items():
+        norm = node(head) if of else node(head, g)
+        if of:
+            yield node("/", g, norm), "normalised-gradient", {}
+        for length in (norm, node("+", norm, tree("1e-06")), node("+", norm, tree("1e-08"))):
+            for cut in CUTS:
+                shorter = node("minimum", tree("1"), node("/", tree(cut), length))
+                yield node("*", g, shorter), "gradient-clipping-left-in", {"constant": cut, "of": of}
 
 
 def _clipped(editor: Editor, form: Tree) -> Iterator[Edit]:

@@ -242,6 +242,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "norm": lambda x: np.sqrt(total(None)(np.square(x))),
     "standardised": standardised,
     "rounded": stepped(np.round),
+    "truncated": stepped(np.trunc),
     "rounded_2": stepped(lambda x: np.round(x, 2)),
     "float32": stepped(lambda x: x.astype(np.float32)),
     "float16": stepped(lambda x: x.astype(np.float16)),

@@ -57,6 +57,11 @@ class Reading:
         return any(r.concerns(place) and not place.refutes(r.tree) for r in (self, *self.others))
 
 
+def _generality(tag: Tag) -> tuple[bool, Tag]:
+    """What kind of place it is comes before how large its network and its batch are."""
+    return tag[0] in ("depth", "outputs", "samples"), tag
+
+
 def _size(place: Site) -> tuple[float, ...]:
     return tuple(place.terms[name] for name in ("n", "η", "batch"))
 
@@ -72,10 +77,14 @@ def _differs(place: Site, tree: Tree) -> bool:
 
 def scope_of(tree: Tree, wrong: Sequence[Site], right: Sequence[Site]) -> tuple[Tag, ...] | None:
     """The fewest tags that set the wrong places apart from right ones that contradict; None if none do."""
-    against = [place for place in right if _differs(place, tree)]
+    return separating(wrong, [place for place in right if _differs(place, tree)])
+
+
+def separating(wrong: Sequence[Site], against: Sequence[Site]) -> tuple[Tag, ...] | None:
+    """The fewest tags that all wrong places bear, and none of the others; None if there are none."""
     if not against:
         return ()
-    shared = sorted(set.intersection(*(set(place.tags) for place in wrong)))
+    shared = sorted(set.intersection(*(set(place.tags) for place in wrong)), key=_generality)
     for size in (1, 2):
         for tags in combinations(shared, size):
             if not any(all(tag in place.tags for tag in tags) for place in against):

@@ -23,10 +23,11 @@ from parity.check.diagnosis.judge import Instance, Judge
 from parity.check.diagnosis.mistake import DoesNotApplyError
 from parity.check.diagnosis.readings.operations import OPERATIONS, Number, moved
 from parity.check.diagnosis.readings.tree import Tree, number_of
+from parity.check.diagnosis.readings.unnamed import UNNAMED
 from parity.check.diagnosis.scenario import Scenario
 from reference.arrays import Array
 from reference.equations import Equation
-from reference.operations.activations import ACTIVATIONS
+from reference.operations.activations import ACTIVATIONS, Activation
 from reference.trace import Trace
 
 Tag: TypeAlias = tuple[str, str]
@@ -75,6 +76,9 @@ class Site:
             ("layer", "first" if self.layer == 1 else "above_first"),
             ("call", "first_call" if self.observation.step == 0 else "later_calls"),
             ("batch", "one_sample" if self.observation.batch == 1 else "several_samples"),
+            ("depth", str(self.depth)),
+            ("outputs", "one_output" if self.terms["outputs"] == 1 else "several_outputs"),
+            ("samples", str(self.observation.batch)),
         )
 
     @cached_property
@@ -89,6 +93,7 @@ class Site:
             "units": layers[self.layer],
             "inputs": layers[self.layer - 1],
             "L": self.depth,
+            "l": self.layer,
         }
         expected = self.expected.lowered()
         norm = float(np.sqrt(np.square(expected).sum()))
@@ -125,7 +130,7 @@ class Site:
         if head in OPERATIONS:
             return OPERATIONS[head]
         name = head.removesuffix("'")  # `tanh` and `tanh'`: an activation, and its slope
-        f = self.observation.architecture.activations[self.layer - 1] if name == "f" else ACTIVATIONS[name]
+        f = self._function(name)
         judge = self.scenario.judge
 
         def applied(z: Number, a: Number | None = None) -> Number:
@@ -135,6 +140,13 @@ class Site:
             return found if isinstance(z, Bounded) else found.lowered()
 
         return applied
+
+    def _function(self, name: str) -> Activation:
+        """An activation by name; `f` is this layer's, `f@+1` that of the layer above."""
+        if name != "f" and not name.startswith("f@"):
+            return ACTIVATIONS[name]
+        layer = int(self._full("z", name[2:] or "+0")[1:])
+        return self.observation.architecture.activations[layer - 1]
 
     def _float_leaf(self, name: str) -> Number:
         value = self._leaf(name)
@@ -155,6 +167,8 @@ class Site:
             if not self.instance.wrong:
                 raise DoesNotApplyError
             return exact(self.scenario.judge, (self.observed != 0) * 1.0)
+        if name in UNNAMED:
+            return UNNAMED[name](self.scenario, self.equation)
         if name == "ones":
             return exact(self.scenario.judge, np.ones(self.observed.shape))
         return self._tensor("slope@+0" if name == "slope" else name)

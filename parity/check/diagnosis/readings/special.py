@@ -11,7 +11,7 @@ from parity.check.diagnosis.readings.edits import HOLE, Edit, Editor
 from parity.check.diagnosis.readings.forms import forms, symbol, tensor
 from parity.check.diagnosis.readings.reading import Reading
 from parity.check.diagnosis.readings.site import Site
-from parity.check.diagnosis.readings.tables import SHIFTS
+from parity.check.diagnosis.readings.tables import OTHERS, SHIFTS
 from parity.check.diagnosis.readings.tree import Tree, node, nodes, put, tree
 
 SLOPE_GUESSES = (
@@ -80,6 +80,8 @@ def _functions(place: Site) -> Iterator[Tree]:
     """Known functions, or their slopes, of z, of a, and of what people take for them."""
     kind = place.equation.formula.name
     z, a = node("z"), node("a")
+    for where in OTHERS if kind == "activation" or kind.endswith("delta") else ():
+        yield node(f"f@{where}", z) if kind == "activation" else node(f"f@{where}'", z, a)
     if kind == "activation":
         yield node("f", node("f", z))
         for where in SHIFTS:

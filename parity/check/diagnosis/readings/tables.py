@@ -20,6 +20,7 @@ TRANSFORMS: Mapping[str, str] = {
     "tanh": "wrong-operator",
     "rounded": "rounded",
     "rounded_2": "rounded",
+    "truncated": "rounded",
     "float32": "lower-precision",
     "float16": "lower-precision",
     "sorted": "samples-permuted",
@@ -81,6 +82,9 @@ FACTORS = ("-1", "2", "0.5", "0.9", "1.1", "0.1", "0.01", "3", "1.01")
 ADDED = ("1", "-1", "1e-07", "1e-08", "1e-06", "0.01", "0.1", "0.5")
 """Inside a function, where a constant cannot be solved for."""
 
+OTHERS = {"+1": "l+1", "-1": "l−1", "top": "L", "first": "1"}
+"""Layers that f may be taken from."""
+
 SPELT: Mapping[str, str] = {
     "over_batch": "Σ_batch {}",
     "over_units": "Σ_units {}",
@@ -101,9 +105,12 @@ SPELT: Mapping[str, str] = {
     "exp": "e^({})",
     "over_its_norm": "{}/‖{}‖",
     "norm": "‖{}‖",
+    "norm_of_gradients": "‖dW, db‖",
+    "norm_of_weight_gradients": "‖dW‖",
     "standardised": "({} − mean)/√(var + ε)",
     "rounded_2": "round({}, 2)",
     "rounded": "round({})",
+    "truncated": "int({})",
     "samples_reversed": "{}[:, ::−1]",
     "units_reversed": "{}[::−1]",
     "both_reversed": "{}[::−1, ::−1]",
@@ -123,6 +130,8 @@ SPELT: Mapping[str, str] = {
     "not_last_sample": "{}[:, :−1]",
     "not_first_unit": "{}[1:]",
     "not_last_unit": "{}[:−1]",
+    **{f"f@{where}": f"f({layer})" for where, layer in OTHERS.items()},
+    **{f"f@{where}'": f"f({layer})′" for where, layer in OTHERS.items()},
     "maximum": "max",
     "minimum": "min",
 }

@@ -135,6 +135,8 @@ def _written(part: Tree, names: Mapping[str, str]) -> tuple[str, int]:
         text, bound = _written(of[0], names)
         return _bracketed(text, bound, ATOM) + AFTER[head], ATOM
     name = names.get(head, head).replace("'", "′")
+    if head.endswith("'") and of[1:] == (node(head[:-1], of[0]),):
+        of = of[:1]  # f′ of z, where a is f(z)
     if "{}" in name:  # a function of one operand that is written around it
         text, bound = _written(of[0], names)
         inside = "({}" in name or name[0] in "|‖√"  # in brackets of its own

@@ -1,0 +1,100 @@
+"""`parity list`: what can be named, with its options."""
+
+from __future__ import annotations
+
+import json as encoder
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Annotated, Protocol
+
+import typer
+
+from parity.cli import options
+
+KINDS = ("activations", "losses", "optimizers", "clipping", "initialisers", "operations", "data")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    app.command("list", help="List what can be named, with options and defaults.")(names)
+
+
+def names(
+    kind: Annotated[
+        str, typer.Argument(metavar=f"[{'|'.join(KINDS)}]", help="What to list; without it, everything.")
+    ] = "",
+    json: options.Json = None,
+) -> None:
+    from parity.errors import unknown
+    from parity.render.console import console
+    from parity.render.files import write_text
+
+    if kind and kind not in KINDS:
+        raise unknown("list", kind, KINDS)
+    listed = {name: _entries(name) for name in ([kind] if kind else KINDS)}
+    if json:
+        plain = {of: {name: asdict(facts) for name, facts in rows.items()} for of, rows in listed.items()}
+        write_text(json, encoder.dumps({"schema": "parity-list/1", **plain}, ensure_ascii=False))
+    if json == "-":
+        return
+    out = console()
+    for heading, entries in listed.items():
+        out.print(f"{heading} ({len(entries)})", style="bold")
+        for name, facts in entries.items():
+            given = ", ".join(f"{option} = {value}" for option, value in facts.options.items())
+            line = f"  {name}  {given}".rstrip()
+            out.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Where a name is defined, and its options with their defaults."""
+
+    source: str
+    options: Mapping[str, str]
+
+
+class _Row(Protocol):
+    """A row of one of the tables."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def options(self) -> Mapping[str, object]: ...
+
+
+def _entries(kind: str) -> Mapping[str, Facts]:
+    """Each name of a kind, with its facts."""
+    from parity.config.datasets import SHIPPED
+    from reference.clipping import CLIPPINGS
+    from reference.initialisers import INITIALISERS
+    from reference.operations import OPERATIONS
+    from reference.operations.activations import ACTIVATIONS
+    from reference.operations.losses import LOSSES
+    from reference.optimizers import OPTIMIZERS
+
+    if kind == "data":
+        return {name: Facts(load().source, {}) for name, load in SHIPPED.items()}
+    if kind == "operations":
+        return {
+            name: Facts(", ".join(row.aten) or row.torch, _said(row.options))
+            for name, row in OPERATIONS.items()
+        }
+    tables: dict[str, Mapping[str, _Row]] = {
+        "activations": ACTIVATIONS,
+        "losses": LOSSES,
+        "optimizers": OPTIMIZERS,
+        "clipping": CLIPPINGS,
+        "initialisers": INITIALISERS,
+    }
+    return {name: Facts(row.source, _said(row.options)) for name, row in tables[kind].items()}
+
+
+def _said(given: Mapping[str, object]) -> dict[str, str]:
+    """Options with their defaults."""
+    from reference.operation import REQUIRED
+
+    return {
+        name: "(must be given)" if value == REQUIRED or value != value else str(value)  # NaN: no default
+        for name, value in given.items()
+    }
