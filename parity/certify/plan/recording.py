@@ -11,7 +11,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from parity.bounds import Bounded
 from parity.certify.plan.node import Making, TapeNode, Values
-from parity.certify.plan.tape import Tape, UnplannableError
+from parity.certify.plan.tape import CallTape, UnplannableError
 from reference.arrays import PRIMITIVES
 
 
@@ -24,7 +24,7 @@ class RecordingArray(NDArrayOperatorsMixin):
 
     __slots__ = ("node", "tape")
 
-    def __init__(self, tape: Tape, node: TapeNode) -> None:
+    def __init__(self, tape: CallTape, node: TapeNode) -> None:
         self.tape, self.node = tape, node
 
     @property

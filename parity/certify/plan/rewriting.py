@@ -9,13 +9,13 @@ import numpy as np
 from parity.certify.plan.node import Making, TapeNode, numbers_are
 
 if TYPE_CHECKING:
-    from parity.certify.plan.tape import Tape
+    from parity.certify.plan.tape import CallTape
 
 WIDE = np.dtype(np.float64)
 
 
 def rewritten(
-    tape: Tape, kind: Making, name: str, operands: tuple[TapeNode, ...], options: dict[str, Any]
+    tape: CallTape, kind: Making, name: str, operands: tuple[TapeNode, ...], options: dict[str, Any]
 ) -> TapeNode | None:
     """A node that is equal to this call, or None if nothing simpler is known.
 
@@ -45,7 +45,7 @@ def _keeps(neutral: TapeNode, other: TapeNode) -> bool:
     return np.broadcast_shapes(neutral.shape, other.shape) == other.shape
 
 
-def _cast(tape: Tape, x: TapeNode, dtype: np.dtype[Any]) -> TapeNode | None:
+def _cast(tape: CallTape, x: TapeNode, dtype: np.dtype[Any]) -> TapeNode | None:
     if x.value.dtype == dtype:
         return x
     narrower = x.operands[0] if x.kind is Making.CAST else None
@@ -64,11 +64,11 @@ def _widens(narrow: TapeNode, wide: TapeNode) -> bool:
     return bool(np.can_cast(narrow.value.dtype, wide.value.dtype, "safe"))
 
 
-def _cast_node(tape: Tape, x: TapeNode, dtype: np.dtype[Any]) -> TapeNode:
+def _cast_node(tape: CallTape, x: TapeNode, dtype: np.dtype[Any]) -> TapeNode:
     return tape.made(Making.CAST, "cast", lambda array: array.astype(dtype), (x,), dtype.str, dtype=dtype)
 
 
-def _unary(tape: Tape, name: str, x: TapeNode) -> TapeNode | None:
+def _unary(tape: CallTape, name: str, x: TapeNode) -> TapeNode | None:
     if name == "absolute" and x.nonnegative and x.kind is not Making.CONSTANT:
         return x
     if name == "absolute" and x.name == "negative":
@@ -81,7 +81,7 @@ def _unary(tape: Tape, name: str, x: TapeNode) -> TapeNode | None:
     return None
 
 
-def _view_of(tape: Tape, view: TapeNode, base: TapeNode) -> TapeNode:
+def _view_of(tape: CallTape, view: TapeNode, base: TapeNode) -> TapeNode:
     """The same view of another array of the same shape."""
     assert view.function is not None
     return tape.made(Making.VIEW, view.name, view.function, (base,), view.options["view"], **view.options)

@@ -40,7 +40,7 @@ class Guard:
     required: bool = False
 
 
-class Tape:
+class CallTape:
     """Nodes in the order of their computation; equal expressions are one node.
 
     `general` holds the places, by equation and count, of decisions that are to take the branch which is

@@ -15,7 +15,7 @@ from parity.certify.cross_check import starts
 from parity.certify.plan.layout import StepLayout
 from parity.certify.plan.node import TapeNode
 from parity.certify.plan.recording import RecordingArray
-from parity.certify.plan.tape import Tape, UnplannableError
+from parity.certify.plan.tape import CallTape, UnplannableError
 from reference.equations import Constants, Equation
 from reference.optimizers import Derived
 from reference.trace import Trace
@@ -35,7 +35,7 @@ class TruthNodes:
 class Tracing:
     """Both gates of one step: what is judged in each, in the order of execution."""
 
-    tape: Tape
+    tape: CallTape
     certificates: list[TruthNodes]  # of both sides
     cross_checks: list[TruthNodes]
     given: list[str]  # the inputs that both sides must share
@@ -55,7 +55,7 @@ def traced(
     general: Collection[Hashable] = (),
 ) -> Tracing:
     """Both gates of a step, recorded on its numbers. Raises UnplannableError if they cannot be."""
-    judge, tape = certifier.arithmetic, Tape(general)
+    judge, tape = certifier.arithmetic, CallTape(general)
     if "ball" in (judge.truth, doubles(judge).truth):
         raise UnplannableError("ball arithmetic")
     values = {
@@ -98,7 +98,7 @@ def _evaluated(equation: Equation, values: Mapping[str, Bounded], known: Mapping
     return truth
 
 
-def _judged(tape: Tape, equation: Equation, truth: Bounded) -> TruthNodes:
+def _judged(tape: CallTape, equation: Equation, truth: Bounded) -> TruthNodes:
     """The nodes of a truth, aligned to its shape."""
 
     def node(array: Any) -> TapeNode:
@@ -109,7 +109,7 @@ def _judged(tape: Tape, equation: Equation, truth: Bounded) -> TruthNodes:
     return TruthNodes(equation.makes, node(truth.value), node(truth.carried), kink)
 
 
-def _constants(tape: Tape, certifier: Certifier, constants: Constants) -> dict[str, object]:
+def _constants(tape: CallTape, certifier: Certifier, constants: Constants) -> dict[str, object]:
     """The constants with bounds; those that differ from step to step are recorded."""
     known: dict[str, object] = dict(bounded_constants(certifier.arithmetic, certifier.known(constants)))
     for name in changing(constants):
