@@ -31,10 +31,9 @@ def chains(nodes: Sequence[TapeNode]) -> list[list[TapeNode]]:
     members: set[int] = set()
 
     def close() -> None:
-        if chain:
-            found.append(chain.copy())
-            chain.clear()
-            members.clear()
+        found.extend([chain.copy()] if len(chain) >= WORTH else [[node] for node in chain])
+        chain.clear()
+        members.clear()
 
     for node in nodes:
         if _blocked(node):

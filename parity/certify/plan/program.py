@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.certify.plan.blocking import WORTH, Blocked, Seen, calls_of, chains
+from parity.certify.plan.blocking import Blocked, Seen, calls_of, chains
 from parity.certify.plan.layout import strides_order
 from parity.certify.plan.node import Making, TapeNode, Values
 from parity.certify.plan.sliced import WORTH as WORTH_SLICING
@@ -59,9 +59,11 @@ class Program:
         self._last = _last_uses(parts, copied)
         self._kept = {node for node, _ in copied} | set(placed)
         for place, part in enumerate(parts):
-            if not (len(part) >= WORTH and self._make_blocked(part, place)):
-                for node in part:
-                    self._make_alone(node, place)
+            if len(part) == 1 or not self._make_blocked(part, place):
+                for (
+                    node
+                ) in part:  # of a chain, later calls read what earlier ones made: nothing is written over
+                    self._make_alone(node, place if len(part) == 1 else -1)
             used = {o.owner: None for node in part for o in (*node.operands, node)}
             for node in used:
                 if self._last.get(node, place) == place and node in self._chunks:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from unittest.mock import patch
 
 import numpy as np
 
@@ -10,6 +12,7 @@ from parity.bounds import SLACK
 from parity.certify.accepted import AcceptedShares
 from parity.certify.certificate import Certifier, Verdict
 from parity.certify.cross_check import cross_check
+from parity.certify.plan import blocking, comparison, guards, program
 from parity.certify.plan.layout import StepLayout
 from parity.certify.plan.plan import StepPlan
 from parity.certify.plan.tracing import traced
@@ -18,6 +21,21 @@ from parity.lockstep.lockstep import Reference
 from parity.pytorch.twin import Twin
 from reference.equations import constants
 from reference.trace import Trace
+
+
+@contextmanager
+def as_of_large_networks() -> Iterator[None]:
+    """Plans that are made inside take small networks as they take large ones: in blocks, and in slices."""
+    with ExitStack() as stack:
+        for module, name, value in (
+            (blocking, "LARGE", 4),
+            (blocking, "BLOCK", 5),
+            (comparison, "BLOCK", 7),
+            (guards, "FEW", 3),
+            (program, "WORTH_SLICING", 1),
+        ):
+            stack.enter_context(patch.object(module, name, value))
+        yield
 
 
 class BothPaths:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import zlib
+from contextlib import nullcontext
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from parity.lockstep.lockstep import Reference, lockstep
 from parity.pytorch.twin import Twin
 from reference.clipping import CLIPPINGS
 from reference.optimizers import OPTIMIZERS
-from tests.certify.plan.both import CHANGES, BothPaths, changed
+from tests.certify.plan.both import CHANGES, BothPaths, as_of_large_networks, changed
 from tests.mutants.vocabulary import of_activation, of_loss, of_optimizer
 from tests.nightly import in_turn, one_in
 from tests.reports.vocabulary.draw import case as drawn
@@ -39,7 +41,8 @@ def test_what_a_plan_accepts_of_changed_numbers_the_plain_path_accepts(entry, dt
     for step, (known, traces) in enumerate(both.steps()):
         if step == 0:
             continue
-        both.record(known, traces)
+        with as_of_large_networks() if seed_of(dtype, entry) % 2 else nullcontext():
+            both.record(known, traces)
         shares = both.plan.shares(tuple(traces.values()), known)
         if shares is None:
             continue
@@ -61,11 +64,12 @@ def test_what_a_plan_accepts_of_changed_numbers_the_plain_path_accepts(entry, dt
 def test_a_plan_recorded_on_one_step_judges_all_others(dtype, regime):
     """Recorded on ordinary numbers, replayed on those of every regime, and the other way round."""
     shape = {"layers": (5, 4, 3), "batch": 6, "steps": 3}
-    for activation in ("sigmoid", "tanh", "relu", "identity"):
+    for activation, blocked in product(("sigmoid", "tanh", "relu", "identity"), (False, True)):
         case = random_case(seed_of(regime, activation), regime, dtype, activation, **shape)
         usual = random_case(3, "ordinary", dtype, activation, **shape)
         plain = BothPaths(replace(case, lr=usual.lr))
-        plain.record(*next(BothPaths(usual).steps()))
+        with as_of_large_networks() if blocked else nullcontext():
+            plain.record(*next(BothPaths(usual).steps()))
         for known, traces in plain.steps():
             shares = plain.plan.shares(tuple(traces.values()), known)
             assert shares is None or plain.disagreements(shares, known, traces) == []
