@@ -53,6 +53,11 @@ class Network:
         """The current parameters, {"W1": …, "b1": …, …}, as views of the buffer."""
         return self._buffers[self._now].views
 
+    @property
+    def statistics(self) -> Views:
+        """The model's current statistics, such as running means."""
+        return dict(self._statistics)
+
     def forward(self, x: Array, given: Mapping[str, Array] | None = None) -> Array:
         """Slide 2, first step, the forward pass: x (features, batch) -> ŷ (outputs, batch).
 

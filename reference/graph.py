@@ -20,7 +20,8 @@ class Node:
 
     `gradient` is the name of ∂L/∂value. `given` marks a leaf that is data and is not differentiated.
     A parent is None if an optional operand is omitted. A node with a `maker` is a further output of the
-    maker's operation: number `part` of its value, or a by-product, which is data.
+    maker's operation: number `part` of its value, or a by-product, which is data unless the
+    operation's vector-Jacobian products take its gradient.
     """
 
     name: str
@@ -143,6 +144,14 @@ class Graph:
     def parts(self, node: Node) -> tuple[Node, ...]:
         """The parts of a node whose value is several tensors."""
         return tuple(found for found in self.nodes if found.maker is node and found.part is not None)
+
+    def by_products(self, node: Node) -> tuple[Node, ...]:
+        """The by-products of a node whose gradients its vector-Jacobian products take, as `g_NAME`."""
+        if node.operation is None:
+            return ()
+        taken = {name for formula in node.operation.vjps.values() for name in formula.takes}
+        names = {node.made(output) for output in node.operation.forward if f"g_{output}" in taken}
+        return tuple(self._nodes[name] for name in names if name in self._nodes)
 
     def _enter(self, node: Node) -> Node:
         if node.name in self._nodes:

@@ -8,7 +8,7 @@ has several users. Gradients of leaves come last, in the order of the leaves.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial, reduce
 
@@ -56,15 +56,28 @@ def backward(graph: Graph, of: str, *, seeded: bool = False) -> list[Equation]:
         sweep.append(_one(root))
         seeded = True
     leaves: list[Equation] = []
+    without = _without_gradient(graph, sent)
     for node in reversed(graph.nodes):
         if not node.is_leaf and node in sent:
             sweep += _arriving(graph, node, sent[node], root, seeded=seeded)
-        elif node.maker and any(part in sent for part in graph.parts(node.maker)):
+        elif node in without:
             sweep.append(_nothing(node))
     for node in graph.nodes:
         if node.is_leaf and node in sent:
             leaves += _arriving(graph, node, sent[node], root, seeded=seeded)
     return sweep + leaves
+
+
+def _together(graph: Graph, node: Node) -> tuple[Node, ...]:
+    """The tensors of an operation with several, whose gradients its vector-Jacobian products all take."""
+    beside = graph.by_products(node)
+    return (*graph.parts(node), *beside, *([node] if beside else ()))
+
+
+def _without_gradient(graph: Graph, sent: Mapping[Node, _Shares]) -> set[Node]:
+    """The tensors of operations that get no gradient beside another that gets one."""
+    makers = {node.maker or node for node in sent}
+    return {made for maker in makers for made in _together(graph, maker) if made not in sent}
 
 
 _Shares = list[tuple[Node, str, int]]
@@ -77,7 +90,7 @@ def _sent(graph: Graph, root: Node) -> dict[Node, _Shares]:
     sent: dict[Node, _Shares] = defaultdict(list)
     for node in reversed(graph.nodes):
         reached = node is root or node in sent
-        if reached or (node.operation and any(part in sent for part in graph.parts(node))):
+        if reached or not sent.keys().isdisjoint(_together(graph, node)):
             for operand, place, parent in node.differentiated:
                 if parent in wanted:
                     sent[parent].append((node, operand, place))
@@ -89,7 +102,7 @@ def _leading_to_learned(graph: Graph) -> set[Node]:
     wanted: set[Node] = set()
     for node in graph.nodes:
         learned = node.is_leaf and not node.given
-        above = node.maker in wanted if node.part is not None else False
+        above = node.maker in wanted if node.maker and node in _together(graph, node.maker) else False
         if learned or above or any(parent in wanted for _, _, parent in node.differentiated):
             wanted.add(node)
     return wanted
@@ -113,6 +126,12 @@ def senders(graph: Graph, of: str) -> dict[str, dict[str, tuple[Node, str, int]]
         node.name: dict(zip(_share_names(node, len(shares)), shares, strict=True))
         for node, shares in _sent(graph, graph[of]).items()
     }
+
+
+def without_gradient(graph: Graph, of: str) -> list[Node]:
+    """The nodes whose gradient is 0 beside another of the same operation that has one."""
+    found = _without_gradient(graph, _sent(graph, graph[of]))
+    return [node for node in graph.nodes if node in found]
 
 
 def _share_names(node: Node, shares: int) -> list[str]:
@@ -144,7 +163,7 @@ def _share(graph: Graph, node: Node, operand: str, place: int, makes: str, *, ap
     formula = node.operation.vjps[operand]
     parents = node.operands[operand]
     options = {**node.options, "at": place} if len(parents) > 1 or operand.startswith("*") else node.options
-    equation = _equation(node, formula, makes, options, graph.parts(node))
+    equation = _equation(node, formula, makes, options, _together(graph, node))
     if not apart or {"g", "*g"} & set(formula.takes):
         return equation
     return Equation(
@@ -163,10 +182,10 @@ def _times(product: Callable[..., Array], g: Array, *values: Array) -> Array:
 
 
 def _equation(
-    node: Node, formula: Formula, makes: str, options: object = None, parts: Sequence[Node] = ()
+    node: Node, formula: Formula, makes: str, options: object = None, together: Sequence[Node] = ()
 ) -> Equation:
     """A formula of a node's operation, applied to the node's tensors."""
-    names = _inputs(node, formula, parts)
+    names = _inputs(node, formula, together)
     inputs = tuple(name for name in names if name is not None)
     settled = node.options if options is None else options
 
@@ -196,17 +215,22 @@ def _parted(name: str) -> tuple[str, int | None]:
         return name, None
 
 
-def _inputs(node: Node, formula: Formula, parts: Sequence[Node]) -> list[str | None]:
-    """Names of the tensors that a formula takes; None for an omitted operand."""
+def _inputs(node: Node, formula: Formula, together: Sequence[Node]) -> list[str | None]:
+    """Names of the tensors that a formula takes; None for an omitted operand, or for the gradient of a
+    by-product that nobody takes.
+    """
     assert node.operation is not None
+    gradients = {f"g_{made.name}": made.gradient for made in together}
     found: list[str | None] = []
     for name in formula.takes:
         if name == "g":
             found.append(node.gradient)
         elif name == "*g":
-            found += [part.gradient for part in parts]
+            found += [part.gradient for part in together if part.part is not None]
         elif name in node.operands:
             found += [parent.name if parent else None for parent in node.operands[name]]
+        elif name.startswith("g_"):
+            found.append(gradients.get(f"g_{node.made(name.removeprefix('g_'))}"))
         else:
             found.append(node.made(name))
     return found

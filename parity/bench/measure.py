@@ -17,6 +17,7 @@ import torch
 from threadpoolctl import threadpool_info
 
 from parity.bench.others import peers
+from parity.bench.rows import BenchRow
 from parity.bounds.formats import format_of
 from parity.config.case import Case
 from parity.lockstep.lockstep import Gates, Reference, Side
@@ -59,27 +60,6 @@ SIZES = {
     "mnist": Size((784, 128, 64, 10), 64, 0.75, 0.45, 1.2, 3.5, {"float32": 6, "float64": 15}),
     "wide": Size((1024, 1024, 1024, 10), 256, 0.95, 0.52, 1.1, 3.5, {"float32": 5, "float64": 20}),
 }
-
-
-@dataclass(frozen=True)
-class BenchRow:
-    """One ratio."""
-
-    size: str
-    dtype: str
-    what: str
-    median: float
-    min: float
-    max: float
-    reach: float | None = None
-    microseconds: float = 0.0  # the numerator's median time of one step
-    name: str = ""  # of the vocabulary, if the ratio is about one
-
-    def to_json(self) -> dict[str, str | float]:
-        """The row as `parity-bench/1` has it."""
-        ratios = {"median": self.median, "min": self.min, "max": self.max}
-        named = {"name": self.name} if self.name else {}
-        return {"size": self.size, "dtype": self.dtype, "what": self.what, **named, **ratios}
 
 
 def measure(name: str, dtype: str, activation: str, *, with_peers: bool = True) -> Iterator[BenchRow]:

@@ -7,13 +7,14 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.table import Table
 
-from parity.bench.measure import PRODUCTS, SIZES, BenchRow, bench_case, contestant
+from parity.bench.measure import PRODUCTS, SIZES, bench_case, contestant
+from parity.bench.memory import peak_mib
 from parity.bench.others import absent
 from parity.bench.profile import Part, call_microseconds, reasons
+from parity.bench.rows import BenchRow
 from parity.bench.vocabulary import summary
 from parity.lockstep.result import Fact
 from parity.render.console import console
@@ -33,6 +34,27 @@ MACHINE = (
 )
 
 
+ABOUT = """Ratios of step times within interleaved rounds of one process,
+one thread each: the median over rounds. *plain* is torch's step and the engine's in turn;
+*lockstep* records and links both; *certified* asks both gates about every number of both.
+*products* are the engine's matrix products alone, which no engine in numpy goes below."""
+
+ABOUT_WATCHING = """A training step of a CNN of MNIST's size (batch 32) and of GPT-2 (256 wide,
+4 layers, 128 tokens, batch 4), float32, AdamW: watched, as a share of what it takes alone.
+*recorded*: nothing is certified; *certified*: every number; *sample*: tensors drawn anew in each step.
+Processor times of interleaved rounds of one process, one thread: the median over rounds.
+*memory* is what training adds to the process's peak, each in a process of its own."""
+
+LEAST_SHARE = 0.005
+"""Of a step, for a part to have a line."""
+
+PROFILE_OF_WATCHING = """The processor time of a certified step by formula, forward and backward, timers
+included. *Everything else* is PyTorch's own step, the recorder and the counting. A product is certified by
+one of float64 for its truth and one of float32 for its magnitudes, which alone take three times as long as
+PyTorch's own; an elementwise formula by some ten calls of numpy for each of its functions, in blocks
+that stay in the cache, and a call reads and writes float64 where PyTorch reads and writes float32 once for
+the whole formula."""
+
 PROFILE = """A step of the certified lockstep, taken apart while it runs: medians of each part's own time in
 the quicker half of the steps, timers included. PyTorch, the engine and the checks take turns in the caches,
 so each takes longer here than by itself. The checks' matrix products are float64 where they make truths and
@@ -49,6 +71,7 @@ class Report:
     facts: dict[str, Fact]
     command: str
     parts: Sequence[Part] = ()
+    watching: bool = False
 
     def to_json(self) -> str:
         """The report as JSON, `parity-bench/1`."""
@@ -67,12 +90,11 @@ class Report:
     def to_markdown(self) -> str:
         """The page to commit: how it was made, the table, the machine."""
         lines = [
-            "# Benchmark",
+            "# Benchmark of watching" if self.watching else "# Benchmark",
             "",
-            f"Made by `{self.command}`. Ratios of step times within interleaved rounds of one process,",
-            "one thread each: the median over rounds. *plain* is torch's step and the engine's in turn;",
-            "*lockstep* records and links both; *certified* asks both gates about every number of both.",
-            "*products* are the engine's matrix products alone, which no engine in numpy goes below.",
+            f"Made by `{self.command}`.",
+            "",
+            *(ABOUT_WATCHING if self.watching else ABOUT).splitlines(),
             "",
             f"| {' | '.join(COLUMNS)} |",
             "|---|---|--:|--:|--:|--:|--:|",
@@ -86,13 +108,14 @@ class Report:
     def _profile(self) -> list[str]:
         """Where a certified step's time goes, size by size, and why a figure was not reached."""
         missed = reasons(self.rows, self.parts)
-        lines = ["", "## Where the time goes", "", *PROFILE.format(call_microseconds()).splitlines(), ""]
+        about = PROFILE_OF_WATCHING if self.watching else PROFILE.format(call_microseconds())
+        lines = ["", "## Where the time goes", "", *about.splitlines(), ""]
         for size in dict.fromkeys(part.size for part in self.parts):
             lines += [f"| {size} | µs | share |", "|---|--:|--:|"]
             lines += [
                 f"| {part.what} | {part.microseconds:.0f} | {100 * part.share:.0f} % |"
                 for part in self.parts
-                if part.size == size
+                if part.size == size and part.share >= LEAST_SHARE
             ]
             lines.append("")
         heading = "Above the figure to reach:" if missed else "Every figure was reached."
@@ -104,8 +127,10 @@ class Report:
         lines = [str(every) for every in summary(named)]
         for size, peak in self.memory.items():
             shown = ", ".join(f"{name} {mib:.0f}" for name, mib in peak.items())
-            lines.append(f"peak memory of {size} in MiB, imports included: {shown}")
-        lines += [f"absent: {peer} ({reason})" for peer, reason in absent().items()]
+            counted = "added by training" if self.watching else "imports included"
+            lines.append(f"peak memory of {size} in MiB, {counted}: {shown}")
+        if not self.watching:
+            lines += [f"absent: {peer} ({reason})" for peer, reason in absent().items()]
         return [*lines, "; ".join(f"{name} {self.facts.get(name)}" for name in MACHINE)]
 
     def show(self, *, stderr: bool) -> None:
@@ -148,15 +173,7 @@ def _peak(size: str, dtype: str, activation: str, name: str) -> float:
     step = contestant(name, bench_case(SIZES[size], dtype, activation))
     for _ in range(STEPS):
         step()
-    # Not getrusage on Linux: there a child starts with its parent's peak.
-    status = Path("/proc/self/status")
-    if status.exists():
-        peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(peak.split()[1]) / 1024
-    import resource
-
-    unit = 1024 if sys.platform != "darwin" else 1024 * 1024  # others count in KiB, macOS in bytes
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    return peak_mib()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from unittest.mock import patch
 
 import numpy as np
 
-from parity.bench.measure import PRODUCTS, SIZES, BenchRow, bench_case, contestant
+from parity.bench.measure import PRODUCTS, SIZES, bench_case, contestant
+from parity.bench.rows import BenchRow
 from parity.certify.continuity import Continuity
 from parity.certify.filter.certificates import FirstGate
 from parity.certify.filter.cross_check import SecondGate
@@ -152,6 +153,8 @@ def reasons(rows: Sequence[BenchRow], parts: Sequence[Part]) -> list[str]:
         here = [part for part in parts if part.size == row.size]
         if row.what == "engine/torch":
             here = [part for part in here if part.what.startswith("the engine")]
+        elif row.what == "recorded/eager":
+            here = [part for part in here if part.what == REST]
         elif row.what == "lockstep/plain":
             here = [part for part in here if not part.what.startswith("checks")]
         floor = [other.median for other in rows if (other.size, other.what) == (row.size, PRODUCTS)]

@@ -8,7 +8,8 @@ from statistics import median
 
 import numpy as np
 
-from parity.bench.measure import SIZES, BenchRow, Size, bench_case, contestants, measured
+from parity.bench.measure import SIZES, Size, bench_case, contestants, measured
+from parity.bench.rows import BenchRow
 from parity.bounds.formats import COMPUTED
 from parity.config.case import Case
 from reference.architecture import Architecture

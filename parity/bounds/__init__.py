@@ -1,8 +1,10 @@
 """Numbers that carry their rounding bound: see `parity.bounds.number`."""
 
 from parity.bounds import (
+    averages,
     conversion,
     elementary,
+    inverses,
     logarithms,
     movement,
     operations,
@@ -27,6 +29,7 @@ __all__ = [
     "RULES",
     "SLACK",
     "Bounded",
+    "averages",
     "bounded",
     "constant",
     "conversion",
@@ -34,6 +37,7 @@ __all__ = [
     "elementary",
     "exact",
     "hold_both",
+    "inverses",
     "logarithms",
     "movement",
     "operations",

@@ -70,7 +70,21 @@ def erf_of_longdoubles(values: npt.NDArray[np.longdouble]) -> npt.NDArray[np.lon
         return to_longdouble(special("erf", from_floats(values)))
 
 
-_SPECIAL = {"erf": np.frompyfunc(_erf, 1, 1), "log": np.frompyfunc(_log, 1, 1)}
+def _arctan(ball: flint.arb) -> flint.arb:
+    """arctan, with arctan(±∞) = ±π/2, which a ball's own does not return."""
+    return ball.atan() if ball.is_finite() or ball.is_nan() else flint.arb.pi() / (2 if ball > 0 else -2)
+
+
+_SPECIAL = {
+    "erf": np.frompyfunc(_erf, 1, 1),
+    "log": np.frompyfunc(_log, 1, 1),
+    "arctan": np.frompyfunc(_arctan, 1, 1),
+    "arcsin": np.frompyfunc(flint.arb.asin, 1, 1),
+    "arccos": np.frompyfunc(flint.arb.acos, 1, 1),
+    "arcsinh": np.frompyfunc(flint.arb.asinh, 1, 1),
+    "arccosh": np.frompyfunc(flint.arb.acosh, 1, 1),
+    "arctanh": np.frompyfunc(flint.arb.atanh, 1, 1),
+}
 
 
 def power(x: Balls, y: Balls) -> Balls:

@@ -6,6 +6,8 @@ is less than the spacing of subnormals, the bound is 4η.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from parity.bounds import balls
@@ -19,15 +21,17 @@ UNDERFLOWS = 4
 """Number of η allowed near zero, where K ulp of the result are less than one subnormal."""
 
 
-def _rounded(name: str, x: Bounded, value: Truths, carried: Float64s) -> Bounded:
+def rounded(name: str, x: Bounded, value: Truths, carried: Float64s) -> Bounded:
     """The result with a rounding of K ulp, at most 2K u times the result."""
     arithmetic = x.arithmetic
     rounding = Rounding(2 * ULP[name][0] * arithmetic.unit, UNDERFLOWS * arithmetic.eta)
     return rounding.close(arithmetic, value, carried)
 
 
-def _growing(name: str, x: Bounded, value: Truths, carried: Float64s, least: Float64s) -> Bounded:
-    """As `_rounded`, for positive functions that overflow: a possible infinity is marked with a floor.
+def _growing(
+    name: str, x: Bounded, value: Truths, carried: Float64s, least: Callable[[], Float64s]
+) -> Bounded:
+    """As `rounded`, for positive functions that overflow: a possible infinity is marked with a floor.
 
     `least` is the smallest value of the exact function within the operand's bound.
     """
@@ -38,32 +42,38 @@ def _growing(name: str, x: Bounded, value: Truths, carried: Float64s, least: Flo
     fits = magnitude * (1 + relative) <= arithmetic.largest
     if everywhere(fits):
         return Bounded(arithmetic, value, bound)
+    fits = magnitude * (1 + relative) <= arithmetic.largest
     # `least` may itself overflow float64; only that it is above the format's largest number matters.
-    floor = np.minimum(least, arithmetic.largest) * (1 - relative)
+    floor = np.minimum(least(), arithmetic.largest) * (1 - relative)
     return Bounded(arithmetic, value, bound, floor=np.where(fits, np.nan, floor))
 
 
-def _within_reach(x: Bounded) -> Truths:
-    """The operand of e^x, limited to ±2^20 if it is a ball, because arb's exponents overflow beyond.
+def within_reach(x: Bounded) -> Truths:
+    """The operand of e^x, limited where e^x is infinite in the truth's arithmetic and not in mathematics.
 
-    e^(2^20) is above every format's largest number, and e^(−2^20) underflows in every format.
+    Beyond, e^x is above every format's largest number, whose bound is infinite; the value stays finite, so
+    that 0 times it is 0 and not NaN. e^−x underflows there in every format. Exact infinities are left.
     """
+    lowered, farthest = x.lowered(), FARTHEST[x.arithmetic.truth]
+    far = np.abs(lowered) > farthest
     if x.arithmetic.truth != "ball":
+        far &= np.isfinite(x.value)
+    if not somewhere(far):
         return x.value
-    lowered = x.lowered()
-    far = np.abs(lowered) > FARTHEST
-    held: Truths = np.where(far, x.arithmetic.lift(np.sign(lowered) * FARTHEST), x.value)
+    held: Truths = np.where(far, x.arithmetic.lift(np.sign(lowered) * farthest), x.value)
     return held
 
 
-FARTHEST = 2.0**20
+FARTHEST = {"float64": 354.0, "longdouble": 5678.0, "ball": 2.0**20}
+"""Half the largest operand of e^x: its square is finite, too. arb's own exponents overflow beyond 2^20."""
 
 
 def _carried_by_exp(x: Bounded, magnitude: Float64s) -> Float64s:
-    """e^x (e^B − 1), or e^(x + B) if that is smaller, as when B is large and e^x is 0."""
-    nearest = np.exp(x.lowered() + x.carried)
-    carried: Float64s = np.fmin(magnitude * np.expm1(x.carried), nearest)
-    return carried
+    """e^x (e^B − 1), or e^(x + B) if that is not finite, as when B is large and e^x is 0."""
+    carried: Float64s = magnitude * np.expm1(x.carried)
+    if everywhere(carried < np.inf):
+        return carried
+    return np.fmin(carried, np.exp(x.lowered() + x.carried))
 
 
 @rule("exp")
@@ -76,13 +86,13 @@ def exp(x: Bounded) -> Bounded:
 
     Source: the table of ulps; IEEE 754-2019, §9.2.1, for −∞.
     """
-    value = np.exp(_within_reach(x))
+    value = np.exp(within_reach(x))
     magnitude = x.arithmetic.lower(value)
     if x.is_exact:
-        result = _growing("exp", x, value, EXACT, magnitude)
+        result = _growing("exp", x, value, EXACT, lambda: magnitude)
     else:
-        least = np.exp(x.arithmetic.lower(x.value) - x.carried)
-        result = _growing("exp", x, value, _carried_by_exp(x, magnitude), least)
+        carried = _carried_by_exp(x, magnitude)
+        result = _growing("exp", x, value, carried, lambda: np.exp(x.lowered() - x.carried))
     if x.ceiling is not None:
         masked = ~np.isnan(x.ceiling)
         most = (
@@ -121,12 +131,11 @@ def cosh(x: Bounded) -> Bounded:
 
     Source: the table of ulps; the mean value theorem.
     """
-    value = np.cosh(_within_reach(x))
+    value = np.cosh(within_reach(x))
     if x.is_exact:
-        return _growing("cosh", x, value, EXACT, x.arithmetic.lower(value))
+        return _growing("cosh", x, value, EXACT, lambda: x.arithmetic.lower(value))
     carried = x.carried * np.sinh(x.magnitude() + x.carried)
-    least = np.cosh(np.maximum(x.magnitude() - x.carried, 0))
-    return _growing("cosh", x, value, carried, least)
+    return _growing("cosh", x, value, carried, lambda: np.cosh(np.maximum(x.magnitude() - x.carried, 0)))
 
 
 @rule("tanh")
@@ -136,12 +145,12 @@ def tanh(x: Bounded) -> Bounded:
     Source: the table of ulps; the mean value theorem.
     """
     if x.is_exact:
-        return _rounded("tanh", x, np.tanh(x.value), EXACT)
+        return rounded("tanh", x, np.tanh(x.value), EXACT)
     nearest = np.maximum(x.magnitude() - x.bound, 0)
     carried = x.bound / np.square(np.cosh(nearest))
     if x.floor is not None:  # x is in [floor, ∞], so both tanh are in [tanh floor, 1]
         carried = np.where(np.isnan(x.floor), carried, 1 - np.tanh(x.floor))
-    return _rounded("tanh", x, np.tanh(x.value), carried)
+    return rounded("tanh", x, np.tanh(x.value), carried)
 
 
 @rule("sin")
@@ -150,7 +159,7 @@ def sin(x: Bounded) -> Bounded:
 
     Source: the table of ulps; the mean value theorem.
     """
-    return _rounded("sin", x, np.sin(x.value), EXACT if x.is_exact else np.minimum(x.carried, 2.0))
+    return rounded("sin", x, np.sin(x.value), EXACT if x.is_exact else np.minimum(x.carried, 2.0))
 
 
 @rule("cos")
@@ -159,7 +168,7 @@ def cos(x: Bounded) -> Bounded:
 
     Source: as sin.
     """
-    return _rounded("cos", x, np.cos(x.value), EXACT if x.is_exact else np.minimum(x.carried, 2.0))
+    return rounded("cos", x, np.cos(x.value), EXACT if x.is_exact else np.minimum(x.carried, 2.0))
 
 
 @rule("expm1")
@@ -169,7 +178,7 @@ def expm1(x: Bounded) -> Bounded:
     Source: the table of ulps; as exp.
     """
     carried = EXACT if x.is_exact else _carried_by_exp(x, np.exp(x.lowered()))
-    return _rounded("expm1", x, np.expm1(_within_reach(x)), carried)
+    return rounded("expm1", x, np.expm1(within_reach(x)), carried)
 
 
 @rule("log")
@@ -182,11 +191,11 @@ def log(x: Bounded) -> Bounded:
     """
     value = balls.special("log", x.value) if x.arithmetic.truth == "ball" else np.log(x.value)
     if x.is_exact:
-        result = _rounded("log", x, value, EXACT)
+        result = rounded("log", x, value, EXACT)
         result.bound = np.where(x.lowered() == 0, 0.0, result.bound)
         return result
     room = x.lowered() - x.carried
-    return _rounded("log", x, value, x.carried / np.where(room > 0, room, 0))
+    return rounded("log", x, value, x.carried / np.where(room > 0, room, 0))
 
 
 @rule("log1p")
@@ -197,9 +206,9 @@ def log1p(x: Bounded) -> Bounded:
     """
     value = np.log1p(x.value)
     if x.is_exact:
-        return _rounded("log1p", x, value, EXACT)
+        return rounded("log1p", x, value, EXACT)
     room = 1 + x.lowered() - x.bound
-    result = _rounded("log1p", x, value, x.bound / np.where(room > 0, room, 0))
+    result = rounded("log1p", x, value, x.bound / np.where(room > 0, room, 0))
     if x.floor is not None:  # x may have overflowed: the result is at least this large
         floor = np.log1p(x.floor) * (1 - 2 * ULP["log1p"][0] * x.arithmetic.unit)
         result.floor = np.where(np.isnan(x.floor), np.nan, floor)
@@ -220,7 +229,7 @@ def sqrt(x: Bounded) -> Bounded:
         room = np.maximum(x.lowered() - x.carried, 0)
         root = x.arithmetic.lower(value)
         carried = np.where(room > 0, x.carried / (root + np.sqrt(room)), np.sqrt(x.carried))
-    return _rounded("sqrt", x, value, carried)
+    return rounded("sqrt", x, value, carried)
 
 
 @rule("root (vectorized)")
@@ -250,7 +259,7 @@ def power(x: Bounded, y: Bounded) -> Bounded:
     """
     value = balls.power(x.value, y.value) if x.arithmetic.truth == "ball" else x.value**y.value
     if x.is_exact and y.is_exact:
-        return _rounded("pow", x, value, EXACT)
+        return rounded("pow", x, value, EXACT)
     base, exponent, magnitude = x.magnitude(), y.lowered(), x.arithmetic.lower(np.abs(value))
     high, low = np.log1p(x.carried / base), np.log1p(-x.carried / base)
     ends = np.stack(np.broadcast_arrays(exponent * high, exponent * low, 0.0))
@@ -261,7 +270,7 @@ def power(x: Bounded, y: Bounded) -> Bounded:
     steepest = exponent * (base + x.carried) ** (exponent - 1) * x.carried
     zero = (base == 0) & (x.carried == 0) & (exponent - y.carried > 0)
     elsewhere = np.where(whole, steepest, np.where(zero, 0.0, np.inf))
-    return _rounded("pow", x, value, np.where(positive, magnitude * change, elsewhere))
+    return rounded("pow", x, value, np.where(positive, magnitude * change, elsewhere))
 
 
 @rule("erf (vectorized)")
@@ -270,7 +279,7 @@ def erf(x: Bounded) -> Bounded:
 
     Source: calibrated here, tests/reports/calibrate_erf.py; the mean value theorem.
     """
-    arithmetic, value = x.arithmetic, x.arithmetic.erf(x.value)
+    arithmetic, value = x.arithmetic, x.arithmetic.special("erf", x.value)
     carried = EXACT
     if not x.is_exact:
         nearest = np.maximum(x.magnitude() - x.carried, 0)

@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from parity.bounds import balls
 from parity.bounds.branches import array_of
-from reference.arrays import Array, erf
+from parity.bounds.error_function import erf
+from reference.arrays import Array, primitive
 
 ULP: dict[str, tuple[int, str]] = {
     "exp": (4, "numpy 2.35, torch 0.6 ulp in float32, observed; glibc manual: 1"),
@@ -36,6 +37,9 @@ ULP: dict[str, tuple[int, str]] = {
     "sin": (4, "numpy 1.46, torch 0.61 ulp in float32, observed; glibc manual: 1"),
     "cos": (4, "as sin"),
     "tan": (4, "as sin; glibc manual: 1"),
+    **dict.fromkeys(
+        ("arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh"), (4, "as sin; glibc manual: 1 to 3")
+    ),
     "erf": (
         6,
         "absolute, of 1: oneDNN's, which torch's GELU asks; calibrated, 5.72 seen: "
@@ -108,6 +112,12 @@ def format_of(dtype: npt.DTypeLike) -> Format:
     return FORMATS[name]
 
 
+@primitive(1)
+def erf_of_doubles(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """erf by `error_function`; a primitive, so that a plan records it as one call."""
+    return erf(np.asarray(values, np.float64))
+
+
 UNITS = {"float64": 2.0**-53, "longdouble": 2.0**-64, "ball": 2.0**-120}
 """Unit roundoff of each arithmetic in which truths are evaluated."""
 
@@ -145,6 +155,12 @@ class Arithmetic:
 
     def gammas(self, roundings: npt.NDArray[np.int_]) -> npt.NDArray[np.float64]:
         """γ_k for each k of an array."""
+        most = int(np.max(roundings, initial=0))
+        if most < roundings.size:  # few counts that come again and again
+            return self._gammas(np.arange(most + 1))[roundings]
+        return self._gammas(roundings)
+
+    def _gammas(self, roundings: npt.NDArray[np.int_]) -> npt.NDArray[np.float64]:
         ku = roundings * self.unit
         return np.where(ku < 1, ku / np.where(ku < 1, 1 - ku, 1), np.inf)
 
@@ -158,22 +174,27 @@ class Arithmetic:
         array = array_of(exact)
         if self.truth == "ball":
             return balls.from_floats(array.astype(np.float64))
-        return array.astype(np.longdouble if self.truth == "longdouble" else np.float64)
+        return array.astype(np.longdouble if self.truth == "longdouble" else np.float64, copy=False)
 
     def lower(self, truth: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
-        """Numbers of the truth's arithmetic rounded to float64, for magnitudes and display."""
-        return array_of(truth).astype(np.float64)  # operations on 0-d object arrays return bare balls
+        """Numbers of the truth's arithmetic rounded to float64, for magnitudes and display; ∞ beyond it."""
+        array = array_of(truth)  # operations on 0-d object arrays return bare balls
+        with np.errstate(over="ignore"):
+            return array.astype(np.float64, copy=False)
 
-    def erf(self, values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-        """erf, which numpy lacks: of float64s from the C library, all else in ball arithmetic.
-
-        The library's erf is off by at most 2⁻⁵³, which `SLACK` covers beside the 12u of erf's own bound.
-        """
-        if self.truth == "float64":
-            return erf(values)
-        if self.truth == "ball":
-            return balls.special("erf", np.asarray(values, dtype=object))
-        return balls.erf_of_longdoubles(values)
+    def special(self, name: str, values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+        """A function that numpy lacks: erf in float64 by `error_function`, all else in ball arithmetic."""
+        if name == "erf" and self.truth == "float64":
+            return erf_of_doubles(values)
+        if name == "erf" and self.truth == "longdouble":
+            return balls.erf_of_longdoubles(values)
+        with self.precision():
+            found = balls.special(
+                name, values.astype(object) if self.truth == "ball" else balls.from_floats(values)
+            )
+            if self.truth == "ball":
+                return found
+            return found.astype(np.float64) if self.truth == "float64" else balls.to_longdouble(found)
 
     def precision(self) -> AbstractContextManager[None]:
         """Context that sets the precision of ball arithmetic, if the truth uses it."""

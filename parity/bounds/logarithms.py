@@ -7,26 +7,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.bounds.elementary import UNDERFLOWS, log
-from parity.bounds.formats import ULP
+from parity.bounds.elementary import log, rounded
 from parity.bounds.number import EXACT, Bounded, Truths, rule
-from parity.bounds.overflow import Float64s
-from parity.bounds.rounding import Rounding
-
-
-def _rounded(name: str, x: Bounded, value: Truths, carried: Float64s) -> Bounded:
-    rounding = Rounding(2 * ULP[name][0] * x.arithmetic.unit, UNDERFLOWS * x.arithmetic.eta)
-    return rounding.close(x.arithmetic, value, carried)
 
 
 def _logarithm(name: str, x: Bounded, base: float) -> Bounded:
     natural = log(x)
     value = natural.value / np.log(x.arithmetic.lift(base))
     if x.is_exact:
-        result = _rounded(name, x, value, EXACT)
+        result = rounded(name, x, value, EXACT)
         result.bound = np.where(x.lowered() == 0, 0.0, result.bound)
         return result
-    return _rounded(name, x, value, natural.carried / np.log(base))
+    return rounded(name, x, value, natural.carried / np.log(base))
 
 
 @rule("log2")
@@ -56,7 +48,7 @@ def exp2(x: Bounded) -> Bounded:
     value: Truths = x.arithmetic.lift(2.0) ** x.value if x.arithmetic.truth == "ball" else np.exp2(x.value)
     magnitude = x.arithmetic.lower(value)
     carried = EXACT if x.is_exact else magnitude * np.expm1(x.carried * np.log(2))
-    result = _rounded("exp2", x, value, carried)
+    result = rounded("exp2", x, value, carried)
     result.bound = np.where(np.isneginf(x.lowered()) & (x.carried == 0), 0.0, result.bound)
     return result
 
@@ -71,10 +63,10 @@ def tan(x: Bounded) -> Bounded:
     """
     value = np.tan(x.value)
     if x.is_exact:
-        return _rounded("tan", x, value, EXACT)
+        return rounded("tan", x, value, EXACT)
     low, high = (x.lowered() + side * x.carried for side in (-1, 1))
     same = np.floor(low / np.pi + 0.5) == np.floor(high / np.pi + 0.5)
     middle = x.arithmetic.lower(value)
-    return _rounded(
+    return rounded(
         "tan", x, value, np.where(same, np.maximum(np.tan(high) - middle, middle - np.tan(low)), np.inf)
     )

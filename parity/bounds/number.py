@@ -16,7 +16,7 @@ Reference: Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., 2002
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -27,6 +27,7 @@ from parity.bounds.branches import array_of
 from parity.bounds.formats import Arithmetic
 from parity.bounds.formats import arithmetic as arithmetic_of
 from parity.bounds.overflow import Float64s, guarded
+from parity.bounds.remembered import Remembered
 from reference.arrays import Array
 
 Truths: TypeAlias = npt.NDArray[Any]
@@ -163,13 +164,9 @@ class Bounded(NDArrayOperatorsMixin):
         if found is None:
             raise TypeError(f"no rounding bound is known for numpy.{ufunc.__name__} ({method})")
         options.pop("out", None)  # always (None,): only the engine uses buffers
-        judge = coarsest(inputs)
-        if not found.data:
-            return found.function(*(in_format(judge, value) for value in inputs), **options)
-        operands = (
-            value if place in found.data else in_format(judge, value) for place, value in enumerate(inputs)
-        )
-        return found.function(*operands, **options)
+        if not options and all(_is_single(value) for value in inputs):
+            return _REMEMBERED.get((ufunc.__name__, method), inputs, lambda: found.on(inputs, options))
+        return found.on(inputs, options)
 
     def __array_function__(
         self, function: Callable[..., Any], types: Any, inputs: tuple[Any, ...], options: dict[str, Any]
@@ -187,6 +184,23 @@ class BoundRule(NamedTuple):
     function: Callable[..., Bounded]
     data: tuple[int, ...]
 
+    def on(self, inputs: tuple[Any, ...], options: dict[str, Any]) -> Bounded:
+        """Apply the rule, in the coarsest format of its operands."""
+        judge = coarsest(inputs)
+        operands = (
+            value if place in self.data else in_format(judge, value) for place, value in enumerate(inputs)
+        )
+        return self.function(*operands, **options)
+
+
+def _is_single(value: Any) -> bool:
+    if isinstance(value, Bounded):
+        return value.value.ndim == 0
+    return isinstance(value, bool | int | float)
+
+
+_REMEMBERED: Remembered[Bounded] = Remembered()
+"""Functions of single numbers, as of an optimizer's constants, which come again with every tensor."""
 
 RULES: dict[tuple[str, str], BoundRule] = {}
 """The rule of each numpy function that formulas use, by (name, method)."""
@@ -258,10 +272,11 @@ def in_format(arithmetic: Arithmetic, number: Bounded | Array | float | tuple[fl
     if isinstance(number, Bounded):
         if number.arithmetic is arithmetic or number.arithmetic.u == arithmetic.u:
             return number
-        if not (number.is_exact and number.size == 1):
+        if number.size > 1:
             return cast_to(arithmetic, number)
-        number = number.lowered().reshape(())
-        return constant(arithmetic, number)
+        if not number.is_exact:
+            return _REMEMBERED.get(("cast", arithmetic), (number,), partial(cast_to, arithmetic, number))
+        return constant(arithmetic, number.lowered().reshape(()))
     if isinstance(number, tuple):
         return Bounded(arithmetic, arithmetic.lift(np.array(number, arithmetic.dtype)), EXACT)
     if isinstance(number, np.ndarray):

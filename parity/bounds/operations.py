@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.bounds.branches import everywhere, somewhere
+from parity.bounds.branches import everywhere
 from parity.bounds.number import EXACT, Bounded, rule
 from parity.bounds.overflow import Float64s
 from parity.bounds.rounding import Rounding, either
@@ -57,12 +57,12 @@ def multiply(x: Bounded, y: Bounded) -> Bounded:
     """
     value = x.value * y.value
     product = _rounding(x, 1, underflows=2).close(x.arithmetic, value, _product_carries(x, y))
-    nan = np.isnan(x.arithmetic.lower(value))
-    if somewhere(nan):
+    size = x.arithmetic.lower(np.abs(value))
+    if not everywhere(size > 0):
+        nan = np.isnan(size)
         uncertain = nan & ((x.value == 0) | (y.value == 0))
         product.value = np.where(uncertain, x.arithmetic.lift(0.0), value)
         product.bound = np.where(uncertain, np.inf, product.bound)
-    if not everywhere(value):
         nothing = ((x.value == 0) & (x.carried == 0)) | ((y.value == 0) & (y.carried == 0))
         product.bound = np.where(nothing & np.isfinite(product.bound), 0.0, product.bound)
     product.kink = either(x.kink, y.kink)
@@ -91,10 +91,12 @@ def divide(x: Bounded, y: Bounded) -> Bounded:
     if x.is_exact and y.is_exact:
         carried = EXACT
     else:
-        quotient = x.arithmetic.lower(np.abs(value))
-        room = y.magnitude() - y.carried
+        room = y.magnitude() if y.is_exact else np.maximum(y.magnitude() - y.carried, 0)
+        off = x.carried
+        if not y.is_exact:
+            off = x.arithmetic.lower(np.abs(value)) * y.carried + off
         # The product of bounds may underflow; η keeps it from being too small.
-        carried = (x.carried + quotient * y.carried + x.arithmetic.eta) / np.where(room > 0, room, 0)
+        carried = (off + x.arithmetic.eta) / room
     return _rounding(x, 2, underflows=2).close(x.arithmetic, value, carried)
 
 
@@ -125,4 +127,8 @@ def _rounding(x: Bounded, units: int, underflows: int) -> Rounding:
 def _product_carries(x: Bounded, y: Bounded) -> Float64s:
     if x.is_exact and y.is_exact:
         return EXACT
+    if y.is_exact:
+        return x.carried * y.magnitude()
+    if x.is_exact:
+        return x.magnitude() * y.carried
     return x.magnitude() * y.carried + x.carried * (y.magnitude() + y.carried)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parity.bounds.formats import Arithmetic
-from parity.bounds.number import Bounded, Truths
+from parity.bounds.number import EXACT, Bounded, Truths
 from parity.bounds.overflow import Float64s, guarded
 
 
@@ -21,8 +21,13 @@ class Rounding:
 
     def close(self, arithmetic: Arithmetic, value: Truths, carried: Float64s) -> Bounded:
         """The result of an operation: its value, with the carried bound and this rounding."""
-        magnitude = arithmetic.lower(np.abs(value)) + carried
-        bound = carried + (self.relative * magnitude + self.absolute)
+        magnitude = arithmetic.lower(np.abs(value))
+        if carried is not EXACT:
+            magnitude = magnitude + carried
+        bound = self.relative * magnitude
+        bound += self.absolute
+        if carried is not EXACT:
+            bound += carried
         limit = arithmetic.overflow / (1 + max(self.relative - arithmetic.unit, 0.0))
         return Bounded(arithmetic, value, guarded(magnitude, limit, bound))
 

@@ -158,6 +158,8 @@ def equal(x: Bounded, y: Bounded) -> Bounded:
 
 def _truth_value(x: Bounded, y: Bounded, holds: Callable[[Float64s], Bools]) -> Bounded:
     gap = x.arithmetic.lower(x.value - y.value)
+    if somewhere(np.isnan(gap)):  # two infinities of one sign are equal
+        gap = np.where(np.isinf(x.lowered()) & (x.lowered() == y.lowered()), 0.0, gap)
     value = x.arithmetic.lift(np.where(holds(gap), 1.0, 0.0))
     unknown = np.where(np.isnan(gap), np.nan, 0.0)
     if x.is_exact and y.is_exact:

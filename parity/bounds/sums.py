@@ -42,7 +42,8 @@ def add(x: Bounded, y: Bounded) -> Bounded:
     if x.open_sum or y.open_sum:
         return accumulated(x, y)
     value = x.value + y.value
-    total = Rounding(x.arithmetic.unit, 0.0).close(x.arithmetic, value, x.bound + y.bound)
+    carried = y.bound if x.is_exact else x.bound if y.is_exact else x.bound + y.bound
+    total = Rounding(x.arithmetic.unit, 0.0).close(x.arithmetic, value, carried)
     total.kink = either(x.kink, y.kink)
     if x.floor is not None and y.floor is None:
         total.floor = x.floor + (y.arithmetic.lower(y.value) - y.bound)
@@ -112,14 +113,14 @@ def add_reduce(x: Bounded, axis: Axes = 0, keepdims: bool = False) -> Bounded:  
     Source: Higham (2002), §4.2.
     """
     value = array_of(x.value.sum(axis=axis, keepdims=keepdims))
-    carried = np.broadcast_to(x.carried, x.shape)
-    magnitude = x.magnitude() + carried
-    magnitudes = array_of(magnitude.sum(axis=axis, keepdims=keepdims))
-    carries = array_of(carried.sum(axis=axis, keepdims=keepdims))
-    return _close_sum(x.arithmetic, value, OpenSum(max(_terms_along(x, axis) - 1, 0), magnitudes, carries))
+    magnitudes = array_of(largest(x).sum(axis=axis, keepdims=keepdims))
+    carries = EXACT
+    if not x.is_exact:
+        carries = array_of(np.broadcast_to(x.carried, x.shape).sum(axis=axis, keepdims=keepdims))
+    return _close_sum(x.arithmetic, value, OpenSum(max(terms_along(x, axis) - 1, 0), magnitudes, carries))
 
 
-def _terms_along(x: Bounded, axis: Axes) -> int:
+def terms_along(x: Bounded, axis: Axes) -> int:
     """The number of terms of each sum over these axes."""
     if axis is None:
         return x.size
@@ -141,7 +142,7 @@ def mean(x: Bounded, axis: Axes = None, keepdims: bool = False) -> Bounded:  # n
 
     Source: as add.reduce and divide; `at::mean` of PyTorch sums and divides.
     """
-    k = x.arithmetic.lift(float(_terms_along(x, axis)))
+    k = x.arithmetic.lift(float(terms_along(x, axis)))
     return divide(add_reduce(x, axis, keepdims), Bounded(x.arithmetic, k, EXACT))
 
 
@@ -182,15 +183,33 @@ def matmul(x: Bounded, y: Bounded) -> Bounded:
     """
     arithmetic, k = x.arithmetic, x.shape[-1]
     value = _product(arithmetic, x.value, y.value)
-    magnitude_x, magnitude_y = x.magnitude(), y.magnitude()
     carried = EXACT
-    if not (x.is_exact and y.is_exact):
-        bound_x = np.broadcast_to(x.carried, x.shape)
-        bound_y = np.broadcast_to(y.carried, y.shape)
-        carried = magnitude_x @ bound_y
-        magnitude_x, magnitude_y = magnitude_x + bound_x, magnitude_y + bound_y
-        carried = carried + bound_x @ magnitude_y
-    return _close_sum(arithmetic, value, OpenSum(k, magnitude_x @ magnitude_y, carried))
+    if not y.is_exact:
+        carried = x.magnitude() @ np.broadcast_to(y.carried, y.shape)
+    if not x.is_exact:
+        carried = _plus(carried, np.broadcast_to(x.carried, x.shape) @ largest(y))
+    return _close_sum(arithmetic, value, OpenSum(k, _magnitudes(x, y), carried))
+
+
+def _magnitudes(x: Bounded, y: Bounded) -> Float64s:
+    """(|x| + B_x)(|y| + B_y); of float32s without bounds a product M̂ in float32, (M̂ + 2kη)/(1 − γ_{k+2}).
+
+    M̂ is at least (1 − γ_k) times the exact product, less η for every product that underflows; each factor
+    is converted, with an error of u. Where it may overflow, float64 decides.
+
+    Source: Higham (2002), §3.5, and the model with underflow of §2.2.
+    """
+    arithmetic, k = x.arithmetic, x.shape[-1]
+    gamma = arithmetic.gamma(k + 2)
+    if x.is_exact and y.is_exact and arithmetic.truth == "float64" and x.ndim > 1 < y.ndim and gamma < 1:
+        single = np.abs(x.value.astype(np.float32)) @ np.abs(y.value.astype(np.float32))
+        if bool(np.all(single < np.inf)):
+            found: Float64s = single.astype(np.float64)
+            found += 2 * k * arithmetic.eta
+            found /= 1 - gamma
+            return found
+    product: Float64s = largest(x) @ largest(y)
+    return product
 
 
 @rule("scatter_add (vectorized)", data=(0, 1))
@@ -201,77 +220,41 @@ def scatter_add(shape: tuple[int, ...], index: object, values: Bounded) -> Bound
 
     Source: Higham (2002), §4.2.
     """
-    carried = np.broadcast_to(values.carried, values.shape)
-    sums = OpenSum(
-        np.maximum(_scattered(shape, index, np.ones(values.shape, int), 0) - 1, 0),
-        _scattered(shape, index, values.magnitude() + carried, 0.0),
-        _scattered(shape, index, carried, 0.0),
-    )
+    carried = EXACT
+    if not values.is_exact:
+        carried = _scattered(shape, index, np.broadcast_to(values.carried, values.shape), 0.0)
+    terms = _scattered(shape, index, np.ones(values.shape), 0.0).astype(int)
+    magnitude = _scattered(shape, index, largest(values), 0.0)
+    sums = OpenSum(np.maximum(terms - 1, 0), magnitude, carried)
     zero = values.arithmetic.lift(0.0)
     return _close_sum(values.arithmetic, _scattered(shape, index, values.value, zero), sums)
 
 
 def _scattered(shape: tuple[int, ...], index: object, values: Truths, zero: object) -> Truths:
+    if values.dtype == np.float64 and isinstance(index, tuple) and len(index) == len(shape) > 0:
+        places = np.broadcast_arrays(*index)
+        if all(place.dtype.kind in "iu" and np.min(place, initial=0) >= 0 for place in places):
+            flat = np.ravel_multi_index([place.reshape(-1) for place in places], shape)
+            terms = np.broadcast_to(values, places[0].shape).reshape(-1)
+            return np.bincount(flat, terms, prod(shape)).reshape(shape)
     cells = np.full(shape, zero, values.dtype)
     np.add.at(cells, index, values)  # type: ignore[arg-type]  # whatever indexes an array
     return cells
 
 
-@rule("variance (vectorized)", data=(1, 3))
-def variance(x: Bounded, axis: Axes, mean: Bounded, n: float) -> Bounded:
-    """γ_{k+4}(V + C) + 4η + C, C = Σ(2|x − m|e + e²)/n, e = B_m + B_x: Σ(x − m)²/n of k terms.
-
-    Two passes: the mean's error is at most e, so that of each square is 2|x − m|e + e²; then a
-    subtraction that the square counts twice, a square, k − 1 additions and a division (two roundings).
-    With m = Σx/k computed, B_m is γ_k Σ|x|/k, and C is first order in it. Updating means (Welford's,
-    and blocks joined pairwise) err by about k κ u V, κ² = 1 + m²/V, which C covers. E[x²] − E[x]² errs
-    by k κ² u V and is not accepted.
-
-    Source: Higham (2002), §1.9 and problem 1.10; Chan, Golub and LeVeque (1983); PyTorch's
-    RowwiseMoments and WelfordOps.
-    """
-    arithmetic, k = x.arithmetic, _terms_along(x, axis)
-    d = x.value - mean.value
-    value = array_of(np.square(d).sum(axis=axis, keepdims=True) / arithmetic.lift(float(n)))
-    apart = x.carried + mean.carried
-    spread = apart * (2 * arithmetic.lower(np.abs(d)) + apart)
-    carried = array_of(spread.sum(axis=axis, keepdims=True) / n)
-    magnitude = arithmetic.lower(value) + carried
-    bound = carried + arithmetic.gamma(k + 4) * magnitude + 2 * (k / n + 1) * arithmetic.eta
-    limit = arithmetic.largest / (n * (1 + arithmetic.gamma(k + 4)))
-    return Bounded(arithmetic, value, guarded(magnitude, limit, bound))
-
-
-@rule("blend (vectorized)")
-def blend(old: Bounded, new: Bounded, beta: Bounded) -> Bounded:
-    """γ_4 (β|old| + (1 − β)|new|), 0 ≤ β ≤ 1: as two products and a sum, or by `torch.lerp`.
-
-    β old + (1 − β) new: the factor of each product, the product and the sum are rounded: 3 roundings.
-    lerp, with w = min(β, 1 − β) and p the other one: 3u w|new − old| + u|result|, at most
-    3u w(|old| + |new|) + u(β|old| + (1 − β)|new|), and w is no larger than β or 1 − β: 4 roundings.
-    A computed β carries its own error, B_β |new − old|. lerp takes 1 − β; if that is the larger one and
-    rounded, its 1 − (1 − β) has an error of u(1 − β), multiplied by |new − old|.
-
-    Source: Higham (2002), §3.1, lemma 3.1; `torch.lerp`'s two forms, ATen/native/Lerp.h.
-    """
-    arithmetic = old.arithmetic
-    weight = beta.arithmetic.lower(beta.value)
-    value = beta.value * old.value + (1 - beta.value) * new.value
-    size_old, size_new = old.magnitude() + old.carried, new.magnitude() + new.carried
-    magnitude, farthest = weight * size_old + (1 - weight) * size_new, size_old + size_new
-    carried = weight * old.carried + (1 - weight) * new.carried
-    larger = (weight < 0.5) & (((1 - weight).astype(arithmetic.dtype) != 1 - weight) | (beta.carried > 0))
-    if not beta.is_exact or somewhere(larger):
-        apart = arithmetic.lower(np.abs(new.value - old.value)) + old.carried + new.carried
-        off = beta.carried + np.where(larger, arithmetic.unit * (1 - weight), 0.0)
-        carried = carried + off * apart
-    bound = carried + arithmetic.gamma(4) * magnitude + 8 * arithmetic.eta
-    return Bounded(arithmetic, value, guarded(farthest * (1 + arithmetic.unit), arithmetic.largest, bound))
-
-
 def _terms(x: Bounded) -> OpenSum:
     """A number as an open sum, of one term unless it is open already."""
-    return x.open_sum or OpenSum(0, x.magnitude() + x.carried, x.carried)
+    return x.open_sum or OpenSum(0, largest(x), x.carried)
+
+
+def largest(x: Bounded) -> Float64s:
+    """|x| + B."""
+    return x.magnitude() if x.is_exact else x.magnitude() + x.carried
+
+
+def _plus(x: Float64s, y: Float64s) -> Float64s:
+    """x + y, of which `EXACT` is 0."""
+    return y if x is EXACT else x if y is EXACT else x + y
 
 
 def _close_sum(arithmetic: Arithmetic, value: Truths, *parts: OpenSum) -> Bounded:
@@ -279,11 +262,11 @@ def _close_sum(arithmetic: Arithmetic, value: Truths, *parts: OpenSum) -> Bounde
     roundings, magnitude, carried = parts[0]
     for part in parts[1:]:
         roundings = roundings + part.roundings
-        magnitude, carried = magnitude + part.magnitude, carried + part.carried
+        magnitude, carried = _plus(magnitude, part.magnitude), _plus(carried, part.carried)
     gamma: float | npt.NDArray[np.float64] = (
         arithmetic.gamma(roundings) if isinstance(roundings, int) else arithmetic.gammas(roundings)
     )
-    bound = carried + (gamma * magnitude + 2 * roundings * arithmetic.eta)
+    bound = _plus(carried, gamma * magnitude + 2 * roundings * arithmetic.eta)
     open_sum, limit = OpenSum(roundings, magnitude, carried), arithmetic.largest / (1 + gamma)
     if fits(magnitude, limit):
         return Bounded(arithmetic, value, bound, open_sum)

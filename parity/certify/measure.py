@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +48,27 @@ class Measured:
     def wrong(self) -> bool:
         """Whether a number lies outside its bound."""
         return self.worst is not None and not self.worst.ratio <= 1
+
+    def moved(self, place: Callable[[tuple[int, ...]], tuple[int, ...]]) -> Measured:
+        """The same of a part of a tensor, with the index of its worst number in the whole."""
+        if self.worst is None:
+            return self
+        return replace(self, worst=replace(self.worst, index=place(self.worst.index)))
+
+
+def joined(parts: Sequence[Measured]) -> Measured:
+    """What was measured of a tensor's parts, as of all of it."""
+    worst: Worst | None = None
+    for part in parts:
+        if part.worst is not None and (worst is None or part.worst.ratio > worst.ratio):
+            worst = part.worst
+    return Measured(
+        sum(part.numbers for part in parts),
+        sum(part.undecided for part in parts),
+        all(part.vacuous for part in parts),
+        worst,
+        min(part.resolution for part in parts),
+    )
 
 
 def taken(judge: Arithmetic, recorded: Values) -> Bounded | Values:
@@ -109,7 +131,56 @@ def measure(observed: Values, truth: Bounded | Values, *, given: bool = True) ->
     """
     if not isinstance(truth, Bounded):
         return _same(observed, np.asarray(truth))
-    return shares(observed, truth, given=given).measured()
+    found = _within(observed, truth) if truth.kink is None else None
+    return shares(observed, truth, given=given).measured() if found is None else found
+
+
+def _within(observed: Values, truth: Bounded) -> Measured | None:
+    """As `shares`, in fewer passes over the numbers; None where it is not that simple.
+
+    It is where every number is decided and lies within its bound: an infinity or a NaN anywhere is one in
+    the largest share, or in the largest bound.
+    """
+    if (
+        not (observed.size and observed.ndim)
+        or truth.value.dtype != np.float64
+        or observed.dtype.kind != "f"
+    ):
+        return None
+    bound = np.broadcast_to(truth.carried * SLACK, truth.shape)
+    if not np.max(bound) < INFINITE:
+        return None
+    shown = observed.astype(np.float64)
+    error = shown - truth.value
+    np.abs(error, out=error)
+    ratio = error / bound
+    index = _place(ratio)
+    if np.isnan(ratio[index]):  # 0 of 0 is no share
+        ratio = np.where(error == 0, 0.0, ratio)
+        index = _place(ratio)
+    if not ratio[index] <= 1:
+        return None
+    worst = Worst(
+        index,
+        float(observed[index]),
+        float(truth.value[index]),
+        float(error[index]),
+        float(bound[index]),
+        float(ratio[index]),
+    )
+    error += bound
+    error /= np.abs(shown, out=shown)
+    least = np.min(error)
+    resolution = float(np.fmin.reduce(error, axis=None, initial=INFINITE) if np.isnan(least) else least)
+    return Measured(observed.size, 0, not _told(truth.value, bound), worst, resolution)
+
+
+def _told(value: Float64s, bound: Float64s) -> bool:
+    """Whether some number differs from 0 by more than its bound."""
+    few = (slice(0, 4),) * value.ndim
+    if np.any(np.abs(value[few]) > bound[few]):
+        return True
+    return bool(np.any(np.abs(value) > bound))
 
 
 def shares(observed: Values, truth: Bounded, *, given: bool = True) -> Shares:

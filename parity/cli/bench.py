@@ -25,8 +25,9 @@ def register(app: typer.Typer) -> None:
 
 def bench(
     sizes: Annotated[
-        str, typer.Option(metavar="NAME,…", help="Of tiny, digits, mnist, wide.")
-    ] = "tiny,digits,mnist,wide",
+        str | None,
+        typer.Option(metavar="NAME,…", help="Of tiny, digits, mnist, wide; with --watch, of cnn, gpt."),
+    ] = None,
     dtype: Annotated[str, typer.Option(metavar="float32|float64", help="Number format.")] = "float32",
     activation: Annotated[str, typer.Option(metavar="NAME", help="Activation of all layers.")] = "sigmoid",
     no_peers: Annotated[bool, typer.Option("--no-peers", help="Leave other programs out.")] = False,
@@ -44,12 +45,14 @@ def bench(
             help="Measure the certified step of every activation, loss and optimizer, in both formats.",
         ),
     ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Measure watching a CNN and GPT-2 instead: time and memory.")
+    ] = False,
     threads: options.Threads = 1,
 ) -> int:
     from parity.errors import UsageError
     from parity.render.files import writable
 
-    names = [name.strip() for name in sizes.split(",")]
     for path in (json, markdown):
         if path:
             writable(path)
@@ -60,21 +63,26 @@ def bench(
         raise UsageError(f"--dtype {dtype}: known: {', '.join(COMPUTED)}")
 
     from parity.bench import measure as benchmark
+    from parity.bench import watched
     from parity.bench.page import Report, peaks
     from parity.bench.profile import Part
     from parity.bench.profile import profile as taken_apart
+    from parity.bench.rows import BenchRow
+    from parity.bench.watched_profile import profile as watched_profile
     from parity.certify.filter.activations import SLOPES
     from parity.render.console import console
 
+    known = list(watched.MODELS if watch else benchmark.SIZES)
+    names = known if sizes is None else [name.strip() for name in sizes.split(",")]
     for name in names:
-        if name not in benchmark.SIZES:
-            raise UsageError(f"--sizes {name}: known: {', '.join(benchmark.SIZES)}")
+        if name not in known:
+            raise UsageError(f"--sizes {name}: known: {', '.join(known)}")
     if activation not in SLOPES:
         raise UsageError(f"--activation {activation}: known: {', '.join(SLOPES)}")
     from parity.lockstep.environment import environment
     from parity.lockstep.threads import limited
 
-    rows: list[benchmark.BenchRow] = []
+    rows: list[BenchRow] = []
     parts: list[Part] = []
     if vocabulary:
         from parity.bench.vocabulary import vocabulary as every_name
@@ -86,18 +94,36 @@ def bench(
             facts = environment()
         report = Report(rows, {}, facts, f"parity bench --vocabulary --sizes {','.join(names)}")
         return _written(report, json, markdown)
+    memory: dict[str, dict[str, float]] = {}
     with limited(threads):
         for name in names:
             console(stderr=True).print(f"measuring {name} …", style="dim")
+            if watch:
+                memory[name] = watched.peaks(name)
+                rows += [*watched.measure(name), watched.memory(name, memory[name])]
+                if profile or markdown:
+                    parts += watched_profile(name)
+                continue
             rows += benchmark.measure(name, dtype, activation, with_peers=not no_peers)
             if profile or markdown:
                 parts += taken_apart(name, dtype, activation)
         facts = environment()
-    memory = {name: peaks(name, dtype, activation) for name in names}
-    command = f"parity bench --sizes {','.join(names)} --dtype {dtype} --activation {activation}"
-    command += " --no-peers" if no_peers else ""
-    command += " --markdown reports/benchmark.md" if markdown else ""
-    return _written(Report(rows, memory, facts, command, parts), json, markdown)
+    if not watch:
+        memory = {name: peaks(name, dtype, activation) for name in names}
+    asked = ["--watch"] if watch else []
+    asked += (
+        ["--sizes", ",".join(names)]
+        if watch
+        else ["--sizes", ",".join(names), "--dtype", dtype, "--activation", activation]
+    )
+    asked += ["--no-peers"] if no_peers else []
+    page = "reports/watch-speed.md" if watch else "reports/benchmark.md"
+    asked += ["--markdown", page] if markdown else []
+    return _written(
+        Report(rows, memory, facts, f"parity bench {' '.join(asked)}", parts, watching=watch),
+        json,
+        markdown,
+    )
 
 
 def _written(report: Report, json: str | None, markdown: str | None) -> int:

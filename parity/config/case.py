@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 from pydantic import JsonValue
@@ -38,6 +39,13 @@ OTHER_LR = 0.1
 """Default η of SGD if an activation is not sigmoid or the loss not MSE; other optimizers use PyTorch's."""
 
 
+HELD_BACK, TRAINED_ON = "held_back", "trained_on"
+"""Parts of the data."""
+
+Scored: TypeAlias = tuple[Array, Array]
+"""x as a network takes it, and y as rows of ones and zeros: (samples, outputs)."""
+
+
 @dataclass(frozen=True)
 class Case:
     """A network with its initial parameters, data and training settings. A column is a sample."""
@@ -50,10 +58,8 @@ class Case:
     steps: int
     batch: int = 0
     seed: int = 0
-    held_x: Array | None = None
-    held_y: Array | None = None
+    scored: Mapping[str, Scored] = field(default_factory=dict)  # what accuracy is measured on, by part
     data: str = "given"
-    measures_accuracy: bool = False
     findings: tuple[str, ...] = ()  # names of accepted deviations of PyTorch
 
     def batches(self) -> Iterator[tuple[Array, Array]]:
@@ -98,12 +104,24 @@ def build(config: Config, given: datasets.Dataset | None = None) -> Case:
         steps=config.training.steps or defaults.steps,
         batch=batch,
         seed=config.training.seed,
-        held_x=_columns(held.x, dtype, "x") if held else None,
-        held_y=_columns(held.y, dtype, "y") if held else None,
+        scored={
+            part: (_columns(rows.x, dtype, "x"), rows.y.astype(dtype))
+            for part, rows in scored(training, held)
+        },
         data=name,
         findings=tuple(config.training.accept),
-        measures_accuracy=training.classes is not None or name == "xor",
     )
+
+
+def scored(
+    training: datasets.Dataset, held: datasets.Dataset | None
+) -> Iterator[tuple[str, datasets.Dataset]]:
+    """The parts of the data on which accuracy is measured; none for a regression."""
+    if training.classes is None and training.name != "xor":
+        return
+    yield TRAINED_ON, training
+    if held is not None and held is not training:
+        yield HELD_BACK, held
 
 
 def _training(config: Config) -> names.Training:

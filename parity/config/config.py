@@ -47,7 +47,7 @@ class NetworkTable(_Table):
 class DataTable(_Table):
     """The table `[data]`: a name, or a CSV file and its target column, or the rows themselves."""
 
-    name: Literal["digits", "iris", "xor"] | None = None
+    name: Literal["digits", "iris", "sonnets", "xor"] | None = None
     path: str | None = None
     target: str | None = None
     x: Annotated[list[NumberRow], Field(min_length=1)] | None = None

@@ -51,7 +51,11 @@ CASE_OPTIONS = {
     option.name: option
     for option in (
         CaseOption(
-            "data", "data.name", "digits|iris|xor|FILE.csv", "Data to train on (default: digits).", NETWORK
+            "data",
+            "data.name",
+            "digits|iris|sonnets|xor|FILE.csv",
+            "Data to train on (default: digits).",
+            NETWORK,
         ),
         CaseOption(
             "target", "data.target", "COLUMN", "Target column of a CSV (default: the last).", NETWORK

@@ -10,11 +10,12 @@ from parity.config import names
 from parity.config.case import Case
 from parity.config.config import Config
 from parity.lockstep.lockstep import Given, Reference
-from parity.lockstep.run import TorchSide
+from parity.lockstep.run import Predict, TorchSide
 from parity.lockstep.tracefile import Facts
 from parity.pytorch.imported.model import ImportedModel
 from parity.pytorch.imported.stored import of_json, to_json
 from reference.arrays import Array
+from reference.engine import Network
 from reference.trace import Trace
 
 if TYPE_CHECKING:
@@ -118,6 +119,10 @@ class StoredPeer:
     def given(self) -> Given:
         """What the recorded steps were given."""
         return self.case.given()
+
+    def predicts(self, network: Network) -> Predict:
+        """ŷ by the reference."""
+        return network.forward
 
     def resolve(self, config: Config) -> tuple[Config, Case]:
         """The stored case: a stored graph has no other."""

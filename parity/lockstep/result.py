@@ -203,6 +203,7 @@ class Result(Found):
     wrong_formulas: list[WrongFormula]
     loss: dict[str, list[float]] = Field({}, description="by side: the first step's and the last's")
     accuracy: dict[str, float] = Field({}, description="by side: share of the held-back data")
+    accuracy_in_training: dict[str, float] = Field({}, description="by side: share of the other data")
     witness: Witness | None = None
     accepted: list[str] = Field([], description="findings in PyTorch's numbers that do not count")
     reason: Said | None = Field(None, description="why a run ended before its last step")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
 from parity.bounds.contract import contract
 from parity.bounds.formats import arithmetic
-from parity.config.case import Case, build
+from parity.config.case import HELD_BACK, TRAINED_ON, Case, build
 from parity.config.config import Config
 from parity.config.datasets import accuracy
 from parity.lockstep.environment import environment, require_torch
@@ -21,6 +21,10 @@ from parity.pytorch.deviations import DEVIATIONS
 from parity.render.texts.message import Message
 from reference.architecture import Architecture
 from reference.arrays import Array
+from reference.engine import Network
+
+Predict: TypeAlias = Callable[[Array], Array]
+"""ŷ of samples: x as the case holds it -> (outputs, samples)."""
 
 
 class TorchSide(Side, Protocol):
@@ -44,6 +48,8 @@ class Peer(Protocol):
 
     @property
     def given(self) -> Given | None: ...
+
+    def predicts(self, network: Network) -> Predict: ...
 
 
 def run(
@@ -72,8 +78,9 @@ def run(
         facts = environment(with_torch=torch)
         twin = (peer.side(case) if peer else _twin(case)) if torch else None
         reference = Reference(case, peer.given if peer else None)
+        network = reference.network
         sides: list[Side] = [reference]
-        predictions: dict[str, Callable[[Array], Array]] = {"reference": reference.network.forward}
+        predictions: dict[str, Predict] = {"reference": peer.predicts(network) if peer else network.forward}
         if twin:
             sides.append(twin)
             predictions["torch"] = twin.predict
@@ -102,16 +109,15 @@ def _twin(case: Case) -> TorchSide:
     return Twin(case.architecture, case.parameters, case.lr)
 
 
-def _accuracy(case: Case, predictions: dict[str, Callable[[Array], Array]]) -> dict[str, float]:
-    """Each side's accuracy on the held-back data, or on all data if nothing is held back."""
-    x = case.x if case.held_x is None else case.held_x
-    y = case.y if case.held_y is None else case.held_y
-    shares: dict[str, float] = {}
-    for name, predict in predictions.items():
-        with np.errstate(all="ignore"):
-            share = accuracy(predict(x).T, y.T) if case.measures_accuracy else None
-        if share is not None:
-            shares[name] = share
+def _accuracy(case: Case, predictions: Mapping[str, Predict]) -> dict[str, dict[str, float]]:
+    """The accuracy of each side on each part of the data."""
+    shares: dict[str, dict[str, float]] = {}
+    for part, (x, y) in case.scored.items():
+        for name, predict in predictions.items():
+            with np.errstate(all="ignore"):
+                share = accuracy(predict(x).T, y)
+            if share is not None:
+                shares.setdefault(part, {})[name] = share
     return shares
 
 
@@ -137,7 +143,7 @@ class Circumstances:
     """
 
     environment: Mapping[str, Fact]
-    accuracy: Mapping[str, float] = field(default_factory=dict)
+    accuracy: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     witness: Witness | None = None
     reproduce: str | None = None
     peer: Peer | None = None
@@ -147,7 +153,7 @@ def result_of(config: Config, case: Case, walk: Walk, around: Circumstances) -> 
     """The result of a lockstep."""
     tally, first, witness = walk.tally, walk.tally.first, around.witness
     verdict = "undecided" if walk.diverged and not tally.mismatch else tally.verdict
-    again = around.reproduce
+    again, trained_on = around.reproduce, around.accuracy.get(TRAINED_ON, {})
     asked = config.to_json() | {
         "layers": case.architecture.title,
         "lr": case.lr,
@@ -168,7 +174,8 @@ def result_of(config: Config, case: Case, walk: Walk, around: Circumstances) -> 
         side_by_side=tally.side_by_side_rows(),
         wrong_formulas=tally.wrong_formulas(),
         loss=walk.losses,
-        accuracy=dict(around.accuracy),
+        accuracy=dict(around.accuracy.get(HELD_BACK, trained_on)),
+        accuracy_in_training=dict(trained_on),
         witness=witness,
         accepted=list(dict.fromkeys(case.findings)),
         reason=_reason(case, walk, around.peer),

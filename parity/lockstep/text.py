@@ -29,7 +29,8 @@ def show_result(result: Result, out: Console, lang: str) -> None:
     for side, (first, last) in result.loss.items():
         out.print(say["run.loss"].format(first=short(first), last=short(last), side=side))
     for side, share in result.accuracy.items():
-        out.print(say["run.accuracy"].format(value=f"{share:.1%}", side=side))
+        trained_on = f"{result.accuracy_in_training.get(side, share):.1%}"
+        out.print(say["run.accuracy"].format(value=f"{share:.1%}", side=side, trained_on=trained_on))
     if result.witness:
         facts = result.witness.model_dump() | {"ratio": short(result.witness.worst_ratio)}
         facts["verdict"] = say[f"run.{result.witness.verdict}"]

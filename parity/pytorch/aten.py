@@ -80,6 +80,8 @@ def bind(call: Call) -> Bound:
     for tensor in (*flat(tuple(call.arguments.values())), *flat(call.results)):
         if tensor.layout != "strided":
             raise UnsupportedError(f"{call.operation} of a {tensor.layout} tensor")
+        if tensor.dtype.startswith("complex"):
+            raise UnsupportedError(f"{call.operation} of complex numbers")
     known = {name.strip("?*"): name for name in operation.operands}
     operands: dict[str, Argument] = {}
     options: dict[str, Option] = {}
@@ -128,7 +130,7 @@ def _results(call: Call, found: Entry) -> tuple[Argument, ...]:
 def _option(value: Argument) -> Option:
     if isinstance(value, Recorded):
         raise UnreadArgumentError("a tensor where the table has an option")
-    if isinstance(value, complex):
+    if isinstance(value, complex) or (isinstance(value, str) and value.startswith("complex")):
         raise UnreadArgumentError("a complex number")
     return tuple(_option(part) for part in value) if isinstance(value, tuple) else value
 

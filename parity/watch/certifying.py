@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from parity.lockstep.result import Fact
-from parity.pytorch.recorder.data import Backward, Call, Recorded, Step
+from parity.pytorch.recorder.data import Backward, Call, Recorded, Step, Update
 from parity.watch import checks
 from parity.watch.check import Check, Found
 from parity.watch.drawing import Drawing, StepGraph
@@ -37,6 +37,7 @@ class Certifying:
         self._share, self._random = sample, random.Random(0)
         self._tally = WatchTally(accept, sample or 1.0)
         self._extent, self._drawing, self._writes = Extent(), Drawing(), Writes()
+        self._updates: list[Found] = []  # of the step that is being made
 
     @property
     def steps(self) -> int:
@@ -47,7 +48,7 @@ class Certifying:
         """An operation ran."""
         self._writes.saw(call)
         if call.phase == "update":  # an optimizer's step is held to its rules, as a whole
-            self._extent.update(call)
+            self._extent.inside_update(call)
         else:
             self._extent.call(call, list(checks.forward(call, self._drawn)))
 
@@ -56,12 +57,21 @@ class Certifying:
         self._drawing.node(passed, number)
         self._extent.node(passed, number, list(checks.backward(passed, number, self._drawn, self._writes)))
 
+    def update(self, update: Update) -> None:
+        """An optimizer made a step."""
+        self._extent.update(update)
+        self._updates.append(list(updated(update, self._drawn)))
+
     def step(self, step: Step) -> None:
-        """A step is over."""
+        """A step is over. What it still has of its updates was not told before."""
+        for update in step.updates:
+            if update.parameters:
+                self.update(update)
         self._tally.step = step.index
         self._enter(self._extent.step(step))
-        for update in step.updates:
-            self._tally.operation(updated(update))
+        for found in self._updates:
+            self._tally.operation(found)
+        self._updates.clear()
         self._writes.forget()
         self._tally.steps += 1
         self._drawing.end()

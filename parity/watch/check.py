@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -10,15 +10,13 @@ from parity.certify.measure import Measured
 from parity.pytorch.aten import UnsupportedError
 from parity.pytorch.recorder.data import Recorded
 from reference.formula import Formula
+from reference.operation import UnreadArgumentError
 from reference.optimizers import Rule
 
 Kind: TypeAlias = Literal["forward", "vjp", "sum", "grad", "update"]
-Reason: TypeAlias = Literal["opaque", "unsupported", "altered"]
+Reason: TypeAlias = Literal["opaque", "unsupported", "altered", "failed"]
 
 Draw: TypeAlias = Callable[[Recorded], bool]
-
-REFUSALS = (UnsupportedError, ValueError, KeyError, TypeError, IndexError)
-"""What binding a call, or a formula of its operands, raises for what it cannot treat."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,21 @@ class Left:
     kind: Reason
     module: str
     source: str
+
+
+def guarded(
+    found: Iterator[Check | Left], operation: str, module: str, source: str
+) -> Iterator[Check | Left]:
+    """What was found. What a formula refuses is unsupported; a failure of any other kind is our fault."""
+    try:
+        yield from found
+    except UnsupportedError:
+        yield Left(operation, "unsupported", module, source)
+    except UnreadArgumentError as error:
+        yield Left(f"{operation}: {error}", "unsupported", module, source)
+    except Exception as error:  # the program that is watched must not end of it
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        yield Left(f"{operation}: {said}", "failed", module, source)
 
 
 Found: TypeAlias = Sequence[Check | Left]

@@ -10,7 +10,7 @@ from parity.pytorch.aten import bind
 from parity.pytorch.foreach import each
 from parity.pytorch.recorder.data import Argument, AutogradNode, Backward, Call, Output, Recorded
 from parity.watch import views
-from parity.watch.check import REFUSALS, Check, Draw, Left, short
+from parity.watch.check import Check, Draw, Left, guarded, short
 from parity.watch.judging import judge, same, summed
 from parity.watch.products import products
 from parity.watch.writes import Writes
@@ -27,11 +27,8 @@ def forward(call: Call, drawn: Draw) -> Iterator[Check | Left]:
     if call.compiled:
         yield Left(call.operation, "opaque", call.module, call.source)
         return
-    try:
-        for one in each(call):
-            yield from _outputs(one, drawn)
-    except REFUSALS:
-        yield Left(call.operation, "unsupported", call.module, call.source)
+    found = (check for one in each(call) for check in _outputs(one, drawn))
+    yield from guarded(found, call.operation, call.module, call.source)
 
 
 def _outputs(call: Call, drawn: Draw) -> Iterator[Check]:

@@ -11,13 +11,17 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from parity.pytorch.recorder.data import Backward, Call, Identity, Recorded, Step, flat
+from parity.pytorch.recorder.data import Backward, Call, Identity, Recorded, Step, Update, flat
 from parity.watch.check import Found, Left
 
 NONE: frozenset[int] = frozenset()
 
 RECENT = 256
-"""Tensors outside autograd's graph that are kept, so that they are known where they are used again."""
+"""Tensors outside autograd's graph that are kept, so that they are known where they are used again.
+
+To keep one is to keep its memory. Of more, the first are forgotten: what is behind them then counts as
+part of the step, and what is unknown as no data. So nothing is passed over for it.
+"""
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,11 @@ class Extent:
         self._made_before: set[Identity] = set()  # the same of the step before
         self._sources: dict[Identity, frozenset[int]] = {}  # of a tensor: the uncertified calls behind it
         self._uses: dict[int, frozenset[int]] = {}  # the same of a call
-        self._kept: deque[Recorded] = deque(maxlen=RECENT)
-        self._updated: list[Recorded] = []  # what optimizers wrote: an identity lasts as long as its tensor
+        self._kept: deque[Recorded] = deque()
+        self._forgotten = False  # whether a tensor that is no data is not known any more
+        self._lost = NONE  # uncertified calls behind tensors that are forgotten
+        self._updated: list[Recorded] = []  # what optimizers made: an identity lasts as long as its tensor
+        self._used: set[int] = set()  # calls behind what optimizers took
         self._last = -1  # the step's last call: what follows it is the next step's
 
     def call(self, call: Call, found: Found) -> None:
@@ -56,7 +63,8 @@ class Extent:
         entry = _Entry(found, call.index)
         self._entries.append(entry)
         taken = [tensor.identity for tensor in flat(tuple(call.arguments.values()))]
-        if not (graphed or call.module_class or any(self._is_made(identity) for identity in taken)):
+        known = graphed or call.module_class or self._forgotten
+        if not (known or any(self._is_made(identity) for identity in taken)):
             return
         sources = NONE if entry.whole else frozenset((call.index,))
         if self._sources:
@@ -68,12 +76,27 @@ class Extent:
             if sources:
                 self._sources[made.identity] = self._sources.get(made.identity, NONE) | sources
             if sources or not graphed:
-                self._kept.append(made)
+                self._keep(made)
 
-    def update(self, call: Call) -> None:
+    def _keep(self, made: Recorded) -> None:
+        self._kept.append(made)
+        if len(self._kept) > RECENT:
+            self._lost |= self._sources.get(self._kept.popleft().identity, NONE)
+            self._forgotten = True
+
+    def inside_update(self, call: Call) -> None:
         """An optimizer's own call."""
         self._updated += _results(call)
         self._made.update(made.identity for made in _results(call))
+
+    def update(self, update: Update) -> None:
+        """An optimizer made a step."""
+        for row in update.parameters:
+            for taken in flat((row.before, row.gradient)):
+                self._used |= self._sources.get(taken.identity, NONE)
+            made = list(flat((row.after, *row.state_after.values())))
+            self._updated += made
+            self._made.update(one.identity for one in made)
 
     def _is_made(self, identity: Identity) -> bool:
         return identity in self._made or identity in self._made_before
@@ -91,7 +114,7 @@ class Extent:
     def step(self, step: Step) -> Iterator[tuple[Found, bool]]:
         """What was found in a step that is over, and whether it belongs to it."""
         last = max((self._last, *(update.last - 1 for update in step.updates)))
-        used = {source for index in self._graph for source in self._uses.get(index, NONE)}
+        used = self._used.union(self._lost, *(self._uses.get(index, NONE) for index in self._graph))
         for tensor in _begun_with(step):
             used |= self._sources.get(tensor.identity, NONE)
         later: list[_Entry] = []
@@ -103,8 +126,9 @@ class Extent:
         ahead = frozenset(entry.index for entry in later if entry.index is not None)
         self._sources = {i: own for i, sources in self._sources.items() if (own := sources & ahead)}
         self._uses = {index: own for index, own in self._uses.items() if index in ahead}
-        self._entries, self._graph, self._updated = later, set(), []
+        self._entries, self._graph, self._updated, self._used = later, set(), [], set()
         self._made, self._made_before = set(), self._made
+        self._forgotten, self._lost = False, NONE
 
     def rest(self) -> Iterator[tuple[Found, bool]]:
         """What was found since the last step."""
@@ -118,11 +142,7 @@ def _results(call: Call) -> Iterator[Recorded]:
 
 
 def _begun_with(step: Step) -> Iterator[Recorded]:
-    """What the passes and the optimizers of a step found: gradients, and parameters."""
+    """What the passes of a step found: gradients."""
     for passed in step.backwards:
         yield from (root.seed for root in passed.roots if root.seed is not None)
         yield from (leaf.before for leaf in passed.leaves.values() if leaf.before is not None)
-    for row in (row for update in step.updates for row in update.parameters):
-        yield row.before
-        if row.gradient is not None:
-            yield row.gradient

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import reduce
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 
 from parity.bounds import Bounded, exact
 from parity.bounds.conversion import stored
-from parity.bounds.formats import FORMATS, Arithmetic, arithmetic
+from parity.bounds.formats import COMPUTED, FORMATS, Arithmetic, arithmetic
 from parity.bounds.number import cast_to, in_format
+from parity.bounds.remembered import Remembered
 from parity.certify.certificate import bounded_constants
-from parity.certify.measure import Measured, Values, Worst, measure
+from parity.certify.measure import Measured, Values, Worst, joined, measure
 from parity.pytorch.recorder.data import Argument, Recorded
-from reference.arrays import accumulated
+from parity.watch.blocks import division
+from parity.watch.unrounded import Unrounded, identical, unrounded
+from reference.arrays import total
 from reference.formula import Constants, Formula
 from reference.operation import Options, bound
 
@@ -59,40 +62,135 @@ def held(
     argument with their names as attributes. What longdouble would reject is judged again by ball
     arithmetic.
     """
+    if constants is None:
+        found = _as_it_is(forms[0], taken, spread, observed)
+        if found is not None:
+            return found
     first: Measured | None = None
     computed = _computed(taken, observed)
     truths = (None, "ball") if FORMATS[computed].truth == "longdouble" else (None,)
     for form in forms:
         for truth in truths:
             kind = arithmetic(computed, truth)
-            named = SimpleNamespace(**bounded_constants(kind, constants)) if constants else None
-            found = _once(form, taken, spread, observed, kind, truth, named)
+            named = _constants(kind, constants)
+            found = _once(
+                form, taken, spread, observed, kind, truth, named, whole=len(forms) * len(truths) == 1
+            )
             if not found.wrong:
                 return found
             first = first or found
     assert first is not None
+    if len(forms) * len(truths) > 1 and first is not MISSHAPEN:  # of which only as much is known as it took
+        kind = arithmetic(computed, truths[0])
+        named = _constants(kind, constants)
+        return _once(forms[0], taken, spread, observed, kind, truths[0], named, whole=True)
     return first
+
+
+def _constants(kind: Arithmetic, constants: Constants | None) -> SimpleNamespace | None:
+    """An optimizer's constants: the same numbers for all of its parameters."""
+    if not constants:
+        return None
+    written = ((name, repr(number), getattr(number, "roundings", 0)) for name, number in constants.items())
+    return _CONSTANTS.get(
+        (kind, *written), (), lambda: SimpleNamespace(**bounded_constants(kind, constants))
+    )
+
+
+_CONSTANTS: Remembered[SimpleNamespace] = Remembered()
 
 
 def summed(parts: Sequence[Recorded], observed: Recorded) -> Measured:
     """The observed tensor as the sum of its parts, in any order; of one part, bit for bit."""
     if len(parts) == 1:
-        return same(observed, parts[0].array)
-    return held((lambda *shares: reduce(accumulated, shares),), parts, observed)
+        return same(observed, observed.array if parts[0] is observed else parts[0].array)
+    return held((total,), parts, observed)
 
 
 def same(observed: Recorded, expected: Values) -> Measured:
     """The observed tensor, which nothing has rounded."""
-    found, cast = observed.array, expected.astype(observed.array.dtype)
+    found, cast = observed.array, expected.astype(observed.array.dtype, copy=False)
+    if found.size and identical(found, cast):
+        return Measured(found.size, 0, vacuous=False, worst=_first(found), resolution=0.0)
     if cast.shape != found.shape:
         return MISSHAPEN
     either = np.isnan(found) & np.isnan(cast) if found.dtype.kind == "f" else np.zeros(found.shape, bool)
     return measure(np.where(either, 0, found), np.where(either, 0, cast))
 
 
+def _as_it_is(
+    form: Form, taken: Sequence[Argument], spread: Sequence[bool], observed: Recorded
+) -> Measured | None:
+    """Of a formula that rounds nothing and whose numbers were observed; None for any other."""
+    tensors = list(_tensors(taken))
+    shown = observed.array
+    if (
+        not shown.size
+        or observed.dtype not in COMPUTED
+        or not any(t.dtype == observed.dtype for t in tensors)
+    ):
+        return None
+    if any(tensor.dtype in FORMATS and tensor.dtype != observed.dtype for tensor in tensors):
+        return None
+    arguments: list[object] = []
+    for place, value in enumerate(taken):
+        given = _unchanged(value)
+        several = bool(spread) and spread[place]
+        arguments += given if several and isinstance(given, tuple) else [given]
+    made = unrounded(form, arguments)
+    if made is None or not identical(shown, made):
+        return None
+    told = bool(shown.any())
+    return Measured(shown.size, 0, not told, _first(shown), 0.0 if told else np.inf)
+
+
+def _unchanged(value: Argument) -> object:
+    if isinstance(value, tuple):
+        return tuple(_unchanged(part) for part in value)
+    if not isinstance(value, Recorded):
+        return value
+    return Unrounded(value.array) if value.dtype in FORMATS else value.array
+
+
+def _first(found: Values) -> Worst:
+    """Of numbers that are all right, the first."""
+    index = (0,) * found.ndim
+    shown = float(found[index])
+    return Worst(index, shown, shown, 0.0, 0.0, 0.0)
+
+
 def _once(
     form: Form,
     taken: Sequence[Argument],
+    spread: Sequence[bool],
+    observed: Recorded,
+    kind: Arithmetic,
+    truth: str | None,
+    constants: SimpleNamespace | None,
+    *,
+    whole: bool,
+) -> Measured:
+    """One form, in one arithmetic: block by block where the formula allows it.
+
+    Unless the `whole` is asked for, the first block that is wrong says enough of a form.
+    """
+    divided = division(form, taken, observed, constants) if truth is None else None
+    if divided is None:
+        return _evaluated(form, taken, spread, observed, kind, truth, constants)
+    parts: list[Measured] = []
+    for start, operands, part in divided.blocks(taken, observed, lambda value: _lifted(value, kind)):
+        found = _evaluated(form, operands, spread, part, kind, truth, constants)
+        if found is MISSHAPEN:
+            return found
+        parts.append(found.moved(partial(divided.index, start, observed.shape)))
+        if found.wrong and not whole:
+            break
+    return joined(parts)
+
+
+def _evaluated(
+    form: Form,
+    taken: Sequence[object],
     spread: Sequence[bool],
     observed: Recorded,
     kind: Arithmetic,
@@ -132,7 +230,7 @@ def _tensors(values: Sequence[Argument]) -> Iterator[Recorded]:
             yield from _tensors(value)
 
 
-def _lifted(value: Argument, kind: Arithmetic) -> object:
+def _lifted(value: object, kind: Arithmetic) -> object:
     """A recorded tensor of floats as exact numbers, one of integers as data; anything else as it is."""
     if isinstance(value, tuple):
         return tuple(_lifted(part, kind) for part in value)

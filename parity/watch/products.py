@@ -9,7 +9,7 @@ import numpy as np
 from parity.pytorch.aten import Bound, UnsupportedError, bind, edge_places
 from parity.pytorch.recorder.data import Argument, AutogradNode, Backward, Call, Recorded
 from parity.watch import views
-from parity.watch.check import REFUSALS, Check, Draw, Left, short
+from parity.watch.check import Check, Draw, Left, guarded, short
 from parity.watch.judging import judge, same
 from parity.watch.writes import Writes
 from reference.formula import Formula
@@ -20,46 +20,49 @@ def products(
     passed: Backward, node: AutogradNode, call: Call, drawn: Draw, writes: Writes
 ) -> Iterator[Check | Left]:
     """Each gradient that a node sends on is the vector-Jacobian product of the gradients that arrived."""
-    left = Left(f"{call.operation}, backward", "unsupported", call.module, call.source)
+    operation = f"{call.operation}, backward"
+    yield from guarded(_products(passed, node, call, drawn, writes), operation, call.module, call.source)
+
+
+def _products(
+    passed: Backward, node: AutogradNode, call: Call, drawn: Draw, writes: Writes
+) -> Iterator[Check | Left]:
     inside = call.geometry if node.name == "CopySlices" else None
     if call.geometry is not inside:
-        yield left
-        return
-    try:
-        known = bind(call)
-        places = list(edge_places(known, node))
-        if len(places) < sum(edge is not None for edge in node.next):
-            yield left  # an edge for an operand that the table does not differentiate
-        gradients = _gradients(passed, node, call, known)
-        operands = {**known.operands, **known.results, **gradients}
-        for edge, (operand, at) in enumerate(places):
-            sent = passed.grad_in[node.id][edge]
-            if sent is None or not drawn(sent):
-                continue
-            several = len(_parts(known.operands.get(operand))) > 1 or operand.startswith("*")
-            options = {**known.options, "at": at} if several else known.options
-            shown = operand.strip("*") + (str(at) if several else "")
-            if inside is not None and edge == 0:  # of the base: its other numbers are handed on
-                (arrived,) = passed.grad_out[node.id]
-                if arrived is not None:
-                    rest = same(
-                        Recorded.of(views.around(inside, sent), sent.dtype), views.around(inside, arrived)
-                    )
-                    yield Check("vjp", short(call.operation), "base", call.module, call.source, rest)
-                sent = views.inside(inside, sent)
-            formula = known.operation.vjps[operand]
-            if any(name not in formula.takes and _counts(g) for name, g in gradients.items()):
-                raise UnsupportedError(f"{call.operation}: the gradient of a by-product")
-            measured = judge(formula, operands, options, sent)
-            write = _write(formula, operands, options, sent, writes) if measured.wrong else None
-            if write is not None:
-                altered = f"{call.operation}, backward: {write.operation} wrote to what it had taken"
-                yield Left(altered, "altered", write.module, write.source)
-            else:
-                where = short(call.operation), shown, call.module, call.source
-                yield Check("vjp", *where, measured, formula, node.name)
-    except REFUSALS:
-        yield left
+        raise UnsupportedError(f"{call.operation}: a view that was written to")
+    known = bind(call)
+    places = list(edge_places(known, node))
+    if len(places) < sum(edge is not None for edge in node.next):
+        # an edge for an operand that the table does not differentiate
+        yield Left(f"{call.operation}, backward", "unsupported", call.module, call.source)
+    gradients = _gradients(passed, node, call, known)
+    operands = {**known.operands, **known.results, **gradients}
+    for edge, (operand, at) in enumerate(places):
+        sent = passed.grad_in[node.id][edge]
+        if sent is None or not drawn(sent):
+            continue
+        several = len(_parts(known.operands.get(operand))) > 1 or operand.startswith("*")
+        options = {**known.options, "at": at} if several else known.options
+        shown = operand.strip("*") + (str(at) if several else "")
+        if inside is not None and edge == 0:  # of the base: its other numbers are handed on
+            (arrived,) = passed.grad_out[node.id]
+            if arrived is not None:
+                rest = same(
+                    Recorded.of(views.around(inside, sent), sent.dtype), views.around(inside, arrived)
+                )
+                yield Check("vjp", short(call.operation), "base", call.module, call.source, rest)
+            sent = views.inside(inside, sent)
+        formula = known.operation.vjps[operand]
+        if any(name not in formula.takes and _counts(g) for name, g in gradients.items()):
+            raise UnsupportedError(f"{call.operation}: the gradient of a by-product")
+        measured = judge(formula, operands, options, sent)
+        write = _write(formula, operands, options, sent, writes) if measured.wrong else None
+        if write is not None:
+            altered = f"{call.operation}, backward: {write.operation} wrote to what it had taken"
+            yield Left(altered, "altered", write.module, write.source)
+        else:
+            where = short(call.operation), shown, call.module, call.source
+            yield Check("vjp", *where, measured, formula, node.name)
 
 
 def _write(

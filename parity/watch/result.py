@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pydantic import Field
 
-from parity.lockstep.result import EXIT_MATCH, EXIT_MISMATCH, EXIT_NOTHING, Fact, Found, ResultPart, Said
+from parity.lockstep.result import (
+    EXIT_FAULT,
+    EXIT_MATCH,
+    EXIT_MISMATCH,
+    EXIT_NOTHING,
+    Fact,
+    Found,
+    ResultPart,
+    Said,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -53,7 +62,9 @@ class NotCertified(ResultPart):
     """An operation that nothing is said of."""
 
     operation: str
-    kind: Literal["opaque", "unsupported", "altered"]
+    kind: Literal["opaque", "unsupported", "altered", "failed"] = Field(
+        description="failed: our own formula raised, which is our fault"
+    )
     module: str
     source: str
     count: int
@@ -88,7 +99,11 @@ class WatchResult(Found):
 
     @property
     def exit_code(self) -> int:
-        """0 all holds, 1 a mismatch, 5 nothing was decided, or something is not certified."""
+        """0 all holds, 1 a mismatch, 4 a formula of ours failed, 5 not all is decided and certified."""
+        if self.verdict != "mismatch" and any(
+            left.kind == "failed" for left in self.coverage.not_certified
+        ):
+            return EXIT_FAULT
         return {"match": EXIT_MATCH, "mismatch": EXIT_MISMATCH}.get(self.verdict, EXIT_NOTHING)
 
     def show(self, out: Console, lang: str = "en") -> None:

@@ -175,6 +175,8 @@ class WatchTally:
         )
 
     def _accepts(self, left: Left) -> bool:
+        if left.kind == "failed":
+            return False
         whole = left.operation
         names = {whole, whole.partition(",")[0], whole.partition(":")[0], short(whole), left.kind}
         return bool(names & set(self.accepted))

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from parity.bounds.remembered import Remembered
 from parity.certify.measure import Measured
 from parity.pytorch.recorder.data import Argument, ParameterUpdate, Recorded, Update
-from parity.watch.check import Check, Left
+from parity.watch.check import Check, Draw, Left, guarded
 from parity.watch.judging import held
 from reference.optimizers import GROUPS, OPTIMIZERS, Optimizer, OptimizerFamily, Rule
 
@@ -19,9 +20,13 @@ SCHEDULED = {"initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum"}
 """What schedulers keep beside an optimizer's hyperparameters for themselves."""
 
 
-def updated(update: Update) -> Iterator[Check | Left]:
-    """Each parameter and each state after an optimizer's step."""
+def updated(update: Update, drawn: Draw) -> Iterator[Check | Left]:
+    """Each parameter and each state after an optimizer's step, of which `drawn` says that it is checked."""
     operation = f"optim.{update.optimizer}"
+    yield from guarded(_updated(update, operation, drawn), operation, "", "")
+
+
+def _updated(update: Update, operation: str, drawn: Draw) -> Iterator[Check | Left]:
     family = next((f for f in OPTIMIZERS.values() if f.source == f"torch.{operation}"), None)
     if family is None:
         yield Left(operation, "unsupported", "", "")
@@ -39,12 +44,14 @@ def updated(update: Update) -> Iterator[Check | Left]:
         except ValueError:
             yield Left(operation, "unsupported", module, "")
             continue
+        tensors = _tensors(optimizer, row)
         for rule in optimizer.rules:
-            found = _held(optimizer, rule, row)
             shown = name if rule.makes == "p" else f"{name}: {rule.formula}"
-            if found is None:
+            observed = tensors[f"{rule.makes}_next"]
+            if not isinstance(observed, Recorded) or any(tensors[one] is None for one in rule.inputs):
                 yield Left(f"{operation}: {rule.formula}", "unsupported", module, "")
-            else:
+            elif drawn(observed):
+                found = _held(optimizer, rule, row, tensors, observed)
                 yield Check("update", operation, shown, module, "", found, rule, f"torch.{operation}")
 
 
@@ -63,7 +70,11 @@ def _configured(family: OptimizerFamily, row: ParameterUpdate) -> Optimizer:
                 options[part] = _plain(one)
             elif one not in (None, False):
                 raise ValueError(f"{family.name} takes no {part}")
-    return family.configured(**options)
+    written = ((name, repr(value)) for name, value in options.items())
+    return _CONFIGURED.get((family.name, *written), (), lambda: family.configured(**options))
+
+
+_CONFIGURED: Remembered[Optimizer] = Remembered()
 
 
 def _plain(value: Argument) -> float | bool | str | None:
@@ -74,9 +85,13 @@ def _plain(value: Argument) -> float | bool | str | None:
     return value if isinstance(value, bool | str) or value is None else float(value)
 
 
-def _held(optimizer: Optimizer, rule: Rule, row: ParameterUpdate) -> Measured | None:
-    """One rule on one parameter; None where PyTorch does not keep what the rule makes."""
-    lr = float(_plain(row.hyperparameters["lr"]) or 0)
+def _lr(row: ParameterUpdate) -> float:
+    return float(_plain(row.hyperparameters["lr"]) or 0)
+
+
+def _tensors(optimizer: Optimizer, row: ParameterUpdate) -> dict[str, Argument]:
+    """What a step took and made, by the rules' names; None where PyTorch does not keep it."""
+    lr = _lr(row)
     tensors: dict[str, Argument] = {"p": row.before, "g": row.gradient, "p_next": row.after}
     for state, entry in optimizer.states.items():
         before = row.state_before.get(entry.key)
@@ -85,9 +100,18 @@ def _held(optimizer: Optimizer, rule: Rule, row: ParameterUpdate) -> Measured | 
             before = Recorded.of(started, row.before.dtype)
         tensors[state] = before
         tensors[f"{state}_next"] = row.state_after.get(entry.key)
-    observed = tensors[f"{rule.makes}_next"]
-    if not isinstance(observed, Recorded) or any(tensors[name] is None for name in rule.inputs):
-        return None
+    return tensors
+
+
+def _held(
+    optimizer: Optimizer,
+    rule: Rule,
+    row: ParameterUpdate,
+    tensors: Mapping[str, Argument],
+    observed: Recorded,
+) -> Measured:
+    """One rule on one parameter."""
+    lr = _lr(row)
     t = _steps(optimizer, row)
     constants = {"lr": lr, "t": t, **optimizer.numbers, **optimizer.derive(lr, t)}
     forms = (rule.function, *rule.other_functions)

@@ -64,6 +64,7 @@ class Watching:
             on_step=self._step,
             on_call=self._certifying.call,
             on_node=self._certifying.node,
+            on_update=self._certifying.update,
             keep=False,
         )
         self._result: WatchResult | None = None

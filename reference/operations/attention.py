@@ -4,6 +4,7 @@ The kernel never holds a whole row of the softmax. It keeps the largest score m 
 mixture y of the values, each relative to e^m, and when a later block has a larger score, both are scaled
 by e^(m − m′). So does this formula: its bound is the kernel's own, up to the order within a block. Blocks
 beyond the first cost each one exponential and one product; the exponents themselves telescope.
+A query all of whose scores are −∞ attends to nothing: its y and its logsumexp are 0.
 Going back, e^(score − logsumexp) is made again from the recorded logsumexp.
 
 Shapes: q (batch, heads, queries, d), k and v (batch, groups, keys, d), groups a divisor of heads; y as q,
@@ -18,7 +19,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from reference.arrays import Array, exp_u20
+from reference.arrays import Array, exp_u20, select
 from reference.operation import Option, Sample, UnreadArgumentError, define
 
 BLOCK = 512
@@ -60,7 +61,7 @@ def _online(scores: Array, v: Array) -> tuple[Array, Array, Array]:
     for first in range(BLOCK, scores.shape[-1], BLOCK):
         s, values = scores[..., first : first + BLOCK], v[..., first : first + BLOCK, :]
         largest, sums, mixtures = _of_block(s, values, m)
-        less = np.exp(m - largest)
+        less = np.exp(m - _subtracted(largest))
         m, total, mixed = largest, sums + less * total, mixtures + less * mixed
     return m, total, mixed
 
@@ -69,8 +70,23 @@ def _of_block(s: Array, v: Array, before: Array | None) -> tuple[Array, Array, A
     """The largest score up to here, and both sums of one block's keys relative to it."""
     largest = np.maximum.reduce(s, axis=-1, keepdims=True)
     largest = largest if before is None else np.maximum(before, largest)
-    p = exp_u20(s - largest)
+    p = exp_u20(s - _subtracted(largest))
     return largest, np.add.reduce(p, axis=-1, keepdims=True), np.matmul(p, v)
+
+
+def _nothing(m: Array) -> Array:
+    """Where a query's largest score is −∞: it may not look at any key."""
+    return np.equal(m, -np.inf)
+
+
+def _subtracted(m: Array) -> Array:
+    """What is subtracted from the scores: the largest, or 0 where there is none."""
+    return select(_nothing(m), np.zeros_like(m), m)
+
+
+def _divisor(m: Array, total: Array) -> Array:
+    """Σ e^(s − m), or 1 where it has no terms."""
+    return select(_nothing(m), np.ones_like(total), total)
 
 
 def _refuse(dropout_p: float) -> None:
@@ -90,14 +106,14 @@ def _logsumexp(
 ) -> Array:
     _refuse(dropout_p)
     m, total, _ = _online(_scores(q, k, mask, is_causal=is_causal, scale=scale), _for_heads(v, q))
-    return (m + np.log(total))[..., 0]
+    return (_subtracted(m) + np.log(_divisor(m, total)))[..., 0]
 
 
 def _attention(
     q: Array, k: Array, v: Array, mask: Array | None, *, is_causal: bool, scale: float | None
 ) -> Array:
-    _, total, mixed = _online(_scores(q, k, mask, is_causal=is_causal, scale=scale), _for_heads(v, q))
-    return mixed / total
+    m, total, mixed = _online(_scores(q, k, mask, is_causal=is_causal, scale=scale), _for_heads(v, q))
+    return mixed / _divisor(m, total)
 
 
 def _weights(
@@ -199,6 +215,9 @@ def _samples() -> Iterator[Sample]:
     hidden = np.where(random.uniform(size=(2, 1, 4, 5)) < 0.3, -np.inf, 0.0)
     hidden[..., 2] = 0.0
     yield sample((2, 2, 4, 2), 5, hidden, scale=1.5)
+    alone = np.zeros((4, 600))
+    alone[1], alone[2, :512], alone[3, 512:] = -np.inf, -np.inf, -np.inf
+    yield sample((1, 1, 4, 3), 600, alone)
     yield sample((1, 1, 3, 2), 1100)
     yield sample((1, 1, 1, 1), 1)
     yield sample((2, 4, 3, 5), 6, groups=2)

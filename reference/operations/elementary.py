@@ -31,6 +31,19 @@ def _positive() -> Iterator[Sample]:
     yield Sample({"x": np.asarray(1.0)})
 
 
+def _inside_one() -> Iterator[Sample]:
+    rng = np.random.default_rng(59)
+    yield Sample({"x": np.tanh(rng.standard_normal((2, 3, 4)))})
+    yield Sample({"x": np.array([0.0, -0.0, 0.5, -0.75])})
+    yield Sample({"x": np.zeros((0, 3))})
+
+
+def _above_one() -> Iterator[Sample]:
+    rng = np.random.default_rng(60)
+    yield Sample({"x": 1 + np.exp(rng.standard_normal((2, 3, 4)))})
+    yield Sample({"x": np.asarray(1.5)})
+
+
 def _unary(
     name: str,
     forward: tuple[Callable[[Array], Array], str],
@@ -41,6 +54,10 @@ def _unary(
     """A function f and g ⊙ f′; `also` are further names under which PyTorch dispatches it."""
     aten = {f"aten.{known}.default": "x -> y" for known in (name, *also)}
     return define(name, forward, {"x": back}, torch=f"torch.{name}", aten=aten, samples=samples)
+
+
+def _inverse_root(x: Array) -> Array:
+    return np.reciprocal(np.sqrt(x))
 
 
 def _no_slope(g: Array) -> Array:
@@ -108,6 +125,42 @@ UNARY = (
     _unary("sin", (lambda x: np.sin(x), r"\sin x"), (lambda g, x: g * np.cos(x), r"g \cos x")),
     _unary("cos", (lambda x: np.cos(x), r"\cos x"), (lambda g, x: g * -np.sin(x), r"-g \sin x")),
     _unary("tan", (lambda x: np.tan(x), r"\tan x"), (lambda g, y: g * (1 + np.square(y)), r"g (1 + y^2)")),
+    _unary("sinh", (lambda x: np.sinh(x), r"\sinh x"), (lambda g, x: g * np.cosh(x), r"g \cosh x")),
+    _unary("cosh", (lambda x: np.cosh(x), r"\cosh x"), (lambda g, x: g * np.sinh(x), r"g \sinh x")),
+    _unary(
+        "asin",
+        (lambda x: np.arcsin(x), r"\arcsin x"),
+        (lambda g, x: g * _inverse_root(1 - np.square(x)), r"\frac{g}{\sqrt{1 - x^2}}"),
+        samples=_inside_one,
+    ),
+    _unary(
+        "acos",
+        (lambda x: np.arccos(x), r"\arccos x"),
+        (lambda g, x: g * -_inverse_root(1 - np.square(x)), r"-\frac{g}{\sqrt{1 - x^2}}"),
+        samples=_inside_one,
+    ),
+    _unary(
+        "atan",
+        (lambda x: np.arctan(x), r"\arctan x"),
+        (lambda g, x: g / (np.square(x) + 1), r"\frac{g}{x^2 + 1}"),
+    ),
+    _unary(
+        "asinh",
+        (lambda x: np.arcsinh(x), r"\operatorname{arsinh} x"),
+        (lambda g, x: g * _inverse_root(np.square(x) + 1), r"\frac{g}{\sqrt{x^2 + 1}}"),
+    ),
+    _unary(
+        "acosh",
+        (lambda x: np.arccosh(x), r"\operatorname{arcosh} x"),
+        (lambda g, x: g * _inverse_root(np.square(x) - 1), r"\frac{g}{\sqrt{x^2 - 1}}"),
+        samples=_above_one,
+    ),
+    _unary(
+        "atanh",
+        (lambda x: np.arctanh(x), r"\operatorname{artanh} x"),
+        (lambda g, x: g * np.reciprocal(1 - np.square(x)), r"\frac{g}{1 - x^2}"),
+        samples=_inside_one,
+    ),
     _unary(
         "erf",
         (lambda x: erf(x), r"\operatorname{erf} x"),

@@ -13,7 +13,7 @@ import numpy as np
 from reference.arrays import Array, Data, scatter_add, select
 from reference.formula import Formula
 from reference.operation import REQUIRED, Operation, Option, Sample, define
-from reference.operations.shapes import Dims, along, axes_of, kept
+from reference.operations.shapes import Dims, along, axes_of, kept, lined
 
 
 def _largest(x: Array, *, dim: Dims, keepdim: bool) -> Array:
@@ -111,16 +111,34 @@ def _is_ranked(x: Array, chosen: Data, k: int, *, dim: int, largest: bool) -> Ar
 
 
 def _top(x: Array, *, k: int, dim: int, largest: bool) -> Array:
-    return np.take(_order(x, dim=dim, descending=largest), range(k), dim)
+    order = _order(x, dim=dim, descending=largest)
+    return order if np.ndim(x) == 0 else np.take(order, range(k), dim)
 
 
 def _is_top(x: Array, chosen: Data, *, k: int, dim: int, largest: bool, sorted: bool) -> Array:
+    if np.ndim(x) == 0:
+        return np.zeros_like(chosen)
     if sorted:
         return _is_ranked(x, chosen, k, dim=dim, largest=largest)
     order = np.argsort(np.take_along_axis(-x if largest else x, chosen, dim), axis=dim)  # type: ignore[arg-type]
     ranked = np.take_along_axis(chosen, order, dim)
     right = _is_ranked(x, ranked, k, dim=dim, largest=largest) == ranked
     return np.where(np.all(right, axis=dim, keepdims=True), chosen, -1)
+
+
+def _middle(x: Array, *, dim: int, keepdim: bool) -> Array:
+    """Where the median is: the lower one of two."""
+    if np.ndim(x) == 0:
+        return np.zeros((), np.int64)
+    order = np.argsort(x, axis=dim, kind="stable")
+    found = np.take(order, [(np.shape(x)[dim] - 1) // 2], axis=dim)
+    return _closed(found, x, dim=dim, keepdim=keepdim)  # type: ignore[arg-type]
+
+
+def _is_median(x: Array, chosen: Data, *, dim: int, keepdim: bool) -> Array:
+    middle = np.sort(lined(x), axis=dim)
+    best = np.take(middle, [(np.shape(middle)[dim] - 1) // 2], axis=dim)
+    return _best(x, chosen, dim, keepdim=keepdim, best=best if np.ndim(x) else x)
 
 
 def _sorted_values(x: Array, indices: Data, *, dim: int) -> Array:
@@ -243,6 +261,7 @@ OPERATIONS = (
     _extreme("amin", _smallest, r"\min_i x_i", "aten.min.default"),
     _with_indices("max_along", _argmax, _is_largest, r"\max_i x_i"),
     _with_indices("min_along", _argmin, _is_smallest, r"\min_i x_i"),
+    _with_indices("median_along", _middle, _is_median, r"\operatorname{median} x"),
     _choice("argmax", _argmax, _is_largest, r"\arg\max_i x_i"),
     _choice("argmin", _argmin, _is_smallest, r"\arg\min_i x_i"),
     define(

@@ -11,7 +11,7 @@ import numpy as np
 
 from reference.arrays import Array, Data, scatter_add
 from reference.operation import REQUIRED, Sample, UnreadArgumentError, define
-from reference.operations.shapes import along
+from reference.operations.shapes import along, lined
 
 Index = tuple[Data | slice, ...]
 
@@ -56,22 +56,31 @@ def _along(x: Array, dim: int, index: Data) -> Index:
 
 
 def _index_select(x: Array, index: Data, *, dim: int) -> Array:
-    return np.take(x, index, axis=dim)  # type: ignore[arg-type]
+    found = np.take(lined(x), index, axis=dim)  # type: ignore[arg-type]
+    return found if np.ndim(x) else np.reshape(found, ())
 
 
 def _index_select_gradient(g: Array, x: Array, index: Data, *, dim: int) -> Array:
-    return scatter_add(np.shape(x), _along(x, dim, index), g)
+    line = lined(x)
+    errors = g if np.ndim(x) else np.reshape(g, np.shape(index))
+    return np.reshape(scatter_add(np.shape(line), _along(line, dim, index), errors), np.shape(x))
 
 
 def _gather(x: Array, index: Data, *, dim: int) -> Array:
     """y_ijk = x at index_ijk along `dim`, and at i, j, k along the other axes."""
-    return x[along(index, np.shape(x), dim)]
+    line, places = lined(x), lined(index)
+    return np.reshape(line[along(places, np.shape(line), dim)], np.shape(index))
 
 
 def _gather_gradient(g: Array, x: Array, index: Data, *, dim: int, sparse_grad: bool) -> Array:
     if sparse_grad:
         raise UnreadArgumentError("sparse_grad")
-    return scatter_add(np.shape(x), along(index, np.shape(x), dim), g)
+    if np.size(index) == 0:  # of any shape
+        return np.zeros_like(x)
+    line, places = lined(x), lined(index)
+    errors = np.reshape(g, np.shape(places))
+    found = scatter_add(np.shape(line), along(places, np.shape(line), dim), errors)
+    return np.reshape(found, np.shape(x))
 
 
 def _masked_select(x: Array, mask: Data) -> Array:

@@ -16,6 +16,7 @@ from reference.operation import Option, Sample, define
 from reference.operations.criteria import MEAN, NONE, SUM, reduced, share
 from reference.operations.losses import LOSSES, regression
 from reference.operations.places import formed
+from reference.operations.shapes import lined
 
 
 def _soft_margin(x: Array, target: Array, *, reduction: int) -> Array:
@@ -36,6 +37,7 @@ def _others(x: Array, target: Array, margin: float) -> tuple[Array, Array]:
 def _multi_margin(
     x: Array, target: Array, weight: Array | None, *, p: int, margin: float, reduction: int
 ) -> Array:
+    x = lined(x)
     z, _ = _others(x, target, margin)
     z = z if p == 1 else np.square(z)
     if weight is not None:
@@ -46,6 +48,7 @@ def _multi_margin(
 def _multi_margin_gradient(
     g: Array, x: Array, target: Array, weight: Array | None, *, p: int, margin: float, reduction: int
 ) -> Array:
+    shape, x = np.shape(x), lined(x)
     z, own = _others(x, target, margin)
     back = np.expand_dims(np.broadcast_to(share(g, x[..., 0], reduction), target.shape), -1) / x.shape[-1]
     if weight is not None:
@@ -53,7 +56,7 @@ def _multi_margin_gradient(
     slope = select(np.greater(z, 0), full_like(z, 1.0), 0.0) if p == 1 else 2 * z
     each = back * slope
     gradient = np.where(own, -np.add.reduce(each, axis=-1, keepdims=True), each)
-    return np.reshape(gradient, x.shape)  # of one sample, x has no axis of samples
+    return np.reshape(gradient, shape)  # of one sample, x has no axis of samples
 
 
 def _listed(target: Array) -> Array:
@@ -62,7 +65,8 @@ def _listed(target: Array) -> Array:
 
 
 def _is_target(x: Array, target: Array) -> Array:
-    return np.where(_listed(target) > 0, np.ones_like(x), 0.0)
+    listed = np.reshape(_listed(lined(target)), np.shape(x))
+    return np.where(listed > 0, np.ones_like(x), 0.0)
 
 
 def _pairs(x: Array, target: Array) -> tuple[Array, Array]:
@@ -74,15 +78,17 @@ def _pairs(x: Array, target: Array) -> tuple[Array, Array]:
 
 
 def _multilabel_margin(x: Array, target: Array, *, reduction: int) -> Array:
-    z, times = _pairs(x, target)
+    x = lined(x)
+    z, times = _pairs(x, lined(target))
     return reduced(np.add.reduce(times * z, axis=(-2, -1)) / x.shape[-1], reduction)
 
 
 def _multilabel_margin_gradient(g: Array, x: Array, target: Array, *, reduction: int) -> Array:
-    z, times = _pairs(x, target)
+    shape, x = np.shape(x), lined(x)
+    z, times = _pairs(x, lined(target))
     back = share(g, x[..., 0], reduction) / x.shape[-1]
     each = times * select(np.greater(z, 0), full_like(z, 1.0), 0.0) * back[..., None, None]
-    return np.add.reduce(each, axis=-2) - np.add.reduce(each, axis=-1)
+    return np.reshape(np.add.reduce(each, axis=-2) - np.add.reduce(each, axis=-1), shape)
 
 
 def _sign_samples() -> Iterator[Sample]:

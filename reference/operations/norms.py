@@ -17,7 +17,7 @@ from reference.operations.shapes import Dims, axes_of, kept
 
 
 def _norm(x: Array, *, ord: float | None, dim: Dims, keepdim: bool, dtype: str | None) -> Array:
-    if dtype is not None:
+    if dtype is not None and x.dtype != dtype:
         raise UnreadArgumentError("dtype")
     axes, p = axes_of(dim, np.ndim(x)), 2 if ord is None else ord
     sizes = np.absolute(x)

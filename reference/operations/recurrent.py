@@ -147,9 +147,10 @@ class _Back:
     c0: Array
 
 
-def _back(steps: list[_Step], U: Array, g: Array, g_hn: Array, g_cn: Array) -> _Back:
-    """The sweep against the order of the steps."""
-    h, c = np.reshape(g_hn, steps[0].h.shape), np.reshape(g_cn, steps[0].h.shape)
+def _back(steps: list[_Step], U: Array, g: Array, g_hn: Array | None, g_cn: Array | None) -> _Back:
+    """The sweep against the order of the steps. No gradient of a last state is one of zeros."""
+    like = steps[0].h
+    h, c = (np.zeros_like(like) if s is None else np.reshape(s, like.shape) for s in (g_hn, g_cn))
     found: list[tuple[_Step, Array]] = []
     for s in reversed(steps):
         h = h + g[s.t]
@@ -179,8 +180,8 @@ class _Gradient:
     def __call__(
         self,
         g: Array,
-        g_hn: Array,
-        g_cn: Array,
+        g_hn: Array | None,
+        g_cn: Array | None,
         x: Array,
         W: Array,
         U: Array,

@@ -12,7 +12,7 @@ import numpy as np
 
 from reference.arrays import Array, Data, Scalar, scatter_add
 from reference.operation import REQUIRED, Sample, define
-from reference.operations.shapes import along, summed_to
+from reference.operations.shapes import along, lined, summed_to
 
 Index = tuple[Data | slice, ...]
 
@@ -94,33 +94,43 @@ def _along(x: Array, dim: int, index: Data) -> Index:
 
 
 def _index_add(x: Array, index: Data, source: Array, *, dim: int, alpha: float) -> Array:
-    return x + scatter_add(np.shape(x), _along(x, dim, index), _times(source, alpha))
+    line = lined(x)
+    added = scatter_add(np.shape(line), _along(line, dim, index), _times(lined(source), alpha))
+    return x + np.reshape(added, np.shape(x))
 
 
-def _index_add_source_gradient(g: Array, index: Data, *, dim: int, alpha: float) -> Array:
-    return _times(np.take(g, index, axis=dim), alpha)  # type: ignore[arg-type]
+def _taken(g: Array, index: Data, dim: int, source: Array) -> Array:
+    return np.reshape(np.take(lined(g), index, axis=dim), np.shape(source))  # type: ignore[arg-type]
+
+
+def _index_add_source_gradient(g: Array, index: Data, source: Array, *, dim: int, alpha: float) -> Array:
+    return _times(_taken(g, index, dim, source), alpha)
 
 
 def _index_copy(x: Array, index: Data, source: Array, *, dim: int) -> Array:
-    return _replaced(x, _along(x, dim, index), source)
+    line = lined(x)
+    return np.reshape(_replaced(line, _along(line, dim, index), lined(source)), np.shape(x))
 
 
 def _index_copy_x_gradient(g: Array, x: Array, index: Data, *, dim: int) -> Array:
-    return np.where(_hit(x, _along(x, dim, index)), 0.0, g)
+    line = lined(x)
+    return np.where(np.reshape(_hit(line, _along(line, dim, index)), np.shape(x)), 0.0, g)
 
 
-def _index_copy_source_gradient(g: Array, index: Data, *, dim: int) -> Array:
-    return np.take(g, index, axis=dim)  # type: ignore[arg-type]
+def _index_copy_source_gradient(g: Array, index: Data, source: Array, *, dim: int) -> Array:
+    return _taken(g, index, dim, source)
 
 
 def _index_fill(x: Array, index: Data, value: Scalar, *, dim: int) -> Array:
-    return _replaced(x, _along(x, dim, index), value)
+    line = lined(x)
+    return np.reshape(_replaced(line, _along(line, dim, index), value), np.shape(x))
 
 
 def _index_fill_value_gradient(g: Array, index: Data, value: Array, *, dim: int) -> Array:
     """Σ g over what was filled: an index that is named twice fills once."""
-    places = np.unique(np.asarray(index) % np.shape(g)[dim])
-    return summed_to(np.take(g, places, axis=dim), value)
+    line = lined(g)
+    places = np.unique(np.asarray(index) % np.shape(line)[dim])
+    return summed_to(np.take(line, places, axis=dim), value)
 
 
 def _puts() -> Iterator[Sample]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 
 from reference.arrays import Array, Data, scatter_add
+
+Numbers = TypeVar("Numbers", bound=Data)
 
 Dims: TypeAlias = int | tuple[int, ...] | None
 
@@ -70,6 +72,11 @@ def kept(y: Array, x: Array, dim: Dims) -> Array:
     """The result of a reduction of x with the reduced axes as axes of size 1, kept or restored."""
     axes = axes_of(dim, np.ndim(x))
     return np.reshape(y, [1 if axis in axes else size for axis, size in enumerate(np.shape(x))])
+
+
+def lined(x: Numbers) -> Numbers:
+    """x; the one number of a tensor without axes as a line of one, as PyTorch counts it along `dim`."""
+    return np.reshape(x, (1,)) if np.ndim(x) == 0 else x  # type: ignore[return-value]
 
 
 def along(indices: Data, shape: tuple[int, ...], dim: int) -> tuple[Data, ...]:

@@ -9,33 +9,35 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from reference.arrays import Array, select, variance
-from reference.formula import Formula
+from reference.arrays import Array, cast, select, variance
 from reference.operation import REQUIRED, Operation, Option, Sample, UnreadArgumentError, define
-from reference.operations.shapes import Dims, axes_of, kept, size_along
+from reference.operations.shapes import Dims, axes_of, kept, lined, size_along
 
 
-def _refuse(dtype: str | None) -> None:
-    if dtype is not None:
-        raise UnreadArgumentError("dtype")
+def in_format(x: Array, dtype: str | None) -> Array:
+    """x in the format in which it is summed."""
+    return x if dtype is None or x.dtype == dtype else cast(x, dtype)
+
+
+def _like(g: Array, x: Array) -> Array:
+    """An error in the format of x."""
+    return g if g.dtype == x.dtype else cast(g, x.dtype)
 
 
 def _sum(x: Array, *, dim: Dims, keepdim: bool, dtype: str | None) -> Array:
-    _refuse(dtype)
-    return np.sum(x, axis=axes_of(dim, np.ndim(x)), keepdims=keepdim)
+    return np.sum(in_format(x, dtype), axis=axes_of(dim, np.ndim(x)), keepdims=keepdim)
 
 
 def _sum_gradient(g: Array, x: Array, *, dim: Dims) -> Array:
-    return np.broadcast_to(kept(g, x, dim), np.shape(x))
+    return _like(np.broadcast_to(kept(g, x, dim), np.shape(x)), x)
 
 
 def _mean(x: Array, *, dim: Dims, keepdim: bool, dtype: str | None) -> Array:
-    _refuse(dtype)
-    return np.mean(x, axis=axes_of(dim, np.ndim(x)), keepdims=keepdim)
+    return np.mean(in_format(x, dtype), axis=axes_of(dim, np.ndim(x)), keepdims=keepdim)
 
 
 def _mean_gradient(g: Array, x: Array, *, dim: Dims) -> Array:
-    return np.broadcast_to(kept(g, x, dim) / size_along(x, dim), np.shape(x))
+    return _like(np.broadcast_to(kept(g, x, dim) / size_along(x, dim), np.shape(x)), x)
 
 
 def _freedom(x: Array, dim: Dims, correction: float | None) -> float:
@@ -85,24 +87,11 @@ def _variance_and_mean_gradient(
     return spread + _mean_gradient(g_mean, x, dim=dim)
 
 
-def _product(x: Array, *, dim: int | None, keepdim: bool, dtype: str | None) -> Array:
-    _refuse(dtype)
-    return np.prod(x, axis=axes_of(dim, np.ndim(x)), keepdims=keepdim)
-
-
-def _product_gradient(g: Array, x: Array, y: Array, *, dim: int | None) -> Array:
-    """g times the product of all the others."""
-    if np.ndim(x) == 0:
-        return g
-    line = np.reshape(x, -1) if dim is None else np.moveaxis(x, dim, -1)
-    n = np.shape(line)[-1]
-    others = np.prod(np.where(np.eye(n, dtype=bool), 1.0, np.expand_dims(line, -2)), axis=-1)
-    placed = np.reshape(others, np.shape(x)) if dim is None else np.moveaxis(others, -1, dim)
-    return kept(g, x, dim) * placed
-
-
-def _product_gradient_by_division(g: Array, x: Array, y: Array, *, dim: int | None) -> Array:
-    return kept(g, x, dim) * (kept(y, x, dim) / x)
+def _deviation_and_mean_gradient(
+    g: Array, g_mean: Array, x: Array, y: Array, *, dim: Dims, correction: float | None
+) -> Array:
+    spread = _deviation_gradient(g, x, y, dim=dim, correction=correction)
+    return spread + _mean_gradient(g_mean, x, dim=dim)
 
 
 def _logsumexp(x: Array, *, dim: Dims, keepdim: bool) -> Array:
@@ -119,12 +108,13 @@ def _logsumexp_gradient(g: Array, x: Array, y: Array, *, dim: Dims) -> Array:
 
 
 def _cumsum(x: Array, *, dim: int, dtype: str | None) -> Array:
-    _refuse(dtype)
-    return np.cumsum(x, axis=dim)
+    x = in_format(x, dtype)
+    return np.reshape(np.cumsum(lined(x), axis=dim), np.shape(x))
 
 
-def _cumsum_gradient(g: Array, *, dim: int) -> Array:
-    return np.flip(np.cumsum(np.flip(g, dim), axis=dim), dim)
+def _cumsum_gradient(g: Array, x: Array, *, dim: int) -> Array:
+    line = lined(_like(g, x))
+    return np.reshape(np.flip(np.cumsum(np.flip(line, dim), axis=dim), dim), np.shape(g))
 
 
 OPTIONS: dict[str, Option] = {"dim": None, "keepdim": False}
@@ -143,6 +133,8 @@ def _reduced() -> Iterator[Sample]:
     rng = np.random.default_rng(35)
     for shape, options in CASES:
         yield Sample({"x": rng.standard_normal(shape)}, options)
+    for dtype in ("float32", "float64"):
+        yield Sample({"x": rng.standard_normal((2, 3))}, {"dim": (1,), "dtype": dtype})
 
 
 def _summed() -> Iterator[Sample]:
@@ -151,6 +143,8 @@ def _summed() -> Iterator[Sample]:
     yield Sample({"x": np.arange(6).reshape(2, 3)}, {"dim": (0,)})
     yield Sample({"x": np.arange(6).reshape(2, 3) > 2}, {"dim": (1,)})
     yield Sample({"x": np.zeros((0, 2))}, {"dim": (0,)})
+    for dtype in ("float32", "float64"):
+        yield Sample({"x": np.linspace(-1, 2, 6).reshape(2, 3)}, {"dim": (0,), "dtype": dtype})
 
 
 def _spread() -> Iterator[Sample]:
@@ -158,17 +152,6 @@ def _spread() -> Iterator[Sample]:
     for shape, options in CASES:
         for correction in (None, 0, 2):
             yield Sample({"x": rng.standard_normal(shape)}, {**options, "correction": correction})
-
-
-def _along_one() -> Iterator[Sample]:
-    rng = np.random.default_rng(37)
-    for shape, options in (((2, 3), {}), ((2, 3), {"dim": 1}), ((4, 2, 3), {"dim": 0, "keepdim": True})):
-        yield Sample({"x": rng.standard_normal(shape)}, options)
-    for zeros in (1, 2):
-        x = rng.standard_normal((2, 4))
-        x[0, :zeros] = 0
-        yield Sample({"x": x}, {"dim": -1})
-    yield Sample({"x": np.asarray(0.7)})
 
 
 def _axes() -> Iterator[Sample]:
@@ -185,7 +168,9 @@ def _running() -> Iterator[Sample]:
     rng = np.random.default_rng(39)
     for dim in (0, -1):
         yield Sample({"x": rng.standard_normal((4, 3, 5))}, {"dim": dim})
+        yield Sample({"x": rng.standard_normal((4, 3))}, {"dim": dim, "dtype": "float64"})
     yield Sample({"x": np.arange(4)}, {"dim": 0})
+    yield Sample({"x": np.asarray(0.7)}, {"dim": 0})
 
 
 def _both(name: str, whole: str) -> dict[str, str]:
@@ -248,23 +233,17 @@ OPERATIONS = (
         aten={"aten.var_mean.correction": "x dim correction keepdim -> y mean"},
         samples=_spread,
     ),
-    Operation(
-        "prod",
-        ("x",),
-        {"y": Formula("prod", r"\prod_i x_i", _product)},
+    define(
+        "std_mean",
         {
-            "x": Formula(
-                "prod_input_gradient",
-                r"g \prod_{j \ne i} x_j",
-                _product_gradient,
-                other_forms=(_product_gradient_by_division,),
-                also=(_product_gradient_by_division,),
-            )
+            "mean": (_plain_mean, r"\frac{1}{n} \sum_i x_i"),
+            "y": (_deviation, r"\sqrt{\frac{1}{n - c} \sum_i (x_i - \mu)^2}"),
         },
-        options={**OPTIONS, "dtype": None},
-        torch="torch.prod",
-        aten={"aten.prod.default": "x dtype -> y", "aten.prod.dim_int": "x dim keepdim dtype -> y"},
-        samples=_along_one,
+        {"x": (_deviation_and_mean_gradient, r"\frac{g}{(n - c) y} (x - \mu) + \frac{g_\mu}{n}")},
+        options={**OPTIONS, "correction": None},
+        torch="torch.std_mean",
+        aten={"aten.std_mean.correction": "x dim correction keepdim -> y mean"},
+        samples=_spread,
     ),
     define(
         "logsumexp",

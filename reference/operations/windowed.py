@@ -6,6 +6,7 @@ Source: PyTorch's pages of the functions.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 
@@ -40,8 +41,16 @@ def _constant_gradient(g: Array, *, pad: Sizes) -> Array:
     return _padded(g, tuple(-width for width in pad), 0.0)
 
 
+def _framed(x: Array, padding: Sizes, mode: Literal["reflect", "edge"]) -> Array:
+    """x with a border; a negative width takes that much off."""
+    widths = _widths(x, padding)
+    wide = np.pad(x, [(max(before, 0), max(after, 0)) for before, after in widths], mode=mode)
+    pairs = zip(widths, wide.shape, strict=True)
+    return wide[tuple(slice(max(-a, 0), size - max(-b, 0)) for (a, b), size in pairs)]
+
+
 def _reflected(x: Array, *, padding: Sizes) -> Array:
-    return np.pad(x, _widths(x, padding), mode="reflect")
+    return _framed(x, padding, "reflect")
 
 
 def _reflected_gradient(g: Array, x: Array, *, padding: Sizes) -> Array:
@@ -49,7 +58,7 @@ def _reflected_gradient(g: Array, x: Array, *, padding: Sizes) -> Array:
 
 
 def _replicated(x: Array, *, padding: Sizes) -> Array:
-    return np.pad(x, _widths(x, padding), mode="edge")
+    return _framed(x, padding, "edge")
 
 
 def _replicated_gradient(g: Array, x: Array, *, padding: Sizes) -> Array:
@@ -58,6 +67,8 @@ def _replicated_gradient(g: Array, x: Array, *, padding: Sizes) -> Array:
 
 def _unfold(x: Array, *, dimension: int, size: int, step: int) -> Array:
     """Every window along one axis, as a new last axis."""
+    if np.ndim(x) == 0:
+        return np.reshape(x, (1,))[:size]
     seen = windows(np.moveaxis(x, dimension, -1), (size,), (step,))
     return np.moveaxis(seen, -2, dimension % np.ndim(x))
 

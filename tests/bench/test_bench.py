@@ -7,6 +7,7 @@ import json
 import pytest
 
 from parity.__main__ import _run
+from parity.bench import watched
 from reference.operations.activations import ACTIVATIONS
 from reference.operations.losses import LOSSES
 from reference.optimizers import OPTIMIZERS
@@ -50,9 +51,32 @@ def test_bench(tmp_path, capsys, dtype):
     assert 0 < peak["engine"] < 4 * peak["torch"]
 
 
+def test_bench_of_watching(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(watched, "MODELS", {"tiny": watched._tiny})
+    monkeypatch.setattr(watched, "ROUNDS", 2)
+    file, page = tmp_path / "bench.json", tmp_path / "bench.md"
+    assert _run(["bench", "--watch", "--json", str(file), "--markdown", str(page)]) == 0
+    assert "certified/eager" in capsys.readouterr().out
+    content = json.loads(file.read_text())
+    what = ["recorded/eager", "certified/eager", "sample 0.05/eager", "memory certified/eager"]
+    assert [row["what"] for row in content["rows"]] == what
+    for row in content["rows"][:3]:
+        assert 0 < row["min"] <= row["median"] <= row["max"]
+    assert set(content["peak_memory_mib"]["tiny"]) == {"eager", "certified"}
+    parts = {part["what"].partition(",")[0] for part in content["profile"]}
+    assert {"addmm", "log_softmax", "the optimizer", "everything else"} <= parts
+    assert "| tiny | certified/eager |" in page.read_text()
+
+
 @pytest.mark.parametrize(
     "words",
-    [["--sizes", "huge"], ["--dtype", "float16"], ["--activation", "gelu"], ["--json", "no/r.json"]],
+    [
+        ["--sizes", "huge"],
+        ["--watch", "--sizes", "digits"],
+        ["--dtype", "float16"],
+        ["--activation", "gelu"],
+        ["--json", "no/r.json"],
+    ],
 )
 def test_wrong_questions(capsys, words):
     assert _run(["bench", *words]) == 2

@@ -93,7 +93,28 @@ def _pow(x, y):
     return mpmath.power(x, y)
 
 
+def _inside_one(x):
+    return (np.tanh(x) * x.dtype.type(0.9),)
+
+
+def _above_one(x):
+    return (1 + np.abs(x),)
+
+
+def _above_or_one(x):
+    return (np.maximum(x, 1),)
+
+
 ELEMENTARY = {
+    ("sinh", "__call__"): ulps(np.sinh, mpmath.sinh, "sinh", 1.2, kinds=SMALL, domain=_within(_exponents)),
+    ("arctan", "__call__"): ulps(np.arctan, mpmath.atan, "arctan", 1.2),
+    ("arcsinh", "__call__"): ulps(np.arcsinh, mpmath.asinh, "arcsinh", 1.2),
+    ("arcsin", "__call__"): ulps(np.arcsin, mpmath.asin, "arcsin", 1.2, domain=_inside_one),
+    ("arccos", "__call__"): ulps(np.arccos, mpmath.acos, "arccos", 1.2, domain=_inside_one),
+    ("arctanh", "__call__"): ulps(np.arctanh, mpmath.atanh, "arctanh", 1.2, domain=_inside_one),
+    ("arccosh", "__call__"): ulps(
+        np.arccosh, mpmath.acosh, "arccosh", 1.2, domain=_above_one, inside=_above_or_one
+    ),
     ("positive", "__call__"): Case(np.positive, lambda x: x, lambda _, x: [+x], None),
     ("negative", "__call__"): Case(np.negative, lambda x: -x, lambda _, x: [-x], None),
     ("absolute", "__call__"): Case(np.absolute, np.abs, lambda _, x: [np.abs(x)], None),

@@ -14,7 +14,7 @@ from tests.bounds import orders
 from tests.bounds.case import search
 from tests.bounds.cases import CASES
 from tests.bounds.operands import KINDS
-from tests.reports.bounds import one_line
+from tests.reports.bounds import FAMILIES, one_line
 
 FORMATS = (np.float32, np.float64)
 NAMES = [f"{name}-{method}" for name, method in RULES]
@@ -59,8 +59,8 @@ def test_a_chain_of_additions_attains_gamma(dtype, n):
 
 def test_what_no_rule_bounds_is_refused():
     x = exact(arithmetic(np.float32), np.ones(3, np.float32))
-    with pytest.raises(TypeError, match=r"no rounding bound is known for numpy\.arctan"):
-        np.arctan(x)
+    with pytest.raises(TypeError, match=r"no rounding bound is known for numpy\.cbrt"):
+        np.cbrt(x)
     with pytest.raises(TypeError, match=r"no rounding bound is known for numpy\.sort"):
         np.sort(x)
     with pytest.raises(TypeError, match="cannot decide"):
@@ -69,6 +69,7 @@ def test_what_no_rule_bounds_is_refused():
 
 def test_the_committed_page_says_what_the_rules_say():
     page = (Path(__file__).parents[2] / "reports" / "bounds.md").read_text(encoding="utf-8")
+    assert {rule.function.__module__ for rule in RULES.values()} == {f.__name__ for f in FAMILIES.values()}
     for (name, _), rule in RULES.items():
         assert name.removesuffix(" (vectorized)") in page
         for paragraph in (inspect.getdoc(rule.function) or "").split("\n\n"):

@@ -48,6 +48,22 @@ def test_iris_is_fishers():
     assert np.array_equal(iris.x, scaled(raw))
 
 
+def test_sonnets_are_every_character_with_the_sixteen_before_it():
+    sonnets = load("sonnets")
+    text = (Path(table.__file__).parent / "sonnets.txt").read_text(encoding="utf-8").lower()
+    names = [{"newline": "\n", "space": " "}.get(name, name) for name in sonnets.classes]
+    assert (sonnets.x.shape, sonnets.y.shape) == ((3063, 16 * 34), (3063, 34))
+    assert len(sonnets.features) == sonnets.x.shape[1]
+    for sample in (0, 1, 3062):
+        windows = sonnets.x[sample].reshape(16, 34)
+        assert (windows.sum(axis=1) == 1).all()
+        assert "".join(names[k] for k in windows.argmax(axis=1)) == text[sample : sample + 16]
+        assert names[sonnets.y[sample].argmax()] == text[sample + 16]
+    poems = text.strip().split("\n\n")
+    assert [len(poem.splitlines()) for poem in poems] == 5 * [14]
+    assert "public domain" in sonnets.source
+
+
 def test_xor_is_the_four_cases():
     xor = load("xor")
     assert xor.classes is None
@@ -61,13 +77,23 @@ def test_xor_is_the_four_cases():
 
 def test_sources_and_licences_are_stated_beside_the_data():
     readme = (Path(table.__file__).parent / "README.md").read_text()
-    for fact in ("10.24432/C50P49", "10.24432/C56C76", "CC BY 4.0", "Alpaydin", "Kaynak", "Fisher", "38th"):
+    for fact in (
+        "Shakespeare",
+        "public domain",
+        "10.24432/C50P49",
+        "10.24432/C56C76",
+        "CC BY 4.0",
+        "Alpaydin",
+        "Kaynak",
+        "Fisher",
+        "38th",
+    ):
         assert fact in readme
 
 
 def test_unknown_names_and_a_target_nobody_takes_are_refused():
     with pytest.raises(
-        UsageError, match=r"^data 'mnist': neither digits, iris, xor nor a file ending in .csv$"
+        UsageError, match=r"^data 'mnist': neither digits, iris, sonnets, xor nor a file ending in .csv$"
     ):
         load("mnist")
     with pytest.raises(

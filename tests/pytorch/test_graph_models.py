@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
 from parity.errors import UsageError
+from parity.lockstep.lockstep import Reference
 from parity.lockstep.run import run
 from parity.pytorch.imported.case import BatchPeer, training_of
+from parity.pytorch.imported.peer import GraphPeer
+from tests.reports.lockstep import FILE
 
 MODELS = '''
 import torch.nn.functional as F
@@ -103,6 +108,40 @@ def test_from_the_command_line(zoo, ask, name):
     assert json.loads(out)["verdict"] == "match"
 
 
+@pytest.mark.parametrize(("factory", "data"), [("Digits", "digits"), ("characters64", "sonnets")])
+def test_the_models_of_the_report_match_and_each_side_classifies_for_itself(
+    factory, data, ask, monkeypatch
+):
+    """A few steps; `python -m tests.reports.lockstep` takes 200."""
+    monkeypatch.chdir(Path(__file__).parents[2])
+    words = ["run", "--model", f"{FILE}:{factory}", "--data", data, "--loss", "cross_entropy"]
+    code, out, err = ask(*words, "--optimizer", "adamw", "--batch", "16", "--steps", "2", "--json", "-")
+    assert code == 0, err
+    found = json.loads(out)
+    for shares in (found["accuracy"], found["accuracy_in_training"]):
+        assert 0 < shares["reference"] == shares["torch"] < 1
+
+
+def test_numpys_accuracy_is_of_its_own_numbers_in_evaluation(zoo):
+    """With running statistics and without dropout, as the model itself has it."""
+    torch.manual_seed(2)
+    model = zoo["Convolutional"](0.4).double()
+    x, y = numbers(12, torch.float64)
+    peer = GraphPeer("model", model, x.numpy(), y.numpy())
+    case = peer.case(training_of("cross_entropy", lr=0.1, steps=3))
+    reference, side = Reference(case, peer.given), peer.side(case)
+    predict = peer.predicts(reference.network)
+    for _ in range(3):
+        reference.step(case.x, case.y)
+        side.step(case.x, case.y)
+    ours, theirs = predict(case.x), side.predict(case.x)
+    assert ours.shape == (10, 12)
+    assert np.abs(ours - theirs).max() < 2.0**-30 < np.abs(theirs).max()
+    reference.network.parameters["W2"][...] *= 1.5
+    assert np.abs(predict(case.x) - theirs).max() > 2.0**-10
+    assert side.module.training
+
+
 class Scaled(torch.autograd.Function):
     """Its backward is not the derivative of its forward."""
 
@@ -137,3 +176,46 @@ def test_a_hook_that_changes_a_gradient_of_a_graph_is_no_match(zoo):
 def test_a_function_of_a_strangers_in_a_graph_is_refused_by_name(zoo):
     with pytest.raises(UsageError, match=r"Scaled .* is no operation of PyTorch's"):
         run(training_of("cross_entropy", lr=0.01, steps=1), peer=lying(zoo, Scaled.apply))
+
+
+class Recurrent(torch.nn.Module):
+    """An LSTM, of which the loss sees one or several of the tensors that its one call makes."""
+
+    def __init__(self, taken):
+        super().__init__()
+        self.layer, self.taken = torch.nn.LSTM(8, 5, batch_first=True), taken
+        self.out = torch.nn.Linear(5 * len(taken), 10)
+
+    def forward(self, x):
+        states, (hidden, cell) = self.layer(x.view(-1, 8, 8))
+        made = {"y": states[:, -1], "h": hidden[0], "c": cell[0]}
+        return self.out(torch.cat([made[name] for name in self.taken], 1))
+
+
+class Split(torch.nn.Module):
+    """Three parts of one value, of which two are not used."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.out = torch.nn.Linear(64, 12), torch.nn.Linear(4, 10)
+
+    def forward(self, x):
+        return self.out(self.first(x).split(4, 1)[1])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda: Recurrent("y"),
+        lambda: Recurrent("h"),
+        lambda: Recurrent("c"),
+        lambda: Recurrent("yhc"),
+        Split,
+    ],
+)
+def test_what_an_operation_makes_and_nobody_takes_has_no_gradient(model):
+    torch.manual_seed(1)
+    peer = BatchPeer("model", model(), *numbers(6, torch.float32))
+    found = run(training_of("cross_entropy", lr=0.1, steps=3), peer=peer)
+    assert found.verdict == "match", found.first_divergence
+    assert found.undecided == 0

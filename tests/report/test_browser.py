@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+import parity
 from tests.nightly import in_turn
+from tests.watch.helpers import net, planted, train, twice
 
 sync_api = pytest.importorskip(
     "playwright.sync_api", reason="playwright is not installed (pip install backprop-parity[page])"
@@ -64,6 +66,47 @@ def visit(browser):
         context.close()
 
 
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory):
+    """The pages of two watched trainings: one with everything that can be told, and one that is whole."""
+    folder = tmp_path_factory.mktemp("watched")
+    with parity.watch() as watching:
+        train(net(), 2)
+    watching.result.report(folder / "match")
+    with planted("relu", lambda x: 1.01 * x.clamp(min=0)), parity.watch() as watching:
+        train(net(), 1, lossy=lambda found, y: (twice(found) * found - y).square().mean())
+    assert watching.result.wrong
+    assert watching.result.coverage.not_certified
+    watching.result.report(folder / "told")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("page", "width", "scheme"), in_turn(["match", "told"], [360, 1600], ["dark", "light"])
+)
+def test_the_page_of_a_watched_training_is_whole_and_axe_finds_no_violation(
+    visit, watched, page, width, scheme
+):
+    shown = visit(watched / page / "index.html", width, scheme)
+    assert shown.evaluate("document.documentElement.scrollWidth") <= width
+    for details in shown.locator("details").all()[:12]:
+        details.evaluate("element => element.open = true")
+    assert violations(shown) == []
+    for language, hidden in (("es", "en"), ("en", "es")):
+        shown.check(f"#lang-{language}")
+        assert shown.locator(f'[lang="{hidden}"]:not(html):not(.always):visible').count() == 0
+    assert shown.trouble == []
+
+
+def violations(page):
+    """What axe finds."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-core is not installed")
+    assert axe
+    source = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    page.evaluate(source)
+    return page.evaluate("axe.run().then(found => found.violations.map(v => [v.id, v.nodes[0].html]))")
+
+
 PAGES = {
     "match": (MATCH, ""),
     "mismatch": (MISMATCH, ""),
@@ -82,16 +125,9 @@ def test_nothing_leaves_nothing_breaks_and_axe_finds_no_violation(visit, name, w
     assert max(page.evaluate(heights)) < 120
     for details in page.locator(".step.current details, main > section > details").all()[:12]:
         details.evaluate("element => element.open = true")
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-core is not installed")
-    assert axe
     # Axe looks at what is on view; the other steps have the same markup, and would cost it a minute.
     page.evaluate("document.querySelectorAll('.step:not(.current)').forEach(step => step.remove())")
-    source = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
-    page.evaluate(source)
-    violations = page.evaluate(
-        "axe.run().then(found => found.violations.map(v => [v.id, v.nodes[0].html]))"
-    )
-    assert violations == []
+    assert violations(page) == []
     assert page.trouble == []
 
 

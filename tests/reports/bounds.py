@@ -10,9 +10,11 @@ import numpy as np
 
 from parity.bounds import (
     RULES,
+    averages,
     conversion,
     elementary,
     exact,
+    inverses,
     logarithms,
     movement,
     operations,
@@ -76,8 +78,10 @@ Statistician 37 (1983). J. R. Hauser, *Handling floating-point exceptions in num
 FAMILIES = {
     "Arithmetic, number by number": operations,
     "Sums, in any order": sums,
+    "Means, variances and blends": averages,
     "Elementary functions": elementary,
     "Further elementary functions": logarithms,
+    "Inverse functions": inverses,
     "Choices": selection,
     "Steps, questions and products": steps,
     "Conversion": conversion,

@@ -9,13 +9,18 @@ from pathlib import Path
 from parity.pytorch.deviations import DEVIATIONS, Deviation
 from parity.render.files import write_text
 
-TITLES = {"numbers": "In PyTorch's numbers", "documentation": "In PyTorch's documentation"}
+TITLES = {
+    "numbers": "In PyTorch's numbers",
+    "operations": "In operations that watched programs run",
+    "documentation": "In PyTorch's documentation",
+}
 HEAD = """# Findings
 
 Where PyTorch's numbers do not satisfy its own formula, beyond what rounding explains; found by certificates
 over random networks and over special values (±0, subnormals, thresholds and their neighbours, the largest
 numbers, ±∞). None is hidden by a wider bound: a run that meets one says `mismatch` on the torch side, and
-`parity run --accept NAME` admits what PyTorch computes instead, and says so in its result. Written by
+`parity run --accept NAME` admits what PyTorch computes instead, and says so in its result. `parity watch`
+says `mismatch` too, or `undecided` where it is an intermediate result that overflows. Written by
 `python -m tests.reports.deviations`, which runs each script (torch {version}, CPU).
 """
 

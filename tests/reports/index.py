@@ -28,6 +28,11 @@ OTHERS = (
     ("names.md", "reports.names", "python -m tests.reports"),
     ("vocabulary.md", "reports.vocabulary", "python -m tests.reports.vocabulary"),
     ("benchmark.md", "reports.benchmark", "parity bench --profile --markdown reports/benchmark.md"),
+    (
+        "watch-speed.md",
+        "reports.watch_speed",
+        "parity bench --watch --sizes cnn,gpt --markdown reports/watch-speed.md",
+    ),
     ("bounds.md", "reports.bounds", "python -m tests.reports.bounds"),
     ("kill-matrix.md", "reports.kill_matrix", "python -m tests.reports.kill_matrix"),
     ("plan.md", "reports.plan", "python -m tests.reports.plan 10000 FILE.jsonl"),
@@ -35,6 +40,7 @@ OTHERS = (
     ("watch-faults.md", "reports.watch_faults", "python -m tests.reports.watch_faults"),
     ("watch-campaign.md", "reports.watch_campaign", "python -m tests.reports.watch_campaign"),
     ("opinfo.md", "reports.opinfo", "python -m tests.reports.opinfo"),
+    ("lockstep.md", "reports.lockstep", "python -m tests.reports.lockstep"),
     ("mutation.md", "reports.mutation", "python -m tests.reports.mutation"),
 )
 """Files that are no pages: what each shows, and the command that makes it."""

@@ -17,6 +17,7 @@ import torch
 
 import parity
 from parity.pytorch.recorder.signatures import tensors
+from tests.reports.known import told
 
 MOST = 12
 """Samples of an operator."""
@@ -31,6 +32,7 @@ class Tally:
     certified: int = 0
     unsupported: int = 0
     failed: int = 0  # PyTorch itself refuses the sample
+    faults: int = 0  # of our formulas
     nothing: int = 0  # no gradient reaches anything: nothing is a step
     numbers: int = 0
     undecided: int = 0
@@ -64,7 +66,11 @@ def watch(op: object, dtype: torch.dtype, tally: Tally) -> None:
         result = watched.result
         tally.numbers += result.numbers_compared
         tally.undecided += result.undecided
-        names = {left.operation.partition(",")[0] for left in result.coverage.not_certified}
+        names = {
+            left.operation if left.kind == "failed" else left.operation.partition(",")[0]
+            for left in result.coverage.not_certified
+        }
+        tally.faults += sum(left.kind == "failed" for left in result.coverage.not_certified)
         for wrong in result.wrong[:1]:
             tally.alarms.append(
                 f"{wrong.operation} {wrong.check} {wrong.operand} {wrong.index}: {wrong.observed!r}, "
@@ -91,6 +97,7 @@ def page(found: dict[tuple[str, str], Tally]) -> str:
         whole.numbers += tally.numbers
         whole.undecided += tally.undecided
         whole.failed += tally.failed
+        whole.faults += tally.faults
         names.update(tally.names)
     alarms = [(key, alarm) for key, tally in found.items() for alarm in tally.alarms]
     lines = [
@@ -100,12 +107,13 @@ def page(found: dict[tuple[str, str], Tally]) -> str:
         "random upstream gradients, float32 and float64. Made by `python -m tests.reports.opinfo`.",
         "",
         f"{whole.certified:,} samples certified, {whole.unsupported:,} with an unsupported operation, "
-        f"{whole.failed:,} that did not run, {len(alarms):,} alarms; {whole.numbers:,} numbers, "
+        f"{whole.failed:,} that did not run, {whole.faults:,} formulas that failed, "
+        f"{len(alarms):,} alarms; {whole.numbers:,} numbers, "
         f"{whole.undecided:,} undecided ({whole.undecided / max(whole.numbers, 1):.3%}).",
         "",
         "## Alarms",
         "",
-        *(f"- `{name}`, {dtype}: {alarm}" for (name, dtype), alarm in alarms),
+        *(f"- `{name}`, {dtype}: {told(alarm)}" for (name, dtype), alarm in alarms),
         "",
         "## Operators",
         "",

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 
 import parity
+from tests.reports.known import finding, told
 from tests.watch.drawn import drawn
 
 BOOK = Path("reports") / "recordings" / "watch-campaign.jsonl"
@@ -61,7 +62,10 @@ def page(rows: list[dict[str, object]]) -> str:
         "Made by `python -m tests.reports.watch_campaign`.",
         "",
         f"{len(rows):,} runs, {complete:,} of them complete; {numbers:,} numbers, {undecided:,} undecided "
-        f"({undecided / max(numbers, 1):.4%}), {len(alarms)} with an alarm.",
+        f"({undecided / max(numbers, 1):.4%}), {len(alarms)} with an alarm, "
+        f"{sum(not all(map(finding, row['wrong'])) for row in alarms)} with one that is no finding.",
+        f"{sum(bool(row.get('earlier')) for row in rows):,} of the runs are of an earlier state of "
+        "the generator, which drew other models for the same seeds.",
         "",
         "| format | threads | runs | complete | numbers | undecided | alarms | worst share |",
         "|---|--:|--:|--:|--:|--:|--:|--:|",
@@ -76,7 +80,11 @@ def page(rows: list[dict[str, object]]) -> str:
             f"{max(float(row['worst']) for row in these):.4f} |"
         )
     lines += ["", f"Operations that ran: {', '.join(f'`{name}`' for name in seen)}.", ""]
-    lines += [f"- seed {row['seed']}, {row['dtype']}, {row['threads']}: {row['wrong']}" for row in alarms]
+    lines += [
+        f"- seed {row['seed']}, {row['dtype']}, {row['threads']} threads: {told(alarm)}"
+        for row in alarms
+        for alarm in row["wrong"]
+    ]
     return "\n".join(lines) + "\n"
 
 

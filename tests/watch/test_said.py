@@ -4,7 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from parity.watch.extent import RECENT
 from parity.watch.watching import Watching
+from tests.watch.helpers import twice
 from tests.watch.lines import line_of
 
 
@@ -129,3 +131,53 @@ def test_a_compiled_submodule_is_opaque():
     assert left
     assert {kind for _, kind, _ in left} == {"opaque"}
     assert any(module.module == "b" for module in result.coverage.not_certified)
+
+
+@pytest.mark.parametrize("where", ["checks", "products"])
+def test_a_formula_of_ours_that_fails_is_our_fault_and_leaves_the_training_alone(where, monkeypatch):
+    def failing(*_):
+        raise KeyError("planted")
+
+    monkeypatch.setattr(f"parity.watch.{where}.judge", failing)
+    net, x = net_and_data()
+    with Watching(net, accept=("failed", "opaque", "aten.tanh.default")) as watching:
+        net(x).sum().backward()
+    result = watching.result
+    assert result.verdict == "incomplete"
+    assert result.exit_code == 4
+    assert all(left.kind == "failed" for left in result.coverage.not_certified)
+    assert any(
+        "tanh" in left.operation and "'planted'" in left.operation for left in result.coverage.not_certified
+    )
+    assert net[0].weight.grad is not None
+
+
+class Late(nn.Module):
+    """Uses what an unknown operation made after many others that no gradient goes through."""
+
+    def __init__(self, between: int, *, used: bool) -> None:
+        super().__init__()
+        self.out, self.between, self.used = nn.Linear(4, 2), between, used
+
+    def forward(self, x):
+        with torch.no_grad():
+            scale = twice(x)
+            others = [x + k for k in range(self.between)]
+        return self.out(x * (scale if self.used else others[-1]))
+
+
+@pytest.mark.parametrize(
+    ("between", "used", "verdict"),
+    [
+        (3, False, "match"),
+        (3, True, "incomplete"),
+        (RECENT + 50, True, "incomplete"),
+        (RECENT + 50, False, "incomplete"),  # it is forgotten by then what the operation was for
+    ],
+)
+def test_an_unknown_operation_is_told_however_late_it_is_used(between, used, verdict):
+    torch.manual_seed(0)
+    net, x = Late(between, used=used), torch.randn(6, 4)
+    with Watching(net) as watching:
+        net(x).square().mean().backward()
+    assert watching.result.verdict == verdict

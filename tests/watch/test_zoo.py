@@ -9,9 +9,8 @@ from tests.pytorch.recorder.models import MODELS
 LEFT = {
     "embedding_sparse": {"aten.embedding.default, backward", "optim.SGD of a sparse_coo gradient"},
     "checkpoint_reentrant": {"CheckpointFunction"},
-    "gradient_penalty": {"aten.tanh_backward.default", "aten.tanh_backward.default, backward"},
 }
-"""What is not certified, by model: sparse gradients, a Function in Python, a derivative's derivative."""
+"""What is not certified, by model: sparse gradients, a Function in Python."""
 
 
 @pytest.mark.parametrize("name", MODELS)

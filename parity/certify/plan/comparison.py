@@ -86,9 +86,9 @@ class Comparison:
             np.copyto(error, apart, "same_kind")
         np.absolute(error, error)  # rounding is symmetric
         np.multiply(self.bound[:, here], SLACK, bound)
-        if not bound.max() < np.inf or (self.has_kinks and self.kinks[:, here].any()):
-            if not self._leave_out(block, bound, error, undecided):
-                return None
+        open_ = not bound.max() < np.inf or (self.has_kinks and self.kinks[:, here].any())
+        if open_ and not self._leave_out(block, bound, error, undecided):
+            return None
         if not error.max() < np.inf:
             return None
         np.divide(error[:2], bound[:2], ratio[:2])

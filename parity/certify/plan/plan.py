@@ -15,7 +15,7 @@ from parity.certify.plan.guards import Pools, sort
 from parity.certify.plan.layout import StepLayout
 from parity.certify.plan.node import Making, TapeNode, Values
 from parity.certify.plan.program import MADE, Program, live
-from parity.certify.plan.tracing import Tracing, TruthNodes
+from parity.certify.plan.tracing import StepTracing, TruthNodes
 from reference.equations import Constants
 from reference.trace import Trace
 
@@ -23,7 +23,7 @@ from reference.trace import Trace
 class StepPlan:
     """Both gates of one step, as calls on buffers."""
 
-    def __init__(self, certifier: Certifier, layout: StepLayout, tracing: Tracing) -> None:
+    def __init__(self, certifier: Certifier, layout: StepLayout, tracing: StepTracing) -> None:
         self._certifier, self._layout, self._tracing = certifier, layout, tracing
         self.comparison = Comparison(layout, certifier.arithmetic.lift(0.0).dtype)
         one, other = self.comparison.observed

@@ -66,7 +66,7 @@ class RecordingArray(NDArrayOperatorsMixin):
     def __getitem__(self, index: Any) -> RecordingArray:
         return self._called("getitem", lambda array, at: array[at], (self, index))
 
-    def astype(self, dtype: npt.DTypeLike) -> RecordingArray:
+    def astype(self, dtype: npt.DTypeLike, *, copy: bool = True) -> RecordingArray:
         """As `numpy.ndarray.astype`."""
         wanted = np.dtype(dtype)
         node = self.tape.made(

@@ -32,7 +32,7 @@ class TruthNodes:
 
 
 @dataclass(frozen=True)
-class Tracing:
+class StepTracing:
     """Both gates of one step: what is judged in each, in the order of execution."""
 
     tape: CallTape
@@ -53,7 +53,7 @@ def traced(
     sides: tuple[Trace, Trace],
     constants: Constants,
     general: Collection[Hashable] = (),
-) -> Tracing:
+) -> StepTracing:
     """Both gates of a step, recorded on its numbers. Raises UnplannableError if they cannot be."""
     judge, tape = certifier.arithmetic, CallTape(general)
     if "ball" in (judge.truth, doubles(judge).truth):
@@ -86,7 +86,7 @@ def traced(
                 truth = hold_both(truth, evaluate(form, equation, together, known))
             together[equation.makes] = truth
             cross_checks.append(_judged(tape, equation, truth))
-    return Tracing(tape, certificates, cross_checks, list(layout.given), changing(constants))
+    return StepTracing(tape, certificates, cross_checks, list(layout.given), changing(constants))
 
 
 def _evaluated(equation: Equation, values: Mapping[str, Bounded], known: Mapping[str, object]) -> Bounded:

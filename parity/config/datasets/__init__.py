@@ -1,4 +1,4 @@
-"""Data to train on: three sets that ship with the package, and CSV files.
+"""Data to train on: four sets that ship with the package, and CSV files.
 
 The README.md in this folder lists the data files, their sources and licences.
 """
@@ -21,7 +21,7 @@ __all__ = ["Dataset", "accuracy", "load", "split"]
 
 
 def load(name: str, target: str | None = None) -> Dataset:
-    """Data by name (digits, iris, xor), or from a CSV file with its `target` column.
+    """Data by name (digits, iris, sonnets, xor), or from a CSV file with its `target` column.
 
     Raises UsageError for an unknown name and for a file that cannot be used.
     """
@@ -76,6 +76,30 @@ def iris() -> Dataset:
         )
 
 
+CONTEXT = 16
+"""Characters of the sonnets from which the next one is told."""
+
+
+def sonnets() -> Dataset:
+    """Five sonnets, character by character: x (samples, 16 K), y (samples, K), of K characters.
+
+    A sample's x is the one-hot encoding of 16 characters that follow each other, y that of the next one.
+    """
+    text = (resources.files(__name__) / "sonnets.txt").read_text(encoding="utf-8").lower()
+    characters = sorted(set(text))
+    codes = one_hot(np.array([characters.index(character) for character in text]), len(characters))
+    windows = np.lib.stride_tricks.sliding_window_view(codes, CONTEXT, axis=0)[:-1]
+    classes = tuple({"\n": "newline", " ": "space"}.get(character, character) for character in characters)
+    return Dataset(
+        "sonnets",
+        np.swapaxes(windows, 1, 2).reshape(len(windows), -1),
+        codes[CONTEXT:],
+        classes,
+        tuple(f"{back} before: {name}" for back in range(CONTEXT, 0, -1) for name in classes),
+        "W. Shakespeare (1609), Sonnets 18, 29, 73, 116 and 130, in modern spelling, public domain",
+    )
+
+
 def xor() -> Dataset:
     """Exclusive or, the smallest problem that needs a hidden layer: x (4, 2), y (4, 1)."""
     x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=np.float64)
@@ -83,4 +107,4 @@ def xor() -> Dataset:
     return Dataset("xor", x, y, None, ("p", "q"), "p ≠ q, all four cases")
 
 
-SHIPPED = {"digits": digits, "iris": iris, "xor": xor}
+SHIPPED = {"digits": digits, "iris": iris, "sonnets": sonnets, "xor": xor}

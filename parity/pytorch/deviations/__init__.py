@@ -8,8 +8,10 @@ from parity.errors import UsageError
 from parity.pytorch.deviations.deviation import Deviation
 from parity.pytorch.deviations.documentation import DOCUMENTATION
 from parity.pytorch.deviations.numbers import NUMBERS
+from parity.pytorch.deviations.operations import OPERATIONS
 
-DEVIATIONS: dict[str, Deviation] = {finding.name: finding for finding in (*NUMBERS, *DOCUMENTATION)}
+EVERY = (*NUMBERS, *OPERATIONS, *DOCUMENTATION)
+DEVIATIONS: dict[str, Deviation] = {finding.name: finding for finding in EVERY}
 
 
 def accepted(names: Sequence[str]) -> tuple[Deviation, ...]:

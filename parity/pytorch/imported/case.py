@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from parity.config import names
-from parity.config.case import Case, build, data_of
+from parity.config.case import Case, build, data_of, scored
 from parity.config.config import Config, read
 from parity.config.datasets.dataset import Dataset
 from parity.config.targets import target
@@ -24,6 +24,7 @@ from parity.pytorch.imported.side import ImportedSide
 from parity.pytorch.imported.twin import MirroredTwin
 from parity.pytorch.imported.watch import NoChainError
 from reference.arrays import Array
+from reference.engine import Network
 
 Batch: TypeAlias = "torch.Tensor | NDArray[np.generic]"
 LossLike: TypeAlias = "torch.nn.Module | Mapping[str, JsonValue] | str"
@@ -51,6 +52,10 @@ class _Peer:
         """What else a step of a graph is given."""
         return self.graph.given if self.graph else None
 
+    def predicts(self, network: Network) -> Callable[[Array], Array]:
+        """ŷ by the reference."""
+        return self.graph.predicts(network) if self.graph else network.forward
+
     def side(self, case: Case) -> MirroredTwin | ImportedSide:
         """The model as PyTorch's side."""
         if self.graph:
@@ -75,7 +80,7 @@ class ModelPeer(_Peer):
             if key in config.network.model_fields_set:
                 raise UsageError(f"model: its network is its own; leave out {key}")
         asked = config.model_dump(exclude_unset=True)
-        training = data_of(config)[1]
+        data, training, held = data_of(config)
         samples = training.x[:SAMPLES].astype(dtype(self.model))
         try:
             self.mirror = mirror(self.model, torch.from_numpy(samples))
@@ -83,7 +88,12 @@ class ModelPeer(_Peer):
             loss = names.loss_of(config.training.loss)[0]
             wanted = target(loss, training.y.shape[1], training.y)
             y = wanted[:, 0].astype(np.int64) if loss.target == "class" else wanted.astype(samples.dtype)
-            self.graph = GraphPeer(self.name, self.model, training.x.astype(samples.dtype), y)
+            parts = {
+                part: (rows.x.astype(samples.dtype), rows.y.astype(samples.dtype))
+                for part, rows in scored(training, held)
+            }
+            x = training.x.astype(samples.dtype)
+            self.graph = GraphPeer(self.name, self.model, x, y, parts, data)
             return config, self.graph.case(config)
         resolved = read({**asked, "network": network(self.mirror)}, {})
         return resolved, with_weights(build(resolved), self.mirror)

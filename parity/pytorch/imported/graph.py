@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,10 +46,13 @@ class Import:
 
     Leaves are x, y, parameters and whatever else the model is given. A call is a node, in the order of
     execution: a1, a2, …, and the loss. Raises UsageError for what the table of operations does not
-    have, and for what is no graph of operations, naming the module and the line.
+    have, and for what is no graph of operations, naming the module and the line. `buffers` are the
+    model's own tensors that it does not learn, by name.
     """
 
-    def __init__(self, step: Step, x: Recorded, y: Recorded, answer: Recorded) -> None:
+    def __init__(
+        self, step: Step, x: Recorded, y: Recorded, answer: Recorded, buffers: Mapping[str, Recorded]
+    ) -> None:
         if len(step.backwards) != 1 or len(step.backwards[0].roots) != 1:
             raise UsageError("model: a step is one backward pass from one loss")
         self.backward: Backward = step.backwards[0]
@@ -64,6 +67,7 @@ class Import:
         self.outputs: dict[Output, str] = {}
         self.parameters: dict[int, str] = {}  # by autograd's node
         self._storages: set[int] = set()
+        self._buffers = {id(tensor): name for name, tensor in buffers.items()}
         self._nodes = {id(node.call): node for node in self.backward.nodes.values() if node.call}
         self._leaf("x", x)
         self._leaf("y", y)
@@ -183,6 +187,8 @@ class Import:
 
     def _leaf(self, name: str, given: Argument, *, learned: bool = False) -> str:
         self.graph.leaf(name, given=not learned)
+        if id(given) in self._buffers:
+            self.paths[name] = self._buffers[id(given)]
         if isinstance(given, Recorded):
             self._note(name, given)
             self.leaves[name] = given.array

@@ -49,7 +49,8 @@ class ImportedModel(Model):
     @property
     def modules(self) -> Sequence[str]:
         """The path of the module of each operation, in the order of their numbers."""
-        return tuple(path or "the model itself" for name, path in self.paths.items() if name[0] in "al")
+        placed = [node.name for node in self.graph.nodes if node.operation]
+        return tuple(self.paths[name] or "the model itself" for name in placed)
 
     @property
     def output(self) -> str:

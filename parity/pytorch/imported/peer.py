@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -13,11 +13,12 @@ import torch
 from numpy.typing import NDArray
 
 from parity.config import names
-from parity.config.case import Case
+from parity.config.case import Case, Scored
 from parity.config.config import Config
 from parity.pytorch.imported.side import ImportedSide, LossFunction
 from parity.pytorch.modules import loss_of_row
 from reference.arrays import Array
+from reference.engine import Network
 from reference.training import batches
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class GraphPeer:
     module: torch.nn.Module
     x: NDArray[np.generic]
     y: NDArray[np.generic]
+    scored: Mapping[str, Scored] = field(default_factory=dict)
+    data: str = "given"
 
     def case(self, config: Config) -> GraphCase:
         """The case of this model. Raises UsageError for a model that is no graph of known operations."""
@@ -79,7 +82,8 @@ class GraphPeer:
             steps=asked.steps or STEPS,
             batch=batch,
             seed=asked.seed,
-            data="given",
+            scored=self.scored,
+            data=self.data,
             findings=tuple(asked.accept),
         )
 
@@ -96,6 +100,25 @@ class GraphPeer:
     def given(self, x: Array, y: Array) -> Mapping[str, Array]:
         """What PyTorch's step was given besides x and y."""
         return self._side.ahead(x, y)
+
+    def predicts(self, network: Network) -> Callable[[Array], Array]:
+        """ŷ by the reference in evaluation: x (samples, …) -> (outputs, samples).
+
+        The graph is the one that the model shows then, without dropout and with running statistics; its
+        numbers are the network's.
+        """
+
+        def predict(x: Array) -> Array:
+            numbers = network.parameters | network.statistics
+            ours = {self._model.paths[name]: number for name, number in numbers.items()}
+            targets = np.repeat(self.y[:1], len(x), axis=0)
+            with self._side.evaluating():
+                model = self._side.record(x, cast("Array", targets)).model()
+            found = {name: ours[model.paths[name]] for name in model.parameter_shapes()}
+            given = {n: ours.get(model.paths.get(n, ""), leaf) for n, leaf in model.example(len(x)).items()}
+            return Network(model, found).forward(x, given | {"x": x}).T
+
+        return predict
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from parity.pytorch.recorder.data import AutogradNode, Recorded, Values
 from reference.arrays import Array
 from reference.model import LOSS
 from reference.trace import Trace
-from reference.walk import senders
+from reference.walk import senders, without_gradient
 
 
 def trace(built: Import) -> Trace:
@@ -37,6 +37,8 @@ def trace(built: Import) -> Trace:
             for share, (user, operand, place) in shares.items():
                 sent = _sent(built, placed_by[user.name], operand, place)
                 found[share] = _or_zeros(sent, like)
+    for node in without_gradient(built.graph, LOSS):
+        found[node.gradient] = np.zeros_like(found[node.name])
     root = placed_by[LOSS].node
     seed = _arrived(built, root, built.backward.roots[0].output.slot) if root else None
     found[built.graph[LOSS].gradient] = _or_zeros(seed, found[LOSS])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -45,6 +46,7 @@ class ImportedSide:
             with recorder, warnings.catch_warnings():
                 warnings.filterwarnings("error", "Using a target size")  # it would broadcast
                 given = recorder.recorded(rows), recorder.recorded(targets)
+                buffers = {name: recorder.recorded(b) for name, b in self.module.named_buffers()}
                 answer = self.module(rows)
                 if not isinstance(answer, torch.Tensor):
                     raise UsageError(f"model: its output is {type(answer).__name__}, not one tensor")
@@ -62,7 +64,18 @@ class ImportedSide:
             raise UsageError(f"model: raised {type(error).__name__} on x {x.shape}: {said}") from None
         if not recorder.steps:
             raise UsageError("model: no gradient reaches a parameter")
-        return Import(recorder.steps[0], *given, answered)
+        return Import(recorder.steps[0], *given, answered, buffers)
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """The module in evaluation, every part of it; afterwards each as it was."""
+        training = {part: part.training for part in self.module.modules()}
+        self.module.eval()
+        try:
+            yield
+        finally:
+            for part, mode in training.items():
+                part.training = mode
 
     def begin(self, model: ImportedModel, lr: float) -> None:
         """Make the optimizer, over the parameters in the graph's order."""
@@ -91,8 +104,8 @@ class ImportedSide:
         return found
 
     def predict(self, x: Array) -> Array:
-        """The model's answer to rows of samples, as columns. x (samples, …) -> (outputs, samples)."""
-        with torch.no_grad():
+        """The model's answer in evaluation, as columns. x (samples, …) -> (outputs, samples)."""
+        with torch.no_grad(), self.evaluating():
             answer: torch.Tensor = self.module(torch.from_numpy(np.array(x)))
         return answer.numpy().T
 

@@ -52,7 +52,11 @@ class _Pending:
 class Calls:
     """Records the calls that are dispatched to it."""
 
-    def __init__(self, places: Places, snapshots: Snapshots, listener: CallListener) -> None:
+    def __init__(
+        self, places: Places, snapshots: Snapshots, listener: CallListener, *, inside_updates: bool
+    ) -> None:
+        """`inside_updates`: the calls inside of an optimizer's step are recorded too."""
+        self._inside_updates = inside_updates
         self.places, self.snapshots, self._listener = places, snapshots, listener
         self.updating = False  # an optimizer's step is running
         self.opaque = False  # a compiled region is running
@@ -88,12 +92,15 @@ class Calls:
         """Run an operation, recorded. In a backward pass only what can itself be differentiated is."""
         self.settle()
         schema = signature(operation)
+        backward, grad = internals.in_backward(), torch.is_grad_enabled()
+        seen = (grad or not backward) and (grad or self._inside_updates or not self.updating)
+        if not (seen or schema.written):
+            return operation(*args, **kwargs)
         named = schema.named(args, kwargs)
         trains = named.get("training") is not False  # batch norm writes its statistics in training only
         written = [name for name in schema.written if trains and named.get(name) is not None]
         targets = [tensor for name in written for tensor in tensors(named[name])]
-        backward, grad = internals.in_backward(), torch.is_grad_enabled()
-        location = None if backward and not grad else self.places.here()
+        location = self.places.here() if seen else None
         if location is None or location.compiled or self.opaque:
             held = self.snapshots.before_write(targets)
             found = operation(*args, **kwargs)

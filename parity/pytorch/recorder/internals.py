@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from types import CodeType
 from typing import TYPE_CHECKING, cast
 
@@ -22,9 +23,16 @@ try:
     next_sequence: Callable[[], int] = torch._C._autograd._get_sequence_nr
     _graph_task: Callable[[], int] = torch._C._current_graph_task_id
     queue_callback = torch.autograd.Variable._execution_engine.queue_callback
+    _undispatched: Callable[[], AbstractContextManager[object]] = torch._C._DisableTorchDispatch
     _is_wrapped: Callable[[torch.Tensor], bool] = torch._C._functorch.is_functorch_wrapped_tensor
 except AttributeError as missing:  # pragma: no cover - another version of PyTorch
     raise EnvironmentUnfit(f"recording: PyTorch {torch.__version__} does not have {missing.name}") from None
+
+
+def alias(tensor: torch.Tensor) -> torch.Tensor:
+    """The same memory as a tensor of its own, of which no dispatch mode hears."""
+    with _undispatched():
+        return tensor.detach()
 
 
 def in_backward() -> bool:

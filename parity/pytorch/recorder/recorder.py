@@ -11,7 +11,7 @@ import torch
 from parity.pytorch.recorder import internals
 from parity.pytorch.recorder.backwards import Backwards
 from parity.pytorch.recorder.calls import Calls
-from parity.pytorch.recorder.data import Backward, Call, Recorded, Step
+from parity.pytorch.recorder.data import Backward, Call, Recorded, Step, Update
 from parity.pytorch.recorder.places import Places
 from parity.pytorch.recorder.regions import Regions
 from parity.pytorch.recorder.snapshots import Snapshots
@@ -55,7 +55,9 @@ class Recorder:
     `on_step` is called with every recorded step, once the next one begins or the recorder is left;
     without it they are kept in `steps`. `on_call` is called as soon as an operation's outputs are
     final, `on_node` as soon as a node of a backward pass has run, with the pass and the node's id.
-    With `keep=False` a step holds no calls, and gradients are let go once `on_node` has seen them.
+    `on_update` is called after every step of an optimizer; then the calls inside of it are not recorded.
+    With `keep=False` a step holds no calls, and gradients and updates are let go once `on_node` and
+    `on_update` have seen them.
 
     Raises UsageError for a tensor that is not on the CPU.
     """
@@ -68,6 +70,7 @@ class Recorder:
         on_step: Callable[[Step], None] | None = None,
         on_call: Callable[[Call], None] | None = None,
         on_node: Callable[[Backward, int], None] | None = None,
+        on_update: Callable[[Update], None] | None = None,
         keep: bool = True,
     ) -> None:
         self.steps: list[Step] = []
@@ -84,10 +87,13 @@ class Recorder:
             on_step or self.steps.append,
             on_call,
             on_node,
+            on_update,
             keep=keep,
             module_hooks=self._places.module_hooks,
         )
-        self._calls = Calls(self._places, self._snapshots, self._steps.call)
+        self._calls = Calls(
+            self._places, self._snapshots, self._steps.call, inside_updates=on_update is None
+        )
         self._backwards = Backwards(self._calls, self._steps)
         self._updates = Updates(self._calls, optimizers, self._steps)
         self._regions = Regions(self._calls, modules)

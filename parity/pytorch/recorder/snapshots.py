@@ -105,7 +105,7 @@ class Snapshots:
         try:
             if tensor.layout != torch.strided or tensor.is_quantized or internals.is_zero(tensor):
                 return self._dense(tensor)
-            return self._strided(tensor.detach())
+            return self._strided(internals.alias(tensor))
         finally:
             self.reading = before
 

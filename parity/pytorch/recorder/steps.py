@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Protocol
 
@@ -34,13 +35,14 @@ class Steps:
         on_step: Callable[[Step], None],
         on_call: Callable[[Call], None] | None,
         on_node: Callable[[Backward, int], None] | None,
+        on_update: Callable[[Update], None] | None,
         *,
         keep: bool,
         module_hooks: Callable[[], tuple[tuple[str, str], ...]],
     ) -> None:
         self.wanted = cache(wanted)
         self._switch, self._keep, self._module_hooks = switch, keep, module_hooks
-        self._on_step, self._on_call, self._on_node = on_step, on_call, on_node
+        self._on_step, self._on_call, self._on_node, self._on_update = on_step, on_call, on_node, on_update
         self._step = Step(0)
         self._calls: list[Call] = []
         self._own = 0  # how many of these calls are the step's for certain
@@ -88,6 +90,9 @@ class Steps:
 
     def update(self, update: Update) -> None:
         """An optimizer made a step."""
+        if self._on_update is not None:
+            self._on_update(update)
+            update = update if self._keep else replace(update, parameters=())
         self._step.updates += (update,)
         self._own = len(self._calls)
 

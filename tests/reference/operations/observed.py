@@ -160,7 +160,8 @@ def observe(run: Run, rng: np.random.Generator) -> None:
             value = _option(run.options[name], str(argument.type))
         else:
             assert name == "-" or argument.has_default_value(), (run.title, name)
-            needed = {"bool": False, "int": 1}.get(str(argument.type), [2, 3])  # a switch, a number, a size
+            size = [2, 3, 2][: argument.N or 2]
+            needed = {"bool": False, "int": 1}.get(str(argument.type), size)  # a switch, a number, a size
             value = argument.default_value if _optional(argument) else needed
         if argument.alias_info and argument.alias_info.is_write and isinstance(value, torch.Tensor):
             value = written[name] = value.clone()  # in place

@@ -1,0 +1,74 @@
+"""Findings in operations that only a watched program runs: no layered network of a run meets them."""
+
+from __future__ import annotations
+
+from parity.pytorch.deviations.deviation import Deviation
+
+OPERATIONS = (
+    Deviation(
+        "attention-nan",
+        "operations",
+        "torch.nn.functional.scaled_dot_product_attention, forward, CPU, no mask, fewer keys than a "
+        "vector register has numbers (8 or 16 in float32)",
+        "softmax(q kᵀ/√d) v, which is NaN for a query that is NaN",
+        "0: the largest score is kept by std::max, which drops a NaN, and the row is then taken for one "
+        "that may look at nothing. With more keys it is NaN. The same where q kᵀ overflows to −∞ or NaN",
+        """import torch
+q, k, v = torch.full((1, 1, 1, 4), float("nan")), torch.ones(1, 1, 3, 4), torch.ones(1, 1, 3, 4)
+y = torch.nn.functional.scaled_dot_product_attention(q, k, v)
+print(y[0, 0, 0].tolist(), "instead of", float("nan"))
+""",
+    ),
+    Deviation(
+        "dropout-train-none",
+        "operations",
+        "torch.native_dropout with train=None, backward",
+        "g ⊙ mask/(1 − p), the derivative of what the forward computes",
+        "g ⊙ mask: the forward takes None for training and scales, the backward does not",
+        """import torch
+x = torch.ones(1000, requires_grad=True)
+y, mask = torch.native_dropout(x, 0.75, None)
+y.sum().backward()
+print(y.max().item(), "forward,", x.grad.max().item(), "backward")
+""",
+    ),
+    Deviation(
+        "layer-norm-overflow",
+        "operations",
+        "torch.nn.functional.layer_norm, backward, float32, where x, weight and error are about 1e15",
+        "rstd (d − mean of d − h · mean of d h), about 1e15 and far inside float32",
+        "NaN: Σ d x and its product with rstd³ are formed apart, and overflow",
+        """import torch
+torch.manual_seed(0)
+x, w, g = (1e15 * torch.randn(*shape) for shape in ((2, 5), (5,), (2, 5)))
+for t in (x, x.double()):
+    t.requires_grad_()
+    torch.nn.functional.layer_norm(t, (5,), w.to(t)).backward(g.to(t))
+    print(t.grad[0].tolist())
+""",
+    ),
+    Deviation(
+        "normalize-overflow",
+        "operations",
+        "torch.nn.functional.normalize and cosine_similarity, forward, where the squares of x overflow",
+        "x/‖x‖, of length 1",
+        "0, quietly: ‖x‖ is ∞ once Σ x² is, though it is itself far inside the format",
+        """import torch
+x = torch.tensor([3e30, 4e30])
+print(torch.nn.functional.normalize(x, dim=0).tolist(), "instead of", [0.6, 0.8])
+""",
+    ),
+    Deviation(
+        "layer-norm-large",
+        "operations",
+        "torch.nn.functional.layer_norm and group_norm, forward, where the variance of x overflows",
+        "(x − mean)/√(variance + ε), about 1",
+        "NaN of a few numbers, and 0 of many",
+        """import torch
+for n in (4, 64):
+    x = 1e30 * torch.arange(n, dtype=torch.float32)
+    print(n, torch.nn.functional.layer_norm(x, (n,))[-1].item())
+    print(n, torch.nn.functional.layer_norm(x.double(), (n,))[-1].item(), "in float64")
+""",
+    ),
+)
