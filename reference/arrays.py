@@ -21,6 +21,10 @@ Scalar: TypeAlias = float | Array
 """A Python number, or an array used as a factor."""
 
 
+PRIMITIVES: dict[str, Callable[..., Scalar]] = {}
+"""The functions that `primitive` decorates, by the name that an overriding operand receives."""
+
+
 def primitive(operands: int) -> Callable[[Callable[..., Scalar]], Callable[..., Array]]:
     """Decorate a function so that operands can override it through `__array_ufunc__`, like a numpy ufunc.
 
@@ -30,6 +34,7 @@ def primitive(operands: int) -> Callable[[Callable[..., Scalar]], Callable[..., 
 
     def decorate(function: Callable[..., Scalar]) -> Callable[..., Array]:
         overridable = np.frompyfunc(function, operands, 1)
+        PRIMITIVES[overridable.__name__] = function
 
         def call(*values: Array) -> Array:
             if any(_overrides_ufuncs(value) for value in values):

@@ -7,9 +7,10 @@ taken within its round; the median over rounds is the figure, its spread stands 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import median
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -20,10 +21,11 @@ from parity.bench.rows import BenchRow
 from parity.bounds.formats import format_of
 from parity.config.case import Case
 from parity.lockstep.lockstep import Gates, Reference, Side
-from parity.pytorch.modules import activation_module
+from parity.pytorch.modules import activation_module, loss_module, optimizer
 from parity.pytorch.twin import Twin
 from reference.architecture import architecture
 from reference.arrays import Array
+from reference.operations.activations import Activation
 
 AVX512_KERNELS = ("SkylakeX", "Cooperlake", "SapphireRapids", "Zen4", "Zen5")
 
@@ -38,63 +40,77 @@ ROUND_SECONDS = 0.02
 
 @dataclass(frozen=True)
 class Size:
-    """A network, a batch size, and the target ratios; `avx512` applies to OpenBLAS's AVX-512 kernels."""
+    """A network, a batch size, and the target ratios; `avx512` applies to OpenBLAS's AVX-512 kernels.
+
+    `certified` is for sigmoid, MSE and plain SGD in float32, `vocabulary` for any name, by format.
+    """
 
     layers: tuple[int, ...]
     batch: int
     engine: float
     avx512: float
     lockstep: float
-    certified: float | None
+    certified: float
+    vocabulary: Mapping[str, float]
 
 
 SIZES = {
-    "tiny": Size((2, 3, 1), 4, 0.20, 0.20, 1.25, None),
-    "digits": Size((64, 32, 10), 32, 0.22, 0.20, 1.25, 5),
-    "mnist": Size((784, 128, 64, 10), 64, 0.75, 0.45, 1.2, 5),
-    "wide": Size((1024, 1024, 1024, 10), 256, 0.95, 0.52, 1.1, 5),
+    "tiny": Size((2, 3, 1), 4, 0.20, 0.20, 1.25, 2.2, {"float32": 4, "float64": 8}),
+    "digits": Size((64, 32, 10), 32, 0.22, 0.20, 1.25, 2.5, {"float32": 4, "float64": 8}),
+    "mnist": Size((784, 128, 64, 10), 64, 0.75, 0.45, 1.2, 3.5, {"float32": 6, "float64": 15}),
+    "wide": Size((1024, 1024, 1024, 10), 256, 0.95, 0.52, 1.1, 3.5, {"float32": 5, "float64": 20}),
 }
 
 
 def measure(name: str, dtype: str, activation: str, *, with_peers: bool = True) -> Iterator[BenchRow]:
     """The ratios of one size, yielded when it is done, so that Ctrl-C loses only the current size."""
     size, case = SIZES[name], bench_case(SIZES[name], dtype, activation)
-    x, y = case.x, case.y
     engine, eager = Reference(case), _eager(case)
-    pair_engine, pair_eager = Reference(case), _eager(case)
-    plain, certified = _walk(case, certified=False), _walk(case, certified=True)
-
-    def alternated() -> None:
-        pair_eager()
-        pair_engine.step(x, y)
-
-    contestants: dict[str, Callable[[], object]] = {
+    ours: dict[str, Callable[[], object]] = {
         "torch": eager,
-        "engine": lambda: engine.step(x, y),
+        "engine": lambda: engine.step(case.x, case.y),
         "products": _products(case),
-        "plain": alternated,
-        "lockstep": plain,
-        "certified": certified,
+        **contestants(case),
+        "lockstep": _walk(case, certified=False),
     }
-    if with_peers:
-        contestants |= peers(case)
-    with np.errstate(all="ignore"):
-        rounds = _rounds(contestants)
-    ratios_wanted: list[tuple[str, str, float | None]] = [
+    others = peers(case) if with_peers else {}
+    wanted: list[Wanted] = [
         ("engine", "torch", size.avx512 if _avx512() else size.engine),
         ("products", "torch", None),
         ("lockstep", "plain", size.lockstep),
         ("certified", "plain", size.certified),
+        *(("engine", peer, None) for peer in others),
     ]
-    ratios_wanted += [("engine", peer, None) for peer in contestants if peer not in _OURS]
-    for over, under, reach in ratios_wanted:
-        ratios = [one[over] / one[under] for one in rounds]
-        step = median(one[over] for one in rounds) * 1e6
+    yield from measured(name, {**ours, **others}, wanted, dtype)
+
+
+Contestants: TypeAlias = Mapping[str, Callable[[], object]]
+Wanted: TypeAlias = tuple[str, str, float | None]
+"""Numerator and denominator of a ratio, and the figure to reach."""
+
+
+def contestants(case: Case) -> Contestants:
+    """PyTorch's step and the engine's in turn, and the lockstep with both gates on every number."""
+    engine, eager = Reference(case), _eager(case)
+
+    def alternated() -> None:
+        eager()
+        engine.step(case.x, case.y)
+
+    return {"plain": alternated, "certified": _walk(case, certified=True)}
+
+
+def measured(
+    size: str, contestants: Contestants, wanted: Iterable[Wanted], dtype: str, rounds: int = ROUNDS
+) -> Iterator[BenchRow]:
+    """The wanted ratios, one row each, all from the same rounds."""
+    with np.errstate(all="ignore"):
+        times = _rounds(contestants, rounds)
+    for over, under, reach in wanted:
+        ratios = [one[over] / one[under] for one in times]
+        step = median(one[over] for one in times) * 1e6
         what = f"{over}/{under}"
-        yield BenchRow(name, dtype, what, median(ratios), min(ratios), max(ratios), reach, step)
-
-
-_OURS = ("torch", "engine", "products", "plain", "lockstep", "certified")
+        yield BenchRow(size, dtype, what, median(ratios), min(ratios), max(ratios), reach, step)
 
 
 def _avx512() -> bool:
@@ -103,7 +119,7 @@ def _avx512() -> bool:
     return any(pool.get("architecture") in AVX512_KERNELS for pool in pools)
 
 
-def bench_case(size: Size, dtype: str, activation: str) -> Case:
+def bench_case(size: Size, dtype: str, activation: str | Activation) -> Case:
     """A case of random data for a size, with a small η so that numbers stay finite while measuring."""
     shape = architecture(size.layers, activation, np.dtype(dtype))
     random = np.random.default_rng(0)
@@ -123,20 +139,20 @@ def contestant(name: str, case: Case) -> Callable[[], object]:
 
 
 def _eager(case: Case) -> Callable[[], None]:
-    """Ordinary eager PyTorch: Sequential, MSELoss, zero_grad, backward, step."""
+    """Ordinary eager PyTorch: Sequential, loss, zero_grad, backward, step."""
     shape = case.architecture
     dtype: torch.dtype = getattr(torch, format_of(shape.dtype).torch)
     modules: list[torch.nn.Module] = []
     for fan_in, fan_out, f in zip(shape.layers, shape.layers[1:], shape.activations, strict=False):
         modules += [torch.nn.Linear(fan_in, fan_out, dtype=dtype), activation_module(f, dtype)]
-    model, loss = torch.nn.Sequential(*modules), torch.nn.MSELoss()
-    optimizer = torch.optim.SGD(model.parameters(), lr=case.lr)
+    model, loss = torch.nn.Sequential(*modules), loss_module(shape, dtype)
+    update = optimizer(shape, model.parameters(), case.lr)
     x, y = torch.from_numpy(case.x.T), torch.from_numpy(case.y.T)
 
     def step() -> None:
-        optimizer.zero_grad()
-        loss(model(x), y).backward()
-        optimizer.step()
+        model.zero_grad()
+        loss(model(x), y).backward()  # type: ignore[no-untyped-call]
+        update.step()
 
     return step
 
@@ -171,7 +187,7 @@ def _walk(case: Case, *, certified: bool) -> Callable[[], float]:
     return step
 
 
-def _rounds(contestants: dict[str, Callable[[], object]]) -> list[dict[str, float]]:
+def _rounds(contestants: Contestants, number: int) -> list[dict[str, float]]:
     """The seconds per step of each contestant in each round."""
     repeats: dict[str, int] = {}
     for name, step in contestants.items():
@@ -181,7 +197,7 @@ def _rounds(contestants: dict[str, Callable[[], object]]) -> list[dict[str, floa
         step()
         repeats[name] = max(1, int(ROUND_SECONDS / (time.perf_counter() - start)))
     rounds = []
-    for _ in range(ROUNDS):
+    for _ in range(number):
         times: dict[str, float] = {}
         for name, step in contestants.items():
             start = time.perf_counter()

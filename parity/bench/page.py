@@ -15,6 +15,7 @@ from parity.bench.memory import peak_mib
 from parity.bench.others import absent
 from parity.bench.profile import Part, call_microseconds, reasons
 from parity.bench.rows import BenchRow
+from parity.bench.vocabulary import summary
 from parity.lockstep.result import Fact
 from parity.render.console import console
 
@@ -120,7 +121,8 @@ class Report:
 
     def notes(self) -> list[str]:
         """Memory, absent peers, machine."""
-        lines = []
+        named = [row for row in self.rows if row.name]
+        lines = [str(every) for every in summary(named)]
         for size, peak in self.memory.items():
             shown = ", ".join(f"{name} {mib:.0f}" for name, mib in peak.items())
             counted = "added by training" if self.watching else "imports included"
@@ -150,7 +152,8 @@ def cells(row: BenchRow) -> tuple[str, ...]:
     """A row of the table."""
     numbers = (f"{value:.2f}" for value in (row.median, row.min, row.max))
     reach = "–" if row.reach is None else f"{row.reach:g}"
-    return row.size, row.what, *numbers, reach, f"{row.microseconds:.0f}"
+    what = f"{row.what} of {row.name}, {row.dtype}" if row.name else row.what
+    return row.size, what, *numbers, reach, f"{row.microseconds:.0f}"
 
 
 def peaks(size: str, dtype: str, activation: str) -> dict[str, float]:

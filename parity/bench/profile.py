@@ -22,6 +22,9 @@ from parity.certify.filter.certificates import FirstGate
 from parity.certify.filter.cross_check import SecondGate
 from parity.certify.filter.gradients import Parameters
 from parity.certify.filter.inputs import StepInputs
+from parity.certify.plan.comparison import Comparison
+from parity.certify.plan.plan import StepPlan
+from parity.certify.plan.program import Program
 from parity.lockstep.lockstep import Reference
 from parity.pytorch.twin import Twin
 
@@ -36,6 +39,9 @@ PARTS: dict[tuple[type, str], str] = {
     (Reference, "step"): "the engine's step",
     (Continuity, "broken"): "links",
     (Continuity, "advance"): "links",
+    (StepPlan, "take_in"): "checks: taking both traces in",
+    (Program, "run"): "checks: both gates, truths and bounds",
+    (Comparison, "shares"): "checks: held against the bounds",
     (StepInputs, "gather"): "checks: taking both traces in",
     (FirstGate, "evaluate"): "checks: first gate, z a s δ",
     (FirstGate, "shares"): "checks: held against the bounds, z a s δ",

@@ -17,8 +17,10 @@ class BenchRow:
     max: float
     reach: float | None = None
     microseconds: float = 0.0  # the numerator's median time of one step
+    name: str = ""  # of the vocabulary, if the ratio is about one
 
     def to_json(self) -> dict[str, str | float]:
         """The row as `parity-bench/1` has it."""
         ratios = {"median": self.median, "min": self.min, "max": self.max}
-        return {"size": self.size, "dtype": self.dtype, "what": self.what, **ratios}
+        named = {"name": self.name} if self.name else {}
+        return {"size": self.size, "dtype": self.dtype, "what": self.what, **named, **ratios}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from parity.bounds.branches import array_of, somewhere
 from parity.bounds.number import Bounded, rule
 from parity.bounds.overflow import guarded
 from parity.bounds.sums import Axes, largest, terms_along
@@ -24,10 +25,10 @@ def variance(x: Bounded, axis: Axes, mean: Bounded, n: float) -> Bounded:
     """
     arithmetic, k = x.arithmetic, terms_along(x, axis)
     d = x.value - mean.value
-    value = np.asarray(np.square(d).sum(axis=axis, keepdims=True) / arithmetic.lift(float(n)))
+    value = array_of(np.square(d).sum(axis=axis, keepdims=True) / arithmetic.lift(float(n)))
     apart = x.carried + mean.carried
     spread = apart * (2 * arithmetic.lower(np.abs(d)) + apart)
-    carried = np.asarray(spread.sum(axis=axis, keepdims=True) / n)
+    carried = array_of(spread.sum(axis=axis, keepdims=True) / n)
     magnitude = arithmetic.lower(value) + carried
     bound = carried + arithmetic.gamma(k + 4) * magnitude + 2 * (k / n + 1) * arithmetic.eta
     limit = arithmetic.largest / (n * (1 + arithmetic.gamma(k + 4)))
@@ -53,7 +54,7 @@ def blend(old: Bounded, new: Bounded, beta: Bounded) -> Bounded:
     magnitude, farthest = weight * size_old + (1 - weight) * size_new, size_old + size_new
     carried = weight * old.carried + (1 - weight) * new.carried
     larger = (weight < 0.5) & (((1 - weight).astype(arithmetic.dtype) != 1 - weight) | (beta.carried > 0))
-    if not beta.is_exact or np.any(larger):
+    if not beta.is_exact or somewhere(larger):
         apart = arithmetic.lower(np.abs(new.value - old.value)) + old.carried + new.carried
         off = beta.carried + np.where(larger, arithmetic.unit * (1 - weight), 0.0)
         carried = carried + off * apart

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from parity.bounds import balls
+from parity.bounds.branches import everywhere, somewhere
 from parity.bounds.formats import ULP
 from parity.bounds.number import EXACT, Bounded, Truths, rule
 from parity.bounds.overflow import Float64s
@@ -38,7 +39,8 @@ def _growing(
     magnitude = arithmetic.lower(np.abs(value)) + carried
     relative = 2 * ULP[name][0] * arithmetic.unit
     bound = carried + relative * magnitude + UNDERFLOWS * arithmetic.eta
-    if np.max(magnitude, initial=0.0) * (1 + relative) <= arithmetic.largest:
+    fits = magnitude * (1 + relative) <= arithmetic.largest
+    if everywhere(fits):
         return Bounded(arithmetic, value, bound)
     fits = magnitude * (1 + relative) <= arithmetic.largest
     # `least` may itself overflow float64; only that it is above the format's largest number matters.
@@ -56,7 +58,7 @@ def within_reach(x: Bounded) -> Truths:
     far = np.abs(lowered) > farthest
     if x.arithmetic.truth != "ball":
         far &= np.isfinite(x.value)
-    if not far.any():
+    if not somewhere(far):
         return x.value
     held: Truths = np.where(far, x.arithmetic.lift(np.sign(lowered) * farthest), x.value)
     return held
@@ -69,7 +71,7 @@ FARTHEST = {"float64": 354.0, "longdouble": 5678.0, "ball": 2.0**20}
 def _carried_by_exp(x: Bounded, magnitude: Float64s) -> Float64s:
     """e^x (e^B − 1), or e^(x + B) if that is not finite, as when B is large and e^x is 0."""
     carried: Float64s = magnitude * np.expm1(x.carried)
-    if np.max(carried, initial=0.0) < np.inf:
+    if everywhere(carried < np.inf):
         return carried
     return np.fmin(carried, np.exp(x.lowered() + x.carried))
 
@@ -98,7 +100,7 @@ def exp(x: Bounded) -> Bounded:
         )
         result.bound = np.where(masked & (most <= x.arithmetic.largest), most, result.bound)
         result.floor = None if result.floor is None else np.where(masked, np.nan, result.floor)
-    if not magnitude.all():
+    if not everywhere(magnitude):
         result.bound = np.where(np.isneginf(x.lowered()) & (x.bound == 0), 0.0, result.bound)
     return result
 
@@ -238,7 +240,7 @@ def root(x: Bounded) -> Bounded:
     """
     result = sqrt(x)
     unsure = np.abs(x.lowered()) < x.carried
-    if unsure.any():
+    if somewhere(unsure):
         result.value = np.where(unsure, x.arithmetic.lift(0.0), result.value)
         result.bound = np.where(unsure, np.inf, result.bound)
     return result

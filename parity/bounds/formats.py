@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from parity.bounds import balls
+from parity.bounds.branches import array_of
 from parity.bounds.error_function import erf
-from reference.arrays import Array
+from reference.arrays import Array, primitive
 
 ULP: dict[str, tuple[int, str]] = {
     "exp": (4, "numpy 2.35, torch 0.6 ulp in float32, observed; glibc manual: 1"),
@@ -117,6 +118,12 @@ def format_of(dtype: npt.DTypeLike) -> Format:
     return FORMATS[name]
 
 
+@primitive(1)
+def erf_of_doubles(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """erf by `error_function`; a primitive, so that a plan records it as one call."""
+    return erf(np.asarray(values, np.float64))
+
+
 UNITS = {"float64": 2.0**-53, "longdouble": 2.0**-64, "ball": 2.0**-120}
 """Unit roundoff of each arithmetic in which truths are evaluated."""
 
@@ -170,21 +177,23 @@ class Arithmetic:
 
     def lift(self, exact: npt.ArrayLike) -> npt.NDArray[np.generic]:
         """Floats of the side converted to the truth's arithmetic, exactly."""
-        array = np.asarray(exact)
+        array = array_of(exact)
         if self.truth == "ball":
             return balls.from_floats(array.astype(np.float64))
         return array.astype(np.longdouble if self.truth == "longdouble" else np.float64, copy=False)
 
     def lower(self, truth: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
         """Numbers of the truth's arithmetic rounded to float64, for magnitudes and display; ∞ beyond it."""
-        array = np.asarray(truth)  # operations on 0-d object arrays return bare balls
+        array = array_of(truth)  # operations on 0-d object arrays return bare balls
         with np.errstate(over="ignore"):
             return array.astype(np.float64, copy=False)
 
     def special(self, name: str, values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
         """A function that numpy lacks: erf in float64 by `error_function`, all else in ball arithmetic."""
         if name == "erf" and self.truth == "float64":
-            return erf(np.asarray(values, np.float64))
+            return erf_of_doubles(values)
+        if name == "erf" and self.truth == "longdouble":
+            return balls.erf_of_longdoubles(values)
         with self.precision():
             found = balls.special(
                 name, values.astype(object) if self.truth == "ball" else balls.from_floats(values)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
+from parity.bounds.branches import array_of
 from parity.bounds.number import EXACT, Bounded, coarsest, in_format, rule
 from parity.bounds.selection import maximum, minimum, select
 
@@ -83,7 +84,7 @@ def where(condition: Bounded | npt.NDArray[np.bool_], yes: Operand, no: Operand)
     shape = np.broadcast_shapes(np.shape(condition), np.shape(yes), np.shape(no))
     judge = coarsest((yes, no))
     parts = (in_format(judge, part).moved(lambda a: np.broadcast_to(a, shape)) for part in (yes, no))
-    return _together(lambda one, other: np.asarray(np.where(condition, one, other)), *parts)
+    return _together(lambda one, other: array_of(np.where(condition, one, other)), *parts)
 
 
 @rule("clip", "__array_function__")

@@ -16,13 +16,14 @@ Reference: Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., 2002
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from parity.bounds.branches import array_of
 from parity.bounds.formats import Arithmetic
 from parity.bounds.formats import arithmetic as arithmetic_of
 from parity.bounds.overflow import Float64s, guarded
@@ -73,7 +74,7 @@ class Bounded(NDArrayOperatorsMixin):
         ceiling: Float64s | None = None,
     ) -> None:
         self.arithmetic = arithmetic
-        self.value = np.asarray(value)
+        self.value = array_of(value)
         self.bound = bound
         self.open_sum, self.floor, self.kink, self.ceiling = open_sum, floor, kink, ceiling
 
@@ -227,11 +228,12 @@ def bounded(arithmetic: Arithmetic, floats: npt.ArrayLike, bound: Float64s) -> B
     return Bounded(arithmetic, arithmetic.lift(floats), bound if np.any(bound) else EXACT)
 
 
-def constant(arithmetic: Arithmetic, number: float) -> Bounded:
+def constant(arithmetic: Arithmetic, number: float | Float64s) -> Bounded:
     """A constant of a formula, with one rounding unless the side's format represents it exactly."""
-    rounded = float(arithmetic.dtype.type(number))
-    bound = EXACT if rounded == number else np.asarray(arithmetic.u * abs(number) + arithmetic.eta)
-    return Bounded(arithmetic, arithmetic.lift(np.float64(number)), bound)
+    number = array_of(number).astype(np.float64)
+    rounded = number.astype(arithmetic.dtype).astype(np.float64)
+    bound = EXACT if rounded == number else array_of(arithmetic.u * np.abs(number) + arithmetic.eta)
+    return Bounded(arithmetic, arithmetic.lift(number), bound)
 
 
 def doubles(judge: Arithmetic) -> Arithmetic:
@@ -273,9 +275,8 @@ def in_format(arithmetic: Arithmetic, number: Bounded | Array | float | tuple[fl
         if number.size > 1:
             return cast_to(arithmetic, number)
         if not number.is_exact:
-            single = number
-            return _REMEMBERED.get(("cast", arithmetic), (single,), lambda: cast_to(arithmetic, single))
-        number = float(number.lowered())
+            return _REMEMBERED.get(("cast", arithmetic), (number,), partial(cast_to, arithmetic, number))
+        return constant(arithmetic, number.lowered().reshape(()))
     if isinstance(number, tuple):
         return Bounded(arithmetic, arithmetic.lift(np.array(number, arithmetic.dtype)), EXACT)
     if isinstance(number, np.ndarray):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from parity.bounds.branches import everywhere
 from parity.bounds.number import EXACT, Bounded, rule
 from parity.bounds.overflow import Float64s
 from parity.bounds.rounding import Rounding, either
@@ -56,13 +57,12 @@ def multiply(x: Bounded, y: Bounded) -> Bounded:
     """
     value = x.value * y.value
     product = _rounding(x, 1, underflows=2).close(x.arithmetic, value, _product_carries(x, y))
-    least = np.min(x.arithmetic.lower(np.abs(value)), initial=np.inf)
-    if np.isnan(least):
-        nan = np.isnan(x.arithmetic.lower(value))
+    size = x.arithmetic.lower(np.abs(value))
+    if not everywhere(size > 0):
+        nan = np.isnan(size)
         uncertain = nan & ((x.value == 0) | (y.value == 0))
         product.value = np.where(uncertain, x.arithmetic.lift(0.0), value)
         product.bound = np.where(uncertain, np.inf, product.bound)
-    elif least == 0:
         nothing = ((x.value == 0) & (x.carried == 0)) | ((y.value == 0) & (y.carried == 0))
         product.bound = np.where(nothing & np.isfinite(product.bound), 0.0, product.bound)
     product.kink = either(x.kink, y.kink)

@@ -7,6 +7,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from parity.bounds.branches import everywhere, somewhere
+
 Float64s: TypeAlias = npt.NDArray[np.float64]
 
 
@@ -19,11 +21,7 @@ def guarded(magnitude: Float64s, limit: float | Float64s, bound: Float64s) -> Fl
 
 def fits(magnitude: Float64s, limit: float | Float64s) -> bool:
     """Whether no evaluation can overflow."""
-    if not magnitude.size:
-        return True
-    if np.ndim(limit) == 0:
-        return bool(np.max(magnitude) <= limit)  # a NaN is the maximum, and fits nowhere
-    return bool(np.all(magnitude <= limit))
+    return not magnitude.size or bool(everywhere(magnitude <= limit))
 
 
 def ceiling(
@@ -35,4 +33,4 @@ def ceiling(
     −∞ stays −∞.
     """
     below = ~(magnitude <= limit) & (magnitude + value <= limit) & (value + bound < 0)
-    return np.where(below, value + bound, np.nan) if below.any() else None
+    return np.where(below, value + bound, np.nan) if somewhere(below) else None

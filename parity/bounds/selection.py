@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from parity.bounds.branches import array_of, everywhere, somewhere
 from parity.bounds.number import EXACT, SLACK, Bounded, rule
 from parity.bounds.operations import negative
 from parity.bounds.overflow import Float64s
@@ -41,7 +42,7 @@ def fmax(x: Bounded, y: Bounded) -> Bounded:
     Source: IEEE 754-2019, §9.6, maximumNumber.
     """
     larger, nan_x, nan_y = maximum(x, y), np.isnan(x.lowered()), np.isnan(y.lowered())
-    if not (nan_x | nan_y).any():
+    if not somewhere(nan_x | nan_y):
         return larger
     value = np.where(nan_x, y.value, np.where(nan_y, x.value, larger.value))
     bound = np.where(nan_x, y.carried, np.where(nan_y, x.carried, larger.carried))
@@ -66,7 +67,7 @@ def maximum_reduce(x: Bounded, axis: Axes = 0, keepdims: bool = False) -> Bounde
 
     Source: IEEE 754-2019, §9.6.
     """
-    value = np.asarray(np.max(x.value, axis=axis, keepdims=True))
+    value = array_of(np.max(x.value, axis=axis, keepdims=True))
     shaped = value if keepdims else np.squeeze(value, axis)
     if x.is_exact:
         return Bounded(x.arithmetic, shaped, EXACT)
@@ -172,16 +173,16 @@ def attains(x: Bounded, y: Bounded, axes: tuple[int, ...]) -> Bounded:
 
 def _truth_value(x: Bounded, y: Bounded, holds: Callable[[Float64s], Bools]) -> Bounded:
     gap = x.arithmetic.lower(x.value - y.value)
-    if np.isnan(gap).any():  # two infinities of one sign are equal
+    if somewhere(np.isnan(gap)):  # two infinities of one sign are equal
         gap = np.where(np.isinf(x.lowered()) & (x.lowered() == y.lowered()), 0.0, gap)
     value = x.arithmetic.lift(np.where(holds(gap), 1.0, 0.0))
     unknown = np.where(np.isnan(gap), np.nan, 0.0)
     if x.is_exact and y.is_exact:
-        return Bounded(x.arithmetic, value, unknown if unknown.any() else EXACT)
+        return Bounded(x.arithmetic, value, unknown if np.any(unknown) else EXACT)
     room = x.carried + y.carried
     unsure = (np.abs(gap) <= room) & (room > 0)
     bound = np.where(unsure, 1.0, unknown)
-    return Bounded(x.arithmetic, value, bound, kink=unsure if unsure.any() else None)
+    return Bounded(x.arithmetic, value, bound, kink=unsure if somewhere(unsure) else None)
 
 
 @rule("logical_and")
@@ -196,7 +197,7 @@ def logical_and(p: Bounded, q: Bounded) -> Bounded:
     false = ((p.lowered() == 0) & (p.bound == 0)) | ((q.lowered() == 0) & (q.bound == 0))
     bound = np.where(false, 0.0, np.maximum(p.bound, q.bound))
     unsure = bound > 0
-    return Bounded(p.arithmetic, value, bound, kink=unsure if unsure.any() else None)
+    return Bounded(p.arithmetic, value, bound, kink=unsure if somewhere(unsure) else None)
 
 
 @rule("sign")
@@ -212,7 +213,7 @@ def sign(x: Bounded) -> Bounded:
     unsure = (np.abs(x.lowered()) <= x.carried) & (x.carried > 0)
     bound = np.where(unsure, 1 + np.abs(value), 0.0)
     bound = np.where(np.isfinite(x.carried), bound, np.inf)
-    return Bounded(x.arithmetic, truth, bound, kink=unsure if unsure.any() else None)
+    return Bounded(x.arithmetic, truth, bound, kink=unsure if somewhere(unsure) else None)
 
 
 @rule("select (vectorized)")
@@ -236,13 +237,15 @@ def select(condition: Bounded, yes: Bounded, no: Bounded) -> Bounded:
     floor = np.where(chosen, *floors)
     unsure = np.broadcast_to(condition.bound > 0, shape)
     kink = None
-    if unsure.any():
+    if somewhere(unsure):
         apart = arithmetic.lower(np.abs(yes.value - no.value))
         both = np.maximum(bound, apart + np.where(chosen, no.carried, yes.carried))
         kink = unsure & ~(apart <= yes.carried + no.carried)
         bound = np.where(unsure, both, bound)
     bound = np.where(np.broadcast_to(np.isnan(condition.bound), shape), np.nan, bound)
-    return Bounded(arithmetic, value, bound, floor=None if np.isnan(floor).all() else floor, kink=kink)
+    return Bounded(
+        arithmetic, value, bound, floor=None if everywhere(np.isnan(floor)) else floor, kink=kink
+    )
 
 
 @rule("larger (vectorized)")

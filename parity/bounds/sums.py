@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parity.bounds import balls
+from parity.bounds.branches import array_of, everywhere, somewhere
 from parity.bounds.formats import Arithmetic
 from parity.bounds.number import (
     EXACT,
@@ -81,7 +82,7 @@ def _beyond(total: Bounded, x: Bounded, y: Bounded) -> Bounded:
     An exact infinity plus a number known to be finite is that infinity. Rounding is monotone, so a total
     that may overflow to −∞ is at most the rounded sum of both upper bounds.
     """
-    if np.max(total.bound, initial=0.0) < np.inf:
+    if everywhere(total.bound < np.inf):
         return total
     infinite = np.isinf(total.lowered())
     one, other = (np.isinf(part.lowered()) & (part.carried == 0) for part in (x, y))
@@ -92,7 +93,7 @@ def _beyond(total: Bounded, x: Bounded, y: Bounded) -> Bounded:
         most = _most(x) + _most(y)
         most = most + total.arithmetic.unit * np.abs(most)
         below = np.isinf(total.bound) & (np.abs(most) <= total.arithmetic.largest)
-        total.ceiling = np.where(below, most, np.nan) if below.any() else None
+        total.ceiling = np.where(below, most, np.nan) if somewhere(below) else None
     return total
 
 
@@ -111,11 +112,11 @@ def add_reduce(x: Bounded, axis: Axes = 0, keepdims: bool = False) -> Bounded:  
 
     Source: Higham (2002), §4.2.
     """
-    value = np.asarray(x.value.sum(axis=axis, keepdims=keepdims))
-    magnitudes = np.asarray(largest(x).sum(axis=axis, keepdims=keepdims))
+    value = array_of(x.value.sum(axis=axis, keepdims=keepdims))
+    magnitudes = array_of(largest(x).sum(axis=axis, keepdims=keepdims))
     carries = EXACT
     if not x.is_exact:
-        carries = np.asarray(np.broadcast_to(x.carried, x.shape).sum(axis=axis, keepdims=keepdims))
+        carries = array_of(np.broadcast_to(x.carried, x.shape).sum(axis=axis, keepdims=keepdims))
     return _close_sum(x.arithmetic, value, OpenSum(max(terms_along(x, axis) - 1, 0), magnitudes, carries))
 
 
@@ -202,7 +203,7 @@ def _magnitudes(x: Bounded, y: Bounded) -> Float64s:
     gamma = arithmetic.gamma(k + 2)
     if x.is_exact and y.is_exact and arithmetic.truth == "float64" and x.ndim > 1 < y.ndim and gamma < 1:
         single = np.abs(x.value.astype(np.float32)) @ np.abs(y.value.astype(np.float32))
-        if np.max(single, initial=0.0) < np.inf:
+        if bool(np.all(single < np.inf)):
             found: Float64s = single.astype(np.float64)
             found += 2 * k * arithmetic.eta
             found /= 1 - gamma
@@ -275,7 +276,7 @@ def _close_sum(arithmetic: Arithmetic, value: Truths, *parts: OpenSum) -> Bounde
 
 def _product(arithmetic: Arithmetic, x: Truths, y: Truths) -> Truths:
     if arithmetic.truth != "ball":
-        return np.asarray(x @ y)
+        return array_of(x @ y)
     rows = x[None] if x.ndim == 1 else x
     columns = y[:, None] if y.ndim == 1 else y
     shape = np.matmul(np.empty(x.shape), np.empty(y.shape)).shape

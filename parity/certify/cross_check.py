@@ -79,7 +79,9 @@ def cross_check(
         values: dict[str, Bounded | Array] = {}
         for name in starts(certifier.equations):
             tensors = [trace[name] for trace in traces.values()]
-            values[name] = _common(certifier, tensors) if tensors[0].dtype.kind == "f" else tensors[0]
+            given = name in certifier.architecture.example(1)
+            floats = tensors[0].dtype.kind == "f"
+            values[name] = _common(certifier, tensors, given=given) if floats else tensors[0]
         known = bounded_constants(judge, certifier.known(constants))
         for equation in certifier.equations:
             shown = {side: t[equation.makes] for side, t in traces.items() if equation.makes in t}
@@ -130,10 +132,16 @@ def apart(tensors: Collection[Array]) -> float:
     return float(np.max(np.maximum.reduce(wide) - np.minimum.reduce(wide))) if wide else 0.0
 
 
-def _common(certifier: Certifier, tensors: Sequence[Array]) -> Bounded:
-    """The first side's tensor, with a bound that includes the other sides'."""
+def _common(certifier: Certifier, tensors: Sequence[Array], *, given: bool) -> Bounded:
+    """The first side's tensor, with a bound that includes the other sides'.
+
+    Given tensors are exact if all sides have the same; parameters and states that agree by chance are
+    not taken to be exact, so that every step of a run is judged by the same bounds.
+    """
     first, *others = (tensor.astype(np.float64) for tensor in tensors)
     reach = np.zeros_like(first)
     for other in others:
         reach = np.maximum(reach, np.abs(first - other))
-    return bounded(certifier.arithmetic, tensors[0], reach)
+    if given:
+        return bounded(certifier.arithmetic, tensors[0], reach)
+    return Bounded(certifier.arithmetic, certifier.arithmetic.lift(tensors[0]), reach)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from parity.cli import options
+
+if TYPE_CHECKING:
+    from parity.bench.page import Report
 
 HELP = """Measure the engine against torch eager, and the lockstep against both steps alternated.
 
@@ -35,13 +38,20 @@ def bench(
     profile: Annotated[
         bool, typer.Option("--profile", help="Show where the time of a certified step goes.")
     ] = False,
+    vocabulary: Annotated[
+        bool,
+        typer.Option(
+            "--vocabulary",
+            help="Measure the certified step of every activation, loss and optimizer, in both formats.",
+        ),
+    ] = False,
     watch: Annotated[
         bool, typer.Option("--watch", help="Measure watching a CNN and GPT-2 instead: time and memory.")
     ] = False,
     threads: options.Threads = 1,
 ) -> int:
     from parity.errors import UsageError
-    from parity.render.files import writable, write_text
+    from parity.render.files import writable
 
     for path in (json, markdown):
         if path:
@@ -74,6 +84,16 @@ def bench(
 
     rows: list[BenchRow] = []
     parts: list[Part] = []
+    if vocabulary:
+        from parity.bench.vocabulary import vocabulary as every_name
+
+        with limited(threads):
+            for name in names:
+                console(stderr=True).print(f"measuring every name at {name} …", style="dim")
+                rows += every_name(name)
+            facts = environment()
+        report = Report(rows, {}, facts, f"parity bench --vocabulary --sizes {','.join(names)}")
+        return _written(report, json, markdown)
     memory: dict[str, dict[str, float]] = {}
     with limited(threads):
         for name in names:
@@ -99,7 +119,17 @@ def bench(
     asked += ["--no-peers"] if no_peers else []
     page = "reports/watch-speed.md" if watch else "reports/benchmark.md"
     asked += ["--markdown", page] if markdown else []
-    report = Report(rows, memory, facts, f"parity bench {' '.join(asked)}", parts, watching=watch)
+    return _written(
+        Report(rows, memory, facts, f"parity bench {' '.join(asked)}", parts, watching=watch),
+        json,
+        markdown,
+    )
+
+
+def _written(report: Report, json: str | None, markdown: str | None) -> int:
+    """Write and show a report."""
+    from parity.render.files import write_text
+
     if json:
         write_text(json, report.to_json())
     if markdown:

@@ -17,8 +17,8 @@ import numpy as np
 
 from parity.certify.certificate import Certifier
 from parity.certify.continuity import Continuity
-from parity.certify.filter import AcceptedShares, Filter, knows
 from parity.certify.step import CheckedStep
+from parity.certify.whole import WholeSteps
 from parity.config.case import Case
 from parity.errors import UsageError
 from parity.lockstep.tally import Tally
@@ -124,7 +124,7 @@ def lockstep(
 ) -> Walk:
     """Run all sides through the case's steps; stop at the first mismatch unless `keep_going`.
 
-    With `filtered` False every step is judged in full; verdicts are the same (see `certify.filter`).
+    With `filtered` False every step is judged in full; verdicts are the same (see `certify.whole`).
     """
     gates = Gates(case, [side.name for side in sides], filtered=filtered)
     certify = certify or Certify()
@@ -165,9 +165,8 @@ class Gates:
         self._certifiers = {name: self._certifier_of(name) for name in sides}
         start = case.parameters | case.architecture.initial_state(case.parameters, case.lr)
         self._continuity = {name: Continuity(start) for name in sides}
-        known = knows(case.architecture, self.certifier.equations)
-        self._filtered = filtered and len(sides) == 2 and known
-        self._filters: dict[int, Filter] = {}
+        alike = all(certifier is self.certifier for certifier in self._certifiers.values())
+        self._whole = WholeSteps(self.certifier) if filtered and len(sides) == 2 and alike else None
 
     def _certifier_of(self, side: str) -> Certifier:
         findings = self.case.findings_of(side)
@@ -181,21 +180,13 @@ class Gates:
         continuous = not any(broken.values())
         if not certified and continuous:
             return 0.0
-        shares = self._accepted(traces, batch) if continuous else None
+        known = constants(self.case.architecture, batch, self.case.lr, step + 1)
+        shares = self._whole.accepts(traces, known, batch) if self._whole and continuous else None
         if shares is not None:
             ours, theirs = traces
             self.tally.accept(self.certifier.equations, (ours, theirs), shares)
             return float(max(shares.certificates.max(), shares.side_by_side.max()))
-        known = constants(self.case.architecture, batch, self.case.lr, step + 1)
         return self.tally.enter(step, CheckedStep(traces, known, self._certifiers, broken), self.certifier)
-
-    def _accepted(self, traces: dict[str, Trace], batch: int) -> AcceptedShares | None:
-        """The shares of a step that the filter accepts; None if it does not, or cannot be used."""
-        if not self._filtered:
-            return None
-        if batch not in self._filters:
-            self._filters[batch] = Filter(self.case.architecture, batch, self.case.lr)
-        return self._filters[batch].accepts(*traces.values())
 
 
 def _note_loss(losses: dict[str, list[float]], name: str, trace: Trace) -> None:

@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 
+from parity.certify.accepted import AcceptedShares
 from parity.certify.certificate import Certifier, Finding, Verdict
 from parity.certify.cross_check import CrossCheck
-from parity.certify.filter import AcceptedShares
 from parity.certify.step import CheckedStep
 from parity.lockstep.result import Divergence, FormulaRow, SideBySideRow, WrongFormula
 from reference.equations import Equation
@@ -39,8 +39,9 @@ class _Row:
         self.undecided += finding.undecided
         self.vacuous = self.vacuous and finding.vacuous
 
-    def accept(self, worst_ratio: float, numbers: int, *, telling: bool) -> None:
+    def accept(self, worst_ratio: float, numbers: int, undecided: int = 0, *, telling: bool) -> None:
         """Enter many findings at once, all of them matches."""
+        self.undecided += undecided
         self.verdict = max(self.verdict, Verdict.MATCH, key=GRAVITY.index)
         self.worst_ratio = max(self.worst_ratio, worst_ratio)
         self.numbers += numbers
@@ -52,7 +53,7 @@ class _Row:
 
 
 class _Accepted:
-    """Steps accepted by the filter, all of one batch size: largest shares, and how many there were."""
+    """Steps accepted whole, all of one batch size: largest shares, and how many there were."""
 
     def __init__(
         self, equations: Sequence[Equation], sides: tuple[str, str], shares: AcceptedShares
@@ -65,6 +66,7 @@ class _Accepted:
         self.side_by_side = np.zeros_like(shares.side_by_side)
         self.max_abs = np.zeros_like(shares.max_abs)
         self.telling = np.zeros_like(shares.telling)
+        self.undecided = np.zeros_like(shares.undecided)
 
     def add(self, shares: AcceptedShares) -> None:
         self.steps += 1
@@ -72,6 +74,7 @@ class _Accepted:
         np.maximum(self.side_by_side, shares.side_by_side, out=self.side_by_side)
         np.maximum(self.max_abs, shares.max_abs, out=self.max_abs)
         np.logical_or(self.telling, shares.telling, out=self.telling)
+        self.undecided += shares.undecided
 
     def settle(self, row: Callable[[Equation, str], _Row], pair: Callable[[Equation], _Row]) -> None:
         for equation, place in self.entries:
@@ -81,7 +84,8 @@ class _Accepted:
             for i, side in enumerate(self.sides):
                 alone, telling = row(equation, side), bool(self.telling[i, place])
                 alone.accept(float(self.certificates[i, place]), numbers, telling=telling)
-                together.accept(float(self.side_by_side[i, place]), numbers, telling=telling)
+                share, undecided = float(self.side_by_side[i, place]), int(self.undecided[place])
+                together.accept(share, numbers, undecided, telling=telling)
 
 
 @dataclass
@@ -118,13 +122,14 @@ class Tally:
             self._diverge(step, side, finding, "certificate")
 
     def accept(self, equations: Sequence[Equation], sides: tuple[str, str], shares: AcceptedShares) -> None:
-        """Enter a whole step that the filter accepted; its rows are filled in when they are read."""
-        key = (shares.numbers["x"], sides)
+        """Enter a step that was accepted whole; its rows are filled in when they are read."""
+        key = (sum(shares.numbers.values()), sides)
         if key not in self._accepted:
             self._accepted[key] = _Accepted(equations, sides, shares)
         self._accepted[key].add(shares)
         self.tensors += 4 * len(shares.names)
         self.numbers += self._accepted[key].numbers
+        self.undecided += len(sides) * int(shares.undecided.sum())
 
     def _settle(self) -> None:
         """Fill in the rows of all accepted steps so far."""

@@ -8,6 +8,9 @@ import pytest
 
 from parity.__main__ import _run
 from parity.bench import watched
+from reference.operations.activations import ACTIVATIONS
+from reference.operations.losses import LOSSES
+from reference.optimizers import OPTIMIZERS
 from tests.nightly import but
 
 WHAT = ["engine/torch", "lockstep/plain", "certified/plain"]
@@ -42,7 +45,7 @@ def test_bench(tmp_path, capsys, dtype):
     assert {part["size"] for part in parts} == {"tiny"}
     assert 0.5 < sum(part["share"] for part in parts) < 1.5
     checks = [part for part in parts if part["what"].startswith("checks")]
-    assert bool(checks) == (dtype == "float32")  # the plain path is not taken apart
+    assert checks
     assert "PyTorch's step, recorded" in page.read_text()
     peak = content["peak_memory_mib"]["tiny"]
     assert 0 < peak["engine"] < 4 * peak["torch"]
@@ -78,3 +81,20 @@ def test_bench_of_watching(tmp_path, monkeypatch, capsys):
 def test_wrong_questions(capsys, words):
     assert _run(["bench", *words]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_every_name_is_measured(tmp_path, capsys, monkeypatch):
+    for table in (ACTIVATIONS, LOSSES, OPTIMIZERS):  # two of each, or it would take minutes
+        for name in list(table)[2:]:
+            monkeypatch.delitem(table, name)
+    file = tmp_path / "bench.json"
+    assert _run(["bench", "--sizes", "tiny", "--vocabulary", "--json", str(file)]) == 0
+    rows = json.loads(file.read_text())["rows"]
+    names = [*ACTIVATIONS, *LOSSES, *OPTIMIZERS]
+    assert [(row["dtype"], row["name"]) for row in rows] == [
+        (dtype, name) for dtype in ("float32", "float64") for name in names
+    ]
+    assert {row["what"] for row in rows} == {"certified/plain"}
+    shown = capsys.readouterr().out
+    assert "tiny float32: median" in shown
+    assert "worst" in shown

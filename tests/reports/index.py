@@ -36,6 +36,7 @@ OTHERS = (
     ),
     ("bounds.md", "reports.bounds", "python -m tests.reports.bounds"),
     ("kill-matrix.md", "reports.kill_matrix", "python -m tests.reports.kill_matrix"),
+    ("plan.md", "reports.plan", "python -m tests.reports.plan 10000 FILE.jsonl"),
     ("findings.md", "reports.findings", "python -m tests.reports.deviations"),
     ("watch-faults.md", "reports.watch_faults", "python -m tests.reports.watch_faults"),
     ("watch-campaign.md", "reports.watch_campaign", "python -m tests.reports.watch_campaign"),

@@ -7,6 +7,6 @@ proof. Any step that is not accepted is judged by the plain path, so no verdict 
 the shares that it reports are upper bounds of the true ones.
 """
 
-from parity.certify.filter.filter import AcceptedShares, Filter, knows
+from parity.certify.filter.filter import Filter, knows
 
-__all__ = ["Filter", "AcceptedShares", "knows"]
+__all__ = ["Filter", "knows"]

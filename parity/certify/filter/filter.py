@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from parity.bounds.formats import arithmetic
+from parity.certify.accepted import AcceptedShares
 from parity.certify.filter.activations import SLOPES
 from parity.certify.filter.certificates import FirstGate
 from parity.certify.filter.cross_check import SecondGate
 from parity.certify.filter.gradients import TELLING, Parameters
 from parity.certify.filter.inputs import HARMLESS, StepInputs
-from parity.certify.filter.layout import FlatLayout, Floats
+from parity.certify.filter.layout import FlatLayout
 from reference import formulas
 from reference.architecture import Architecture
 from reference.equations import Equation
 from reference.operations.activations import ACTIVATIONS
 from reference.operations.losses import LOSSES
 from reference.trace import Trace
-
-Bools = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class AcceptedShares:
-    """An accepted step: for each computed tensor, upper bounds of the used share, by gate and side."""
-
-    names: list[str]
-    numbers: dict[str, int]
-    certificates: Floats  # (2, tensors)
-    side_by_side: Floats  # (2, tensors)
-    max_abs: Floats  # (tensors,): the largest difference of the sides; in float32 for large networks
-    telling: Bools  # (2, tensors): whether a mistake would have shown
 
 
 def knows(architecture: Architecture, equations: Sequence[Equation]) -> bool:
@@ -96,6 +81,7 @@ class Filter:
             np.concatenate([pairs, gradients, after], axis=1),
             np.concatenate([self.recorded.distance, *parameters.apart]),
             np.concatenate([self._telling, telling[:2], telling[2:]], axis=1),
+            np.zeros(len(self.layout.judged), int),
         )
 
     def _relative(self) -> float:

@@ -8,7 +8,6 @@ itself.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -21,12 +20,12 @@ from parity.certify.certificate import Verdict, compare
 from parity.check.diagnosis.anatomy import curve, layer_function, slope
 from parity.check.diagnosis.judge import Instance, Judge
 from parity.check.diagnosis.mistake import DoesNotApplyError
+from parity.check.diagnosis.readings.operands import operands_of
 from parity.check.diagnosis.readings.operations import OPERATIONS, Number, moved
 from parity.check.diagnosis.readings.tree import Tree, number_of
 from parity.check.diagnosis.readings.unnamed import UNNAMED
 from parity.check.diagnosis.scenario import Scenario
 from reference.arrays import Array
-from reference.equations import Equation
 from reference.operations.activations import ACTIVATIONS, Activation
 from reference.trace import Trace
 
@@ -65,7 +64,7 @@ class Site:
     @cached_property
     def operands(self) -> dict[str, str]:
         """The tensors that go in, by the formula's own names for them; a hidden s is opened."""
-        return dict(_operands(self.observation.equations, self.equation, self.observation.known))
+        return dict(operands_of(self.observation.equations, self.equation, self.observation.known))
 
     @cached_property
     def tags(self) -> tuple[Tag, ...]:
@@ -283,20 +282,3 @@ class Site:
                 return Verdict.DIFFERENT
             observed = observed.reshape(truth.shape)
         return compare(self.equation, observed, truth).verdict
-
-
-def _operands(
-    equations: Mapping[str, Equation], equation: Equation, known: Mapping[str, Array]
-) -> list[tuple[str, str]]:
-    """(the formula's name for it, the tensor's name); s, which few show, as what it is made of."""
-    names = [
-        name
-        for name, parameter in inspect.signature(equation.evaluate).parameters.items()
-        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
-    ]
-    found: list[tuple[str, str]] = []
-    for name, tensor in zip(names, equation.inputs, strict=False):
-        if tensor.startswith("s") and tensor in equations:
-            found += _operands(equations, equations[tensor], known)
-        found.append((name, tensor))
-    return found
