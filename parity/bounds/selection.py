@@ -156,21 +156,6 @@ def equal(x: Bounded, y: Bounded) -> Bounded:
     return _truth_value(x, y, lambda gap: gap == 0)
 
 
-@rule("attains (vectorized)", data=(2,))
-def attains(x: Bounded, y: Bounded, axes: tuple[int, ...]) -> Bounded:
-    """As equal; but y, the largest or smallest over the axes, is some number: if no other can be, this one.
-
-    Source: as greater.
-    """
-    found = equal(x, y)
-    if found.kink is None:
-        return found
-    possible = found.kink | (found.lowered() > 0)
-    alone = possible & (np.sum(possible, axis=axes, keepdims=True) == 1)
-    bound = np.where(alone, 0.0, found.bound)
-    return Bounded(x.arithmetic, found.value, bound, kink=found.kink & ~alone)
-
-
 def _truth_value(x: Bounded, y: Bounded, holds: Callable[[Float64s], Bools]) -> Bounded:
     gap = x.arithmetic.lower(x.value - y.value)
     if somewhere(np.isnan(gap)):  # two infinities of one sign are equal

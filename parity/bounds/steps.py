@@ -128,3 +128,18 @@ def multiply_reduce(x: Bounded, axis: Axes = 0, keepdims: bool = False) -> Bound
     zero = np.any((x.value == 0) & (carried == 0), axis=axes, keepdims=keepdims)
     bound = np.where(zero, 0.0, bound)
     return Bounded(arithmetic, value, guarded(high, arithmetic.largest, bound))
+
+
+@rule("attains (vectorized)", data=(2,))
+def attains(x: Bounded, y: Bounded, axes: tuple[int, ...]) -> Bounded:
+    """As equal; but y, the largest or smallest over the axes, is some number: if no other can be, this one.
+
+    Source: as greater.
+    """
+    found = equal(x, y)
+    if found.kink is None:
+        return found
+    possible = found.kink | (found.lowered() > 0)
+    alone = possible & (np.sum(possible, axis=axes, keepdims=True) == 1)
+    bound = np.where(alone, 0.0, found.bound)
+    return Bounded(x.arithmetic, found.value, bound, kink=found.kink & ~alone)
