@@ -139,11 +139,17 @@ class Definition(GraphBuilder):
 
     @cached_property
     def equations(self) -> list[Equation]:
-        """Both sweeps, in the order of execution."""
-        made = forward(self.graph)
+        """Both sweeps, in the order of execution, as far as outputs and gradients depend on them."""
+        sweeps = forward(self.graph)
         if LOSS in self.graph:
-            made = [*made[:-1], *backward(self.graph, LOSS)]
-        return made
+            sweeps = [*sweeps[:-1], *backward(self.graph, LOSS)]
+        wanted = {*self.names, *(node.gradient for node in self.graph.nodes if node.is_leaf)}
+        needed: list[Equation] = []
+        for equation in reversed(sweeps):
+            if equation.makes in wanted:
+                needed.append(equation)
+                wanted.update(equation.inputs)
+        return needed[::-1]
 
     def gradient(self, name: str) -> str | None:
         """The graph's name of the gradient of an input or parameter; None: nothing depends on it."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import cast
 
 import numpy as np
 import torch
@@ -27,7 +26,7 @@ from parity.kernel.asked import (
 from parity.kernel.compare import Held, compared, misshapen
 from parity.kernel.recording import RecordedDefinition, record
 from parity.kernel.result import KernelDivergence, KernelResult, KernelRow, KernelVerdict, LeftOut
-from parity.kernel.trials import Trial, is_float, strided, trials, whole_numbers
+from parity.kernel.trials import Trial, is_float, trials, whole_numbers
 from parity.kernel.truths import Truths
 from parity.lockstep.environment import environment
 from parity.render.texts.message import Message
@@ -84,25 +83,21 @@ class _NotTriedError(Exception):
 
 
 class _Holding:
-    """Both functions; what the definition gave on the given inputs is kept for those of the same values."""
+    """Both functions, and the parameters of each."""
 
     def __init__(self, candidate: Function, definition: Function, names: Sequence[str]) -> None:
         self.candidate, self.definition, self.names = candidate, definition, names
         self.ours, self.theirs = parameters(definition), paired(candidate, definition)
         self.operations = 0
-        self._given: tuple[RecordedDefinition, Truths] | None = None
 
     def held(self, trial: Trial) -> list[Held]:
         """Every output and every gradient, in this order. Raises _NotTriedError."""
         with self._parameters(trial):
-            recording, truths = self._given if trial.same and self._given else self._recorded(trial)
+            recording, truths = self._recorded(trial)
             if trial.kind == "given":
-                self._given = recording, truths
                 self.operations = len(recording.definition.placed)
             inputs, learned = self._fresh(trial, self.theirs)
-            upstream = recording.upstream
-            if trial.same:
-                upstream = [cast("torch.Tensor | None", strided(seed)) for seed in upstream]
+            upstream = [None if seed is None else trial.own(seed) for seed in recording.upstream]
             try:
                 outputs = outputs_of(self.candidate, inputs)
                 broken = misshapen(outputs, recording.reply.outputs)
@@ -111,6 +106,8 @@ class _Holding:
                 return [*compared(gradients_of(outputs, upstream, learned), recording, truths)]
             except RefusedError as error:
                 return [Held("output", "0", complaint=Message("own_words", failure=error))]
+            except TypeError as error:  # an operation of a format that no rule knows
+                raise UsageError(f"definition: its bounds are not known: {error}") from None
 
     def _recorded(self, trial: Trial) -> tuple[RecordedDefinition, Truths]:
         inputs, learned = self._fresh(trial, self.ours)
@@ -122,7 +119,7 @@ class _Holding:
             if trial.kind == "whole":
                 return whole_numbers(output, random)
             normal = np.asarray(random.standard_normal(tuple(output.shape)))
-            return torch.from_numpy(normal).to(output.dtype)
+            return trial.own(torch.from_numpy(normal).to(output.dtype))
 
         try:
             recording = record(self.definition, inputs, learned, {**tensors, **self.ours}, drawn)
@@ -145,7 +142,7 @@ class _Holding:
         for name, value in zip(self.names, trial.inputs, strict=True):
             own = value
             if isinstance(value, torch.Tensor):
-                own = strided(value.detach()) if trial.same else value.detach().clone()
+                own = trial.own(value)
             if is_float(own):
                 learned[name] = own.requires_grad_()
             inputs.append(own)

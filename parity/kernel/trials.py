@@ -24,11 +24,14 @@ MOST = 3
 
 @dataclass(frozen=True)
 class Trial:
-    """Inputs of one kind. `same`: their values, and those of the upstream gradients, are the given ones."""
+    """Inputs of one kind."""
 
     kind: Kind
     inputs: Inputs
-    same: bool = False
+
+    def own(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The numbers of an input, or of an upstream gradient, in memory of their own."""
+        return strided(tensor.detach()) if self.kind == "strided" else tensor.detach().clone()
 
 
 def trials(inputs: Inputs) -> Iterator[Trial]:
@@ -42,7 +45,7 @@ def trials(inputs: Inputs) -> Iterator[Trial]:
     """
     yield Trial("given", inputs)
     yield from _one(inputs)
-    yield Trial("strided", tuple(map(strided, inputs)), same=True)
+    yield Trial("strided", inputs)
     floats = [value for value in inputs if is_float(value)]
     largest = max((float(tensor.detach().abs().max()) for tensor in floats), default=0.0)
     if 0 < largest < math.inf:
@@ -60,12 +63,10 @@ def is_float(value: object) -> TypeGuard[torch.Tensor]:
     return isinstance(value, torch.Tensor) and value.is_floating_point()
 
 
-def strided(value: object) -> object:
+def strided(tensor: torch.Tensor) -> torch.Tensor:
     """The same numbers, every second place of a tensor twice as large."""
-    if not isinstance(value, torch.Tensor) or value.ndim == 0:
-        return value
-    room = torch.zeros((*value.shape, 2), dtype=value.dtype)
-    room[..., 0] = value.detach()
+    room = torch.zeros((*tensor.shape, 2), dtype=tensor.dtype)
+    room[..., 0] = tensor
     return room[..., 0]
 
 

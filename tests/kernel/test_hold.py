@@ -235,3 +235,42 @@ def test_where_rounding_takes_everything_nothing_is_told():
     assert found.verdict == "undecided"
     assert "Nothing could be told of the output 0: no number there is larger than its bound" in str(found)
     assert found.exit_code == 5
+
+
+def test_a_definition_without_bounds_is_a_wrong_question():
+    def scattered(x, i):
+        return torch.zeros(3, 5, dtype=x.dtype).scatter_add(1, i, x)
+
+    with pytest.raises(UsageError, match="its bounds are not known"):
+        parity.kernel(scattered, scattered, normal(3, 4), whole(5, 3, 4), dtype="bfloat16")
+
+
+COMPOSED = {
+    "convolution": (
+        lambda x, w, b: torch.relu(F.conv2d(x, w, b, padding=1, stride=2)),
+        (2, 4, 6, 6),
+        (3, 4, 3, 3),
+        (3,),
+    ),
+    "batch norm without statistics": (
+        lambda x, w, b: F.batch_norm(x, None, None, w, b, training=True),
+        (4, 3, 5),
+        (3,),
+        (3,),
+    ),
+    "an attention of computed logits, whose largest carries a gradient": (
+        lambda q, k: (q @ k.mT - (q @ k.mT).amax(-1, keepdim=True)).exp().cumsum(-1),
+        (5, 3),
+        (6, 3),
+    ),
+    "in place, of parts": (lambda x, y: torch.cat([x * 2, y]).mul_(3).sin().chunk(2, 1)[1], (4, 6), (3, 6)),
+    "choices": (lambda x: torch.sort(x * x, -1)[0] + F.max_pool1d(x, 2).repeat(1, 2), (3, 6)),
+}
+
+
+@pytest.mark.parametrize("case", COMPOSED)
+def test_a_definition_is_inside_its_own_bounds(case):
+    function, *shapes = COMPOSED[case]
+    inputs = [normal(*shape, seed=seed) for seed, shape in enumerate(shapes)]
+    for dtype in ("float32", "float64"):
+        parity.kernel(lambda *given: function(*given), function, *inputs, dtype=dtype).verify()
