@@ -14,6 +14,10 @@ from reference.equations import Constants
 from reference.trace import Trace
 
 
+PATIENCE = 8
+"""Steps that are judged one by one before a plan is recorded, which takes about as long."""
+
+
 class WholeSteps:
     """What accepts the steps of one run, with its buffers.
 
@@ -23,7 +27,7 @@ class WholeSteps:
     """
 
     def __init__(self, certifier: Certifier) -> None:
-        self._plans = Plans(certifier)
+        self._plans = Plans(certifier, PATIENCE)
         chain = certifier.architecture
         known = isinstance(chain, Architecture) and knows(chain, certifier.equations)
         self._chain = cast("Architecture", chain) if known else None

@@ -32,13 +32,13 @@ class _Batch:
 class Plans:
     """Accepts steps of two sides by the plan of their batch size.
 
-    The first step of a batch size is left to the plain path, since a run may have no second one. A step
-    that a plan does not accept is recorded anew, for the decisions that it takes differently; of many in
-    a row, ever fewer are.
+    The first steps of a batch size are left to the plain path, as many as `patience`: recording costs as
+    much as several of them, and a run may have no more. A step that a plan does not accept is recorded
+    anew, for the decisions that it takes differently; of many in a row, ever fewer are.
     """
 
-    def __init__(self, certifier: Certifier) -> None:
-        self._certifier = certifier
+    def __init__(self, certifier: Certifier, patience: int = 1) -> None:
+        self._certifier, self._patience = certifier, patience
         self._batches: dict[int, _Batch] = {}
 
     def accepts(
@@ -47,7 +47,7 @@ class Plans:
         """The shares of a step if a plan accepts it, or None if the plain path must judge it."""
         known = self._batches.setdefault(batch, _Batch())
         known.steps += 1
-        if known.steps == 1 or not known.possible:
+        if known.steps <= self._patience or not known.possible:
             return None
         ours, theirs = traces.values()
         shares = known.plan.shares((ours, theirs), constants) if known.plan else None
