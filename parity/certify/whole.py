@@ -13,7 +13,6 @@ from reference.architecture import Architecture
 from reference.equations import Constants
 from reference.trace import Trace
 
-
 PATIENCE = 8
 """Steps that are judged one by one before a plan is recorded, which takes about as long."""
 
