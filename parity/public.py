@@ -259,7 +259,7 @@ def replay(
                 again.report(folder / path.stem, lang)
 
     found = goldens([Path(file) for file in files])
-    return Replays(tuple(replayed(path) for path in found), Pages(write))
+    return Replays(tuple(replayed(path) for path in found), _pages=Pages(write))
 
 
 def _source(config: ConfigLike) -> Path | Mapping[str, object] | None:

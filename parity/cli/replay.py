@@ -61,6 +61,7 @@ def replay(
 ) -> int:
     import shlex
 
+    from parity.errors import UsageError
     from parity.golden.folder import goldens, worst_code
     from parity.golden.reader import read
     from parity.golden.replay import chosen, replay_golden
@@ -77,9 +78,15 @@ def replay(
         writable(json)
     if report:
         writable_folder(report)
-    found = goldens(files)
-    for path in found:
-        read(path)  # a file that is no golden is said before anything else
+    found, unreadable = goldens(files), list[UsageError]()
+    for path in list(found):
+        try:
+            read(path)
+        except UsageError as error:
+            unreadable.append(error)
+            found.remove(path)
+    if not found:
+        raise unreadable[0]
     flags = {"--no-torch": no_torch, "--no-reference": no_reference, "--bitwise": bitwise}
     words = ["parity", "replay", *(flag for flag, is_set in flags.items() if is_set)]
     words += ["--threads", str(threads)] if threads > 1 else []
@@ -102,10 +109,12 @@ def replay(
             one.report(report / path.stem, lang)
         one.show(out, lang)
     if json:
-        write_text(json, Replays(tuple(replays)).to_json())
-    show_total(replays, out, lang)
+        write_text(json, Replays(tuple(replays), tuple(map(str, unreadable))).to_json())
+    show_total(replays, out, lang, unreadable)
+    for reason in unreadable:
+        console(stderr=True).print(f"parity: {reason}", markup=False, highlight=False, soft_wrap=True)
     tell("parity replay", [compared("golden", one.golden, one, one.golden) for one in replays], lang=lang)
-    return worst_code(replays)
+    return worst_code(replays, unreadable=bool(unreadable))
 
 
 def _watched(golden: Golden | ScriptGolden, sides: Mapping[str, MakeSide]) -> WatchedReplay | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from parity.errors import UsageError
 from parity.golden.format import SUFFIX
 from parity.golden.result import Replay
-from parity.lockstep.result import EXIT_MATCH, EXIT_MISMATCH, EXIT_NOTHING
+from parity.lockstep.result import EXIT_MATCH, EXIT_MISMATCH, EXIT_NOTHING, EXIT_QUESTION
 
 
 def goldens(places: Sequence[Path]) -> list[Path]:
@@ -30,7 +30,8 @@ def goldens(places: Sequence[Path]) -> list[Path]:
     return list(found)
 
 
-def worst_code(replays: Sequence[Replay]) -> int:
-    """The exit code of several replays: of a mismatch, else of one undecided, else 0."""
-    codes = {one.exit_code for one in replays}
-    return next((code for code in (EXIT_MISMATCH, EXIT_NOTHING) if code in codes), EXIT_MATCH)
+def worst_code(replays: Sequence[Replay], *, unreadable: bool = False) -> int:
+    """The exit code of several replays: of a mismatch, else of a file that is none, of one undecided, 0."""
+    codes = {one.exit_code for one in replays} | ({EXIT_QUESTION} if unreadable else set())
+    order = (EXIT_MISMATCH, EXIT_QUESTION, EXIT_NOTHING)
+    return next((code for code in order if code in codes), EXIT_MATCH)

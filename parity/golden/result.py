@@ -124,9 +124,10 @@ class Replay(Found):
 
 @dataclass(frozen=True)
 class Replays(Outcome):
-    """The results of replaying several goldens; the verdict is the worst."""
+    """The results of replaying several goldens, the worst being the verdict; why others were not read."""
 
     replays: tuple[Replay, ...]
+    unreadable: tuple[str, ...] = ()
     _pages: Pages | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -142,12 +143,16 @@ class Replays(Outcome):
 
         for replay in self.replays:
             replay.show(out, lang)
-        show_total(self.replays, out, lang)
+        show_total(self.replays, out, lang, self.unreadable)
+        for reason in self.unreadable:
+            out.print(reason, style="bold red", markup=False, soft_wrap=True)
 
     def to_json(self) -> str:
         """All replays: `parity-replays/1`."""
         found = [json.loads(replay.to_json()) for replay in self.replays]
-        return json.dumps({"schema": "parity-replays/1", "replays": found}, indent=2, ensure_ascii=False)
+        left = {"unreadable": list(self.unreadable)} if self.unreadable else {}
+        content = {"schema": "parity-replays/1", "replays": found, **left}
+        return json.dumps(content, indent=2, ensure_ascii=False)
 
     def _repr_html_(self) -> str:
         return "".join(f"<h4>{escape(one.golden)}</h4>{one._repr_html_()}" for one in self.replays)

@@ -63,12 +63,15 @@ def _sides(replay: Replay, say: dict[str, str]) -> Iterator[str]:
         yield say["golden.calls_again"].format(**facts)
 
 
-def show_total(replays: Sequence[Replay], out: Console, lang: str) -> None:
-    """Print how many of several goldens hold."""
-    if len(replays) > 1:
+def show_total(
+    replays: Sequence[Replay], out: Console, lang: str, unreadable: Sequence[object] = ()
+) -> None:
+    """Print how many of several goldens hold; those that could not be read do not."""
+    count = len(replays) + len(unreadable)
+    if count > 1:
         holding = sum(replay.verdict == "match" for replay in replays)
-        line = catalogue(lang)["golden.total"].format(match=holding, count=len(replays))
-        style = "bold green" if holding == len(replays) else "bold red"
+        line = catalogue(lang)["golden.total"].format(match=holding, count=count)
+        style = "bold green" if holding == count else "bold red"
         out.print(line, style=style, markup=False, soft_wrap=True)
 
 

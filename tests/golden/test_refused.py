@@ -262,10 +262,15 @@ def test_what_is_no_file(tmp_path, refused):
         refused(pipe, "not a file")
 
 
-def test_one_bad_file_of_several_is_said_before_anything_else(golden, tmp_path, capsys):
-    bad = tmp_path / "bad.safetensors"
-    bad.write_bytes(golden.read_bytes()[:-1])
-    assert _run(["replay", str(golden), str(bad)]) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert "bad.safetensors" in err
+def test_in_a_folder_the_others_are_replayed(golden, tmp_path, ask):
+    for name in ("a", "c"):
+        (tmp_path / f"{name}.safetensors").write_bytes(golden.read_bytes())
+    (tmp_path / "b.safetensors").write_bytes(golden.read_bytes()[:100])
+    code, out, err = ask("replay", "--no-torch", tmp_path, "--json", tmp_path / "r.json")
+    assert code == 2
+    assert "b.safetensors: truncated" in err
+    assert err.count("\n") == 1
+    assert "2 of 3" in out
+    found = json.loads((tmp_path / "r.json").read_text())
+    assert [one["verdict"] for one in found["replays"]] == ["match", "match"]
+    assert "b.safetensors" in found["unreadable"][0]
