@@ -11,16 +11,22 @@ NIGHTLY = pytest.mark.nightly
 
 
 def but(kept: Collection[object], values: Iterable[object]) -> list[object]:
-    """The values as cases: those of `kept` always, the others by night."""
+    """The values of one parameter as cases: those of `kept` always, the others by night."""
     values = list(values)
     assert set(kept) <= set(values), "what is kept is one of the values"
     return [value if value in kept else pytest.param(value, marks=NIGHTLY) for value in values]
 
 
 def one_in(k: int, values: Iterable[object]) -> list[object]:
-    """Every k-th value always, the others by night."""
+    """Every k-th value of one parameter always, the others by night."""
     values = list(values)
     return but(values[::k], values)
+
+
+def first_of(rows: Iterable[Sequence[object]]) -> list[object]:
+    """The first row of values of several parameters always, the others by night."""
+    first, *others = rows
+    return [tuple(first), *(pytest.param(*row, marks=NIGHTLY) for row in others)]
 
 
 def in_turn(first: Iterable[object], *others: Sequence[object]) -> list[object]:

@@ -122,7 +122,7 @@ CHEATS = {
 }
 
 
-@pytest.mark.parametrize("how", CHEATS)
+@pytest.mark.parametrize("how", one_in(2, CHEATS))
 def test_a_subject_cannot_use_the_verifiers_own_mathematics(how, tmp_path):
     root = next(entry for entry in sys.path if (Path(entry) / "reference").is_dir())
     (tmp_path / "mine.py").write_text(f"ROOT = {root!r}\n{CHEATS[how]}\n{GOOD}")

@@ -14,6 +14,7 @@ from parity.explain.number import explain, parse, recorded, walked, walked_model
 from parity.lockstep.run import model_peer
 from reference.equations import shapes, step_equations
 from tests.command import parity
+from tests.nightly import but
 from tests.strategies import random_case
 
 
@@ -98,7 +99,9 @@ def test_the_same_from_a_trace_file(tmp_path):
         recorded(path, 9, "torch")
 
 
-@pytest.mark.parametrize("question", ["delta9[0,0]", "delta1[99,0]", "loss[0,0]", "δ", "dW1[0]", ""])
+@pytest.mark.parametrize(
+    "question", but(["delta1[99,0]", ""], ["delta9[0,0]", "delta1[99,0]", "loss[0,0]", "δ", "dW1[0]", ""])
+)
 def test_a_wrong_question_is_one_line(question, tmp_path):
     done = parity("explain", question, "--data", "xor", folder=tmp_path)
     assert done.returncode == 2, done.stdout

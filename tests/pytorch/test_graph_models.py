@@ -15,6 +15,7 @@ from parity.lockstep.lockstep import Reference
 from parity.lockstep.run import run
 from parity.pytorch.imported.case import BatchPeer, training_of
 from parity.pytorch.imported.peer import GraphPeer
+from tests.nightly import first_of
 from tests.reports.lockstep import FILE
 
 MODELS = '''
@@ -108,7 +109,7 @@ def test_from_the_command_line(zoo, ask, name):
     assert json.loads(out)["verdict"] == "match"
 
 
-@pytest.mark.parametrize(("factory", "data"), [("Digits", "digits"), ("characters64", "sonnets")])
+@pytest.mark.parametrize(("factory", "data"), first_of([("Digits", "digits"), ("characters64", "sonnets")]))
 def test_the_models_of_the_report_match_and_each_side_classifies_for_itself(
     factory, data, ask, monkeypatch
 ):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import parity
-from tests.nightly import in_turn
+from tests.nightly import first_of, in_turn
 from tests.report.test_graph_page import trained
 from tests.watch.helpers import net, planted, train, twice
 
@@ -122,7 +122,7 @@ def test_nothing_leaves_nothing_breaks_and_axe_finds_no_violation(visit, name, w
     holds(visit(path, width, scheme, address=address), width)
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
+@pytest.mark.parametrize(("width", "scheme"), first_of([(390, "dark"), (1280, "light")]))
 def test_the_page_of_a_graph_is_as_good(visit, tmp_path, width, scheme):
     trained(tmp_path, steps=1)
     holds(visit(tmp_path / "index.html", width, scheme), width)
