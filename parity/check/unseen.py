@@ -18,6 +18,7 @@ PLANS = (
     Plan((3, 3, 3, 3), batch=3, steps=1, activations=(1, 0, 3), lr=0.71875),
     Plan((2, 2, 2, 2), batch=2, steps=1, activations=(0, 2, 1), lr=0.40625),
     Plan((4, 3, 2, 3), batch=6, steps=2, activations=(3, 2, 1), lr=0.4375),
+    Plan((3, 4, 2), batch=3, steps=2, activations=(0, 2), lr=0.59375),
     Plan((2, 3, 4, 2, 2), batch=2, steps=1, activations=(1, 2, 0, 3), lr=0.6875),
 )
 """Other shapes, batches and η than the cases have; equal widths too, where wrong shapes still run."""

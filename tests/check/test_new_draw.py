@@ -86,6 +86,16 @@ TOLD = {
         {"bias_gradient": "last-sample-only"},
         "Only with a batch of 2.",
     ),
+    "half a slope, and no batch of two": (
+        edited(("(z > 0)", "0.5 * (z > 0)")),
+        dict.fromkeys(("output_delta", "hidden_delta"), "wrong-constant"),
+        "Only where f is relu.",
+    ),
+    "a slope that is zero, and no other loss": (
+        edited(("(z > 0)", "(z < 0)")),
+        dict.fromkeys(("output_delta", "hidden_delta"), "wrong-threshold"),
+        "[z(l) < 0]",
+    ),
     "of deep networks": (
         edited(
             (HIDDEN, HIDDEN.replace("* F[", "* (1 if L > 3 else F[").replace("a[l + 1])", "a[l + 1]))"))

@@ -36,6 +36,7 @@ UNSEEN = calls(
         Plan((3, 3, 3), batch=3, steps=1, activations=(3, 1), lr=0.4375),
         Plan((3, 2, 4, 5, 3), batch=4, steps=2, activations=(0, 3, 2, 0), lr=0.1875),
         Plan((2, 3, 3), batch=1, steps=2, activations=(1, 3), lr=0.6875),
+        Plan((3, 4, 2), batch=5, steps=1, activations=(1, 2), lr=0.53125),
     )
 )
 """Calls that no check makes: a name has to hold on these too."""

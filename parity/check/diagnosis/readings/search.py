@@ -213,7 +213,10 @@ class Reader:
         if edit.neutral is not None and all(edit.neutral in found for found in intervals):
             return  # within what the data can tell it is no edit at all
         self.work -= NAMING
+        of_all = edit.tree.head == "*" and edit.hole == (0,)
         for constant in constants(intervals, order):
+            if of_all and constant.text == "0":
+                continue  # nothing times anything is all zero, and no more
             filled = of_constant(edit, constant)
             if _proved(filled, order):
                 yield Reading(
