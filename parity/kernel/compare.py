@@ -77,9 +77,11 @@ def misshapen(reply: tuple[torch.Tensor, ...], expected: tuple[torch.Tensor, ...
     for place, (one, other) in enumerate(zip(reply, expected, strict=True)):
         name = f"output {place}"
         if one.shape != other.shape:
-            shapes = {"found": tuple(one.shape), "expected": tuple(other.shape)}
-            return Held("output", str(place), complaint=Message("shape", name=name, **shapes))
+            found, wanted = tuple(one.shape), tuple(other.shape)
+            complaint = Message("shape", name=name, found=found, expected=wanted)
+            return Held("output", str(place), complaint=complaint)
         if one.dtype != other.dtype:
-            kinds = {"found": str(one.dtype)[6:], "expected": str(other.dtype)[6:]}
-            return Held("output", str(place), complaint=Message("dtype", name=name, **kinds))
+            kind, wanted_kind = str(one.dtype)[6:], str(other.dtype)[6:]
+            complaint = Message("dtype", name=name, found=kind, expected=wanted_kind)
+            return Held("output", str(place), complaint=complaint)
     return None

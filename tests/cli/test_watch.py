@@ -141,7 +141,7 @@ OPAQUE = SCRIPT.replace(
     """class Own(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x):
-        return x * 2
+        return torch.from_numpy(x.detach().numpy() * 2)
     @staticmethod
     def backward(ctx, g):
         return g * 2
