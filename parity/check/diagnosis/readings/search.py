@@ -215,8 +215,8 @@ class Reader:
         self.work -= NAMING
         of_all = edit.tree.head == "*" and edit.hole == (0,)
         for constant in constants(intervals, order):
-            if of_all and constant.text == "0":
-                continue  # nothing times anything is all zero, and no more
+            if (of_all and constant.text == "0") or ("front" in edit.facts and constant.text == "1"):
+                continue  # nothing times anything is all zero; once anything is read without it
             filled = of_constant(edit, constant)
             if _proved(filled, order):
                 yield Reading(
