@@ -75,13 +75,13 @@ def cross_check(
     """
     judge = certifier.arithmetic
     data = {side: {n: t for n, t in trace.items() if t.dtype.kind != "f"} for side, trace in traces.items()}
+    given = certifier.architecture.example(1).keys()
     with np.errstate(all="ignore"), judge.precision():
         values: dict[str, Bounded | Array] = {}
         for name in starts(certifier.equations):
             tensors = [trace[name] for trace in traces.values()]
-            given = name in certifier.architecture.example(1)
             floats = tensors[0].dtype.kind == "f"
-            values[name] = _common(certifier, tensors, given=given) if floats else tensors[0]
+            values[name] = _common(certifier, tensors, given=name in given) if floats else tensors[0]
         known = bounded_constants(judge, certifier.known(constants))
         for equation in certifier.equations:
             shown = {side: t[equation.makes] for side, t in traces.items() if equation.makes in t}

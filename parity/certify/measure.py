@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,17 @@ Float64s = npt.NDArray[np.float64]
 INFINITE = float("inf")
 
 
+class WorstFacts(TypedDict):
+    """The number that used most of its bound, as a result shows it."""
+
+    index: list[int]
+    observed: float
+    expected: float
+    error: float
+    bound: float
+    ratio: float
+
+
 @dataclass(frozen=True)
 class Worst:
     """The number that used most of its bound."""
@@ -27,6 +39,17 @@ class Worst:
     error: float
     bound: float
     ratio: float
+
+    def facts(self) -> WorstFacts:
+        """All of it, for a result."""
+        return WorstFacts(
+            index=list(self.index),
+            observed=self.observed,
+            expected=self.expected,
+            error=self.error,
+            bound=self.bound,
+            ratio=self.ratio,
+        )
 
 
 @dataclass(frozen=True)

@@ -241,15 +241,9 @@ def _divergence(trial: Trial, held: Held) -> KernelDivergence:
     found, place = held.measured, {"inputs": trial.kind, "part": held.part, "name": held.name}
     if found is None or found.worst is None:
         return KernelDivergence(**place, complaint=held.complaint)
-    worst = found.worst
     return KernelDivergence(
         **place,
-        index=list(worst.index),
-        observed=worst.observed,
-        expected=worst.expected,
-        error=worst.error,
-        bound=worst.bound,
-        ratio=worst.ratio,
+        **found.worst.facts(),
         resolution=found.resolution,
         complaint=held.complaint,
     )

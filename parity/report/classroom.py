@@ -9,14 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from markupsafe import Markup
-
 from parity.check.points import ENTRIES, RUNS, Points, State, states
 from parity.check.submitted import Submitted, result_of
 from parity.render.files import make_folder, write_text
-from parity.render.texts import LANGUAGES, catalogue
+from parity.render.texts import LANGUAGES
 from parity.report.bilingual import one
-from parity.report.page import asset, policy, templates
+from parity.report.page import framed
 
 MARKS: Mapping[State, str] = {
     "right": "✓",
@@ -124,24 +122,8 @@ def _mistakes(rows: list[ClassRow], outcomes: Mapping[str, Submitted]) -> list[C
 
 
 def _page(template: str, lang: str, **facts: object) -> str:
-    catalogue(lang)
-    styles = Markup("\n").join([asset("page.css"), asset("classroom.css")])
-    script = asset("page.js")
-    page = (
-        templates()
-        .get_template(template)
-        .render(
-            lang=lang,
-            languages=LANGUAGES,
-            titles={code: one("class.title", code) for code in LANGUAGES},
-            policy=policy(styles, script),
-            styles=styles,
-            script=script,
-            number=_number,
-            **facts,
-        )
-    )
-    return page + "\n"
+    titles = {code: one("class.title", code) for code in LANGUAGES}
+    return framed(template, lang, titles, ("classroom.css",), number=_number, **facts)
 
 
 def _number(value: float) -> str:

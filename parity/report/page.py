@@ -17,7 +17,7 @@ from parity.lockstep.text import lines
 from parity.render.graph import svg, text
 from parity.render.graph.drawing import DrawnGraph
 from parity.render.numbers import shown
-from parity.render.texts import LANGUAGES
+from parity.render.texts import LANGUAGES, catalogue
 from parity.report import curves
 from parity.report.bilingual import (
     Precise,
@@ -74,6 +74,31 @@ def policy(styles: str, script: str) -> str:
     )
 
 
+def framed(
+    template: str, lang: str, titles: Mapping[str, str], styles: Sequence[str], **facts: object
+) -> str:
+    """A page of a template, in the frame that all share: styles, script, policy and both languages.
+
+    `styles` are the style sheets beside the one of all pages.
+    """
+    catalogue(lang)  # an unknown language is said here
+    style = Markup("\n").join(map(asset, ("page.css", *styles)))
+    script = asset("page.js")
+    page = templates().get_template(template)
+    return (
+        page.render(
+            styles=style,
+            script=script,
+            policy=policy(style, script),
+            lang=lang,
+            languages=LANGUAGES,
+            titles=titles,
+            **facts,
+        )
+        + "\n"
+    )
+
+
 def html(
     result: Result,
     recording: Recording,
@@ -86,42 +111,34 @@ def html(
     inspector, steps = judged.inspector, _steps(judged, result)
     current = _current(result, steps)
     curve = recording.extras.curve
-    styles, script = Markup("\n").join([asset("page.css"), asset("lesson.css")]), asset("page.js")
-    page = (
-        templates()
-        .get_template("page.html")
-        .render(
-            result=result,
-            layered=isinstance(inspector.architecture, Architecture),
-            verdict=verdict(result),
-            not_shown=Markup(", ").join(formula_title(name) for name in result.not_shown),
-            lang=lang,
-            languages=LANGUAGES,
-            titles={code: (titles or {}).get(code) or one("page.title", code) for code in LANGUAGES},
-            heading=_heading(result, titles),
-            policy=policy(styles, script),
-            styles=styles,
-            script=script,
-            steps=steps,
-            whole=[step.step for step in steps if step.stages],
-            current=current,
-            left_out=result.steps - len(steps) if _is_run(result) else 0,
-            graph=pictures(judged.drawn, current.marks if current else {}),
-            facts=facts(inspector, result, recording),
-            told=list(zip(*(recording.extras.told[code] for code in LANGUAGES), strict=True))
-            if recording.extras.told
-            else [],
-            source=recording.extras.source,
-            loss_curve=curves.losses(curve, "loss-caption"),
-            share_curve=curves.shares(curve, "share-caption"),
-            curve_sides=list(dict.fromkeys(side for point in curve for side in point.loss)),
-            curve_points=_few(curve),
-            questions=questions(inspector, current.step, recording.steps[current.step]) if current else (),
-            table=lines(result.formulas, result.side_by_side),
-            sides=list(dict.fromkeys(row.side for row in result.formulas)),
-        )
+    return framed(
+        "page.html",
+        lang,
+        {code: (titles or {}).get(code) or one("page.title", code) for code in LANGUAGES},
+        ("lesson.css",),
+        result=result,
+        layered=isinstance(inspector.architecture, Architecture),
+        verdict=verdict(result),
+        not_shown=Markup(", ").join(formula_title(name) for name in result.not_shown),
+        heading=_heading(result, titles),
+        steps=steps,
+        whole=[step.step for step in steps if step.stages],
+        current=current,
+        left_out=result.steps - len(steps) if _is_run(result) else 0,
+        graph=pictures(judged.drawn, current.marks if current else {}),
+        facts=facts(inspector, result, recording),
+        told=list(zip(*(recording.extras.told[code] for code in LANGUAGES), strict=True))
+        if recording.extras.told
+        else [],
+        source=recording.extras.source,
+        loss_curve=curves.losses(curve, "loss-caption"),
+        share_curve=curves.shares(curve, "share-caption"),
+        curve_sides=list(dict.fromkeys(side for point in curve for side in point.loss)),
+        curve_points=_few(curve),
+        questions=questions(inspector, current.step, recording.steps[current.step]) if current else (),
+        table=lines(result.formulas, result.side_by_side),
+        sides=list(dict.fromkeys(row.side for row in result.formulas)),
     )
-    return page + "\n"
 
 
 def verdict(result: Result) -> Markup:

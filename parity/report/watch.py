@@ -12,7 +12,7 @@ from parity.render.graph.drawing import DrawnGraph
 from parity.render.graph.names import written
 from parity.render.texts import LANGUAGES, catalogue
 from parity.report.bilingual import bilingual, one
-from parity.report.page import MAX_BYTES, asset, pictures, policy, templates
+from parity.report.page import MAX_BYTES, framed, pictures
 from parity.report.step_graph import drawn
 from parity.report.watch_rows import (
     FormulaView,
@@ -55,41 +55,33 @@ def write(result: WatchResult, witnessed: Witnessed, folder: Path, lang: str = "
 
 def html(result: WatchResult, witnessed: Witnessed, lang: str) -> str:
     """The page. A formula stands in each row; where that would be too much, once, at the end."""
-    catalogue(lang)
     rows = rows_of(result, witnessed.evidence)
     page = _rendered(result, witnessed, rows, lang, apart=False)
     if len(page.encode()) > MAX_BYTES:
         page = _rendered(result, witnessed, rows, lang, apart=True)
-    return page + "\n"
+    return page
 
 
 def _rendered(
     result: WatchResult, witnessed: Witnessed, rows: list[WatchedRowView], lang: str, *, apart: bool
 ) -> str:
-    styles = Markup("\n").join([asset("page.css"), asset("lesson.css"), asset("watch.css")])
-    script, tree = asset("page.js"), modules_of(rows)
+    tree = modules_of(rows)
     formulas: tuple[FormulaView, ...] = formulas_of(rows) if apart else ()
     first = result.first_divergence
-    return (
-        templates()
-        .get_template("watch.html")
-        .render(
-            result=result,
-            verdict=bilingual({code: Markup.escape(verdict(result, code)) for code in LANGUAGES}),
-            first_row=next((row for row in rows if first and row.is_of(first)), None),
-            lang=lang,
-            languages=LANGUAGES,
-            titles={code: one("watched.title", code) for code in LANGUAGES},
-            policy=policy(styles, script),
-            styles=styles,
-            script=script,
-            tree=tree,
-            small=_count(tree) <= SMALL,
-            shown_place=lambda index: f"[{', '.join(map(str, index))}]" if index else "[]",
-            formulas=formulas,
-            graph=_graph(witnessed, rows),
-            facts=[*result.environment.items(), *result.contract.items()],
-        )
+    return framed(
+        "watch.html",
+        lang,
+        {code: one("watched.title", code) for code in LANGUAGES},
+        ("lesson.css", "watch.css"),
+        result=result,
+        verdict=bilingual({code: Markup.escape(verdict(result, code)) for code in LANGUAGES}),
+        first_row=next((row for row in rows if first and row.is_of(first)), None),
+        tree=tree,
+        small=_count(tree) <= SMALL,
+        shown_place=lambda index: f"[{', '.join(map(str, index))}]" if index else "[]",
+        formulas=formulas,
+        graph=_graph(witnessed, rows),
+        facts=[*result.environment.items(), *result.contract.items()],
     )
 
 

@@ -110,12 +110,7 @@ class WatchTally:
                     check=check.kind,
                     operand=check.operand,
                     source=check.source,
-                    index=list(worst.index),
-                    observed=worst.observed,
-                    expected=worst.expected,
-                    error=worst.error,
-                    bound=worst.bound,
-                    ratio=worst.ratio,
+                    **worst.facts(),
                 )
             )
 
