@@ -32,6 +32,41 @@ except AttributeError as missing:  # pragma: no cover - another version of PyTor
     raise EnvironmentUnfit(f"recording: PyTorch {torch.__version__} does not have {missing.name}") from None
 
 
+def ranks() -> tuple[int, int]:
+    """The rank of this process and the number of ranks; 0 and 1 where there is no process group."""
+    there = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return (torch.distributed.get_rank(), torch.distributed.get_world_size()) if there else (0, 1)
+
+
+def store() -> torch.distributed.Store:
+    """The store through which the ranks of the default process group found each other."""
+    return torch.distributed.distributed_c10d._get_default_store()
+
+
+def await_collective(operation: torch._ops.OpOverload, found: object) -> None:
+    """Wait until an operation of torch.distributed has written its results; not for one rank's message."""
+    if operation.namespace != "c10d" or "send" in str(operation) or "recv" in str(operation):
+        return
+    for part in found if isinstance(found, tuple) else (found,):
+        if isinstance(part, torch.ScriptObject) and _script_type(part) == "Work":
+            torch.distributed.Work.unbox(part).wait()
+
+
+def scripted(value: torch.ScriptObject) -> tuple[int, ...] | str:
+    """The ranks of a process group, the name of a reduction, of anything else its type."""
+    kind = _script_type(value)
+    if kind == "ProcessGroup":
+        group = torch.distributed.ProcessGroup.unbox(value)
+        return tuple(torch.distributed.get_process_group_ranks(group))
+    if kind == "ReduceOp":
+        return torch.distributed.ReduceOp.RedOpType(value.op()).name
+    return kind
+
+
+def _script_type(value: torch.ScriptObject) -> str:
+    return str(value._type()).rpartition(".")[2]
+
+
 def alias(tensor: torch.Tensor) -> torch.Tensor:
     """The same memory as a tensor of its own, of which no dispatch mode hears."""
     with _undispatched():

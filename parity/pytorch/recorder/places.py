@@ -10,7 +10,7 @@ import inspect
 import sys
 import weakref
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -46,6 +46,7 @@ class Location:
     source: str
     compiled: bool
     applied: Applied | None = None
+    running: torch.nn.Module | None = None
 
 
 class Places:
@@ -68,6 +69,13 @@ class Places:
         for name, parameter in module.named_parameters():
             path = ".".join(filter(None, (prefix, name)))
             self._parameters[id(parameter)] = weakref.ref(parameter), path
+
+    def parameters(self) -> Iterator[tuple[str, torch.Tensor]]:
+        """Every parameter that is known, with its name."""
+        for reference, name in self._parameters.values():
+            parameter = reference()
+            if parameter is not None:
+                yield name, parameter
 
     def is_parameter(self, leaf: torch.Tensor) -> bool:
         """Whether a leaf is a parameter of the given modules; where none were given, any leaf is."""
@@ -146,7 +154,7 @@ class Places:
         reference, path = self.modules.get(id(module), (None, ""))
         if reference is None or reference() is not module:
             path = self.module(module, _outermost(frame) or outermost or module)
-        return Location(path, type(module).__name__, source, compiled, applied)
+        return Location(path, type(module).__name__, source, compiled, applied, module)
 
 
 @cache
