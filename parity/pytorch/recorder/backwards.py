@@ -215,7 +215,7 @@ class Backwards:
                 before = functools.partial(self._before, opened, number, leaf)
                 opened.handles.append(node.register_prehook(before))
                 after = functools.partial(self._accumulated, opened, number)
-                opened.handles.append(leaf.register_post_accumulate_grad_hook(after))
+                opened.handles.append(internals.after_accumulating(leaf, after))
             opened.handles.append(node.register_hook(functools.partial(self._ran, opened, number, leaf)))
         return opened
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 from torch.utils import _python_dispatch
+from torch.utils.hooks import RemovableHandle
 
 from parity.errors import EnvironmentUnfit
 
@@ -38,7 +39,7 @@ def ranks() -> tuple[int, int]:
     return (torch.distributed.get_rank(), torch.distributed.get_world_size()) if there else (0, 1)
 
 
-def store() -> torch.distributed.Store:
+def store() -> torch._C._distributed_c10d.Store:
     """The store through which the ranks of the default process group found each other."""
     return torch.distributed.distributed_c10d._get_default_store()
 
@@ -59,7 +60,7 @@ def scripted(value: torch.ScriptObject) -> tuple[int, ...] | str:
         group = torch.distributed.ProcessGroup.unbox(value)
         return tuple(torch.distributed.get_process_group_ranks(group))
     if kind == "ReduceOp":
-        return torch.distributed.ReduceOp.RedOpType(value.op()).name
+        return torch.distributed.ReduceOp.RedOpType(value.op()).name  # type: ignore[attr-defined]
     return kind
 
 
@@ -96,6 +97,11 @@ def is_plain(tensor: torch.Tensor) -> bool:
 def variable(node: GradNode) -> torch.Tensor | None:
     """The leaf whose gradient a node accumulates, or None for any other node."""
     return cast("torch.Tensor | None", getattr(node, "variable", None))
+
+
+def after_accumulating(leaf: torch.Tensor, hook: Callable[[torch.Tensor], None]) -> RemovableHandle:
+    """Call a hook once a leaf has its gradient, before any hook of the node that accumulates it."""
+    return cast("RemovableHandle", leaf.register_post_accumulate_grad_hook(hook))  # type: ignore[no-untyped-call]
 
 
 def is_zero(tensor: torch.Tensor) -> bool:

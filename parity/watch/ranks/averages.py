@@ -1,0 +1,144 @@
+"""The gradient that an optimizer takes, held to the mean of the ranks' own, and what else it may be."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from parity.certify.measure import Measured
+from parity.pytorch.recorder.data import Recorded
+from parity.render.texts.message import Message
+from parity.watch.check import Mistaken
+from parity.watch.judging import held, same
+from parity.watch.losses import LossPlace, Reduction
+from reference.arrays import total
+
+Form: TypeAlias = Callable[..., Any]
+Losses: TypeAlias = Sequence[Sequence[Reduction]]
+
+
+def mean(parts: Sequence[Recorded], observed: Recorded) -> Measured:
+    """(g_0 + … + g_{N−1}) / N, in any order: the sum divided, or each term, or each times a rounded 1/N."""
+    n = len(parts)
+    if n == 1:
+        return same(observed, parts[0].array)
+    return held(_means(n), parts, observed, constants={"n": n, "inverse": 1 / n})
+
+
+def _means(n: int) -> tuple[Form, ...]:
+    def of_sum(*given: Any) -> Any:
+        return total(*given[:n]) / given[n].n
+
+    def of_parts(*given: Any) -> Any:
+        return total(*(part / given[n].n for part in given[:n]))
+
+    def of_inverse(*given: Any) -> Any:
+        return total(*(part * given[n].inverse for part in given[:n]))
+
+    return of_sum, of_parts, of_inverse
+
+
+def weighted(parts: Sequence[Recorded], weights: Sequence[float], observed: Recorded) -> Measured:
+    """Σ c_r g_r, in any order, each c_r rounded to the format of the g_r."""
+    named = {f"c{place}": weight for place, weight in enumerate(weights)}
+
+    def form(*given: Any) -> Any:
+        constants: SimpleNamespace = given[-1]
+        return total(*(g * getattr(constants, c) for g, c in zip(given[:-1], named, strict=True)))
+
+    return held((form,), parts, observed, constants=named)
+
+
+def added(parts: Sequence[Recorded], observed: Recorded) -> Measured:
+    """g_0 + … + g_{N−1}, in any order."""
+    return held((total,), parts, observed)
+
+
+@dataclass(frozen=True)
+class Averaged:
+    """How a gradient compares with the mean; `mistake` is what it is instead, where that is known."""
+
+    measured: Measured
+    mistake: Mistaken | None = None
+
+
+def averaged(parts: Sequence[Recorded], states: Sequence[Recorded], losses: Losses, rank: int) -> Averaged:
+    """The gradient that a rank used, `states[0]`, or what it was before: clipping comes after the mean.
+
+    `losses` says what each rank's gradient is one of. Of unequal batches the mean of all samples is as
+    good; of losses that are shares of one mean, or sums, the sum of all is.
+    """
+    used, n = states[0], len(parts)
+    found = mean(parts, used)
+    if not found.wrong or n == 1:
+        return Averaged(found)
+    main = main_losses(losses)
+    counts = [sum(one.numbers for one in own) for own in main]
+    if all(own and all(one.mean for one in own) for own in main) and len(set(counts)) > 1:
+        of_all = weighted(parts, [count / sum(counts) for count in counts], used)
+        if not of_all.wrong:
+            return Averaged(of_all)
+    if not weighted(parts, [1 / n**2] * n, used).wrong:
+        return Averaged(found, _named_mistake("ranks_divided_twice", n))
+    for state in states:
+        for may_be in (mean, added) if state is not used else (added,):
+            whole = may_be(parts, state)
+            if not whole.wrong and (may_be is mean or shares(main)):
+                return Averaged(whole)
+            if not whole.wrong:
+                return Averaged(found, _named_mistake("ranks_sum", n))
+    return Averaged(found, _otherwise(parts, used, states, rank))
+
+
+def _otherwise(
+    parts: Sequence[Recorded], used: Recorded, states: Sequence[Recorded], rank: int
+) -> Mistaken | None:
+    """What a gradient is that is neither mean nor sum."""
+    n = len(parts)
+    if any(not same(state, parts[rank].array).wrong for state in states):
+        return _named_mistake("ranks_not_synchronised", n, rank=rank)
+    for other, part in enumerate(parts):
+        if not same(used, part.array).wrong:
+            return _named_mistake("ranks_of_one", n, rank=rank, other=other)
+        for weight in (1 / n, 1 / (n - 1)):
+            if not weighted(parts, [0.0 if r == other else weight for r in range(n)], used).wrong:
+                return _named_mistake("ranks_left_out", n, other=other)
+    return None
+
+
+def _named_mistake(key: str, ranks: int, **facts: int) -> Mistaken:
+    return Mistaken(key.removeprefix("ranks_"), Message(key, ranks=ranks, **facts))
+
+
+def main_losses(losses: Losses) -> Losses:
+    """Of each rank the reductions at the one place of its program that counts most."""
+    masses: Counter[LossPlace] = Counter()
+    for one in (one for own in losses for one in own):
+        masses[one.place] += abs(one.mass)  # type: ignore[assignment]
+    place = max(masses, key=lambda place: masses[place], default=None)
+    return [[one for one in own if one.place == place] for own in losses]
+
+
+def shares(losses: Losses) -> bool:
+    """Whether the ranks' losses are to be added: shares that come to one mean, or plain sums.
+
+    Their masses come to 1 within their rounding, or every number counts 1.
+    """
+    flat = [one for own in losses for one in own]
+    if not all(losses):
+        return False
+    if all(not one.mean and one.weight == 1 for one in flat):
+        return True
+    whole = math.fsum(one.mass for one in flat)
+    return abs(whole - 1) <= math.fsum(abs(one.mass) * one.slack for one in flat)
+
+
+def zeros(like: Recorded) -> Recorded:
+    """Of a rank that has no gradient of a parameter, as others have: DDP takes zeros."""
+    return Recorded.of(np.zeros(like.shape, like.array.dtype), like.dtype)

@@ -1,0 +1,173 @@
+"""Collects what a rank did from one update to the next, from the events of its recording."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from parity.pytorch.foreach import each
+from parity.pytorch.recorder.data import Backward, Call, Recorded, Step, Update, flat
+from parity.watch.check import short
+from parity.watch.losses import LossReduction, Reduction, reductions, weighed
+from parity.watch.ranks.round import Collective, Round
+
+Region = tuple[int, int, tuple[int, ...], tuple[int, ...]]
+States = dict[str, list[Recorded]]
+
+HELD = frozenset({"allreduce_", "broadcast_", "allgather_", "_allgather_base_", "barrier"})
+"""Operations of torch.distributed that are held to their formula."""
+
+
+def is_held(call: Call) -> bool:
+    """Whether a call is an exchange between ranks that the rounds of all of them certify."""
+    return call.operation.startswith("c10d.") and short(call.operation) in HELD
+
+
+class Gathering:
+    """Hears what a rank does. A round is over with the step in which its update was made."""
+
+    def __init__(self) -> None:
+        self._round = Round()
+        self._over: list[tuple[Round, States]] = []
+        self._passes: list[Backward] = []  # of which the gradients are not known yet
+        self._coming: dict[int, LossReduction] = {}
+        self._weighed: dict[int, list[Reduction]] = {}  # by pass
+        self._counted: dict[str, tuple[Reduction, ...] | None] = {}  # what is in a `.grad`; None: not known
+        self._own: dict[str, Recorded] = {}
+        self._after: dict[str, Recorded] = {}
+        self._open = False  # between a backward pass and an update
+        self._ways: dict[Region, list[tuple[Recorded, tuple[Recorded, ...]]]] = {}
+        self._exchanged: set[int] = set()  # storages that ranks wrote to since the backward pass
+        self._sent: dict[str, Recorded] = {}  # parameters as the others know them
+
+    def call(self, call: Call) -> None:
+        """An operation ran."""
+        for name, buffer in call.buffers.items():
+            self._round.buffers.setdefault(name, buffer)
+        if call.operation.startswith("c10d."):
+            collective = _collective(call)
+            if collective is not None:
+                self._round.collectives.append(collective)
+                self._exchanged |= {made.identity.storage for made in collective.made}
+                for made in collective.made:
+                    self._way(made, ())
+        elif call.phase != "update":
+            for one in each(call) if self._open else ():
+                taken = tuple(flat(tuple(one.arguments.values())))
+                for made in flat(one.results):
+                    self._way(made, taken)
+
+    def _way(self, made: Recorded, taken: tuple[Recorded, ...]) -> None:
+        if self._open:
+            same = tuple(one for one in taken if one.shape == made.shape)
+            self._ways.setdefault(_region(made), []).append((made, same))
+
+    def node(self, passed: Backward, number: int) -> None:
+        """Autograd is about to be checked at a node; the pass's own calls are still there."""
+        if not self._passes or self._passes[-1] is not passed:
+            self._digest()
+            self._ways.clear()
+            self._exchanged.clear()
+            self._open = True
+            self._passes.append(passed)
+            self._coming = dict(reductions(passed))
+            self._weighed[id(passed)] = []
+        coming, arrived = self._coming.get(number), passed.grad_out.get(number)
+        if coming is not None and arrived and arrived[0] is not None:
+            found = weighed(coming, arrived[0])
+            if found is not None:
+                self._weighed[id(passed)].append(found)
+
+    def update(self, update: Update) -> None:
+        """An optimizer made a step: a round is over."""
+        self._digest()
+        states: States = {}
+        counted: tuple[Reduction, ...] = ()
+        for row in update.parameters:
+            if row.after is not None:
+                self._round.updated[row.name] = row.after
+            if row.gradient is None:
+                continue
+            self._round.used[row.name] = row.gradient
+            if row.name in self._own:
+                self._round.own[row.name] = self._own[row.name]
+            states[row.name] = self._states(row.name, row.gradient)
+            counted = max(counted, self._counted.get(row.name) or (), key=len)
+        self._round.reductions = list(counted)
+        self._over.append((self._round, states))
+        self._sent |= self._round.updated
+        self._round, self._open = Round(), False
+
+    def step(self, step: Step) -> Iterator[tuple[Round, States]]:
+        """A step is over: the rounds that ended in it."""
+        self._digest()
+        hooks = tuple(kind for _, kind in step.module_hooks if kind.startswith("communication hook"))
+        for one, states in self._over:
+            one.step, one.hooks = step.index, hooks
+            yield one, states
+        self._over.clear()
+
+    def rest(self) -> Round:
+        """What was seen since the last round."""
+        self._digest()
+        return self._round
+
+    def _digest(self) -> None:
+        """The passes until now are over, so the gradients that they left are known."""
+        for passed in self._passes:
+            found = tuple(self._weighed.pop(id(passed)))
+            if passed.replica is not None:
+                before, after = passed.replica
+                self._own, self._after = dict(before.gradients), dict(after.gradients)
+                known = {n: one for n, one in before.parameters.items() if self._is_news(n, one)}
+                self._round.parameters = self._round.parameters or known
+            for leaf in passed.leaves.values():
+                if leaf.after is None:
+                    self._own.pop(leaf.name, None)
+                else:
+                    self._own[leaf.name] = leaf.after
+                if leaf.before is None or not leaf.before.array.any():
+                    self._counted[leaf.name] = found
+                else:
+                    earlier = self._counted.get(leaf.name)
+                    self._counted[leaf.name] = None if earlier is None else earlier + found
+        self._passes.clear()
+
+    def _is_news(self, name: str, now: Recorded) -> bool:
+        sent = self._sent.get(name)
+        return sent is None or sent.identity != now.identity
+
+    def _states(self, name: str, used: Recorded) -> list[Recorded]:
+        """What a gradient was, from its last exchange between ranks, or backward pass, to the update."""
+        found, waiting, seen = [used], [used], {_region(used)}
+        while waiting:
+            for made, taken in self._ways.get(_region(waiting.pop()), ()):
+                found.append(made)
+                fresh = [one for one in taken if _region(one) not in seen]
+                seen |= {_region(one) for one in fresh}
+                waiting += fresh
+        if name in self._after and not self._exchanged & {region[0] for region in seen}:
+            found.append(self._after[name])
+        return found
+
+
+def _region(tensor: Recorded) -> Region:
+    return tensor.identity.storage, tensor.offset, tensor.shape, tensor.strides
+
+
+def _collective(call: Call) -> Collective | None:
+    """An exchange that is held to its formula, as one; None for any other."""
+    name, facts = short(call.operation), call.arguments
+    if name not in HELD or name == "barrier":
+        return None
+    given = facts.get("input_tensors", facts.get("input_tensor", facts.get("tensors")))
+    written = {key: value for key, value in call.written.items() if not key.startswith("input")}
+    ranks, how = facts.get("process_group"), facts.get("reduce_op", facts.get("root_rank"))
+    return Collective(
+        name,
+        call.module,
+        call.source,
+        tuple(one for one in ranks if isinstance(one, int)) if isinstance(ranks, tuple) else (),
+        how if isinstance(how, str | int) else None,
+        tuple(flat(given)),
+        tuple(flat(tuple(written.values()))),
+    )

@@ -1,0 +1,101 @@
+"""The ranks of a watched training together: each sends its rounds, and rank 0 holds them to each other."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Set
+from typing import TypeAlias
+
+from parity.pytorch.recorder.data import Backward, Step
+from parity.watch.check import Draw, Left
+from parity.watch.hints import hints
+from parity.watch.ranks.exchange import HURRY, PATIENCE, Exchange
+from parity.watch.ranks.gathering import Gathering, States
+from parity.watch.ranks.joined import joined
+from parity.watch.ranks.round import Round
+from parity.watch.result import RankResult, WatchResult
+from parity.watch.tally import WatchTally
+
+Meet: TypeAlias = Callable[[], Exchange | None]
+"""Finds the other ranks, once there are some."""
+
+
+def alone() -> None:
+    """Of a training on one process."""
+    return
+
+
+class Joining:
+    """Enters into a tally what the ranks together say; of one process, what its losses hint at."""
+
+    def __init__(self, meet: Meet, tally: WatchTally, drawn: Draw, accepted: Set[str]) -> None:
+        self.gathering = Gathering()
+        self._meet, self._tally, self._drawn, self._accepted = meet, tally, drawn, accepted
+        self._exchange: Exchange | None = None
+        self._own: deque[tuple[Round, States]] = deque()
+        self._judged = 0
+
+    def node(self, passed: Backward, number: int) -> None:
+        """Autograd is about to be checked at a node."""
+        self.gathering.node(passed, number)
+        if passed.replica is not None and self._exchange is None:
+            self._exchange = self._meet()
+
+    def step(self, step: Step) -> None:
+        """A step is over, and the rounds that ended in it."""
+        for one, states in self.gathering.step(step):
+            self._round(one, states)
+
+    def end(self) -> None:
+        """Nothing is recorded any more. What was seen since the last update has no average."""
+        self._round(self.gathering.rest(), {})
+
+    def hear(self, *, failed: bool) -> None:
+        """On rank 0, judge what the others have sent until their ends."""
+        if self._exchange is None or self._exchange.rank:
+            return
+        for rank in range(1, self._exchange.ranks):
+            try:
+                said = self._exchange.ended(rank, HURRY if failed else PATIENCE)
+                self._tally.rank(RankResult.model_validate_json(said))
+            except RuntimeError:
+                self._tally.operation([Left(f"rank {rank}: it did not answer", "unsupported", "", "")])
+        self._judge_what_is_there()
+        if self._own:
+            alone = f"ranks: {len(self._own)} updates of rank 0 alone"
+            self._tally.operation([Left(alone, "unsupported", "", "")])
+
+    def tell(self, result: WatchResult) -> None:
+        """On any other rank, send what it came to."""
+        if self._exchange is not None and self._exchange.rank:
+            self._exchange.end(RankResult.of(self._exchange.rank, result).model_dump_json())
+
+    def _round(self, one: Round, states: States) -> None:
+        if self._exchange is None:
+            self._judge([one], states)
+        elif self._exchange.rank:
+            self._hints([one], states)
+            self._exchange.send(one)
+        else:
+            self._own.append((one, states))
+            self._judge_what_is_there()
+
+    def _judge_what_is_there(self) -> None:
+        assert self._exchange is not None
+        while self._own:
+            others = self._exchange.rounds(self._judged)
+            if others is None:
+                return
+            one, states = self._own.popleft()
+            self._judged += 1
+            self._judge([one, *others], states)
+
+    def _judge(self, rounds: list[Round], states: States) -> None:
+        self._hints(rounds, states)
+        for found in joined(rounds, states, self._drawn, self._accepted):
+            self._tally.step = rounds[0].step
+            self._tally.operation(found)
+
+    def _hints(self, rounds: list[Round], states: States) -> None:
+        for hint in hints(rounds, states):
+            self._tally.hint(hint, rounds[0].step)

@@ -1,0 +1,108 @@
+"""What a rank did from one update to the next, as the other ranks must know it, and as bytes."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from parity.pytorch.recorder.data import Recorded
+from parity.watch.losses import LossPlace, Reduction
+
+
+@dataclass(frozen=True)
+class Collective:
+    """One operation of torch.distributed: `how` is its reduction, or the rank whose numbers all get."""
+
+    operation: str
+    module: str
+    source: str
+    ranks: tuple[int, ...]
+    how: str | int | None
+    given: tuple[Recorded, ...]
+    made: tuple[Recorded, ...]
+
+
+@dataclass(eq=False)
+class Round:
+    """From one update to the next. Tensors are by the names of their parameters and buffers."""
+
+    step: int = 0  # index of the one that it ended in
+    parameters: dict[str, Recorded] = field(default_factory=dict)  # as the first backward pass found them
+    buffers: dict[str, Recorded] = field(default_factory=dict)  # as the first operation found them
+    own: dict[str, Recorded] = field(default_factory=dict)  # `.grad` as this rank alone made it
+    used: dict[str, Recorded] = field(default_factory=dict)  # `.grad` as an optimizer took it
+    updated: dict[str, Recorded] = field(default_factory=dict)  # parameters after the update
+    collectives: list[Collective] = field(default_factory=list)
+    reductions: list[Reduction] = field(default_factory=list)
+    hooks: tuple[str, ...] = ()  # of DistributedDataParallel, which make something else of its average
+
+    def packed(self) -> bytes:
+        """All of it as bytes: a file of arrays, and what is no array as JSON."""
+        arrays: dict[str, np.ndarray] = {}
+        formats: list[str] = []
+
+        def put(tensor: Recorded) -> int:
+            arrays[str(len(formats))] = tensor.array
+            formats.append(tensor.dtype)
+            return len(formats) - 1
+
+        facts = {
+            "step": self.step,
+            "hooks": self.hooks,
+            "reductions": self.reductions,
+            "tensors": {kind: {n: put(one) for n, one in getattr(self, kind).items()} for kind in TENSORS},
+            "collectives": [
+                [
+                    one.operation,
+                    one.module,
+                    one.source,
+                    one.ranks,
+                    one.how,
+                    [put(tensor) for tensor in one.given],
+                    [put(tensor) for tensor in one.made],
+                ]
+                for one in self.collectives
+            ],
+            "formats": formats,
+        }
+        arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+        file = io.BytesIO()
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+        return file.getvalue()
+
+    @classmethod
+    def unpacked(cls, packed: bytes) -> Round:
+        """The inverse of `packed`."""
+        with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
+            facts = json.loads(arrays["facts"].tobytes())
+            tensors = [Recorded.of(arrays[str(i)], dtype) for i, dtype in enumerate(facts["formats"])]
+        named: Mapping[str, dict[str, int]] = facts["tensors"]
+        return cls(
+            step=facts["step"],
+            hooks=tuple(facts["hooks"]),
+            reductions=[
+                Reduction(LossPlace(*place), count, mass, mean, tuple(divided), roundings)
+                for place, count, mass, mean, divided, roundings in facts["reductions"]
+            ],
+            collectives=[
+                Collective(
+                    operation,
+                    module,
+                    source,
+                    tuple(ranks),
+                    how,
+                    tuple(tensors[i] for i in given),
+                    tuple(tensors[i] for i in made),
+                )
+                for operation, module, source, ranks, how, given, made in facts["collectives"]
+            ],
+            **{kind: {name: tensors[i] for name, i in named[kind].items()} for kind in TENSORS},
+        )
+
+
+TENSORS = ("parameters", "buffers", "own", "used", "updated")
+"""What a round has of tensors, by name."""
