@@ -13,8 +13,8 @@ from parity.watch.check import Check, Found, Left, guarded
 from parity.watch.drawing import Drawing, StepGraph
 from parity.watch.extent import Extent
 from parity.watch.functions import PassedFunction, composed
-from parity.watch.ranks.gathering import is_held
 from parity.watch.ranks.joining import Joining, Meet, alone
+from parity.watch.ranks.making import is_held
 from parity.watch.result import WatchResult
 from parity.watch.tally import Evidence, WatchTally
 from parity.watch.updates import updated
@@ -56,7 +56,7 @@ class Certifying:
     def call(self, call: Call) -> None:
         """An operation ran."""
         self._writes.saw(call)
-        self._joining.gathering.call(call)
+        self._joining.making.call(call)
         if is_held(call):  # by all ranks together
             self._extent.call(call, [])
         elif call.phase == "update":  # an optimizer's step is held to its rules, as a whole
@@ -83,7 +83,7 @@ class Certifying:
     def update(self, update: Update) -> None:
         """An optimizer made a step."""
         self._extent.update(update)
-        self._joining.gathering.update(update)
+        self._joining.making.update(update)
         self._updates.append(list(updated(update, self._drawn)))
 
     def step(self, step: Step) -> None:
@@ -124,6 +124,10 @@ class Certifying:
         found = self._tally.result(environment, reason)
         self._joining.tell(found)
         return found
+
+    def part(self) -> None:
+        """Nothing more is to be shown: all ranks may end."""
+        self._joining.part()
 
     @property
     def witnessed(self) -> Witnessed:

@@ -65,8 +65,9 @@ def _unequal(losses: Losses, parts: Sequence[Recorded], shown: Sequence[Recorded
         not weighted(parts, [count / sum(counts) for count in counts], state).wrong for state in shown
     ):
         return None
-    facts = {"few": most.numbers, "many": least.numbers, "times": f"{most.weight / least.weight:.3g}"}
-    return Hint("unequal_batches", Message("hint_unequal_batches", **facts), most.place.source)
+    times = f"{most.weight / least.weight:.3g}"
+    seen_as = Message("hint_unequal_batches", few=most.numbers, many=least.numbers, times=times)
+    return Hint("unequal_batches", seen_as, most.place.source)
 
 
 def _differ(one: Reduction, other: Reduction) -> bool:

@@ -65,8 +65,22 @@ class WrongOperation(ResultPart):
     error: float
     bound: float
     ratio: float
-    rank: int | None = Field(None, description="of several ranks, the one whose number it is")
+
+    @property
+    def on_rank(self) -> WrongOnRank | None:
+        """The same with its rank, where there are several."""
+        return None
+
+
+class WrongOnRank(WrongOperation):
+    """A tensor of one of several ranks, and the mistake that makes it, where that is known."""
+
+    rank: int
     diagnosis: LikelyMistake | None = None
+
+    @property
+    def on_rank(self) -> WrongOnRank:
+        return self
 
 
 class RankResult(ResultPart):
@@ -76,7 +90,7 @@ class RankResult(ResultPart):
     verdict: Whole
     steps: int
     numbers_compared: int
-    first_divergence: WrongOperation | None
+    first_divergence: WrongOnRank | None
     reason: Said | None = None
 
     @classmethod
@@ -88,7 +102,7 @@ class RankResult(ResultPart):
             verdict=result.verdict,
             steps=result.steps,
             numbers_compared=result.numbers_compared,
-            first_divergence=None if first is None else first.model_copy(update={"rank": rank}),
+            first_divergence=None if first is None else WrongOnRank(**first.model_dump(), rank=rank),
             reason=result.reason,
         )
 
@@ -124,8 +138,8 @@ class WatchResult(Found):
     undecided: int
     coverage: Coverage
     rows: list[WatchedRow]
-    first_divergence: WrongOperation | None
-    wrong: list[WrongOperation]
+    first_divergence: WrongOnRank | WrongOperation | None
+    wrong: list[WrongOnRank | WrongOperation]
     contract: dict[str, Fact]
     environment: dict[str, Fact]
     accepted: list[str] = Field([], description="what was not certified and need not be")

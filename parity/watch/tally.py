@@ -10,7 +10,7 @@ from parity.bounds.contract import contract
 from parity.bounds.formats import arithmetic
 from parity.certify.measure import Worst
 from parity.lockstep.result import Fact
-from parity.watch.check import Check, Hint, Kind, Left, Mistaken, short
+from parity.watch.check import Check, Hint, Kind, Left, short
 from parity.watch.result import (
     Coverage,
     LikelyMistake,
@@ -20,6 +20,7 @@ from parity.watch.result import (
     WatchedRow,
     WatchResult,
     Whole,
+    WrongOnRank,
     WrongOperation,
 )
 from reference.formula import Formula
@@ -83,7 +84,7 @@ class WatchTally:
     seen: int = 0
     numbers: int = 0
     undecided: int = 0
-    wrong: list[WrongOperation] = field(default_factory=list)
+    wrong: list[WrongOnRank | WrongOperation] = field(default_factory=list)
     _sums: dict[Place, _Sum] = field(default_factory=dict)
     _left: dict[Left, int] = field(default_factory=dict)
     _notes: list[LikelyMistake] = field(default_factory=list)
@@ -106,19 +107,16 @@ class WatchTally:
         self.undecided += check.measured.undecided
         worst = check.measured.worst
         if check.measured.wrong and worst is not None and len(self.wrong) < MOST_WRONG:
-            self.wrong.append(
-                WrongOperation(
-                    step=self.step,
-                    module=check.module,
-                    operation=check.operation,
-                    check=check.kind,
-                    operand=check.operand,
-                    source=check.source,
-                    rank=check.rank,
-                    diagnosis=None if check.mistake is None else self._likely(check.mistake),
-                    **worst.facts(),
-                )
+            wrong = WrongOperation(
+                step=self.step,
+                module=check.module,
+                operation=check.operation,
+                check=check.kind,
+                operand=check.operand,
+                source=check.source,
+                **worst.facts(),
             )
+            self.wrong.append(wrong if check.rank is None else self._on_rank(wrong, check))
 
     def hint(self, hint: Hint, step: int) -> None:
         """Enter what may be a mistake; it is told once, of the first step in which it was seen."""
@@ -133,8 +131,10 @@ class WatchTally:
         if found.first_divergence is not None and len(self.wrong) < MOST_WRONG:
             self.wrong.append(found.first_divergence)
 
-    def _likely(self, mistake: Mistaken) -> LikelyMistake:
-        return LikelyMistake(mistake=mistake.mistake, detail=mistake.detail, step=self.step)
+    def _on_rank(self, wrong: WrongOperation, check: Check) -> WrongOnRank:
+        found = check.mistake
+        likely = found and LikelyMistake(mistake=found.mistake, detail=found.detail, step=self.step)
+        return WrongOnRank(**wrong.model_dump(), rank=check.rank or 0, diagnosis=likely)
 
     @property
     def evidence(self) -> list[Evidence]:

@@ -95,6 +95,10 @@ class Watching:
             raise UsageError("watch: there is no result before the end of the `with` block")
         return self._result
 
+    def part(self) -> None:
+        """The result has been shown: rank 0 lets the other ranks end, and these wait until it does."""
+        self._certifying.part()
+
     def verify(self) -> WatchResult:
         """The result. Raises Mismatch where an operation is not its formula, or is not certified."""
         return self.result.verify()

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from parity.certify.measure import Measured
 from parity.pytorch.recorder.data import Recorded
 from parity.render.texts.message import Message
@@ -85,14 +83,14 @@ def averaged(parts: Sequence[Recorded], states: Sequence[Recorded], losses: Loss
         if not of_all.wrong:
             return Averaged(of_all)
     if not weighted(parts, [1 / n**2] * n, used).wrong:
-        return Averaged(found, _named_mistake("ranks_divided_twice", n))
+        return Averaged(found, Mistaken("divided_twice", Message("ranks_divided_twice", ranks=n)))
     for state in states:
         for may_be in (mean, added) if state is not used else (added,):
             whole = may_be(parts, state)
             if not whole.wrong and (may_be is mean or shares(main)):
                 return Averaged(whole)
             if not whole.wrong:
-                return Averaged(found, _named_mistake("ranks_sum", n))
+                return Averaged(found, Mistaken("sum", Message("ranks_sum", ranks=n)))
     return Averaged(found, _otherwise(parts, used, states, rank))
 
 
@@ -102,18 +100,14 @@ def _otherwise(
     """What a gradient is that is neither mean nor sum."""
     n = len(parts)
     if any(not same(state, parts[rank].array).wrong for state in states):
-        return _named_mistake("ranks_not_synchronised", n, rank=rank)
+        return Mistaken("not_synchronised", Message("ranks_not_synchronised", ranks=n, rank=rank))
     for other, part in enumerate(parts):
         if not same(used, part.array).wrong:
-            return _named_mistake("ranks_of_one", n, rank=rank, other=other)
+            return Mistaken("of_one_rank", Message("ranks_of_one", ranks=n, rank=rank, other=other))
         for weight in (1 / n, 1 / (n - 1)):
             if not weighted(parts, [0.0 if r == other else weight for r in range(n)], used).wrong:
-                return _named_mistake("ranks_left_out", n, other=other)
+                return Mistaken("rank_left_out", Message("ranks_left_out", ranks=n, other=other))
     return None
-
-
-def _named_mistake(key: str, ranks: int, **facts: int) -> Mistaken:
-    return Mistaken(key.removeprefix("ranks_"), Message(key, ranks=ranks, **facts))
 
 
 def main_losses(losses: Losses) -> Losses:
@@ -137,8 +131,3 @@ def shares(losses: Losses) -> bool:
         return True
     whole = math.fsum(one.mass for one in flat)
     return abs(whole - 1) <= math.fsum(abs(one.mass) * one.slack for one in flat)
-
-
-def zeros(like: Recorded) -> Recorded:
-    """Of a rank that has no gradient of a parameter, as others have: DDP takes zeros."""
-    return Recorded.of(np.zeros(like.shape, like.array.dtype), like.dtype)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Protocol
 
@@ -68,6 +69,15 @@ class Exchange:
         if not all(self._store.check([f"{self._prefix}/{key}"]) for key in keys):
             return None
         return [Round.unpacked(self._take(key)) for key in keys]
+
+    def part(self, patience: timedelta) -> None:
+        """Rank 0 lets the others end; each of these waits for that, or until rank 0 is gone."""
+        key = f"{self._prefix}/done"
+        with suppress(RuntimeError):
+            if self.rank:
+                self._store.wait([key], patience)
+            else:
+                self._store.set(key, b"1")
 
     def _put(self, key: str, value: bytes) -> None:
         parts = list(_chunks(value))

@@ -12,7 +12,7 @@ from parity.watch.check import Check, Draw, Found, Kind, Left, Mistaken
 from parity.watch.judging import MISSHAPEN, same
 from parity.watch.ranks.averages import averaged
 from parity.watch.ranks.collectives import held_to_formula
-from parity.watch.ranks.gathering import States
+from parity.watch.ranks.making import States
 from parity.watch.ranks.round import Round
 
 AVERAGE, REPLICA = "average", "replica"
@@ -26,13 +26,13 @@ def joined(rounds: Sequence[Round], states: States, drawn: Draw, accepted: Set[s
 
     What is accepted by name is not checked: `average`, `replica`, or the name of a parameter or buffer.
     """
-    yield from _replicas("forward", "buffers_drift", [one.buffers for one in rounds], drawn, accepted)
-    yield from _replicas("grad", "not_synchronised", [one.parameters for one in rounds], drawn, accepted)
+    yield from _replicas("forward", [one.buffers for one in rounds], drawn, accepted)
+    yield from _replicas("grad", [one.parameters for one in rounds], drawn, accepted)
     several = len(rounds) > 1
     for name in dict.fromkeys(name for one in rounds for name in one.used if several):
         if not accepted & {AVERAGE, name} and drawn(_of_any(name, rounds)):
             yield list(_average(name, rounds, states.get(name, [])))
-    yield from _replicas("update", "not_synchronised", [one.updated for one in rounds], drawn, accepted)
+    yield from _replicas("update", [one.updated for one in rounds], drawn, accepted)
     counts = [len(one.collectives) for one in rounds]
     if len(set(counts)) > 1:
         said = f"exchanges of ranks: {', '.join(map(str, counts))} of them"
@@ -44,21 +44,17 @@ def joined(rounds: Sequence[Round], states: States, drawn: Draw, accepted: Set[s
 
 
 def _replicas(
-    kind: Kind,
-    mistake: str,
-    tensors: Sequence[Mapping[str, Recorded]],
-    drawn: Draw,
-    accepted: Set[str],
+    kind: Kind, tensors: Sequence[Mapping[str, Recorded]], drawn: Draw, accepted: Set[str]
 ) -> Iterator[Found]:
     """Tensors that every rank has must be the same on all of them, bit for bit."""
     for name, expected in tensors[0].items():
         if not accepted & {REPLICA, name} and drawn(expected):
             own = {rank: one[name] for rank, one in enumerate(tensors) if rank and name in one}
-            yield list(_replica(kind, mistake, name, expected, own))
+            yield list(_replica(kind, name, expected, own))
 
 
 def _replica(
-    kind: Kind, mistake: str, name: str, expected: Recorded, own: Mapping[int, Recorded]
+    kind: Kind, name: str, expected: Recorded, own: Mapping[int, Recorded]
 ) -> Iterator[Check | Left]:
     module, _, operand = name.rpartition(".")
     for rank, tensor in own.items():
@@ -66,7 +62,11 @@ def _replica(
             yield Left(f"{REPLICA} of {operand}: a part on each rank", "unsupported", module, "")
             return
         measured = same(tensor, expected.array)
-        named = Mistaken(mistake, Message(f"ranks_{mistake}_by", rank=rank)) if measured.wrong else None
+        if kind == "forward":
+            mistake = Mistaken("buffers_drift", Message("ranks_drift", rank=rank))
+        else:
+            mistake = Mistaken("not_synchronised", Message("ranks_differ", rank=rank))
+        named = mistake if measured.wrong else None
         yield Check(kind, REPLICA, operand, module, "", measured, rank=rank, mistake=named)
 
 

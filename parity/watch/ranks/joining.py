@@ -10,8 +10,8 @@ from parity.pytorch.recorder.data import Backward, Step
 from parity.watch.check import Draw, Left
 from parity.watch.hints import hints
 from parity.watch.ranks.exchange import HURRY, PATIENCE, Exchange
-from parity.watch.ranks.gathering import Gathering, States
 from parity.watch.ranks.joined import joined
+from parity.watch.ranks.making import RoundMaker, States
 from parity.watch.ranks.round import Round
 from parity.watch.result import RankResult, WatchResult
 from parity.watch.tally import WatchTally
@@ -29,34 +29,35 @@ class Joining:
     """Enters into a tally what the ranks together say; of one process, what its losses hint at."""
 
     def __init__(self, meet: Meet, tally: WatchTally, drawn: Draw, accepted: Set[str]) -> None:
-        self.gathering = Gathering()
+        self.making = RoundMaker()
         self._meet, self._tally, self._drawn, self._accepted = meet, tally, drawn, accepted
         self._exchange: Exchange | None = None
         self._own: deque[tuple[Round, States]] = deque()
-        self._judged = 0
+        self._judged, self._patience = 0, PATIENCE
 
     def node(self, passed: Backward, number: int) -> None:
         """Autograd is about to be checked at a node."""
-        self.gathering.node(passed, number)
+        self.making.node(passed, number)
         if passed.replica is not None and self._exchange is None:
             self._exchange = self._meet()
 
     def step(self, step: Step) -> None:
         """A step is over, and the rounds that ended in it."""
-        for one, states in self.gathering.step(step):
+        for one, states in self.making.step(step):
             self._round(one, states)
 
     def end(self) -> None:
         """Nothing is recorded any more. What was seen since the last update has no average."""
-        self._round(self.gathering.rest(), {})
+        self._round(self.making.rest(), {})
 
     def hear(self, *, failed: bool) -> None:
         """On rank 0, judge what the others have sent until their ends."""
+        self._patience = HURRY if failed else PATIENCE
         if self._exchange is None or self._exchange.rank:
             return
         for rank in range(1, self._exchange.ranks):
             try:
-                said = self._exchange.ended(rank, HURRY if failed else PATIENCE)
+                said = self._exchange.ended(rank, self._patience)
                 self._tally.rank(RankResult.model_validate_json(said))
             except RuntimeError:
                 self._tally.operation([Left(f"rank {rank}: it did not answer", "unsupported", "", "")])
@@ -69,6 +70,11 @@ class Joining:
         """On any other rank, send what it came to."""
         if self._exchange is not None and self._exchange.rank:
             self._exchange.end(RankResult.of(self._exchange.rank, result).model_dump_json())
+
+    def part(self) -> None:
+        """Let the other ranks end, or wait until they may: a launcher ends all ranks with the first."""
+        if self._exchange is not None:
+            self._exchange.part(self._patience)
 
     def _round(self, one: Round, states: States) -> None:
         if self._exchange is None:

@@ -56,7 +56,9 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("training", "mistake"), WRONG.items(), ids=lambda one: getattr(one, "__name__", one))
+@pytest.mark.parametrize(
+    ("training", "mistake"), WRONG.items(), ids=lambda one: getattr(one, "__name__", one)
+)
 def test_mistakes_of_ranks_are_named(pair, training, mistake):
     first, second = pair.watch(training)
     assert first["verdict"] == "mismatch"
@@ -68,7 +70,9 @@ def test_mistakes_of_ranks_are_named(pair, training, mistake):
 HINTED = {trainings.unequal_batches: "unequal_batches", trainings.divided_in_the_loss_too: "divided_twice"}
 
 
-@pytest.mark.parametrize(("training", "mistake"), HINTED.items(), ids=lambda one: getattr(one, "__name__", one))
+@pytest.mark.parametrize(
+    ("training", "mistake"), HINTED.items(), ids=lambda one: getattr(one, "__name__", one)
+)
 def test_what_is_no_wrong_mean_is_told(pair, training, mistake):
     first, _ = pair.watch(training)
     assert first["verdict"] == "match"

@@ -22,7 +22,7 @@ def is_held(call: Call) -> bool:
     return call.operation.startswith("c10d.") and short(call.operation) in HELD
 
 
-class Gathering:
+class RoundMaker:
     """Hears what a rank does. A round is over with the step in which its update was made."""
 
     def __init__(self) -> None:
