@@ -25,10 +25,12 @@ def hints(rounds: Sequence[Round], states: Mapping[str, Sequence[Recorded]]) -> 
     parts, shown = _gradient(rounds, states)
     if not parts:
         return
-    for may_be in (_not_divided, _unequal, _twice):
-        hint = may_be(losses, parts, shown)
-        if hint is not None:
-            yield hint
+    found = (
+        _not_divided(losses, parts, shown, updated=bool(rounds[0].used)),
+        _unequal(losses, parts, shown),
+        _twice(losses, parts, shown),
+    )
+    yield from (hint for hint in found if hint is not None)
 
 
 def _gradient(
@@ -43,7 +45,9 @@ def _gradient(
     return [], ()
 
 
-def _not_divided(losses: Losses, parts: Sequence[Recorded], shown: Sequence[Recorded]) -> Hint | None:
+def _not_divided(
+    losses: Losses, parts: Sequence[Recorded], shown: Sequence[Recorded], *, updated: bool
+) -> Hint | None:
     """Several means in one gradient, each counting 1, and nothing divided them afterwards either."""
     own, n = losses[0], len(parts)
     passes = len(own)
@@ -51,14 +55,15 @@ def _not_divided(losses: Losses, parts: Sequence[Recorded], shown: Sequence[Reco
         return None
     if any(not weighted(parts, [1 / (n * passes)] * n, state).wrong for state in shown):
         return None
-    return Hint("not_divided", Message("hint_not_divided", passes=passes), own[0].place.source)
+    message = Message("hint_not_divided" if updated else "hint_not_divided_yet", passes=passes)
+    return Hint("not_divided", message, own[0].place.source)
 
 
 def _unequal(losses: Losses, parts: Sequence[Recorded], shown: Sequence[Recorded]) -> Hint | None:
     """Means of unequally many numbers that count the same, so that their numbers do not."""
     seen = [one for own in losses for one in own]
     least, most = (pick(seen, key=lambda one: one.weight) for pick in (min, max))
-    if least.numbers == most.numbers or not _differ(least, most):
+    if least.numbers == most.numbers or least.weight <= 0 or not _differ(least, most):
         return None
     counts = [sum(one.numbers for one in own) for own in losses]
     if len(parts) > 1 and any(

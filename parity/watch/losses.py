@@ -91,7 +91,7 @@ def weighed(found: LossReduction, arrived: Recorded) -> Reduction | None:
     """A reduction with what arrived at it; None where it did not give one number."""
     if arrived.shape != () or not found.numbers:
         return None
-    gradient = float(arrived.array.item())
+    gradient = abs(float(arrived.array.item()))  # of a mean of logarithms it is negative
     mass = gradient if found.mean else gradient * found.numbers
     return Reduction(found.place, found.numbers, mass, found.mean, found.divided, found.roundings)
 

@@ -48,7 +48,7 @@ class Joining:
 
     def end(self) -> None:
         """Nothing is recorded any more. What was seen since the last update has no average."""
-        self._round(self.making.rest(), {})
+        self._round(*self.making.rest())
 
     def hear(self, *, failed: bool) -> None:
         """On rank 0, judge what the others have sent until their ends."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 from parity.pytorch.foreach import each
 from parity.pytorch.recorder.data import Backward, Call, Recorded, Step, Update, flat
@@ -81,7 +82,6 @@ class RoundMaker:
         """An optimizer made a step: a round is over."""
         self._digest()
         states: States = {}
-        counted: tuple[Reduction, ...] = ()
         for row in update.parameters:
             if row.after is not None:
                 self._round.updated[row.name] = row.after
@@ -91,8 +91,7 @@ class RoundMaker:
             if row.name in self._own:
                 self._round.own[row.name] = self._own[row.name]
             states[row.name] = self._states(row.name, row.gradient)
-            counted = max(counted, self._counted.get(row.name) or (), key=len)
-        self._round.reductions = list(counted)
+        self._round.reductions = self._reductions(self._round.own)
         self._over.append((self._round, states))
         self._sent |= self._round.updated
         self._round, self._open = Round(), False
@@ -100,21 +99,34 @@ class RoundMaker:
     def step(self, step: Step) -> Iterator[tuple[Round, States]]:
         """A step is over: the rounds that ended in it."""
         self._digest()
+        self._round.step = step.index
         hooks = tuple(kind for _, kind in step.module_hooks if kind.startswith("communication hook"))
         for one, states in self._over:
             one.step, one.hooks = step.index, hooks
             yield one, states
         self._over.clear()
 
-    def rest(self) -> Round:
-        """What was seen since the last round."""
+    def rest(self) -> tuple[Round, States]:
+        """What was seen since the last round, without an update."""
         self._digest()
-        return self._round
+        if self._open:
+            self._round.own = self._own
+            self._round.reductions = self._reductions(self._own)
+        return self._round, {name: [own] for name, own in self._round.own.items()}
+
+    def _reductions(self, names: Iterable[str]) -> list[Reduction]:
+        """The losses of which these gradients are: of the one that has most."""
+        counted: tuple[Reduction, ...] = ()
+        for name in names:
+            counted = max(counted, self._counted.get(name) or (), key=len)
+        return list(counted)
 
     def _digest(self) -> None:
         """The passes until now are over, so the gradients that they left are known."""
         for passed in self._passes:
-            found = tuple(self._weighed.pop(id(passed)))
+            seen = self._weighed.pop(id(passed))
+            places = Counter(one.place for one in seen)  # several of one place are added on purpose
+            found = tuple(one for one in seen if places[one.place] == 1)
             if passed.replica is not None:
                 before, after = passed.replica
                 self._own, self._after = dict(before.gradients), dict(after.gradients)
