@@ -188,7 +188,9 @@ class Backwards:
         gradients = {name: one.grad for name, one in known.items() if one.grad is not None}
         take = self._calls.snapshots.take
         return ReplicaState(
-            {name: take(one) for name, one in known.items()}, {n: take(one) for n, one in gradients.items()}
+            {name: take(one) for name, one in known.items()},
+            {name: take(one) for name, one in gradients.items()},
+            tuple(hook for module in self._calls.averaging for hook in internals.communication(module)),
         )
 
     def _begin(self, asked: Asked, roots: list[tuple[GradNode, int]]) -> _Open:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
-from weakref import ref
+from weakref import WeakSet, ref
 
 import torch
 
@@ -62,6 +62,7 @@ class Calls:
         self.places, self.snapshots, self._listener = places, snapshots, listener
         self.updating = False  # an optimizer's step is running
         self.opaque = False  # a compiled region is running
+        self.averaging: WeakSet[torch.nn.parallel.DistributedDataParallel] = WeakSet()  # that have run
         self.count = 0
         self._pending: _Pending | None = None
         self._key = object()
@@ -137,6 +138,9 @@ class Calls:
             "arguments": {key: self.value(value) for key, value in named.items()},
         }  # fmt: skip
         if where.running is not None and phase == "forward" and internals.ranks()[1] > 1:
+            averaging = internals.averaging()
+            if averaging is not None:
+                self.averaging.add(averaging)
             fields["buffers"] = {
                 ".".join(filter(None, (where.module, key))): self.snapshots.take(buffer)
                 for key, buffer in where.running.named_buffers(recurse=False)

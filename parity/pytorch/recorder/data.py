@@ -212,6 +212,7 @@ class ReplicaState(NamedTuple):
 
     parameters: Mapping[str, Recorded]
     gradients: Mapping[str, Recorded]  # without those that are None
+    averaging: tuple[str, ...]  # what makes something else of their average than the mean of all ranks
 
 
 @dataclass(eq=False)
@@ -278,6 +279,7 @@ class Update:
     parameters: tuple[ParameterUpdate, ...]
     first: int  # index of the first call inside, and of the first one after it
     last: int
+    inner: bool = False  # another optimizer made it, as a part of its own step
 
 
 @dataclass(eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from types import CodeType, MethodType
 from typing import TYPE_CHECKING, cast
@@ -164,3 +164,17 @@ def module_hooks(module: torch.nn.Module) -> tuple[str, ...]:
     """The kinds of hooks that somebody put on a module."""
     kinds = ("forward_pre_hooks", "forward_hooks", "backward_pre_hooks", "backward_hooks")
     return tuple(kind.replace("_", " ")[:-1] for kind in kinds if getattr(module, f"_{kind}"))
+
+
+def averaging() -> torch.nn.parallel.DistributedDataParallel | None:
+    """The module whose forward runs and of whose gradients the ranks take the average."""
+    return torch.nn.parallel.DistributedDataParallel._active_ddp_module
+
+
+def communication(module: torch.nn.parallel.DistributedDataParallel) -> Iterator[str]:
+    """What makes something else of its average than the mean of all ranks."""
+    hook = module._get_ddp_logging_data().get("comm_hook")  # type: ignore[no-untyped-call]
+    if hook:
+        yield f"communication hook {hook}"
+    if module.process_group.size() != ranks()[1]:
+        yield f"a group of {module.process_group.size()} ranks"

@@ -18,13 +18,21 @@ from types import CodeType, FrameType
 
 import torch
 
+from parity.errors import UsageError
 from parity.pytorch.recorder.data import UserFunction
 from parity.pytorch.recorder.internals import APPLY, CALL_IMPL, is_compiled, module_hooks
 
 TORCH = str(Path(torch.__file__).parent) + "/"
 OURS = str(Path(__file__).parent) + "/"
 SKIPPED = (TORCH, OURS, "<", contextlib.__file__)  # our own frames may lie below contextlib's
+SHARDED = TORCH + "distributed/fsdp/"
 COMPILED = (TORCH + "_inductor/", TORCH + "_functorch/_aot_autograd/")
+
+
+NO_FSDP = (
+    "a training under FSDP is not recorded, since no rank has whole parameters; "
+    "watch it on one process, or under DistributedDataParallel"
+)
 
 
 @dataclass(frozen=True)
@@ -128,7 +136,10 @@ class Places:
                 self._parameters[id(parameter)] = weakref.ref(parameter), f"{root}.{name}"
 
     def here(self) -> Location:
-        """Where the operation that is being dispatched comes from."""
+        """Where the operation that is being dispatched comes from.
+
+        Raises UsageError inside of FSDP, which takes memory away from tensors that have been recorded.
+        """
         frame: FrameType | None = sys._getframe(1)
         source, compiled, applied = "", False, None
         module: torch.nn.Module | None = None
@@ -144,6 +155,8 @@ class Places:
                 name = _user_file(code.co_filename)
                 if name:
                     source = f"{name}:{frame.f_lineno}"
+                elif code.co_filename.startswith(SHARDED):
+                    raise UsageError(f"recording: {NO_FSDP}")
                 else:
                     compiled = compiled or code.co_filename.startswith(COMPILED)
             if source and module is not None:

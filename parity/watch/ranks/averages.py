@@ -66,11 +66,14 @@ class Averaged:
     mistake: Mistaken | None = None
 
 
-def averaged(parts: Sequence[Recorded], states: Sequence[Recorded], losses: Losses, rank: int) -> Averaged:
+def averaged(
+    parts: Sequence[Recorded], states: Sequence[Recorded], losses: Losses, rank: int | None
+) -> Averaged:
     """The gradient that a rank used, `states[0]`, or what it was before: clipping comes after the mean.
 
     `losses` says what each rank's gradient is one of. Of unequal batches the mean of all samples is as
-    good; of losses that are shares of one mean, or sums, the sum of all is.
+    good; of losses that are shares of one mean, or sums, the sum of all is. `rank` is None where all ranks
+    used the same.
     """
     used, n = states[0], len(parts)
     found = mean(parts, used)
@@ -95,15 +98,15 @@ def averaged(parts: Sequence[Recorded], states: Sequence[Recorded], losses: Loss
 
 
 def _otherwise(
-    parts: Sequence[Recorded], used: Recorded, states: Sequence[Recorded], rank: int
+    parts: Sequence[Recorded], used: Recorded, states: Sequence[Recorded], rank: int | None
 ) -> Mistaken | None:
     """What a gradient is that is neither mean nor sum."""
     n = len(parts)
-    if any(not same(state, parts[rank].array).wrong for state in states):
+    if rank is not None and any(not same(state, parts[rank].array).wrong for state in states):
         return Mistaken("not_synchronised", Message("ranks_not_synchronised", ranks=n, rank=rank))
     for other, part in enumerate(parts):
         if not same(used, part.array).wrong:
-            return Mistaken("of_one_rank", Message("ranks_of_one", ranks=n, rank=rank, other=other))
+            return Mistaken("of_one_rank", Message("ranks_of_one", ranks=n, other=other))
         for weight in (1 / n, 1 / (n - 1)):
             if not weighted(parts, [0.0 if r == other else weight for r in range(n)], used).wrong:
                 return Mistaken("rank_left_out", Message("ranks_left_out", ranks=n, other=other))

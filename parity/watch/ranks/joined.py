@@ -26,6 +26,9 @@ def joined(rounds: Sequence[Round], states: States, drawn: Draw, accepted: Set[s
 
     What is accepted by name is not checked: `average`, `replica`, or the name of a parameter or buffer.
     """
+    if len({one.over for one in rounds}) > 1:
+        yield [Left("ranks: not as many updates on each", "unsupported", "", "")]
+        return
     yield from _replicas("forward", [one.buffers for one in rounds], drawn, accepted)
     yield from _replicas("grad", [one.parameters for one in rounds], drawn, accepted)
     several = len(rounds) > 1
@@ -93,17 +96,17 @@ def _average(name: str, rounds: Sequence[Round], states: Sequence[Recorded]) -> 
         )
         return
     losses = [one.reductions for one in rounds]
-    first: Recorded | None = None
+    of_all = [one.used[name] for one in rounds if name in one.used]
+    common = len(of_all) == len(rounds) and not any(same(one, like.array).wrong for one in of_all)
     for rank, one in enumerate(rounds):
         used = one.used.get(name)
         if used is None:
             mistake = Mistaken("not_synchronised", Message("ranks_no_gradient", rank=rank))
             yield Check("grad", AVERAGE, operand, module, "", MISSHAPEN, rank=rank, mistake=mistake)
             continue
-        if first is not None and not same(used, first.array).wrong:
-            continue  # all has been said of these numbers
-        found = averaged(parts, states if rank == 0 else [used], losses, rank)
-        first = used if rank == 0 else first
+        if rank and common:
+            break  # all has been said of these numbers
+        found = averaged(parts, states if rank == 0 else [used], losses, None if common else rank)
         if found.measured.wrong and found.mistake is None and hooks:
             yield Left(f"{AVERAGE} of {operand}: {', '.join(hooks)}", "altered", module, "")
             return

@@ -38,6 +38,7 @@ class RoundMaker:
         self._open = False  # between a backward pass and an update
         self._ways: dict[Region, list[tuple[Recorded, tuple[Recorded, ...]]]] = {}
         self._exchanged: set[int] = set()  # storages that ranks wrote to since the backward pass
+        self._hooks: tuple[str, ...] = ()
         self._sent: dict[str, Recorded] = {}  # parameters as the others know them
 
     def call(self, call: Call) -> None:
@@ -80,18 +81,23 @@ class RoundMaker:
 
     def update(self, update: Update) -> None:
         """An optimizer made a step: a round is over."""
+        if update.inner:
+            return
         self._digest()
         states: States = {}
         for row in update.parameters:
             if row.after is not None:
                 self._round.updated[row.name] = row.after
-            if row.gradient is None:
-                continue
-            self._round.used[row.name] = row.gradient
             if row.name in self._own:
                 self._round.own[row.name] = self._own[row.name]
-            states[row.name] = self._states(row.name, row.gradient)
+            if row.gradient is not None:
+                self._round.used[row.name] = row.gradient
+                states[row.name] = self._states(row.name, row.gradient)
+        self._close(states)
+
+    def _close(self, states: States) -> None:
         self._round.reductions = self._reductions(self._round.own)
+        self._round.hooks = self._hooks
         self._over.append((self._round, states))
         self._sent |= self._round.updated
         self._round, self._open = Round(), False
@@ -100,15 +106,15 @@ class RoundMaker:
         """A step is over: the rounds that ended in it."""
         self._digest()
         self._round.step = step.index
-        hooks = tuple(kind for _, kind in step.module_hooks if kind.startswith("communication hook"))
         for one, states in self._over:
-            one.step, one.hooks = step.index, hooks
+            one.step = step.index
             yield one, states
         self._over.clear()
 
     def rest(self) -> tuple[Round, States]:
         """What was seen since the last round, without an update."""
         self._digest()
+        self._round.over = False
         if self._open:
             self._round.own = self._own
             self._round.reductions = self._reductions(self._own)
@@ -130,6 +136,7 @@ class RoundMaker:
             if passed.replica is not None:
                 before, after = passed.replica
                 self._own, self._after = dict(before.gradients), dict(after.gradients)
+                self._hooks = after.averaging
                 known = {n: one for n, one in before.parameters.items() if self._is_news(n, one)}
                 self._round.parameters = self._round.parameters or known
             for leaf in passed.leaves.values():

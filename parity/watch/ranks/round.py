@@ -38,7 +38,8 @@ class Round:
     updated: dict[str, Recorded] = field(default_factory=dict)  # parameters after the update
     collectives: list[Collective] = field(default_factory=list)
     reductions: list[Reduction] = field(default_factory=list)
-    hooks: tuple[str, ...] = ()  # of DistributedDataParallel, which make something else of its average
+    hooks: tuple[str, ...] = ()  # what makes something else of an average than the mean of all ranks
+    over: bool = True  # whether it ended with an update
 
     def packed(self) -> bytes:
         """All of it as bytes: a file of arrays, and what is no array as JSON."""
@@ -53,6 +54,7 @@ class Round:
         facts = {
             "step": self.step,
             "hooks": self.hooks,
+            "over": self.over,
             "reductions": self.reductions,
             "tensors": {kind: {n: put(one) for n, one in getattr(self, kind).items()} for kind in TENSORS},
             "collectives": [
@@ -84,6 +86,7 @@ class Round:
         return cls(
             step=facts["step"],
             hooks=tuple(facts["hooks"]),
+            over=facts["over"],
             reductions=[
                 Reduction(LossPlace(*place), count, mass, mean, tuple(divided), roundings)
                 for place, count, mass, mean, divided, roundings in facts["reductions"]
