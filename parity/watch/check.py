@@ -71,8 +71,13 @@ def guarded(
     except UnreadArgumentError as error:
         yield Left(f"{operation}: {error}", "unsupported", module, source)
     except Exception as error:  # the program that is watched must not end of it
-        said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        yield Left(f"{operation}: {said}", "failed", module, source)
+        yield failed(error, operation, module, source)
+
+
+def failed(error: Exception, operation: str, module: str = "", source: str = "") -> Left:
+    """A failure of our own, as what it leaves uncertified."""
+    said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    return Left(f"{operation}: {said}", "failed", module, source)
 
 
 Found: TypeAlias = Sequence[Check | Left]

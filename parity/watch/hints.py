@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from parity.pytorch.recorder.data import Recorded
 from parity.render.texts.message import Message
 from parity.watch.check import Hint
+from parity.watch.judging import same
 from parity.watch.losses import Reduction
 from parity.watch.ranks.averages import Losses, main_losses, mean, shares, weighted
 from parity.watch.ranks.round import Round
@@ -29,6 +30,7 @@ def hints(rounds: Sequence[Round], states: Mapping[str, Sequence[Recorded]]) -> 
         _not_divided(losses, parts, shown, updated=bool(rounds[0].used)),
         _unequal(losses, parts, shown),
         _twice(losses, parts, shown),
+        _same(losses, parts),
     )
     yield from (hint for hint in found if hint is not None)
 
@@ -89,3 +91,10 @@ def _twice(losses: Losses, parts: Sequence[Recorded], shown: Sequence[Recorded])
     if not shares(losses) or all(mean(parts, state).wrong for state in shown):
         return None
     return Hint("divided_twice", Message("hint_divided_twice", ranks=n), losses[0][0].place.source)
+
+
+def _same(losses: Losses, parts: Sequence[Recorded]) -> Hint | None:
+    """Ranks that found the same gradient, bit for bit: of the same data."""
+    if len(parts) == 1 or any(same(part, parts[0].array).wrong for part in parts):
+        return None
+    return Hint("same_batches", Message("hint_same_batches", ranks=len(parts)), losses[0][0].place.source)

@@ -107,6 +107,7 @@ def _otherwise(
     for other, part in enumerate(parts):
         if not same(used, part.array).wrong:
             return Mistaken("of_one_rank", Message("ranks_of_one", ranks=n, other=other))
+    for other in range(n):
         for weight in (1 / n, 1 / (n - 1)):
             if not weighted(parts, [0.0 if r == other else weight for r in range(n)], used).wrong:
                 return Mistaken("rank_left_out", Message("ranks_left_out", ranks=n, other=other))

@@ -17,7 +17,8 @@ PATIENCE = timedelta(minutes=10)
 """How long rank 0 waits for what another rank certifies, and another for the verdict of rank 0."""
 
 HURRY = timedelta(seconds=10)
-"""The same where a rank's program has failed: others may have ended with it."""
+"""The same where a rank's program has failed, since others may have ended with it; and how long a rank
+has to show that it is watched at all."""
 
 _SERIALS = itertools.count()
 
@@ -47,6 +48,7 @@ class Exchange:
     def __init__(self, store: Store, rank: int, ranks: int) -> None:
         self.rank, self.ranks = rank, ranks
         self._store, self._prefix, self._sent = store, f"parity/{next(_SERIALS)}", 0
+        self._store.set(f"{self._prefix}/{rank}/here", b"1")
 
     def send(self, one: Round) -> None:
         """A round of this rank, to rank 0."""
@@ -58,8 +60,9 @@ class Exchange:
         self._store.set(f"{self._prefix}/{self.rank}/end", said.encode())
 
     def ended(self, rank: int, patience: timedelta) -> str:
-        """What a rank said at its end. Raises RuntimeError if it did not end in time."""
+        """What a rank said at its end. Raises RuntimeError if it is not watched, or did not end in time."""
         key = f"{self._prefix}/{rank}/end"
+        self._store.wait([f"{self._prefix}/{rank}/here"], HURRY)
         self._store.wait([key], patience)
         return self._store.get(key).decode()
 

@@ -51,8 +51,8 @@ def _replicas(
 ) -> Iterator[Found]:
     """Tensors that every rank has must be the same on all of them, bit for bit."""
     for name, expected in tensors[0].items():
-        if not accepted & {REPLICA, name} and drawn(expected):
-            own = {rank: one[name] for rank, one in enumerate(tensors) if rank and name in one}
+        own = {rank: one[name] for rank, one in enumerate(tensors) if rank and name in one}
+        if own and not accepted & {REPLICA, name} and drawn(expected):
             yield list(_replica(kind, name, expected, own))
 
 

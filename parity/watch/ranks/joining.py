@@ -7,7 +7,7 @@ from collections.abc import Callable, Set
 from typing import TypeAlias
 
 from parity.pytorch.recorder.data import Backward, Step
-from parity.watch.check import Draw, Left
+from parity.watch.check import Draw, Left, failed
 from parity.watch.hints import hints
 from parity.watch.ranks.exchange import HURRY, PATIENCE, Exchange
 from parity.watch.ranks.joined import joined
@@ -33,7 +33,7 @@ class Joining:
         self._meet, self._tally, self._drawn, self._accepted = meet, tally, drawn, accepted
         self._exchange: Exchange | None = None
         self._own: deque[tuple[Round, States]] = deque()
-        self._judged, self._patience = 0, PATIENCE
+        self._judged, self._updated, self._patience = 0, False, PATIENCE
 
     def node(self, passed: Backward, number: int) -> None:
         """Autograd is about to be checked at a node."""
@@ -60,11 +60,12 @@ class Joining:
                 said = self._exchange.ended(rank, self._patience)
                 self._tally.rank(RankResult.model_validate_json(said))
             except RuntimeError:
-                self._tally.operation([Left(f"rank {rank}: it did not answer", "unsupported", "", "")])
+                self._leave(f"rank {rank}: it is not watched, or has not ended")
         self._judge_what_is_there()
         if self._own:
-            alone = f"ranks: {len(self._own)} updates of rank 0 alone"
-            self._tally.operation([Left(alone, "unsupported", "", "")])
+            self._leave(f"ranks: {len(self._own)} updates of rank 0 alone")
+        if not self._updated:
+            self._leave("average: no optimizer made a step")
 
     def tell(self, result: WatchResult) -> None:
         """On any other rank, send what it came to."""
@@ -81,7 +82,10 @@ class Joining:
             self._judge([one], states)
         elif self._exchange.rank:
             self._hints([one], states)
-            self._exchange.send(one)
+            try:
+                self._exchange.send(one)
+            except RuntimeError:
+                self._leave("rank 0: it cannot be reached")
         else:
             self._own.append((one, states))
             self._judge_what_is_there()
@@ -89,7 +93,10 @@ class Joining:
     def _judge_what_is_there(self) -> None:
         assert self._exchange is not None
         while self._own:
-            others = self._exchange.rounds(self._judged)
+            try:
+                others = self._exchange.rounds(self._judged)
+            except RuntimeError:
+                return  # at the end it is said of whom nothing is known
             if others is None:
                 return
             one, states = self._own.popleft()
@@ -97,11 +104,18 @@ class Joining:
             self._judge([one, *others], states)
 
     def _judge(self, rounds: list[Round], states: States) -> None:
-        self._hints(rounds, states)
-        for found in joined(rounds, states, self._drawn, self._accepted):
-            self._tally.step = rounds[0].step
-            self._tally.operation(found)
+        self._updated = self._updated or rounds[0].over
+        self._tally.step = rounds[0].step
+        try:
+            self._hints(rounds, states)
+            for found in joined(rounds, states, self._drawn, self._accepted):
+                self._tally.operation(found)
+        except Exception as error:  # the program that is watched must not end of it
+            self._tally.operation([failed(error, "ranks")])
 
     def _hints(self, rounds: list[Round], states: States) -> None:
         for hint in hints(rounds, states):
             self._tally.hint(hint, rounds[0].step)
+
+    def _leave(self, what: str) -> None:
+        self._tally.operation([Left(what, "unsupported", "", "")])

@@ -20,6 +20,9 @@ RIGHT = (
     trainings.by_hand_of_all_samples,
     trainings.shares_added,
     trainings.ddp_of_all_samples,
+    trainings.ddp_hooked,
+    trainings.ddp_two_optimizers,
+    trainings.ddp_scaled,
 )
 
 
@@ -48,7 +51,12 @@ WRONG = {
     trainings.summed: "sum",
     trainings.summed_and_clipped: "sum",
     trainings.added_again: "sum",
+    trainings.summed_by_a_hook: "sum",
     trainings.divided_twice: "divided_twice",
+    trainings.of_rank_0: "of_one_rank",
+    trainings.never_synchronised: "not_synchronised",
+    trainings.forgotten_bias: "not_synchronised",
+    trainings.other_rate: "not_synchronised",
     trainings.head_outside: "not_synchronised",
     trainings.bypassed: "not_synchronised",
     trainings.other_start: "not_synchronised",
@@ -67,7 +75,12 @@ def test_mistakes_of_ranks_are_named(pair, training, mistake):
     assert {one["diagnosis"]["mistake"] for one in first["wrong"]} == {mistake}
 
 
-HINTED = {trainings.unequal_batches: "unequal_batches", trainings.divided_in_the_loss_too: "divided_twice"}
+HINTED = {
+    trainings.unequal_batches: "unequal_batches",
+    trainings.divided_in_the_loss_too: "divided_twice",
+    trainings.accumulating_undivided: "not_divided",
+    trainings.same_batches: "same_batches",
+}
 
 
 @pytest.mark.parametrize(
@@ -77,3 +90,59 @@ def test_what_is_no_wrong_mean_is_told(pair, training, mistake):
     first, _ = pair.watch(training)
     assert first["verdict"] == "match"
     assert [note["mistake"] for note in first["notes"]] == [mistake]
+
+
+def left(result):
+    return {(one["operation"], one["kind"]) for one in result["coverage"]["not_certified"]}
+
+
+def test_a_compressed_average_is_no_match_and_no_mistake(pair):
+    first, _ = pair.watch(trainings.compressed)
+    assert first["verdict"] == "incomplete"
+    hook = "communication hook fp16_compress_hook"
+    assert left(first) == {(f"average of {name}: {hook}", "altered") for name in ("weight", "bias")}
+    first, _ = pair.watch(trainings.compressed, accept=("altered",))
+    assert first["verdict"] == "match"
+
+
+def test_an_update_by_hand_takes_no_average_that_could_be_held(pair):
+    first, _ = pair.watch(trainings.updated_by_hand)
+    assert first["verdict"] == "incomplete"
+    assert left(first) == {("average: no optimizer made a step", "unsupported")}
+
+
+def test_ranks_with_unequally_many_updates_are_not_compared(pair):
+    first, _ = pair.watch(trainings.uneven)
+    assert first["verdict"] == "incomplete"
+    assert first["wrong"] == []
+    assert ("ranks: not as many updates on each", "unsupported") in left(first)
+
+
+def test_what_is_not_averaged_on_purpose_is_accepted_by_name(pair):
+    first, _ = pair.watch(trainings.local)
+    assert first["verdict"] == "mismatch"
+    first, _ = pair.watch(trainings.local, accept=("average", "replica"))
+    assert first["verdict"] == "match"
+
+
+def test_fsdp_is_refused(pair):
+    with pytest.raises(
+        AssertionError, match="UsageError: recording: a training under FSDP is not recorded"
+    ):
+        pair.watch(trainings.sharded)
+
+
+def test_what_is_wrong_on_another_rank_is_told_on_rank_0(pair):
+    first, second = pair.watch(trainings.planted_on_rank_1)
+    assert second["verdict"] == "mismatch"
+    assert first["verdict"] == "mismatch"
+    (told,) = first["ranks"]
+    assert (told["rank"], told["verdict"]) == (1, "mismatch")
+    assert first["first_divergence"]["operation"] == "tanh"
+    assert first["first_divergence"]["rank"] == 1
+
+
+def test_a_rank_that_is_not_watched_is_said(pair):
+    first, _ = pair.watch(trainings.ddp, only=0)
+    assert first["verdict"] == "incomplete"
+    assert ("rank 1: it is not watched, or has not ended", "unsupported") in left(first)

@@ -7,8 +7,11 @@ from contextlib import nullcontext
 
 import torch
 from torch import Tensor, distributed, nn
+from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook, fp16_compress_hook
 from torch.nn.functional import mse_loss
 from torch.nn.parallel import DistributedDataParallel
+
+from tests.watch.helpers import planted
 
 N = 2
 
@@ -207,6 +210,41 @@ def ddp_of_all_samples(rank: int) -> None:
     train(rank, DistributedDataParallel(net()), samples=samples, loss=loss)
 
 
+def ddp_hooked(rank: int) -> None:
+    """A communication hook that does what DDP does without one."""
+    module = DistributedDataParallel(net())
+    module.register_comm_hook(None, allreduce_hook)
+    train(rank, module)
+
+
+def ddp_two_optimizers(rank: int) -> None:
+    module = DistributedDataParallel(net())
+    parts = (
+        torch.optim.SGD(module.module.fc1.parameters(), lr=0.1),
+        torch.optim.Adam(module.module.fc2.parameters()),
+    )
+    for step in range(2):
+        x, y = data(rank + N * step)
+        module.zero_grad()
+        mse_loss(module(x), y).backward()
+        for optimizer in parts:
+            optimizer.step()
+
+
+def ddp_scaled(rank: int) -> None:
+    """A scaled loss, whose gradients are scaled back and clipped before the update."""
+    module, scaler = DistributedDataParallel(net()), torch.amp.GradScaler("cpu", init_scale=8.0)
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    for step in range(2):
+        x, y = data(rank + N * step)
+        optimizer.zero_grad()
+        scaler.scale(mse_loss(module(x), y)).backward()
+        scaler.unscale_(optimizer)
+        nn.utils.clip_grad_norm_(module.parameters(), 0.1)
+        scaler.step(optimizer)
+        scaler.update()
+
+
 # --- Mistakes ---------------------------------------------------------------------------------------------
 
 
@@ -272,3 +310,105 @@ def unequal_batches(rank: int) -> None:
 
 def drifting_buffers(rank: int) -> None:
     train(rank, DistributedDataParallel(net(normed=True), broadcast_buffers=False), steps=3)
+
+
+def summed_by_a_hook(rank: int) -> None:
+    def added(state, bucket):  # type: ignore[no-untyped-def]  # PyTorch reads annotations, and finds texts
+        sent = distributed.all_reduce(bucket.buffer(), async_op=True).get_future()
+        return sent.then(lambda done: done.value()[0])
+
+    module = DistributedDataParallel(net())
+    module.register_comm_hook(None, added)
+    train(rank, module)
+
+
+def never_synchronised(rank: int) -> None:
+    """Every backward pass under `no_sync`, the last one too."""
+    module = DistributedDataParallel(net())
+    with module.no_sync():
+        train(rank, module)
+
+
+def of_rank_0(rank: int) -> None:
+    def send(module: nn.Module) -> None:
+        for grad in gradients(module):
+            distributed.broadcast(grad, 0)
+
+    train(rank, net(), after=send)
+
+
+def forgotten_bias(rank: int) -> None:
+    def weights(module: nn.Module) -> None:
+        for one in module.parameters():
+            if one.ndim > 1:
+                distributed.all_reduce(one.grad)
+                one.grad /= N
+
+    train(rank, net(), after=weights)
+
+
+def other_rate(rank: int) -> None:
+    """Each rank has a learning rate of its own."""
+    module = DistributedDataParallel(net())
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1 * (rank + 1))
+    x, y = data(rank)
+    mse_loss(module(x), y).backward()
+    optimizer.step()
+
+
+def same_batches(rank: int) -> None:
+    """Nobody gave each rank a part of the data of its own."""
+    train(0, DistributedDataParallel(net()))
+
+
+def accumulating_undivided(rank: int) -> None:
+    accumulate(rank, DistributedDataParallel(net()), by=1)
+
+
+# --- What is not the mean, and no mistake -----------------------------------------------------------------
+
+
+def compressed(rank: int) -> None:
+    module = DistributedDataParallel(net())
+    module.register_comm_hook(None, fp16_compress_hook)
+    train(rank, module)
+
+
+def updated_by_hand(rank: int) -> None:
+    module = DistributedDataParallel(net())
+    x, y = data(rank)
+    for _ in range(2):
+        module.zero_grad()
+        mse_loss(module(x), y).backward()
+        with torch.no_grad():
+            for one in module.parameters():
+                one -= 0.1 * one.grad
+
+
+def uneven(rank: int) -> None:
+    module = DistributedDataParallel(net())
+    with module.join():
+        train(rank, module, steps=2 + rank)
+
+
+def local(rank: int) -> None:
+    """Each rank on its own for two steps; then the parameters are averaged."""
+    module = net()
+    train(rank, module)
+    for one in module.parameters():
+        distributed.all_reduce(one.data)
+        one.data /= N
+
+
+def sharded(rank: int) -> None:
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
+    train(rank, fully_shard(net(), mesh=init_device_mesh("cpu", (N,))))
+
+
+def planted_on_rank_1(rank: int) -> None:
+    """PyTorch's tanh is wrong on one rank."""
+    wrong = planted("tanh", lambda x: torch.sin(x) / torch.cos(x) * 0.5) if rank else nullcontext()
+    with wrong:
+        train(rank, DistributedDataParallel(net()), steps=1)
