@@ -112,6 +112,19 @@ def test_micro_batches_by_their_size_are_silent():
     assert notes == []
 
 
+def test_of_micro_batches_that_were_not_watched_nothing_is_said():
+    module = net()
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    with Watching(module, every=2) as watching:
+        for micro in range(3):
+            x, y = batch(seed=micro)
+            mse_loss(module(x), y).backward()
+        divide(module)
+        optimizer.step()
+    assert watching.result.steps == 2
+    assert watching.result.notes == []
+
+
 def test_two_losses_of_a_step_are_no_micro_batches():
     """As of a discriminator: a backward pass on what is real, and one on what is not."""
 

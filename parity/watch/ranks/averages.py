@@ -72,8 +72,8 @@ def averaged(
     """The gradient that a rank used, `states[0]`, or what it was before: clipping comes after the mean.
 
     `losses` says what each rank's gradient is one of. Of unequal batches the mean of all samples is as
-    good; of losses that are shares of one mean, or sums, the sum of all is. `rank` is None where all ranks
-    used the same.
+    good; another multiple is, where it makes one mean of losses that were scaled. `rank` is None where all
+    ranks used the same.
     """
     used, n = states[0], len(parts)
     found = mean(parts, used)
@@ -85,7 +85,10 @@ def averaged(
         of_all = weighted(parts, [count / sum(counts) for count in counts], used)
         if not of_all.wrong:
             return Averaged(of_all)
-    if not weighted(parts, [1 / n**2] * n, used).wrong:
+    twice = weighted(parts, [1 / n**2] * n, used)
+    if not twice.wrong:
+        if shares(main, 1 / n**2):
+            return Averaged(twice)
         return Averaged(found, Mistaken("divided_twice", Message("ranks_divided_twice", ranks=n)))
     for state in states:
         for may_be in (mean, added) if state is not used else (added,):
@@ -118,20 +121,20 @@ def main_losses(losses: Losses) -> Losses:
     """Of each rank the reductions at the one place of its program that counts most."""
     masses: Counter[LossPlace] = Counter()
     for one in (one for own in losses for one in own):
-        masses[one.place] += abs(one.mass)  # type: ignore[assignment]
+        masses[one.place] += one.mass  # type: ignore[assignment]
     place = max(masses, key=lambda place: masses[place], default=None)
     return [[one for one in own if one.place == place] for own in losses]
 
 
-def shares(losses: Losses) -> bool:
-    """Whether the ranks' losses are to be added: shares that come to one mean, or plain sums.
+def shares(losses: Losses, factor: float = 1.0) -> bool:
+    """Whether a multiple of the sum of the ranks' losses is what is wanted: one mean, or a plain sum.
 
-    Their masses come to 1 within their rounding, or every number counts 1.
+    Their masses times the factor come to 1 within their rounding, or every number counts 1.
     """
     flat = [one for own in losses for one in own]
     if not all(losses):
         return False
-    if all(not one.mean and one.weight == 1 for one in flat):
+    if factor == 1 and all(not one.mean and one.weight == 1 for one in flat):
         return True
-    whole = math.fsum(one.mass for one in flat)
-    return abs(whole - 1) <= math.fsum(abs(one.mass) * one.slack for one in flat)
+    whole = factor * math.fsum(one.mass for one in flat)
+    return abs(whole - 1) <= factor * math.fsum(one.mass * one.slack for one in flat)

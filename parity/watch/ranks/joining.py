@@ -12,7 +12,7 @@ from parity.watch.hints import hints
 from parity.watch.ranks.exchange import HURRY, PATIENCE, Exchange
 from parity.watch.ranks.joined import joined
 from parity.watch.ranks.making import RoundMaker, States
-from parity.watch.ranks.round import Round
+from parity.watch.ranks.round import Round, aligned
 from parity.watch.result import RankResult, WatchResult
 from parity.watch.tally import WatchTally
 
@@ -107,6 +107,7 @@ class Joining:
         self._updated = self._updated or rounds[0].over
         self._tally.step = rounds[0].step
         try:
+            aligned(rounds)
             self._hints(rounds, states)
             for found in joined(rounds, states, self._drawn, self._accepted):
                 self._tally.operation(found)

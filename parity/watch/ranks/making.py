@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from parity.pytorch.foreach import each
 from parity.pytorch.recorder.data import Backward, Call, Recorded, Step, Update, flat
 from parity.watch.check import short
+from parity.watch.judging import same
 from parity.watch.losses import LossReduction, Reduction, reductions, weighed
 from parity.watch.ranks.round import Collective, Round
 
@@ -34,6 +35,7 @@ class RoundMaker:
         self._weighed: dict[int, list[Reduction]] = {}  # by pass
         self._counted: dict[str, tuple[Reduction, ...] | None] = {}  # what is in a `.grad`; None: not known
         self._own: dict[str, Recorded] = {}
+        self._left: dict[str, Recorded | None] = {}
         self._after: dict[str, Recorded] = {}
         self._open = False  # between a backward pass and an update
         self._ways: dict[Region, list[tuple[Recorded, tuple[Recorded, ...]]]] = {}
@@ -148,8 +150,15 @@ class RoundMaker:
                     self._counted[leaf.name] = found
                 else:
                     earlier = self._counted.get(leaf.name)
-                    self._counted[leaf.name] = None if earlier is None else earlier + found
+                    goes_on = earlier is not None and self._is_left(leaf.name, leaf.before)
+                    self._counted[leaf.name] = (earlier or ()) + found if goes_on else None
+                self._left[leaf.name] = self._after.get(leaf.name, leaf.after)
         self._passes.clear()
+
+    def _is_left(self, name: str, now: Recorded) -> bool:
+        """Whether a gradient is what the last backward pass that was seen has left."""
+        left = self._left.get(name)
+        return left is not None and not same(now, left.array).wrong
 
     def _is_news(self, name: str, now: Recorded) -> bool:
         sent = self._sent.get(name)

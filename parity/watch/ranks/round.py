@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -105,6 +105,24 @@ class Round:
             ],
             **{kind: {name: tensors[i] for name, i in named[kind].items()} for kind in TENSORS},
         )
+
+
+def aligned(rounds: Sequence[Round]) -> None:
+    """Give tensors the names that they have on the first rank, where others name them otherwise.
+
+    Modules are named as they run, so a rank that evaluates by itself may have other names. The order of
+    an optimizer's parameters, and of the modules in a forward pass, is the same on all.
+    """
+    first = rounds[0]
+    for one in rounds[1:]:
+        for kinds in (("updated", "own", "used", "parameters"), ("buffers",)):
+            names, others = (list(getattr(which, kinds[0])) for which in (first, one))
+            if names == others or len(names) != len(others):
+                continue
+            called = dict(zip(others, names, strict=True))
+            for kind in kinds:
+                tensors: dict[str, Recorded] = getattr(one, kind)
+                setattr(one, kind, {called.get(name, name): tensor for name, tensor in tensors.items()})
 
 
 TENSORS = ("parameters", "buffers", "own", "used", "updated")

@@ -23,6 +23,8 @@ RIGHT = (
     trainings.ddp_hooked,
     trainings.ddp_two_optimizers,
     trainings.ddp_scaled,
+    trainings.ddp_scaled_by_the_number_of_ranks,
+    trainings.ddp_after_an_evaluation,
 )
 
 

@@ -245,6 +245,24 @@ def ddp_scaled(rank: int) -> None:
         scaler.update()
 
 
+def ddp_after_an_evaluation(rank: int) -> None:
+    """One rank runs the module inside before, so that it comes by another name there."""
+    module = DistributedDataParallel(net(normed=True))
+    if rank == 0:
+        module.module.eval()
+        module.module(data(5)[0])
+        module.module.train()
+    train(rank, module)
+
+
+def ddp_scaled_by_the_number_of_ranks(rank: int) -> None:
+    def scale_back(module: nn.Module) -> None:
+        for grad in gradients(module):
+            grad /= N
+
+    train(rank, DistributedDataParallel(net()), loss=lambda z, y: N * mse_loss(z, y), after=scale_back)
+
+
 # --- Mistakes ---------------------------------------------------------------------------------------------
 
 
