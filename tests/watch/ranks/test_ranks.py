@@ -25,6 +25,7 @@ RIGHT = (
     trainings.ddp_scaled,
     trainings.ddp_scaled_by_the_number_of_ranks,
     trainings.ddp_after_an_evaluation,
+    trainings.exchanged_late,
 )
 
 
@@ -105,6 +106,28 @@ def test_a_compressed_average_is_no_match_and_no_mistake(pair):
     assert left(first) == {(f"average of {name}: {hook}", "altered") for name in ("weight", "bias")}
     first, _ = pair.watch(trainings.compressed, accept=("altered",))
     assert first["verdict"] == "match"
+
+
+def test_what_comes_after_the_mean_counts(pair):
+    first, _ = pair.watch(trainings.largest_of_means)
+    assert first["verdict"] == "mismatch"
+    assert {one["operation"] for one in first["wrong"]} == {"average"}
+    assert [one["diagnosis"] for one in first["wrong"]] == [None] * len(first["wrong"])
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_optimizer_inside_of_another_makes_no_update_of_its_own(pair):
+    first, _ = pair.watch(trainings.sharded_states)
+    assert first["verdict"] == "incomplete"
+    assert first["wrong"] == []
+    assert left(first) == {("optim.ZeroRedundancyOptimizer", "unsupported")}
+
+
+def test_what_another_rank_leaves_out_is_left_out(pair):
+    first, second = pair.watch(trainings.altered_on_rank_1)
+    assert (first["verdict"], second["verdict"]) == ("incomplete", "incomplete")
+    assert left(first) == set()
+    assert first["ranks"][0]["verdict"] == "incomplete"
 
 
 def test_an_update_by_hand_takes_no_average_that_could_be_held(pair):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 
@@ -383,6 +384,17 @@ def accumulating_undivided(rank: int) -> None:
     accumulate(rank, DistributedDataParallel(net()), by=1)
 
 
+def largest_of_means(rank: int) -> None:
+    """After DDP's mean another exchange, of which the mean is not the result."""
+
+    def exchange(module: nn.Module) -> None:
+        for grad in gradients(module):
+            grad *= rank + 3
+            distributed.all_reduce(grad, op=distributed.ReduceOp.MAX)
+
+    train(rank, DistributedDataParallel(net()), after=exchange)
+
+
 # --- What is not the mean, and no mistake -----------------------------------------------------------------
 
 
@@ -430,3 +442,37 @@ def planted_on_rank_1(rank: int) -> None:
     wrong = planted("tanh", lambda x: torch.sin(x) / torch.cos(x) * 0.5) if rank else nullcontext()
     with wrong:
         train(rank, DistributedDataParallel(net()), steps=1)
+
+
+def sharded_states(rank: int) -> None:
+    """Each rank's optimizer updates parameters of its own, inside of another that all have."""
+    from torch.distributed.optim import ZeroRedundancyOptimizer
+
+    module = DistributedDataParallel(net())
+    optimizer = ZeroRedundancyOptimizer(module.parameters(), torch.optim.SGD, lr=0.1)
+    x, y = data(rank)
+    for _ in range(2):
+        optimizer.zero_grad()
+        mse_loss(module(x), y).backward()
+        optimizer.step()
+
+
+def altered_on_rank_1(rank: int) -> None:
+    module = net()
+    if rank:
+        module.fc1.weight.register_hook(lambda g: g.clamp(-0.01, 0.01))
+    train(rank, DistributedDataParallel(module))
+
+
+def exchanged_late(rank: int) -> None:
+    """An exchange that is not waited for, to which one rank comes late."""
+
+    def late(module: nn.Module) -> None:
+        for grad in gradients(module):
+            time.sleep(0.1 * rank)
+            sent = distributed.all_reduce(grad, async_op=True)
+            assert sent.is_completed()  # watched, it is waited for
+            sent.wait()
+            grad /= N
+
+    train(rank, net(), steps=1, after=late)
