@@ -50,10 +50,10 @@ LEAST_SHARE = 0.005
 """Of a step, for a part to have a line."""
 
 PROFILE_OF_WATCHING = """The processor time of a certified step by formula, forward and backward, timers
-included, and how much of it is inside numpy's calls on buffers that stay in the cache. *Everything else* is
-PyTorch's own step, the recorder and the counting. A product is certified by one in float64 for its truth and
-one in float32 for its magnitudes, three times the work of PyTorch's; an elementwise formula by several calls
-of numpy for each of its functions, where PyTorch has one kernel for the whole formula."""
+included, and how much of it is inside numpy's calls on buffers that stay in the cache. *Everything else*
+is PyTorch's own step, the recorder and the counting. A product is certified by one in float64 for its
+truth and one in float32 for its magnitudes, three times the work of PyTorch's; an elementwise formula by
+several calls of numpy for each of its functions, where PyTorch has one kernel for the whole formula."""
 
 PROFILE = """A step of the certified lockstep, taken apart while it runs: medians of each part's own time in
 the quicker half of the steps, timers included. PyTorch, the engine and the checks take turns in the caches,

@@ -54,7 +54,7 @@ IN_PRODUCTS = ", matrix products"
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a step, with its `share` of the step's time; `calls` is what numpy's calls in a plan take."""
+    """One part of a step, with its `share` of the step's time and what numpy's `calls` in plans take."""
 
     size: str
     what: str

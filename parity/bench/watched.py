@@ -12,15 +12,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from statistics import median
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, scaled_dot_product_attention
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from parity.bench.memory import peak_mib, resident_mib
 from parity.bench.rows import BenchRow
+from parity.pytorch.recorder.internals import DispatchMode
 from parity.pytorch.recorder.recorder import Recorder
 from parity.watch.watching import Watching
 
@@ -33,17 +32,20 @@ MEMORY = 3.0
 EMPTY = "dispatched"
 
 
-class _Empty(TorchDispatchMode):
+class _Empty(DispatchMode):  # type: ignore[no-untyped-call]
     """Hears of every operation and does nothing: what anything that records must take."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(
         self,
-        operation: Any,
-        types: object,
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
+        func: torch._ops.OpOverload,
+        types: Sequence[type],
+        args: Sequence[object] = (),
+        kwargs: Mapping[str, object] | None = None,
     ) -> object:
-        return operation(*args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))
 
 
 class Attention(nn.Module):

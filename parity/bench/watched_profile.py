@@ -19,7 +19,7 @@ STEPS = 4
 
 
 class _Spent:
-    """The time of one formula, how much of it numpy's calls in a plan take, and how many numbers it made."""
+    """The time of one formula, what numpy's calls in its plan take of it, and how many numbers it made."""
 
     def __init__(self) -> None:
         self.seconds = self.calls = self.numbers = 0.0

@@ -272,9 +272,7 @@ def in_format(arithmetic: Arithmetic, number: Bounded | Array | float | tuple[fl
     if isinstance(number, Bounded):
         if number.arithmetic is arithmetic or number.arithmetic.u == arithmetic.u:
             return number
-        if number.size > 1:
-            return cast_to(arithmetic, number)
-        if not number.is_exact and is_recorded(number.value):
+        if number.size > 1 or (is_recorded(number.value) and not number.is_exact):
             return cast_to(arithmetic, number)
         if not number.is_exact:
             return _REMEMBERED.get(("cast", arithmetic), (number,), partial(cast_to, arithmetic, number))

@@ -11,7 +11,7 @@ from parity.bounds.formats import FORMATS
 from parity.certify.measure import Measured
 from parity.certify.plan.tape import UnplannableError
 from parity.pytorch.recorder.data import Recorded
-from parity.watch.formula_plan import Asked, Form, FormulaPlan
+from parity.watch.formula_plan import FormulaCall, Form, FormulaPlan
 
 PATIENCE = 2
 """Blocks of a kind that are left to the rules before one is recorded, which costs as much as several."""
@@ -49,7 +49,7 @@ class Accepting:
         self._shape: tuple[int, ...] | None = None
         self._known: _Known | None = None
 
-    def measured(self, asked: Asked) -> Measured | None:
+    def measured(self, asked: FormulaCall) -> Measured | None:
         """A block that a plan finds right; None for any other."""
         if asked.observed.shape != self._shape:
             self._shape, self._known = asked.observed.shape, _known(asked) if _plannable(asked) else None
@@ -71,7 +71,7 @@ class Accepting:
         known.refused = 0 if found else known.refused + 1
         return found
 
-    def _by(self, plan: FormulaPlan, asked: Asked) -> Measured | None:
+    def _by(self, plan: FormulaPlan, asked: FormulaCall) -> Measured | None:
         if plan is not self._begun:
             self._begun = plan if plan.begin(asked) else None
         return plan.measured(asked) if plan is self._begun else None
@@ -84,7 +84,7 @@ def identity(form: Form) -> tuple[object, ...]:
     return (form,)
 
 
-def _plannable(asked: Asked) -> bool:
+def _plannable(asked: FormulaCall) -> bool:
     sizes = [v.array.size for v in (*asked.operands, asked.observed) if isinstance(v, Recorded)]
     return (
         asked.arithmetic.truth != "ball"
@@ -96,7 +96,7 @@ def _plannable(asked: Asked) -> bool:
     )
 
 
-def _known(asked: Asked) -> _Known:
+def _known(asked: FormulaCall) -> _Known:
     shown = [
         (v.shape, v.dtype) if isinstance(v, Recorded) else repr(v)
         for v in (*asked.operands, asked.observed)

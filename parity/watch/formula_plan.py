@@ -40,7 +40,7 @@ Form = Callable[..., object]
 
 
 @dataclass(frozen=True)
-class Asked:
+class FormulaCall:
     """A formula of operands in one arithmetic, and what is held to it: a block of a tensor, or all of it.
 
     `divided` says which operands differ between the blocks of a tensor. The `constants`, if there are any,
@@ -82,7 +82,7 @@ class FormulaPlan:
 
     as_recorded = True
 
-    def __init__(self, asked: Asked, general: Collection[Hashable] = ()) -> None:
+    def __init__(self, asked: FormulaCall, general: Collection[Hashable] = ()) -> None:
         """Record and compile it. Raises UnplannableError where no replay could repeat it."""
         tape = CallTape(general)
         tape.begin(())
@@ -119,7 +119,7 @@ class FormulaPlan:
         MEMORY.give_back(chunks)
         self._once, self._each = first, rest
 
-    def _recorded(self, tape: CallTape, asked: Asked) -> tuple[TapeNode, TapeNode]:
+    def _recorded(self, tape: CallTape, asked: FormulaCall) -> tuple[TapeNode, TapeNode]:
         """The truth and the bound to hold a tensor to, by the rules."""
         kind = asked.arithmetic
         arguments: list[object] = []
@@ -143,7 +143,7 @@ class FormulaPlan:
         truth, limit = (_node(tape, part, made.shape) for part in parts)
         return truth, limit
 
-    def begin(self, asked: Asked) -> bool:
+    def begin(self, asked: FormulaCall) -> bool:
         """Take in what all blocks of a tensor share; False if the plan is not for it."""
         numbers = asked.numbers
         self.as_recorded = all(numbers[name] == value for name, value in self._read.items())
@@ -157,7 +157,7 @@ class FormulaPlan:
         self.as_recorded = self._once.run()
         return self.as_recorded
 
-    def measured(self, asked: Asked) -> Measured | None:
+    def measured(self, asked: FormulaCall) -> Measured | None:
         """A block, if the plan finds every number of it right."""
         for place, (value, divided) in enumerate(zip(asked.operands, asked.divided, strict=True)):
             if divided:

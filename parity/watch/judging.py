@@ -18,7 +18,7 @@ from parity.certify.measure import Measured, Values, Worst, joined, measure
 from parity.pytorch.recorder.data import Argument, Recorded
 from parity.watch.blocks import division
 from parity.watch.compiled import Accepting
-from parity.watch.formula_plan import Asked
+from parity.watch.formula_plan import FormulaCall
 from parity.watch.unrounded import Unrounded, identical, unrounded
 from reference.arrays import total
 from reference.formula import Constants, Formula
@@ -179,14 +179,16 @@ def _once(
     divided = division(form, taken, observed, constants) if truth is None else None
     plans = Accepting() if truth is None and not any(spread) else None
     if divided is None:
-        asked = Asked(form, kind, taken, (True,) * len(taken), observed, constants)
+        asked = FormulaCall(form, kind, taken, (True,) * len(taken), observed, constants)
         found = plans.measured(asked) if plans else None
         return found or _evaluated(form, taken, spread, observed, kind, truth, constants)
     parts: list[Measured] = []
     moving = [axis >= 0 for axis in divided.operands]
     shared: dict[int, object] = {}
     for start, operands, part in divided.blocks(taken, observed):
-        found = plans.measured(Asked(form, kind, operands, moving, part, constants)) if plans else None
+        found = (
+            plans.measured(FormulaCall(form, kind, operands, moving, part, constants)) if plans else None
+        )
         if found is None:
             shared = shared or {
                 place: _lifted(operands[place], kind) for place, own in enumerate(moving) if not own

@@ -12,7 +12,7 @@ from parity.certify.certificate import bounded_constants
 from parity.certify.plan.tape import UnplannableError
 from parity.pytorch.recorder.data import Recorded
 from parity.watch.compiled import PATIENCE, Accepting
-from parity.watch.formula_plan import Asked, FormulaPlan
+from parity.watch.formula_plan import FormulaCall, FormulaPlan
 from parity.watch.judging import _evaluated
 from reference.operation import bound
 from reference.operations import OPERATIONS
@@ -33,7 +33,7 @@ def _asked(form, *operands, divided=None, constants=None, plain=None):
     wide = [one.array.astype(np.float64) for one in given]
     made = np.asarray(form(*wide, *(() if plain is None else (plain,)))).astype(np.float32)
     flags = divided or [True] * len(given)
-    return Asked(form, KIND, given, flags, Recorded.of(made, "float32"), constants)
+    return FormulaCall(form, KIND, given, flags, Recorded.of(made, "float32"), constants)
 
 
 def _by_rules(asked):
@@ -78,7 +78,7 @@ def test_one_wrong_number_is_left_to_the_rules(wrong):
     assert plan.measured(asked) is not None
     shown = asked.observed.array.copy()
     shown[2, 7] = wrong
-    changed = Asked(form, KIND, asked.operands, asked.divided, Recorded.of(shown, "float32"), None)
+    changed = FormulaCall(form, KIND, asked.operands, asked.divided, Recorded.of(shown, "float32"), None)
     assert plan.measured(changed) is None
     assert plan.as_recorded
     assert _by_rules(changed).worst.index == (2, 7)
