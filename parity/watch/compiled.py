@@ -11,7 +11,7 @@ from parity.bounds.formats import FORMATS
 from parity.certify.measure import Measured
 from parity.certify.plan.tape import UnplannableError
 from parity.pytorch.recorder.data import Recorded
-from parity.watch.formula_plan import FormulaCall, Form, FormulaPlan
+from parity.watch.formula_plan import Form, FormulaCall, FormulaPlan
 
 PATIENCE = 2
 """Blocks of a kind that are left to the rules before one is recorded, which costs as much as several."""
