@@ -6,7 +6,7 @@ seen: means of which the sum was nowhere divided, or of which the numbers do not
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from parity.pytorch.recorder.data import Recorded
 from parity.render.texts.message import Message
@@ -17,13 +17,13 @@ from parity.watch.ranks.averages import Losses, main_losses, mean, shares, weigh
 from parity.watch.ranks.round import Round
 
 
-def hints(rounds: Sequence[Round], states: Mapping[str, Sequence[Recorded]]) -> Iterator[Hint]:
-    """Of a round of all ranks, or of one process; `states` are what the first one's gradients were."""
+def hints(rounds: Sequence[Round]) -> Iterator[Hint]:
+    """Of a round of all ranks, or of one process."""
     losses = main_losses([one.reductions for one in rounds])
     seen = [one for own in losses for one in own]
     if not seen or not all(losses) or not all(one.mean for one in seen):
         return
-    parts, shown = _gradient(rounds, states)
+    parts, shown = _gradient(rounds)
     if not parts:
         return
     found = (
@@ -35,11 +35,11 @@ def hints(rounds: Sequence[Round], states: Mapping[str, Sequence[Recorded]]) -> 
     yield from (hint for hint in found if hint is not None)
 
 
-def _gradient(
-    rounds: Sequence[Round], states: Mapping[str, Sequence[Recorded]]
-) -> tuple[list[Recorded], Sequence[Recorded]]:
-    """Of the first gradient that is not zero: what each rank found, and what became of it."""
-    for name, shown in states.items():
+def _gradient(rounds: Sequence[Round]) -> tuple[list[Recorded], Sequence[Recorded]]:
+    """Of the first gradient that is not zero: what each rank found, and what became of it on rank 0."""
+    first = rounds[0]
+    for name, own in first.own.items():
+        shown = [first.used.get(name, own), *first.states.get(name, ())]
         parts = [one.own[name] for one in rounds if name in one.own]
         alike = len(parts) == len(rounds) and len({part.shape for part in parts}) == 1
         if alike and any(part.array.any() for part in parts):

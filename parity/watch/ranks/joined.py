@@ -12,7 +12,6 @@ from parity.watch.check import Check, Draw, Found, Kind, Left, Mistaken
 from parity.watch.judging import MISSHAPEN, same
 from parity.watch.ranks.averages import averaged
 from parity.watch.ranks.collectives import held_to_formula
-from parity.watch.ranks.making import States
 from parity.watch.ranks.round import Round
 
 AVERAGE, REPLICA = "average", "replica"
@@ -21,8 +20,8 @@ AVERAGE, REPLICA = "average", "replica"
 SIXTEEN = ("float16", "bfloat16")
 
 
-def joined(rounds: Sequence[Round], states: States, drawn: Draw, accepted: Set[str]) -> Iterator[Found]:
-    """What was found of each parameter, buffer and exchange; `states` are of rank 0's gradients.
+def joined(rounds: Sequence[Round], drawn: Draw, accepted: Set[str]) -> Iterator[Found]:
+    """What was found of each parameter, buffer and exchange.
 
     What is accepted by name is not checked: `average`, `replica`, or the name of a parameter or buffer.
     """
@@ -34,7 +33,7 @@ def joined(rounds: Sequence[Round], states: States, drawn: Draw, accepted: Set[s
     several = len(rounds) > 1
     for name in dict.fromkeys(name for one in rounds for name in one.used if several):
         if not accepted & {AVERAGE, name} and drawn(_of_any(name, rounds)):
-            yield list(_average(name, rounds, states.get(name, [])))
+            yield list(_average(name, rounds))
     yield from _replicas("update", [one.updated for one in rounds], drawn, accepted)
     counts = [len(one.collectives) for one in rounds]
     if len(set(counts)) > 1:
@@ -77,16 +76,16 @@ def _of_any(name: str, rounds: Sequence[Round]) -> Recorded:
     return next(one.used[name] for one in rounds if name in one.used)
 
 
-def _average(name: str, rounds: Sequence[Round], states: Sequence[Recorded]) -> Iterator[Check | Left]:
+def _average(name: str, rounds: Sequence[Round]) -> Iterator[Check | Left]:
     """The gradient that each rank's optimizer took is the mean of what all ranks found."""
     module, _, operand = name.rpartition(".")
     like = _of_any(name, rounds)
-    own = [one.own.get(name) for one in rounds]
+    found_alone = [one.own.get(name) for one in rounds]
     hooks = rounds[0].hooks
-    if all(part is None for part in own):
+    if all(part is None for part in found_alone):
         yield Left(f"{AVERAGE} of {operand}: no gradient of its own arrived", "unsupported", module, "")
         return
-    parts = [_zeros(like) if part is None else part for part in own]
+    parts = [_zeros(like) if part is None else part for part in found_alone]
     if any(part.shape != like.shape for part in parts):
         yield Left(f"{AVERAGE} of {operand}: a part on each rank", "unsupported", module, "")
         return
@@ -96,17 +95,20 @@ def _average(name: str, rounds: Sequence[Round], states: Sequence[Recorded]) -> 
         )
         return
     losses = [one.reductions for one in rounds]
-    of_all = [one.used[name] for one in rounds if name in one.used]
-    common = len(of_all) == len(rounds) and not any(same(one, like.array).wrong for one in of_all)
+    first = rounds[0].used.get(name)
+    used_by = {rank: its.used[name] for rank, its in enumerate(rounds) if name in its.used}
+    other = {rank for rank, g in used_by.items() if first is None or same(g, first.array).wrong}
+    common = len(used_by) == len(rounds) and not other
     for rank, one in enumerate(rounds):
-        used = one.used.get(name)
+        used = used_by.get(rank)
         if used is None:
             mistake = Mistaken("not_synchronised", Message("ranks_no_gradient", rank=rank))
             yield Check("grad", AVERAGE, operand, module, "", MISSHAPEN, rank=rank, mistake=mistake)
             continue
-        if rank and common:
-            break  # all has been said of these numbers
-        found = averaged(parts, states if rank == 0 else [used], losses, None if common else rank)
+        if rank and rank not in other:
+            continue  # all has been said of these numbers
+        states = [used, *one.states.get(name, ())]
+        found = averaged(parts, states, losses, None if common else rank)
         if found.measured.wrong and found.mistake is None and hooks:
             yield Left(f"{AVERAGE} of {operand}: {', '.join(hooks)}", "altered", module, "")
             return

@@ -11,7 +11,7 @@ from parity.watch.check import Draw, Left, failed
 from parity.watch.hints import hints
 from parity.watch.ranks.exchange import HURRY, PATIENCE, Exchange
 from parity.watch.ranks.joined import joined
-from parity.watch.ranks.making import RoundMaker, States
+from parity.watch.ranks.making import RoundMaker
 from parity.watch.ranks.round import Round, aligned
 from parity.watch.result import RankResult, WatchResult
 from parity.watch.tally import WatchTally
@@ -32,7 +32,7 @@ class Joining:
         self.making = RoundMaker()
         self._meet, self._tally, self._drawn, self._accepted = meet, tally, drawn, accepted
         self._exchange: Exchange | None = None
-        self._own: deque[tuple[Round, States]] = deque()
+        self._own: deque[Round] = deque()
         self._judged, self._updated, self._patience = 0, False, PATIENCE
 
     def node(self, passed: Backward, number: int) -> None:
@@ -43,12 +43,12 @@ class Joining:
 
     def step(self, step: Step) -> None:
         """A step is over, and the rounds that ended in it."""
-        for one, states in self.making.step(step):
-            self._round(one, states)
+        for one in self.making.step(step):
+            self._round(one)
 
     def end(self) -> None:
         """Nothing is recorded any more. What was seen since the last update has no average."""
-        self._round(*self.making.rest())
+        self._round(self.making.rest())
 
     def hear(self, *, failed: bool) -> None:
         """On rank 0, judge what the others have sent until their ends."""
@@ -77,17 +77,17 @@ class Joining:
         if self._exchange is not None:
             self._exchange.part(self._patience)
 
-    def _round(self, one: Round, states: States) -> None:
+    def _round(self, one: Round) -> None:
         if self._exchange is None:
-            self._judge([one], states)
+            self._judge([one])
         elif self._exchange.rank:
-            self._hints([one], states)
+            self._hints([one])
             try:
                 self._exchange.send(one)
             except RuntimeError:
                 self._leave("rank 0: it cannot be reached")
         else:
-            self._own.append((one, states))
+            self._own.append(one)
             self._judge_what_is_there()
 
     def _judge_what_is_there(self) -> None:
@@ -99,23 +99,22 @@ class Joining:
                 return  # at the end it is said of whom nothing is known
             if others is None:
                 return
-            one, states = self._own.popleft()
             self._judged += 1
-            self._judge([one, *others], states)
+            self._judge([self._own.popleft(), *others])
 
-    def _judge(self, rounds: list[Round], states: States) -> None:
+    def _judge(self, rounds: list[Round]) -> None:
         self._updated = self._updated or rounds[0].over
         self._tally.step = rounds[0].step
         try:
             aligned(rounds)
-            self._hints(rounds, states)
-            for found in joined(rounds, states, self._drawn, self._accepted):
+            self._hints(rounds)
+            for found in joined(rounds, self._drawn, self._accepted):
                 self._tally.operation(found)
         except Exception as error:  # the program that is watched must not end of it
             self._tally.operation([failed(error, "ranks")])
 
-    def _hints(self, rounds: list[Round], states: States) -> None:
-        for hint in hints(rounds, states):
+    def _hints(self, rounds: list[Round]) -> None:
+        for hint in hints(rounds):
             self._tally.hint(hint, rounds[0].step)
 
     def _leave(self, what: str) -> None:

@@ -13,7 +13,6 @@ from parity.watch.losses import LossReduction, Reduction, reductions, weighed
 from parity.watch.ranks.round import Collective, Round
 
 Region = tuple[int, int, tuple[int, ...], tuple[int, ...]]
-States = dict[str, list[Recorded]]
 
 HELD = frozenset({"allreduce_", "broadcast_", "allgather_", "_allgather_base_", "barrier"})
 """Operations of torch.distributed that are held to their formula."""
@@ -29,7 +28,7 @@ class RoundMaker:
 
     def __init__(self) -> None:
         self._round = Round()
-        self._over: list[tuple[Round, States]] = []
+        self._over: list[Round] = []
         self._passes: list[Backward] = []  # of which the gradients are not known yet
         self._coming: dict[int, LossReduction] = {}
         self._weighed: dict[int, list[Reduction]] = {}  # by pass
@@ -86,7 +85,6 @@ class RoundMaker:
         if update.inner:
             return
         self._digest()
-        states: States = {}
         for row in update.parameters:
             if row.after is not None:
                 self._round.updated[row.name] = row.after
@@ -94,33 +92,30 @@ class RoundMaker:
                 self._round.own[row.name] = self._own[row.name]
             if row.gradient is not None:
                 self._round.used[row.name] = row.gradient
-                states[row.name] = self._states(row.name, row.gradient)
-        self._close(states)
-
-    def _close(self, states: States) -> None:
+                self._round.states[row.name] = self._states(row.name, row.gradient)
         self._round.reductions = self._reductions(self._round.own)
         self._round.hooks = self._hooks
-        self._over.append((self._round, states))
+        self._over.append(self._round)
         self._sent |= self._round.updated
         self._round, self._open = Round(), False
 
-    def step(self, step: Step) -> Iterator[tuple[Round, States]]:
+    def step(self, step: Step) -> Iterator[Round]:
         """A step is over: the rounds that ended in it."""
         self._digest()
         self._round.step = step.index
-        for one, states in self._over:
+        for one in self._over:
             one.step = step.index
-            yield one, states
+            yield one
         self._over.clear()
 
-    def rest(self) -> tuple[Round, States]:
+    def rest(self) -> Round:
         """What was seen since the last round, without an update."""
         self._digest()
         self._round.over = False
         if self._open:
             self._round.own = self._own
             self._round.reductions = self._reductions(self._own)
-        return self._round, {name: [own] for name, own in self._round.own.items()}
+        return self._round
 
     def _reductions(self, names: Iterable[str]) -> list[Reduction]:
         """The losses of which these gradients are: of the one that has most."""
@@ -166,7 +161,8 @@ class RoundMaker:
 
     def _states(self, name: str, used: Recorded) -> list[Recorded]:
         """What a gradient was, from its last exchange between ranks, or backward pass, to the update."""
-        found, waiting, seen = [used], [used], {_region(used)}
+        waiting, seen = [used], {_region(used)}
+        found: list[Recorded] = []
         while waiting:
             for made, taken in self._ways.get(_region(waiting.pop()), ()):
                 found.append(made)
@@ -175,7 +171,7 @@ class RoundMaker:
                 waiting += fresh
         if name in self._after and not self._exchanged & {region[0] for region in seen}:
             found.append(self._after[name])
-        return found
+        return list({(one.identity, *_region(one)): one for one in found if one is not used}.values())
 
 
 def _region(tensor: Recorded) -> Region:

@@ -35,6 +35,7 @@ class Round:
     buffers: dict[str, Recorded] = field(default_factory=dict)  # as the first operation found them
     own: dict[str, Recorded] = field(default_factory=dict)  # `.grad` as this rank alone made it
     used: dict[str, Recorded] = field(default_factory=dict)  # `.grad` as an optimizer took it
+    states: dict[str, list[Recorded]] = field(default_factory=dict)  # what it was before
     updated: dict[str, Recorded] = field(default_factory=dict)  # parameters after the update
     collectives: list[Collective] = field(default_factory=list)
     reductions: list[Reduction] = field(default_factory=list)
@@ -56,6 +57,7 @@ class Round:
             "hooks": self.hooks,
             "over": self.over,
             "reductions": self.reductions,
+            "states": {name: [put(one) for one in states] for name, states in self.states.items()},
             "tensors": {kind: {n: put(one) for n, one in getattr(self, kind).items()} for kind in TENSORS},
             "collectives": [
                 [
@@ -87,6 +89,7 @@ class Round:
             step=facts["step"],
             hooks=tuple(facts["hooks"]),
             over=facts["over"],
+            states={name: [tensors[i] for i in places] for name, places in facts["states"].items()},
             reductions=[
                 Reduction(LossPlace(*place), count, mass, mean, tuple(divided), roundings)
                 for place, count, mass, mean, divided, roundings in facts["reductions"]
@@ -115,14 +118,14 @@ def aligned(rounds: Sequence[Round]) -> None:
     """
     first = rounds[0]
     for one in rounds[1:]:
-        for kinds in (("updated", "own", "used", "parameters"), ("buffers",)):
+        for kinds in (("updated", "own", "used", "states", "parameters"), ("buffers",)):
             names, others = (list(getattr(which, kinds[0])) for which in (first, one))
             if names == others or len(names) != len(others):
                 continue
             called = dict(zip(others, names, strict=True))
             for kind in kinds:
-                tensors: dict[str, Recorded] = getattr(one, kind)
-                setattr(one, kind, {called.get(name, name): tensor for name, tensor in tensors.items()})
+                named: dict[str, object] = getattr(one, kind)
+                setattr(one, kind, {called.get(name, name): value for name, value in named.items()})
 
 
 TENSORS = ("parameters", "buffers", "own", "used", "updated")

@@ -45,6 +45,7 @@ def full():
         buffers={"norm.count": recorded((), 1, "int64")},
         own={"fc.weight": recorded((3, 4), 2, "bfloat16")},
         used={"fc.weight": recorded((3, 4), 3, "float64")},
+        states={"fc.weight": [recorded((3, 4), 6), recorded((3, 4), 7)]},
         updated={},
         collectives=[
             Collective("allreduce_", "m", "train.py:7", (0, 1), "SUM", (recorded((2,), 4),), ()),

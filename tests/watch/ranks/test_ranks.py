@@ -115,6 +115,13 @@ def test_what_comes_after_the_mean_counts(pair):
     assert [one["diagnosis"] for one in first["wrong"]] == [None] * len(first["wrong"])
 
 
+def test_of_several_gradients_the_wrong_one_is_accused(pair):
+    first, _ = pair.watch(trainings.clipped_and_zeroed_on_rank_0)
+    told = [(one["operation"], one["module"], one["operand"], one["rank"]) for one in first["wrong"]]
+    module = "DistributedDataParallel.module.fc2"
+    assert told == [("average", module, "weight", 0), ("replica", module, "weight", 1)]
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_an_optimizer_inside_of_another_makes_no_update_of_its_own(pair):
     first, _ = pair.watch(trainings.sharded_states)

@@ -384,6 +384,17 @@ def accumulating_undivided(rank: int) -> None:
     accumulate(rank, DistributedDataParallel(net()), by=1)
 
 
+def clipped_and_zeroed_on_rank_0(rank: int) -> None:
+    """One rank loses its gradients; those of the other are clipped, and right."""
+
+    def clip(module: nn.Module) -> None:
+        nn.utils.clip_grad_norm_(module.parameters(), 1e-2)
+        if rank == 0:
+            module.module.fc2.weight.grad.zero_()  # type: ignore[union-attr]
+
+    train(rank, DistributedDataParallel(net()), steps=1, after=clip)
+
+
 def largest_of_means(rank: int) -> None:
     """After DDP's mean another exchange, of which the mean is not the result."""
 
