@@ -90,13 +90,13 @@ def averaged(
         if shares(main, 1 / n**2):
             return Averaged(twice)
         return Averaged(found, Mistaken("divided_twice", Message("ranks_divided_twice", ranks=n)))
-    for state in states:
-        for may_be in (mean, added) if state is not used else (added,):
-            whole = may_be(parts, state)
-            if not whole.wrong and (may_be is mean or shares(main)):
-                return Averaged(whole)
-            if not whole.wrong:
-                return Averaged(found, Mistaken("sum", Message("ranks_sum", ranks=n)))
+    tries = [(added, used), *((mean, one) for one in states[1:]), *((added, one) for one in states[1:])]
+    for may_be, state in tries:  # what was a sum may have been divided before it was clipped
+        whole = may_be(parts, state)
+        if not whole.wrong and (may_be is mean or shares(main)):
+            return Averaged(whole)
+        if not whole.wrong:
+            return Averaged(found, Mistaken("sum", Message("ranks_sum", ranks=n)))
     return Averaged(found, _otherwise(parts, used, states, rank))
 
 

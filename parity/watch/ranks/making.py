@@ -36,7 +36,8 @@ class RoundMaker:
         self._own: dict[str, Recorded] = {}
         self._left: dict[str, Recorded | None] = {}
         self._after: dict[str, Recorded] = {}
-        self._open = False  # between a backward pass and an update
+        self._open = False  # after a backward pass, until the next forward pass
+        self._waits = False  # after a backward pass, until an update
         self._ways: dict[Region, list[tuple[Recorded, tuple[Recorded, ...]]]] = {}
         self._exchanged: set[int] = set()  # storages that ranks wrote to since the backward pass
         self._hooks: tuple[str, ...] = ()
@@ -46,6 +47,7 @@ class RoundMaker:
         """An operation ran."""
         for name, buffer in call.buffers.items():
             self._round.buffers.setdefault(name, buffer)
+        self._open = self._open and not (call.module_class and call.phase == "forward")
         if call.operation.startswith("c10d."):
             collective = _collective(call)
             if collective is not None:
@@ -61,8 +63,8 @@ class RoundMaker:
 
     def _way(self, made: Recorded, taken: tuple[Recorded, ...]) -> None:
         if self._open:
-            same = tuple(one for one in taken if one.shape == made.shape)
-            self._ways.setdefault(_region(made), []).append((made, same))
+            alike = tuple(one for one in taken if one.shape == made.shape)
+            self._ways.setdefault(_region(made), []).append((made, alike))
 
     def node(self, passed: Backward, number: int) -> None:
         """Autograd is about to be checked at a node; the pass's own calls are still there."""
@@ -70,7 +72,7 @@ class RoundMaker:
             self._digest()
             self._ways.clear()
             self._exchanged.clear()
-            self._open = True
+            self._open = self._waits = True
             self._passes.append(passed)
             self._coming = dict(reductions(passed))
             self._weighed[id(passed)] = []
@@ -97,7 +99,7 @@ class RoundMaker:
         self._round.hooks = self._hooks
         self._over.append(self._round)
         self._sent |= self._round.updated
-        self._round, self._open = Round(), False
+        self._round, self._waits = Round(), False
 
     def step(self, step: Step) -> Iterator[Round]:
         """A step is over: the rounds that ended in it."""
@@ -112,7 +114,7 @@ class RoundMaker:
         """What was seen since the last round, without an update."""
         self._digest()
         self._round.over = False
-        if self._open:
+        if self._waits:
             self._round.own = self._own
             self._round.reductions = self._reductions(self._own)
         return self._round

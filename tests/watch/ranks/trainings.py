@@ -160,6 +160,14 @@ def by_hand_flat_and_clipped(rank: int) -> None:
     train(rank, net(), after=flat)
 
 
+def by_hand_clipped(rank: int) -> None:
+    def clip(module: nn.Module) -> None:
+        average(module)
+        nn.utils.clip_grad_norm_(module.parameters(), 1e-2)
+
+    train(rank, net(), after=clip)
+
+
 def by_hand_gathered(rank: int) -> None:
     def gather(module: nn.Module) -> None:
         for one in module.parameters():
@@ -229,6 +237,7 @@ def ddp_two_optimizers(rank: int) -> None:
         module.zero_grad()
         mse_loss(module(x), y).backward()
         for optimizer in parts:
+            nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], 1e-2)
             optimizer.step()
 
 
@@ -292,6 +301,16 @@ def added_again(rank: int) -> None:
             distributed.all_reduce(grad)
 
     train(rank, DistributedDataParallel(net()), after=add)
+
+
+def mean_undone(rank: int) -> None:
+    """DDP's mean, multiplied by the number of ranks as if it were to be undone."""
+
+    def undo(module: nn.Module) -> None:
+        for grad in gradients(module):
+            grad *= N
+
+    train(rank, DistributedDataParallel(net()), after=undo)
 
 
 def divided_twice(rank: int) -> None:
