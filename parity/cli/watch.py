@@ -51,6 +51,9 @@ def watch(
     Forward, backward, accumulation and update: each tensor is held to its formula on PyTorch's own
     numbers, within a rounding bound that is derived. The script computes what it computes without this:
     its threads, seeds and settings are its own. With --json -, what it prints goes to stderr.
+
+    Under torchrun every rank certifies its own steps. Rank 0 shows what all of them found; the files of
+    another rank have its number in their names, as result.rank1.json.
     """
     from contextlib import nullcontext
 

@@ -96,7 +96,8 @@ def averaged(
         if not whole.wrong and (may_be is mean or shares(main)):
             return Averaged(whole)
         if not whole.wrong:
-            return Averaged(found, Mistaken("sum", Message("ranks_sum", ranks=n)))
+            seen = Message("ranks_sum" if state is used else "ranks_was_sum", ranks=n)
+            return Averaged(found, Mistaken("sum", seen))
     return Averaged(found, _otherwise(parts, used, states, rank))
 
 

@@ -20,24 +20,28 @@ CHOSEN: Mapping[str, Callable[[Values, Values], Values]] = {"MAX": np.maximum, "
 def held_to_formula(exchange: Sequence[Collective]) -> Iterator[Check | Left]:
     """One exchange, as each rank saw it: a sum in any order, a choice, or a copy bit for bit."""
     first = exchange[0]
-    named = {(one.operation, one.how, one.ranks) for one in exchange}
+    named = {(one.operation, one.reduction, one.root, one.ranks) for one in exchange}
     if len(named) > 1 or len(first.ranks) != len(exchange):
         what = "not the same on all ranks" if len(named) > 1 else f"of ranks {first.ranks}"
         yield Left(f"{first.operation}: {what}", "unsupported", first.module, first.source)
         return
     for rank, one in enumerate(exchange):
+        if first.operation == "reduce_" and rank != first.root:
+            continue  # what it is left with means nothing
         for place, made in enumerate(one.made):
             parts = _parts(exchange, place)
             if any(part.shape != made.shape for part in parts):
                 measured = MISSHAPEN
             elif len(parts) == 1:
                 measured = same(made, parts[0].array)
-            elif first.how in CHOSEN:
-                measured = same(made, reduce(CHOSEN[str(first.how)], (part.array for part in parts)))
-            elif first.how == "SUM":
+            elif first.reduction in CHOSEN:
+                measured = same(made, reduce(CHOSEN[first.reduction], (part.array for part in parts)))
+            elif first.reduction == "SUM":
                 measured = held((total,), parts, made)
             else:
-                yield Left(f"{first.operation}: {first.how}", "unsupported", first.module, first.source)
+                yield Left(
+                    f"{first.operation}: {first.reduction}", "unsupported", first.module, first.source
+                )
                 return
             where = one.operation, "", one.module, one.source
             yield Check("forward", *where, measured, torch=f"c10d.{one.operation}", rank=rank)
@@ -47,8 +51,8 @@ def _parts(exchange: Sequence[Collective], place: int) -> list[Recorded]:
     """What a result is made of: of all ranks, or of the one whose numbers all get."""
     first = exchange[0]
     if first.operation == "broadcast_":
-        assert isinstance(first.how, int)
-        return [exchange[first.how].given[place]]
+        assert first.root is not None
+        return [exchange[first.root].given[place]]
     if first.operation == "allgather_":
         return [exchange[place].given[0]]
     if first.operation == "_allgather_base_":

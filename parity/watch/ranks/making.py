@@ -14,7 +14,7 @@ from parity.watch.ranks.round import Collective, Round
 
 Region = tuple[int, int, tuple[int, ...], tuple[int, ...]]
 
-HELD = frozenset({"allreduce_", "broadcast_", "allgather_", "_allgather_base_", "barrier"})
+HELD = frozenset({"allreduce_", "broadcast_", "allgather_", "_allgather_base_", "reduce_", "barrier"})
 """Operations of torch.distributed that are held to their formula."""
 
 
@@ -187,13 +187,14 @@ def _collective(call: Call) -> Collective | None:
         return None
     given = facts.get("input_tensors", facts.get("input_tensor", facts.get("tensors")))
     written = {key: value for key, value in call.written.items() if not key.startswith("input")}
-    ranks, how = facts.get("process_group"), facts.get("reduce_op", facts.get("root_rank"))
+    ranks, root = facts.get("process_group"), facts.get("root_rank")
     return Collective(
         name,
         call.module,
         call.source,
         tuple(one for one in ranks if isinstance(one, int)) if isinstance(ranks, tuple) else (),
-        how if isinstance(how, str | int) else None,
+        str(facts.get("reduce_op", "")),
+        root if isinstance(root, int) else None,
         tuple(flat(given)),
         tuple(flat(tuple(written.values()))),
     )

@@ -15,13 +15,14 @@ from parity.watch.losses import LossPlace, Reduction
 
 @dataclass(frozen=True)
 class Collective:
-    """One operation of torch.distributed: `how` is its reduction, or the rank whose numbers all get."""
+    """One operation of torch.distributed: its reduction, and the rank that sends or gets alone."""
 
     operation: str
     module: str
     source: str
     ranks: tuple[int, ...]
-    how: str | int | None
+    reduction: str
+    root: int | None
     given: tuple[Recorded, ...]
     made: tuple[Recorded, ...]
 
@@ -65,7 +66,8 @@ class Round:
                     one.module,
                     one.source,
                     one.ranks,
-                    one.how,
+                    one.reduction,
+                    one.root,
                     [put(tensor) for tensor in one.given],
                     [put(tensor) for tensor in one.made],
                 ]
@@ -100,11 +102,12 @@ class Round:
                     module,
                     source,
                     tuple(ranks),
-                    how,
+                    reduction,
+                    root,
                     tuple(tensors[i] for i in given),
                     tuple(tensors[i] for i in made),
                 )
-                for operation, module, source, ranks, how, given, made in facts["collectives"]
+                for operation, module, source, ranks, reduction, root, given, made in facts["collectives"]
             ],
             **{kind: {name: tensors[i] for name, i in named[kind].items()} for kind in TENSORS},
         )

@@ -48,8 +48,8 @@ def full():
         states={"fc.weight": [recorded((3, 4), 6), recorded((3, 4), 7)]},
         updated={},
         collectives=[
-            Collective("allreduce_", "m", "train.py:7", (0, 1), "SUM", (recorded((2,), 4),), ()),
-            Collective("broadcast_", "", "", (0, 1), 0, (), (recorded((0, 2), 5),)),
+            Collective("allreduce_", "m", "train.py:7", (0, 1), "SUM", None, (recorded((2,), 4),), ()),
+            Collective("broadcast_", "", "", (0, 1), "", 0, (), (recorded((0, 2), 5),)),
         ],
         reductions=[Reduction(LossPlace("m", "mean", "train.py:3"), 6, 0.25, True, (4.0,), 3)],
         hooks=("communication hook f",),

@@ -18,6 +18,7 @@ RIGHT = (
     trainings.by_hand_clipped,
     trainings.by_hand_flat_and_clipped,
     trainings.by_hand_gathered,
+    trainings.by_hand_through_rank_0,
     trainings.by_hand_of_all_samples,
     trainings.shares_added,
     trainings.ddp_of_all_samples,
@@ -65,6 +66,7 @@ WRONG = {
     trainings.head_outside: "not_synchronised",
     trainings.bypassed: "not_synchronised",
     trainings.other_start: "not_synchronised",
+    trainings.loaded_on_rank_0: "not_synchronised",
     trainings.drifting_buffers: "buffers_drift",
 }
 

@@ -168,6 +168,16 @@ def by_hand_clipped(rank: int) -> None:
     train(rank, net(), after=clip)
 
 
+def by_hand_through_rank_0(rank: int) -> None:
+    def reduce(module: nn.Module) -> None:
+        for grad in gradients(module):
+            distributed.reduce(grad, 0)
+            grad /= N
+            distributed.broadcast(grad, 0)
+
+    train(rank, net(), after=reduce)
+
+
 def by_hand_gathered(rank: int) -> None:
     def gather(module: nn.Module) -> None:
         for one in module.parameters():
@@ -335,6 +345,14 @@ def head_outside(rank: int) -> None:
 def bypassed(rank: int) -> None:
     """The module inside is called, not the one that synchronises it."""
     train(rank, DistributedDataParallel(net()).module)
+
+
+def loaded_on_rank_0(rank: int) -> None:
+    """Weights that one rank loads after the ranks were made alike."""
+    module = DistributedDataParallel(net())
+    if rank == 0:
+        module.module.load_state_dict(net(seed=1).state_dict())
+    train(rank, module)
 
 
 def other_start(rank: int) -> None:
