@@ -92,7 +92,8 @@ def rank_lines(result: WatchResult, lang: str) -> list[str]:
     lines = []
     for one in result.ranks:
         facts = {"verdict": say[f"watch.{one.verdict}"], "numbers": f"{one.numbers_compared:,}"}
-        lines.append(say["watch.rank"].format(rank=one.rank, steps=one.steps, **facts))
+        line = say["watch.rank"].format(rank=one.rank, steps=one.steps, **facts)
+        lines.append(f"{line} {said(one.reason, lang)}" if one.reason else line)
     return lines
 
 
