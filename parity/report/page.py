@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 
@@ -33,7 +34,8 @@ from parity.report.bilingual import (
 from parity.report.conventions import facts
 from parity.report.quiz import questions
 from parity.report.recording import Curve, Recording
-from parity.report.steps import JudgedSteps, StepView, brief_view, step_view
+from parity.report.step_numbers import Numbers
+from parity.report.steps import JudgedSteps, StepView, brief_view, cards, step_view
 from reference.architecture import Architecture
 
 MAX_BYTES = 1_800_000
@@ -52,7 +54,7 @@ def templates() -> Environment:
     )
     environment.globals |= {"say": say, "say_again": say_again, "side_name": side_name}
     environment.globals |= {"coded": coded, "formula_title": formula_title}
-    environment.globals |= {"Share": Share, "Precise": Precise, "written_at": written_at, "shown": shown}
+    environment.globals |= {"Share": Share, "Precise": Precise, "Markup": Markup, "written_at": written_at, "shown": shown}
     return environment
 
 
@@ -108,8 +110,11 @@ def html(
 ) -> str:
     """The page of a result. `lang` is what a reader sees first; the other language is in it too."""
     judged = judged or JudgedSteps(result, recording)
-    inspector, steps = judged.inspector, _steps(judged, result)
-    current = _current(result, steps)
+    inspector, source = judged.inspector, recording.extras.source
+    steps, carded = _steps(judged, result, source if "\n" not in source else "")
+    current = judged.opens
+    opening = next((step for step in steps if step.step == current), None)
+    marks = opening.marks if opening else {}
     curve = recording.extras.curve
     return framed(
         "page.html",
@@ -122,22 +127,26 @@ def html(
         not_shown=Markup(", ").join(formula_title(name) for name in result.not_shown),
         heading=_heading(result, titles),
         steps=steps,
-        whole=[step.step for step in steps if step.stages],
+        cards=cards(judged, carded),
+        carded=carded,
+        sides=opening.sides if opening else (),
+        marks=marks,
+        open={n.tensor for found in carded.values() for _, n, _ in found if _fails(n)},
         current=current,
         left_out=result.steps - len(steps) if _is_run(result) else 0,
-        graph=pictures(judged.drawn, current.marks if current else {}),
+        graph=pictures(judged.drawn, marks),
         facts=facts(inspector, result, recording),
         told=list(zip(*(recording.extras.told[code] for code in LANGUAGES), strict=True))
         if recording.extras.told
         else [],
-        source=recording.extras.source,
+        source=source,
         loss_curve=curves.losses(curve, "loss-caption"),
         share_curve=curves.shares(curve, "share-caption"),
         curve_sides=list(dict.fromkeys(side for point in curve for side in point.loss)),
         curve_points=_few(curve),
-        questions=questions(inspector, current.step, recording.steps[current.step]) if current else (),
+        questions=questions(inspector, current, recording.steps[current]) if current is not None else (),
         table=lines(result.formulas, result.side_by_side),
-        sides=list(dict.fromkeys(row.side for row in result.formulas)),
+        run_sides=list(dict.fromkeys(row.side for row in result.formulas)),
     )
 
 
@@ -168,8 +177,19 @@ def _heading(result: Result, titles: Mapping[str, str] | None) -> Markup:
     return say("page.title")
 
 
-def _steps(judged: JudgedSteps, result: Result) -> list[StepView]:
-    """All kept steps, whole where there is room: the broken one, the first and the last come first."""
+def _fails(numbers: Numbers) -> bool:
+    """Whether a card is open: something is wrong there, or not decided."""
+    return bool(numbers.mark) or numbers.verdict in ("undecided", "different-formula")
+
+
+Rendered = tuple[int, Numbers, Markup]
+"""A step, a tensor's numbers in it, and these as the page shows them."""
+
+
+def _steps(
+    judged: JudgedSteps, result: Result, one_line: str
+) -> tuple[list[StepView], dict[str, list[Rendered]]]:
+    """All kept steps, and by tensor the numbers of those that there is room for, the broken one first."""
     order = sorted(judged.recording.steps)
     first = result.first_divergence.step if result.first_divergence else None
     urgent = dict.fromkeys((*(step for step in order if step == first), *order[:1], *order[-1:], *order))
@@ -178,29 +198,33 @@ def _steps(judged: JudgedSteps, result: Result) -> list[StepView]:
     for step in sorted(judged.recording.extras.brief):
         views[step] = brief_view(judged, step)
         room -= _weight(views[step])
+    shown: dict[int, list[Rendered]] = {}
+    template = templates().get_template("numbers.html")
     for step in urgent:
-        view = step_view(judged, step)
-        weight = _weight(view)
-        if weight > room and any(other.stages for other in views.values()):
-            view = brief_view(judged, step)
+        view, now = step_view(judged, step), not shown
+        parts = {
+            name: Markup(template.render(n=n, step=step, now=now, one_line=one_line))
+            for name, n in view.numbers.items()
+        }
+        weight = _weight(view) + sum(len(part.encode()) for part in parts.values())
+        if weight > room and shown:
+            view = replace(view, numbers={})
             weight = _weight(view)
         room -= weight
         views[step] = view
-    return [views[step] for step in sorted(views)]
+        if view.numbers:
+            shown[step] = [(step, view.numbers[name], part) for name, part in parts.items()]
+    by_tensor: dict[str, list[Rendered]] = {}
+    for step in sorted(shown):
+        for entry in shown[step]:
+            by_tensor.setdefault(entry[1].tensor, []).append(entry)
+    return [views[step] for step in sorted(views)], by_tensor
 
 
 def _weight(view: StepView) -> int:
-    """Bytes that a step adds to the page."""
-    return len(
-        templates().get_template("step.html").render(step=view, current=None, whole=[], source="").encode()
-    )
-
-
-def _current(result: Result, steps: list[StepView]) -> StepView | None:
-    """The step that the page opens with: where the first divergence is, or the first."""
-    first = result.first_divergence
-    whole = [step for step in steps if step.stages]
-    return next((step for step in whole if first and step.step == first.step), whole[0] if whole else None)
+    """Bytes that a step's table adds to the page."""
+    table = templates().get_template("step.html").render(step=view, current=None, carded=view.numbers)
+    return len(table.encode())
 
 
 def pictures(drawn: DrawnGraph | None, marks: Mapping[str, str]) -> dict[str, object] | None:

@@ -76,14 +76,12 @@ def test_every_formula_of_the_deck_stands_there_with_slide_source_and_numbers(le
             continue  # two rows: `backpropagated`, and the product
         for line in body(formula.function):
             assert line.strip() in code
-    rows = re.findall(
-        r'<div class="row.*?</div>\n</article>|<div class="row.*?(?=<div class="row)', text, re.S
-    )
+    rows = re.findall(r'<details class="row.*?(?=<details class="row|</section>)', text, re.S)
     assert rows
     for row in rows:
         assert "<math" in row
         assert re.search(r"slide [2-6]", row)
-        assert 'class="numbers"' in row
+        assert 'class="worked"' in row
 
 
 def test_pytorchs_lines_are_lines_of_the_twin():
@@ -130,8 +128,8 @@ def test_a_mistake_is_marked_where_it_was_born_in_row_and_graph(mistake):
     assert result.wrong_formulas[0].formula == mistake.formula
     assert {wrong.formula for wrong in result.wrong_formulas} <= {mistake.formula, "bias_update"}
     text = page(result, recording, "en")
-    born = set(re.findall(r'<div class="row born" id="t0-(\w+)"', text))
-    inherited = set(re.findall(r'<div class="row inherited" id="t0-(\w+)"', text))
+    born = set(re.findall(r'<div class="numbers of-step born[^"]*" id="t0-(\w+)"', text))
+    inherited = set(re.findall(r'<div class="numbers of-step inherited[^"]*" id="t0-(\w+)"', text))
     first = result.first_divergence
     assert first is not None
     assert tensor_name(first.quantity, first.layer) in born
