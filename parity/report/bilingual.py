@@ -72,6 +72,15 @@ def formula_title(name: str) -> Markup:
     return bilingual({lang: Markup(escape(formula_name(name, lang))) for lang in LANGUAGES})
 
 
+def mistake_title(ids: str) -> Markup:
+    """Mistakes by their ids, `all-zero+transposed`; in words where the language is not that of the ids."""
+    names = (
+        say(f"mistake_name.{one}") if has(f"mistake_name.{one}") else Markup("<code>{}</code>").format(one)
+        for one in ids.split("+")
+    )
+    return Markup(" + ").join(names)
+
+
 def side_name(name: str) -> Markup:
     """A side in words; `golden/torch` is the golden's."""
     of, _, base = name.rpartition("/")

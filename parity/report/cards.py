@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from parity.explain import f_latex, layer_latex, name_latex
+from parity.explain import f_latex, layer_latex, name_latex, written_at
 from parity.explain.text import meaning
 from parity.render.latex_text import plain
 from parity.render.mathml import mathml
@@ -24,7 +24,7 @@ from reference.model import Model
 class Card:
     """A tensor's card. `code` is written as on the slide, `source` as it stands in the file.
 
-    `inputs` are what the formula takes, and what each is.
+    `inputs` are what the formula takes, and what each is; `own` has their names in characters.
     """
 
     tensor: str
@@ -41,6 +41,7 @@ class Card:
     torch_module: str
     why: Markup
     inputs: tuple[tuple[Markup, Markup], ...]
+    own: str
 
 
 def card(equation: Equation, of: Model) -> Card:
@@ -49,7 +50,7 @@ def card(equation: Equation, of: Model) -> Card:
     return Card(
         equation.makes,
         mathml(name_latex(equation.makes)),
-        formula_title("s" if kind(equation) == "backpropagated" else equation.formula.name),
+        title_of(equation),
         equation.formula.slide,
         stage_of(equation),
         mathml(formula, block=True),
@@ -65,7 +66,13 @@ def card(equation: Equation, of: Model) -> Card:
             for name in dict.fromkeys(equation.inputs)
             if (told := _meaning(name, equation, of))
         ),
+        ", ".join(written_at(name) for name in dict.fromkeys(equation.inputs)),
     )
+
+
+def title_of(equation: Equation) -> Markup:
+    """The name of an equation's formula, in words."""
+    return formula_title("s" if kind(equation) == "backpropagated" else equation.formula.name)
 
 
 def _meaning(name: str, equation: Equation, of: Model) -> Markup:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 
@@ -26,12 +26,15 @@ from parity.report.bilingual import (
     bilingual,
     coded,
     formula_title,
+    mistake_title,
     one,
     say,
     say_again,
     side_name,
 )
 from parity.report.conventions import facts
+from parity.report.flow import flow
+from parity.report.pictures import pictures_of
 from parity.report.quiz import questions
 from parity.report.recording import Curve, Recording
 from parity.report.step_numbers import Numbers
@@ -53,7 +56,7 @@ def templates() -> Environment:
         undefined=StrictUndefined,
     )
     environment.globals |= {"say": say, "say_again": say_again, "side_name": side_name}
-    environment.globals |= {"coded": coded, "formula_title": formula_title}
+    environment.globals |= {"coded": coded, "formula_title": formula_title, "mistake_title": mistake_title}
     environment.globals |= {"Share": Share, "Precise": Precise, "Markup": Markup, "written_at": written_at, "shown": shown}
     return environment
 
@@ -77,15 +80,20 @@ def policy(styles: str, script: str) -> str:
 
 
 def framed(
-    template: str, lang: str, titles: Mapping[str, str], styles: Sequence[str], **facts: object
+    template: str,
+    lang: str,
+    titles: Mapping[str, str],
+    styles: Sequence[str],
+    scripts: Sequence[str] = (),
+    **facts: object,
 ) -> str:
     """A page of a template, in the frame that all share: styles, script, policy and both languages.
 
-    `styles` are the style sheets beside the one of all pages.
+    `styles` and `scripts` are those beside the ones of all pages.
     """
     catalogue(lang)  # an unknown language is said here
     style = Markup("\n").join(map(asset, ("page.css", *styles)))
-    script = asset("page.js")
+    script = Markup("\n").join(map(asset, ("page.js", *scripts)))
     page = templates().get_template(template)
     return (
         page.render(
@@ -115,12 +123,14 @@ def html(
     current = judged.opens
     opening = next((step for step in steps if step.step == current), None)
     marks = opening.marks if opening else {}
+    shown_steps = {one.step for found in carded.values() for one in found}
     curve = recording.extras.curve
     return framed(
         "page.html",
         lang,
         {code: (titles or {}).get(code) or one("page.title", code) for code in LANGUAGES},
-        ("lesson.css",),
+        ("lesson.css", "pictures.css"),
+        scripts=("flow.js",),
         result=result,
         layered=isinstance(inspector.architecture, Architecture),
         verdict=verdict(result),
@@ -131,7 +141,7 @@ def html(
         carded=carded,
         sides=opening.sides if opening else (),
         marks=marks,
-        open={n.tensor for found in carded.values() for _, n, _ in found if _fails(n)},
+        open={name for name, found in carded.items() if any(_fails(one.numbers) for one in found)},
         current=current,
         left_out=result.steps - len(steps) if _is_run(result) else 0,
         graph=pictures(judged.drawn, marks),
@@ -140,6 +150,8 @@ def html(
         if recording.extras.told
         else [],
         source=source,
+        flows=[way for step in sorted(shown_steps) if (way := flow(inspector, step, recording.steps[step]))],
+        pictures=pictures_of(result, recording),
         loss_curve=curves.losses(curve, "loss-caption"),
         share_curve=curves.shares(curve, "share-caption"),
         curve_sides=list(dict.fromkeys(side for point in curve for side in point.loss)),
@@ -182,8 +194,27 @@ def _fails(numbers: Numbers) -> bool:
     return bool(numbers.mark) or numbers.verdict in ("undecided", "different-formula")
 
 
-Rendered = tuple[int, Numbers, Markup]
-"""A step, a tensor's numbers in it, and these as the page shows them."""
+@dataclass(frozen=True)
+class Rendered:
+    """A tensor's numbers in one step, and the parts of the card that show them."""
+
+    step: int
+    numbers: Numbers
+    said: Markup
+    sides: Markup
+    more: Markup
+
+    @property
+    def weight(self) -> int:
+        """Bytes that it adds to the page."""
+        return sum(len(part.encode()) for part in (self.said, self.sides, self.more))
+
+
+def _rendered(n: Numbers, **facts: object) -> Rendered:
+    parts = (templates().get_template(f"{part}.html").render(n=n, **facts) for part in ("said", "sides", "more"))
+    step = facts["step"]
+    assert isinstance(step, int)
+    return Rendered(step, n, *map(Markup, parts))
 
 
 def _steps(
@@ -199,25 +230,21 @@ def _steps(
         views[step] = brief_view(judged, step)
         room -= _weight(views[step])
     shown: dict[int, list[Rendered]] = {}
-    template = templates().get_template("numbers.html")
     for step in urgent:
         view, now = step_view(judged, step), not shown
-        parts = {
-            name: Markup(template.render(n=n, step=step, now=now, one_line=one_line))
-            for name, n in view.numbers.items()
-        }
-        weight = _weight(view) + sum(len(part.encode()) for part in parts.values())
+        parts = [_rendered(n, step=step, now=now, one_line=one_line) for n in view.numbers.values()]
+        weight = _weight(view) + sum(part.weight for part in parts)
         if weight > room and shown:
-            view = replace(view, numbers={})
+            view, parts = replace(view, numbers={}), []
             weight = _weight(view)
         room -= weight
         views[step] = view
-        if view.numbers:
-            shown[step] = [(step, view.numbers[name], part) for name, part in parts.items()]
+        if parts:
+            shown[step] = parts
     by_tensor: dict[str, list[Rendered]] = {}
     for step in sorted(shown):
-        for entry in shown[step]:
-            by_tensor.setdefault(entry[1].tensor, []).append(entry)
+        for part in shown[step]:
+            by_tensor.setdefault(part.numbers.tensor, []).append(part)
     return [views[step] for step in sorted(views)], by_tensor
 
 

@@ -42,6 +42,7 @@ class Numbers:
     tensor: str
     mark: str
     mark_text: Markup
+    hidden: bool  # whether a wrong side hides what the formula takes
     verdict: str
     shape: str
     element: Markup
@@ -50,16 +51,19 @@ class Numbers:
     put_in: Markup | None
     put_in_text: str
     given: tuple[str, ...]
-    own: str  # the names of the formula's inputs
     voices: tuple[Voice, ...]
     same_bits: Markup | None
     undecided: int
     line: LikelyLine | None = None
 
     @property
-    def exact(self) -> str:
-        """What exactly follows from the inputs of the side whose numbers are put in."""
-        return next((voice.exact for voice in self.voices if voice.exact), "")
+    def tables(self) -> list[tuple[Markup, tables.NumberTable]]:
+        """The tables with the names of the sides that they are of: where all agrees, one for both."""
+        of: dict[tables.NumberTable, list[Markup]] = {}
+        for voice in self.voices:
+            if voice.table:
+                of.setdefault(voice.table, []).append(voice.name)
+        return [(Markup(", ").join(names), table) for table, names in of.items()]
 
 
 def numbers(
@@ -70,12 +74,15 @@ def numbers(
     side = next((name for name in traces if row.sides[name]), next(iter(traces)))
     done = _work(inspector, step, row, traces[side])
     place = name_latex(equation.makes, at)
+    wrong = [name for name, found in row.sides.items() if found and found.finding.wrong]
+    hidden = [taken for name in wrong for taken in equation.inputs if taken not in traces[name]]
     both = row.same_bits
     size = int(np.prod(row.shape))
     return Numbers(
         tensor=equation.makes,
         mark=row.mark,
-        mark_text=_mark_text(row, traces),
+        mark_text=_mark_text(row, hidden),
+        hidden=bool(hidden),
         verdict=row.verdict,
         shape=" × ".join(str(n) for n in row.shape) or "1",
         element=mathml(place),
@@ -84,7 +91,6 @@ def numbers(
         put_in=breakable(f"= {done.latex}") if done and done.latex else None,
         put_in_text=done.text if done else "",
         given=tuple(map(given_text, done.given)) if done else (),
-        own=", ".join(written_at(name) for name in dict.fromkeys(equation.inputs)),
         voices=tuple(
             _voice(name, side, at, row.complaints.get(name, "")) for name, side in row.sides.items()
         ),
@@ -94,10 +100,8 @@ def numbers(
     )
 
 
-def _mark_text(row: Row, traces: Mapping[str, Trace]) -> Markup:
+def _mark_text(row: Row, hidden: list[str]) -> Markup:
     """What a mark means here: where a side hides what the formula takes, it may be there too."""
-    wrong = [name for name, side in row.sides.items() if side and side.finding.wrong]
-    hidden = [n for name in wrong for n in row.equation.inputs if n not in traces[name]]
     if row.mark == "born" and hidden:
         return say("page.born_hidden_text", names=", ".join(map(written_at, dict.fromkeys(hidden))))
     return say(f"page.{row.mark}_text") if row.mark else Markup("")

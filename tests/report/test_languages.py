@@ -15,13 +15,13 @@ from parity.check.calls import asked_calls
 from parity.render.texts import catalogue
 from parity.render.texts.message import Message
 from parity.report.page import html as page
-from parity.report.recording import load
 from parity.report.submission import recording_of
 from reference.operations.activations import ACTIVATIONS
 from tests.nightly import one_in
 from tests.report.test_check_page import WRONG, checked
+from tests.reports.exhibits import recorded
 
-RECORDINGS = Path(__file__).parents[2] / "reports" / "recordings"
+REPORTS = Path(__file__).parents[2] / "reports"
 WORD = re.compile(r"[A-Za-zÀ-ÿ]{3,}")
 NAMES = {"numpy", "pytorch", "float", "torch", "linear", "longdouble", "mean", "json", *ACTIVATIONS}
 """Names, which are the same in every language."""
@@ -88,7 +88,7 @@ def complain(text: str) -> list[str]:
     "name", ["lesson", "digits", "mazur", "gallery-no_transpose", "gallery-bias_averaged"]
 )
 def test_no_english_is_left_in_a_spanish_page(name):
-    assert complain(page(*load(RECORDINGS / f"{name}.safetensors"), "es")) == []
+    assert complain(page(*recorded(name, REPORTS), "es")) == []
 
 
 @pytest.mark.parametrize("name", one_in(3, sorted(WRONG)))

@@ -30,7 +30,7 @@ from reference.equations import step_equations
 from reference.formula import FORMULAS
 from reference.optimizers import OPTIMIZERS
 from reference.trace import tensor_name
-from tests.reports.exhibits import EXHIBITS, recording_of, render
+from tests.reports.exhibits import EXHIBITS, recorded, recording_of, render
 from tests.reports.gallery import MISTAKES
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ NASTY = "<script>alert(1)</script>.py"
 
 @pytest.fixture(scope="module")
 def lesson():
-    return load(REPORTS / "recordings" / "lesson.safetensors")
+    return recorded("lesson", REPORTS)
 
 
 def test_the_committed_reports_are_what_one_command_makes(tmp_path):
@@ -112,7 +112,7 @@ def test_the_step_that_a_page_opens_with_is_judged_once(tmp_path, monkeypatch):
     judged, rows, judge = [], Inspector.rows, Judge.judge
     monkeypatch.setattr(Inspector, "rows", lambda *a, **o: judged.append(a[2]) or rows(*a, **o))
     monkeypatch.setattr(Judge, "judge", lambda *a: judged.append("again") or judge(*a))
-    result, recording = load(REPORTS / "recordings" / "gallery-no_transpose.safetensors")
+    result, recording = recorded("gallery-no_transpose", REPORTS)
     write(result, recording, tmp_path)
     assert judged == [0]
     told = [
@@ -123,7 +123,7 @@ def test_the_step_that_a_page_opens_with_is_judged_once(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
 def test_a_mistake_is_marked_where_it_was_born_in_row_and_graph(mistake):
-    result, recording = load(REPORTS / "recordings" / f"gallery-{mistake.name}.safetensors")
+    result, recording = recorded(f"gallery-{mistake.name}", REPORTS)
     assert result.verdict == "mismatch"
     assert result.wrong_formulas[0].formula == mistake.formula
     assert {wrong.formula for wrong in result.wrong_formulas} <= {mistake.formula, "bias_update"}

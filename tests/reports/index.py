@@ -60,8 +60,6 @@ class Entry(Protocol):
     @property
     def mistake(self) -> HasLine | None: ...
 
-    def place(self, lang: str) -> str: ...
-
 
 class HasLine(Protocol):
     """A mistake, with the line that makes it."""
@@ -106,12 +104,12 @@ def index(exhibits: Sequence[Entry], command: str) -> str:
         text += [_text("reports.lead", lang, command=f"`{command}`"), ""]
         text += [_text("reports.fresh", lang, command=f"`{command} --fresh`"), ""]
         text += [f"| {_text('reports.what', lang)} | {_text('reports.how', lang)} |", "|---|---|"]
-        rows = [(f"{e.place(lang)}/index.html", e.text, e.command) for e in exhibits if not e.mistake]
+        rows = [(f"{e.name}/index.html", e.text, e.command) for e in exhibits if not e.mistake]
         text += [f"| [{_text(key, lang)}]({place}) | `{made}` |" for place, key, made in (*rows, *OTHERS)]
         text += ["", f"## {_text('reports.gallery', lang)}", ""]
         text += [f"| {_text('reports.what', lang)} | {_text('reports.line', lang)} |", "|---|---|"]
         text += [
-            f"| [{_text(e.text, lang)}]({e.place(lang)}/index.html) | `{e.mistake.line}` |"
+            f"| [{_text(e.text, lang)}]({e.name}/index.html) | `{e.mistake.line}` |"
             for e in exhibits
             if e.mistake
         ]

@@ -61,7 +61,7 @@
     slider.addEventListener("input", () => go(Number(slider.value)));
     addEventListener("keydown", (event) => {
       const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-      const busy = event.target.closest("input, pre, .scroll, .drawing, .stages, .flow, .formula");
+      const busy = event.target.closest("input, pre, .scroll, .drawing, .stages, #flow, .formula");
       if (move && !busy && !event.ctrlKey && !event.metaKey && !event.altKey) {
         event.preventDefault();
         go(Number(slider.value) + move);
