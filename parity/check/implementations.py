@@ -97,9 +97,7 @@ class PythonSubject:
                 found.append((whole, answers.tensors.get(number, {})))
             return found
 
-    def _asked(
-        self, calls: Sequence[SubjectCall], limits: Limits, program: Path, place: str
-    ) -> Ending:
+    def _asked(self, calls: Sequence[SubjectCall], limits: Limits, program: Path, place: str) -> Ending:
         """All calls, asked by a program in the folder `place`."""
         for number, call in enumerate(calls):
             _write(Path(place, f"call{number}.safetensors"), call)

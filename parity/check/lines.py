@@ -26,15 +26,15 @@ def likely_lines(
     that hangs on calls made before, has no line; nor has any subject that is not Python.
     """
     asked = [SubjectCall(o.case, o.step, o.architecture, o.lr, o.given) for o in seen]
-    traced: list[tuple[Mapping[str, int], Mapping[str, Array]]] = []
+    traced: Sequence[tuple[Mapping[str, int], Mapping[str, Array]]] = ()
     if isinstance(subject, PythonSubject):
         traced = subject.traced(asked, limits or Limits(), TRACER)
     elif isinstance(subject, OwnSubject):
         traced = subject.traced(asked)
-    traced += [({}, {})] * (len(seen) - len(traced))
+    unknown: list[tuple[Mapping[str, int], Mapping[str, Array]]] = [({}, {})] * (len(seen) - len(traced))
     return [
         {name: line for name, line in lines.items() if _is_what_was_seen(name, shown, observation)}
-        for (lines, shown), observation in zip(traced, seen, strict=True)
+        for (lines, shown), observation in zip([*traced, *unknown], seen, strict=True)
     ]
 
 

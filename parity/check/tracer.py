@@ -5,20 +5,23 @@ subject's own file can reach are looked at: a new one, or one with other numbers
 In a process of its own this stands alone, as `worker.py` beside it does, and writes `lines0.json`, …
 """
 
+from __future__ import annotations
+
 import json
 import os
 import runpy
 import sys
 from collections.abc import Callable, Iterator
 from types import FrameType, ModuleType
-from typing import TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from _typeshed import TraceFunction
+
 MOST_LINES = 200_000
 """Lines that are followed; of a program that runs more, nothing is said."""
-
-Traced: TypeAlias = Callable[[FrameType, str, object], object]
 
 
 class LineTracer:
@@ -43,13 +46,13 @@ class LineTracer:
             self._name(answer)
         return answer
 
-    def _called(self, frame: FrameType, event: str, argument: object) -> Traced | None:
+    def _called(self, frame: FrameType, event: str, argument: object) -> TraceFunction | None:
         if os.path.abspath(frame.f_code.co_filename) != self.file:
             return None
         self._at[frame] = frame.f_lineno
         return self._ran
 
-    def _ran(self, frame: FrameType, event: str, argument: object) -> Traced | None:
+    def _ran(self, frame: FrameType, event: str, argument: object) -> TraceFunction | None:
         """A line of a frame has run, or the frame returns."""
         self._run += 1
         if self._run >= MOST_LINES:
@@ -92,7 +95,7 @@ class LineTracer:
 
 
 def arrays(value: object, depth: int = 3) -> Iterator[object]:
-    """The arrays in a value: itself, or what it holds; numbers alone and lists of numbers are arrays, too."""
+    """The arrays in a value: itself, or what it holds; numbers and lists of numbers count as arrays."""
     if hasattr(value, "__array__") or isinstance(value, float):
         yield value
     elif depth and isinstance(value, list | tuple | dict):

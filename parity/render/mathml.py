@@ -40,8 +40,12 @@ def mathml(latex: str, *, block: bool = False) -> Markup:
 def _shorter(markup: str) -> str:
     """The same formula in fewer characters: a page has hundreds of them."""
     markup = re.sub(r"&#x([0-9A-F]+);", _character, markup)
-    markup = markup.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "").replace(' display="inline"', "")
-    markup = re.sub(rf"<mrow>{_BRACKET.format('(')}<mn>(\d+)</mn>{_BRACKET.format(')')}</mrow>", _LAYER, markup)
+    markup = markup.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "").replace(
+        ' display="inline"', ""
+    )
+    markup = re.sub(
+        rf"<mrow>{_BRACKET.format('(')}<mn>(\d+)</mn>{_BRACKET.format(')')}</mrow>", _LAYER, markup
+    )
     before = ""
     while markup != before:
         before, markup = markup, re.sub(r"<mrow>(<(m[ino])\b[^>]*>[^<]*</\2>)</mrow>", r"\1", markup)

@@ -21,7 +21,9 @@ Size = tuple[float, float]
 Floats = npt.NDArray[np.floating]
 
 
-def raster(values: Floats, largest: float, *, label: str, above: str = "", within: Size | None = None) -> str:
+def raster(
+    values: Floats, largest: float, *, label: str, above: str = "", within: Size | None = None
+) -> str:
     """The picture of a matrix, row by row, whose numbers lie between −`largest` and `largest`.
 
     `label` is the id of what names the picture; `above` are shapes that are drawn over it, in its own

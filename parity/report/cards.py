@@ -1,4 +1,4 @@
-"""A tensor's card: what is the same in every step, its formula, both programs' lines, and why bits differ."""
+"""A tensor's card: what is the same in every step: its formula, both programs' lines, why bits differ."""
 
 from __future__ import annotations
 

@@ -115,7 +115,9 @@ def _row(name: str, outcome: Submitted, points: Points) -> ClassRow:
 def _wrong(wrong: WrongFormula) -> Markup:
     """A wrong formula, and the mistake where it has a name."""
     where = Markup("{} ({})").format(formula_title(wrong.formula), ", ".join(map(str, wrong.layers)))
-    return Markup("{}: {}").format(where, mistake_title(wrong.diagnosis.mistake)) if wrong.diagnosis else where
+    return (
+        Markup("{}: {}").format(where, mistake_title(wrong.diagnosis.mistake)) if wrong.diagnosis else where
+    )
 
 
 def _mistakes(rows: list[ClassRow], outcomes: Mapping[str, Submitted]) -> list[CommonMistake]:
@@ -132,7 +134,7 @@ def _mistakes(rows: list[ClassRow], outcomes: Mapping[str, Submitted]) -> list[C
 
 def _page(template: str, lang: str, **facts: object) -> str:
     titles = {code: one("class.title", code) for code in LANGUAGES}
-    return framed(template, lang, titles, ("classroom.css",), number=_number, **facts)
+    return framed(template, lang, titles, ("classroom.css",), (), number=_number, **facts)
 
 
 def _number(value: float) -> str:

@@ -48,7 +48,10 @@ class Flow:
 
 
 def flow(inspector: Inspector, step: int, traces: Mapping[str, Trace]) -> Flow | None:
-    """The way of the sample with the largest error, on the last side that shows it; else, and for a graph, None."""
+    """The way of the sample with the largest error, on the last side that shows it.
+
+    None where no side does, and for a graph.
+    """
     of = inspector.architecture
     if not isinstance(of, Architecture):
         return None

@@ -11,9 +11,9 @@ from parity.render.numbers import code, percent, prose
 from parity.render.texts import catalogue
 from parity.render.texts.message import said
 from parity.report.bilingual import one, side_name
+from parity.report.cards import Card
 from parity.report.page import verdict
 from parity.report.recording import Recording
-from parity.report.cards import Card
 from parity.report.step_numbers import Numbers
 from parity.report.steps import JudgedSteps, StepView, cards, step_view
 

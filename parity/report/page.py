@@ -57,7 +57,13 @@ def templates() -> Environment:
     )
     environment.globals |= {"say": say, "say_again": say_again, "side_name": side_name}
     environment.globals |= {"coded": coded, "formula_title": formula_title, "mistake_title": mistake_title}
-    environment.globals |= {"Share": Share, "Precise": Precise, "Markup": Markup, "written_at": written_at, "shown": shown}
+    environment.globals |= {
+        "Share": Share,
+        "Precise": Precise,
+        "Markup": Markup,
+        "written_at": written_at,
+        "shown": shown,
+    }
     return environment
 
 
@@ -150,7 +156,9 @@ def html(
         if recording.extras.told
         else [],
         source=source,
-        flows=[way for step in sorted(shown_steps) if (way := flow(inspector, step, recording.steps[step]))],
+        flows=[
+            way for step in sorted(shown_steps) if (way := flow(inspector, step, recording.steps[step]))
+        ],
         pictures=pictures_of(result, recording),
         loss_curve=curves.losses(curve, "loss-caption"),
         share_curve=curves.shares(curve, "share-caption"),
@@ -211,7 +219,9 @@ class Rendered:
 
 
 def _rendered(n: Numbers, **facts: object) -> Rendered:
-    parts = (templates().get_template(f"{part}.html").render(n=n, **facts) for part in ("said", "sides", "more"))
+    parts = (
+        templates().get_template(f"{part}.html").render(n=n, **facts) for part in ("said", "sides", "more")
+    )
     step = facts["step"]
     assert isinstance(step, int)
     return Rendered(step, n, *map(Markup, parts))

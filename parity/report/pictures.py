@@ -14,7 +14,7 @@ from markupsafe import Markup
 from parity.config import datasets
 from parity.explain import written_at
 from parity.lockstep.result import Result
-from parity.render.raster import edge, raster, tiles
+from parity.render.raster import Floats, edge, raster, tiles
 from parity.report.recording import Recording
 from reference.architecture import Architecture
 from reference.arrays import Array
@@ -39,7 +39,7 @@ SIDE, ACROSS = 8, 8
 
 @dataclass(frozen=True)
 class Strip:
-    """A tensor over the steps: its name and size, the number that the darkest shade stands for, a picture a step."""
+    """A tensor over the steps: name, shape, the number of the darkest shade, and a picture for each step."""
 
     tensor: str
     name: str
@@ -50,7 +50,7 @@ class Strip:
 
 @dataclass(frozen=True)
 class Boundary:
-    """What a network with two inputs answers over their plane, step by step; `level` is where it decides."""
+    """What a network answers over the plane of its two inputs; `level` is where it decides."""
 
     level: float
     low: tuple[float, float]
@@ -149,8 +149,9 @@ def _point(x: float, y: float, *, square: bool) -> str:
 def _answers(of: Architecture, trace: Trace, x: Array) -> npt.NDArray[np.float64]:
     """ŷ of the network as it stood before the step; of two outputs, how much the second is larger."""
     y_hat = _network(of, {name: trace[name] for name in of.parameter_shapes()}).forward(x)
-    found = y_hat.astype(np.float64)
-    return found[0] if len(found) == 1 else found[1] - found[0]
+    found: npt.NDArray[np.float64] = y_hat.astype(np.float64)
+    answer: npt.NDArray[np.float64] = found[0] if len(found) == 1 else found[1] - found[0]
+    return answer
 
 
 def _network(of: Architecture, parameters: Mapping[str, Array]) -> Network:
@@ -162,7 +163,7 @@ def _strips(of: Architecture, traces: list[Trace], *, digits: bool) -> Iterator[
     for letter in "Wa":
         for l in range(1, of.depth + 1):
             name = tensor_name(letter, l)
-            tensors = [trace[name].astype(np.float64) for trace in traces]
+            tensors: list[Floats] = [trace[name].astype(np.float64) for trace in traces]
             shape = " × ".join(map(str, tensors[0].shape))
             if letter == "a":
                 tensors = [tensor[:, :MOST_SAMPLES] for tensor in tensors]
@@ -186,12 +187,16 @@ def _misread(of: Architecture, last: Trace, result: Result) -> MisreadDigits | N
     _, held = datasets.split(datasets.load("digits"), seed if isinstance(seed, int) else 0)
     if held is None or of.layers[-1] != held.y.shape[1]:
         return None
-    y_hat = _network(of, {n: a for n, a in after.items() if a is not None}).forward(held.x.T.astype(of.dtype))
+    y_hat = _network(of, {n: a for n, a in after.items() if a is not None}).forward(
+        held.x.T.astype(of.dtype)
+    )
     read, true = y_hat.argmax(axis=0), held.y.argmax(axis=1)
     wrong = np.flatnonzero(read != true)
     shown = tuple(
         Misread(
-            Markup(raster(held.x[i].reshape(SIDE, SIDE), 1.0, label=f"misread-{n}")), int(read[i]), int(true[i])
+            Markup(raster(held.x[i].reshape(SIDE, SIDE), 1.0, label=f"misread-{n}")),
+            int(read[i]),
+            int(true[i]),
         )
         for n, i in enumerate(wrong[:MOST_MISREAD])
     )

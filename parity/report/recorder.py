@@ -38,7 +38,8 @@ class PageRecorder:
     ) -> None:
         """`planned` is how many steps there will be; `most` (3 or more) how many are kept whole.
 
-        `brief` is how many more are kept in brief, at most; `findings` are the accepted deviations of PyTorch's.
+        `brief` is how many more are kept in brief, at most; `findings` are the accepted deviations of
+        PyTorch's.
         """
         self._examiner = Inspector(architecture, lr, findings)
         layered = isinstance(architecture, Architecture)

@@ -70,7 +70,7 @@ class _WithoutBuffers(ast.NodeTransformer):
     def __init__(self, buffers: set[str]) -> None:
         self.buffers = buffers
 
-    def visit_Call(self, node: ast.Call) -> ast.expr:  # noqa: N802 - the name that ast calls
+    def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
         name = ast.unparse(node.func).removeprefix("np.")
         if name == "into" and len(node.args) == 2:  # into(buffer, value)
@@ -102,7 +102,7 @@ class _Put(ast.NodeTransformer):
     def __init__(self, name: str, value: ast.expr) -> None:
         self.name, self.value = name, value
 
-    def visit_Name(self, node: ast.Name) -> ast.expr:  # noqa: N802 - the name that ast calls
+    def visit_Name(self, node: ast.Name) -> ast.expr:
         return deepcopy(self.value) if node.id == self.name else node
 
 

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from markupsafe import Markup
-
 from parity.explain import Brief, Inspector, Row, briefly
 from parity.lockstep.result import Result
 from parity.render.graph.drawing import DrawnGraph, drawing
@@ -16,7 +14,6 @@ from parity.report.recording import Recording
 from parity.report.stages import STAGES, only_moves, stage_of
 from parity.report.step_numbers import Numbers, numbers
 from reference.architecture import Architecture
-from reference.equations import Equation
 
 MAX_LAYERS = 8
 """Layers of a deep network whose tensors are shown in full: the first four and the last four."""

@@ -20,7 +20,7 @@ SHADES = 5
 
 @dataclass(frozen=True)
 class Cell:
-    """A number and its signed share of the bound as text, its shade, and whether it is the one looked at."""
+    """A number and its signed share of the bound as text, a shade, and whether it is the one looked at."""
 
     text: str
     share: str

@@ -54,7 +54,9 @@ def test_what_a_function_of_the_same_file_returns_was_made_there(tmp_path):
 
 def test_a_number_that_hangs_on_earlier_calls_has_no_line(tmp_path):
     file = tmp_path / "mine.py"
-    source = GOOD.replace("    L, z, a = ", "    CALLS.append(1)\n    L, z, a = ").replace("W[l] - lr", "W[l] - len(CALLS) * lr")
+    source = GOOD.replace("    L, z, a = ", "    CALLS.append(1)\n    L, z, a = ").replace(
+        "W[l] - lr", "W[l] - len(CALLS) * lr"
+    )
     file.write_text("CALLS = []\n" + source)
     found = check(python_subject(str(file)), asked_calls(None, None, None))
     wrong = [i for blame in found.blames for i in blame.instances if i.equation.makes == "W1_next"]

@@ -62,7 +62,9 @@ def test_what_is_not_shown_is_said_and_never_a_match(tmp_path):
     found = checked(WRONG["partly shown"], tmp_path)
     text = page(found.result, recording_of(found), "en")
     rows = dict(
-        re.findall(r'<details class="row[^"]*" id="card-(\w+)"(.*?)(?=<details class="row|</section>)', text, re.S)
+        re.findall(
+            r'<details class="row[^"]*" id="card-(\w+)"(.*?)(?=<details class="row|</section>)', text, re.S
+        )
     )
     for tensor in ("z1", "a1", "z2", "a2", "loss", "s2", "delta2", "s1", "delta1"):
         assert "not shown by the subject" in rows[tensor]

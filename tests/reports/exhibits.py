@@ -20,6 +20,7 @@ from parity.report.recording import Recording, load
 from tests.reports.gallery import MISTAKES, Mistake
 from tests.reports.index import drawings, index
 from tests.reports.names import names
+from tests.reports.site import site
 
 COMMAND = "python -m tests.reports"
 XOR_231: dict[str, JsonValue] = {
@@ -176,3 +177,4 @@ def render(folder: Path) -> None:
         write_text(str(folder / name), text)
     write_text(str(folder / "names.md"), names())
     write_text(str(folder / "README.md"), index(EXHIBITS, COMMAND))
+    write_text(str(folder / "index.html"), site(EXHIBITS, COMMAND))

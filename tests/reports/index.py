@@ -26,6 +26,7 @@ OTHERS = (
         "reports.explain",
         f'parity explain "{NUMBERS[4]}" {NETWORK} --dtype float64 --lr 0.5 --seed 1',
     ),
+    ("pictures/page.png", "reports.pictures", "python -m tests.reports.pictures"),
     ("names.md", "reports.names", "python -m tests.reports"),
     ("vocabulary.md", "reports.vocabulary", "python -m tests.reports.vocabulary"),
     ("benchmark.md", "reports.benchmark", "parity bench --profile --markdown reports/benchmark.md"),

@@ -38,5 +38,11 @@
     const move = { ArrowLeft: "back", ArrowRight: "on" }[event.key];
     if (move) { event.preventDefault(); event.stopPropagation(); by[move](); }
   });
-  addEventListener("step", () => { stop(); show(-1); });
+  addEventListener("step", ({ detail }) => {
+    stop();
+    const flows = [...section.querySelectorAll(".flowing")];
+    const before = flows.filter((one) => Number(one.dataset.step) <= Number(detail)).pop();
+    if (!section.querySelector(".flowing.now")) (before || flows[0]).classList.add("now");  // a step in brief
+    show(-1);
+  });
 })();
