@@ -87,7 +87,7 @@ def _step(low: float, high: float) -> float:
     """A step of 1, 2 or 5 times a power of ten, of which three to eight lie between two numbers."""
     span = high - low or abs(high) or 1.0
     power = 10.0 ** math.floor(math.log10(span))
-    return next(step * power for step in (0.2, 0.5, 1.0) if span / (step * power) <= 7)
+    return next(step * power for step in (0.2, 0.5, 1.0, 2.0) if span / (step * power) <= 7)
 
 
 def _ticks(low: float, high: float, *, logarithmic: bool) -> list[float]:

@@ -41,7 +41,7 @@ def checked(source, folder, lang="en"):
 
 
 def marks(text, mark):
-    return set(re.findall(rf'<div class="numbers of-step {mark}[^"]*" id="t\d+-(\w+)"', text))
+    return set(re.findall(rf'<tbody class="numbers of-step {mark}[^"]*" id="t\d+-(\w+)"', text))
 
 
 def test_the_mistake_is_named_in_both_languages_and_marked_where_it_was_born(tmp_path):

@@ -43,7 +43,7 @@ class Texts(HTMLParser):
             held = dict(attrs)
             names = held.get("class") or ""
             kind = "code" if {"given", "graph"} & set(names.split()) else tag
-            kind = "numbers" if {"heat", "glance", "sides"} & set(names.split()) else kind
+            kind = "numbers" if {"heat", "glance", "sides", "cells", "chart"} & set(names.split()) else kind
             self.open.append((kind, held.get("lang") or self.open[-1][1], tag))
 
     def handle_startendtag(self, tag, attrs):

@@ -24,11 +24,11 @@ PAGE = """{% include "head.html" +%}
 {% endfor %}
 </ul></section>
 <section><h2>{{ say("reports.gallery") }}</h2>
-<div class="scroll" tabindex="0" role="group" aria-labelledby="gallery"><table class="plain"><caption id="gallery">{{ say("reports.line") }}</caption>
+<ul>
 {% for entry in mistakes %}
-<tr><th scope="row"><a href="{{ entry.name }}/index.html">{{ say(entry.text) }}</a></th><td><code>{{ entry.mistake.line }}</code></td></tr>
+<li><a href="{{ entry.name }}/index.html">{{ say(entry.text) }}</a>: <code>{{ entry.mistake.line }}</code></li>
 {% endfor %}
-</table></div></section>
+</ul></section>
 <section><h2>{{ say("reports.files") }}</h2>
 <ul>
 {% for place, text, made in others %}
