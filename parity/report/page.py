@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
@@ -32,6 +32,7 @@ from parity.report.bilingual import (
     say_again,
     side_name,
 )
+from parity.report.cards import Card
 from parity.report.conventions import facts
 from parity.report.flow import flow
 from parity.report.pictures import pictures_of
@@ -131,6 +132,7 @@ def html(
     marks = opening.marks if opening else {}
     shown_steps = {one.step for found in carded.values() for one in found}
     curve = recording.extras.curve
+    shown_cards = cards(judged, carded)
     return framed(
         "page.html",
         lang,
@@ -143,7 +145,8 @@ def html(
         not_shown=Markup(", ").join(formula_title(name) for name in result.not_shown),
         heading=_heading(result, titles),
         steps=steps,
-        cards=cards(judged, carded),
+        cards=shown_cards,
+        whys=_whys(one for _, found in shown_cards for one in found),
         carded=carded,
         sides=opening.sides if opening else (),
         marks=marks,
@@ -195,6 +198,14 @@ def _heading(result: Result, titles: Mapping[str, str] | None) -> Markup:
     if isinstance(subject, str):
         return Markup('<span class="given">{}</span>').format(subject)
     return say("page.title")
+
+
+def _whys(cards: Iterable[Card]) -> dict[Markup, list[str]]:
+    """Why bits may differ: each reason once, with the names of the tensors that it is true of."""
+    found: dict[Markup, list[str]] = {}
+    for card in cards:
+        found.setdefault(card.why, []).append(written_at(card.tensor))
+    return found
 
 
 def _fails(numbers: Numbers) -> bool:

@@ -39,7 +39,7 @@ SIDE, ACROSS = 8, 8
 
 @dataclass(frozen=True)
 class Strip:
-    """A tensor over the steps: name, shape, the number of the darkest shade, and a picture for each step."""
+    """A tensor over the steps: name, shape, the number of the darkest shade, and a picture a step."""
 
     tensor: str
     name: str

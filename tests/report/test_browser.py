@@ -135,8 +135,8 @@ def holds(page, width):
     """Nothing is wider than the page, or a tower; nothing is asked for; axe finds nothing."""
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     # A word broken letter by letter makes a cell a tower: no row of a table is higher than a few lines.
-    heights = "[0, ...[...document.querySelectorAll('table:not(.strips) tr')].map(row => row.getBoundingClientRect().height)]"
-    assert max(page.evaluate(heights)) < 120
+    heights = "all => all.map(row => row.getBoundingClientRect().height)"
+    assert max(page.eval_on_selector_all("table:not(.strips) tr", heights), default=0) < 120
     for details in page.locator(".step.current details, main > section > details").all()[:12]:
         details.evaluate("element => element.open = true")
     # Axe looks at what is on view; the other steps have the same markup, and would cost it a minute.
@@ -223,9 +223,7 @@ def test_what_matches_is_folded_and_what_fails_is_open(visit):
 
 def test_a_sample_goes_forward_and_its_error_back_through_the_graph(visit):
     page = visit(MATCH)
-    tensors = page.eval_on_selector_all(
-        ".flowing.now li", "all => all.map(one => one.dataset.tensor)"
-    )
+    tensors = page.eval_on_selector_all(".flowing.now li", "all => all.map(one => one.dataset.tensor)")
     assert tensors == ["x", "z1", "a1", "z2", "a2", "y", "loss", "s2", "delta2", "s1", "delta1"]
     lit = "[...new Set([...document.querySelectorAll('svg.graph .lit')].map(s => s.dataset.tensor))]"
     for tensor in tensors:

@@ -57,6 +57,18 @@ def test_the_committed_reports_are_what_one_command_makes(tmp_path):
     assert changed == []
 
 
+def test_the_committed_reports_are_small_and_lead_to_files_that_are_there():
+    """Both languages are in one file, so each lesson is there once."""
+    files = [file for file in REPORTS.rglob("*") if file.is_file()]
+    assert sum(file.stat().st_size for file in files) < 4 * 2**20
+    assert not [file for file in files if re.search(r"-(en|es)$", file.parent.name)]
+    for start in (REPORTS / "index.html", REPORTS / "README.md", ROOT / "README.md"):
+        text = start.read_text(encoding="utf-8")
+        links = re.findall(r'href="([^"#:]+)"|\]\(([^)#:]+)\)', text)
+        assert links
+        assert [found for found in map("".join, links) if not (start.parent / found).is_file()] == []
+
+
 def test_a_page_needs_no_torch():
     program = (
         "import sys; from pathlib import Path; from tests.reports.exhibits import recorded; "

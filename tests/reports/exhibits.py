@@ -29,7 +29,7 @@ XOR_231: dict[str, JsonValue] = {
     "training": {"steps": 400, "lr": 0.5, "seed": 1},
 }
 DIGITS: dict[str, JsonValue] = {"data": {"name": "digits"}, "training": {"steps": 1000}}
-BRIEF = 12
+BRIEF = 10
 """Steps that a committed page keeps in brief; a run of your own keeps more."""
 MAZUR: dict[str, JsonValue] = {
     "network": {

@@ -26,7 +26,8 @@ PAGE = """{% include "head.html" +%}
 <section><h2>{{ say("reports.gallery") }}</h2>
 <ul>
 {% for entry in mistakes %}
-<li><a href="{{ entry.name }}/index.html">{{ say(entry.text) }}</a>: <code>{{ entry.mistake.line }}</code></li>
+<li><a href="{{ entry.name }}/index.html">{{ say(entry.text) }}</a>:
+<code>{{ entry.mistake.line }}</code></li>
 {% endfor %}
 </ul></section>
 <section><h2>{{ say("reports.files") }}</h2>
