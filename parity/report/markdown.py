@@ -12,7 +12,7 @@ from parity.render.texts import catalogue
 from parity.render.texts.message import said
 from parity.report.bilingual import one, side_name
 from parity.report.cards import Card
-from parity.report.page import verdict
+from parity.report.headline import verdict
 from parity.report.recording import Recording
 from parity.report.step_numbers import Numbers
 from parity.report.steps import JudgedSteps, StepView, cards, step_view

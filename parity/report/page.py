@@ -10,7 +10,7 @@ from functools import cache
 from importlib import resources
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from parity.explain import written_at
 from parity.lockstep.result import Result
@@ -23,7 +23,6 @@ from parity.report import curves
 from parity.report.bilingual import (
     Precise,
     Share,
-    bilingual,
     coded,
     formula_title,
     mistake_title,
@@ -35,6 +34,7 @@ from parity.report.bilingual import (
 from parity.report.cards import Card
 from parity.report.conventions import facts
 from parity.report.flow import flow
+from parity.report.headline import heading, is_run, tensor_of, verdict
 from parity.report.pictures import pictures_of
 from parity.report.quiz import questions
 from parity.report.recording import Curve, Recording
@@ -44,6 +44,8 @@ from reference.architecture import Architecture
 
 MAX_BYTES = 1_800_000
 """What a page may weigh; steps that would make it heavier are left to the trace file."""
+CARD_BYTES = 3_500
+"""What of a tensor's card is the same in every step, about."""
 
 
 @cache
@@ -126,7 +128,9 @@ def html(
     """The page of a result. `lang` is what a reader sees first; the other language is in it too."""
     judged = judged or JudgedSteps(result, recording)
     inspector, source = judged.inspector, recording.extras.source
-    steps, carded = _steps(judged, result, source if "\n" not in source else "")
+    drawn = pictures_of(result, recording)
+    room = MAX_BYTES - (drawn.weight if drawn else 0)
+    steps, carded = _steps(judged, result, source if "\n" not in source else "", room)
     current = judged.opens
     opening = next((step for step in steps if step.step == current), None)
     marks = opening.marks if opening else {}
@@ -143,7 +147,8 @@ def html(
         layered=isinstance(inspector.architecture, Architecture),
         verdict=verdict(result),
         not_shown=Markup(", ").join(formula_title(name) for name in result.not_shown),
-        heading=_heading(result, titles),
+        heading=heading(result, titles),
+        first_card=tensor_of(result.first_divergence),
         steps=steps,
         cards=shown_cards,
         whys=_whys(one for _, found in shown_cards for one in found),
@@ -152,7 +157,7 @@ def html(
         marks=marks,
         open={name for name, found in carded.items() if any(_fails(one.numbers) for one in found)},
         current=current,
-        left_out=result.steps - len(steps) if _is_run(result) else 0,
+        left_out=result.steps - len(steps) if is_run(result) else 0,
         graph=pictures(judged.drawn, marks),
         facts=facts(inspector, result, recording),
         told=list(zip(*(recording.extras.told[code] for code in LANGUAGES), strict=True))
@@ -162,7 +167,7 @@ def html(
         flows=[
             way for step in sorted(shown_steps) if (way := flow(inspector, step, recording.steps[step]))
         ],
-        pictures=pictures_of(result, recording),
+        pictures=drawn,
         loss_curve=curves.losses(curve, "loss-caption"),
         share_curve=curves.shares(curve, "share-caption"),
         curve_sides=list(dict.fromkeys(side for point in curve for side in point.loss)),
@@ -171,33 +176,6 @@ def html(
         table=lines(result.formulas, result.side_by_side),
         run_sides=list(dict.fromkeys(row.side for row in result.formulas)),
     )
-
-
-def verdict(result: Result) -> Markup:
-    """The verdict in a sentence: a run's, or a subject's."""
-    cases = result.config.get("cases")
-    if not isinstance(cases, list):
-        return say(f"run.verdict_{result.verdict}", steps=result.steps)
-    if result.verdict == "match":
-        return say("check.match", steps=result.steps, cases=len(cases))
-    if result.verdict == "undecided":
-        return say("check.undecided")
-    many = len(result.wrong_formulas) > 1
-    return say("check.wrong_many" if many else "check.wrong_one", count=len(result.wrong_formulas))
-
-
-def _is_run(result: Result) -> bool:
-    """Whether the steps are those of one training, and not of many small cases."""
-    return "cases" not in result.config
-
-
-def _heading(result: Result, titles: Mapping[str, str] | None) -> Markup:
-    subject = result.config.get("subject")
-    if titles:
-        return bilingual({code: Markup(escape(titles[code])) for code in LANGUAGES})
-    if isinstance(subject, str):
-        return Markup('<span class="given">{}</span>').format(subject)
-    return say("page.title")
 
 
 def _whys(cards: Iterable[Card]) -> dict[Markup, list[str]]:
@@ -229,31 +207,29 @@ class Rendered:
         return sum(len(part.encode()) for part in (self.said, self.sides, self.more))
 
 
-def _rendered(n: Numbers, **facts: object) -> Rendered:
-    parts = (
-        templates().get_template(f"{part}.html").render(n=n, **facts) for part in ("said", "sides", "more")
+def _rendered(n: Numbers, step: int, one_line: str, *, now: bool) -> Rendered:
+    said, sides, more = (
+        Markup(templates().get_template(f"{part}.html").render(n=n, step=step, now=now, one_line=one_line))
+        for part in ("said", "sides", "more")
     )
-    step = facts["step"]
-    assert isinstance(step, int)
-    return Rendered(step, n, *map(Markup, parts))
+    return Rendered(step, n, said, sides, more)
 
 
 def _steps(
-    judged: JudgedSteps, result: Result, one_line: str
+    judged: JudgedSteps, result: Result, one_line: str, room: int
 ) -> tuple[list[StepView], dict[str, list[Rendered]]]:
     """All kept steps, and by tensor the numbers of those that there is room for, the broken one first."""
     order = sorted(judged.recording.steps)
     first = result.first_divergence.step if result.first_divergence else None
     urgent = dict.fromkeys((*(step for step in order if step == first), *order[:1], *order[-1:], *order))
     views: dict[int, StepView] = {}
-    room = MAX_BYTES
     for step in sorted(judged.recording.extras.brief):
         views[step] = brief_view(judged, step)
         room -= _weight(views[step])
     shown: dict[int, list[Rendered]] = {}
     for step in urgent:
         view, now = step_view(judged, step), not shown
-        parts = [_rendered(n, step=step, now=now, one_line=one_line) for n in view.numbers.values()]
+        parts = [_rendered(n, step, one_line, now=now) for n in view.numbers.values()]
         weight = _weight(view) + sum(part.weight for part in parts)
         if weight > room and shown:
             view, parts = replace(view, numbers={}), []
@@ -261,6 +237,7 @@ def _steps(
         room -= weight
         views[step] = view
         if parts:
+            room -= 0 if shown else CARD_BYTES * len(parts)
             shown[step] = parts
     by_tensor: dict[str, list[Rendered]] = {}
     for step in sorted(shown):

@@ -27,8 +27,8 @@ BEYOND = 0.35
 """How far it reaches beyond the data, in parts of their range."""
 MOST_SAMPLES = 24
 """Samples of an activation that are drawn."""
-MOST_CELLS = 4096
-"""Cells up to which a tensor is drawn."""
+MOST_CELLS, MOST_CELLS_IN_ALL = 4_096, 40_000
+"""Cells up to which a tensor is drawn, and all tensors in all steps."""
 MOST_MISREAD = 24
 """Misread digits that are drawn."""
 ROOM = (150.0, 110.0)
@@ -84,6 +84,14 @@ class Pictures:
     boundary: Boundary | None
     strips: tuple[Strip, ...]
     misread: MisreadDigits | None
+
+    @property
+    def weight(self) -> int:
+        """Bytes that they add to the page."""
+        drawn = [picture for strip in self.strips for picture in strip.pictures]
+        drawn += self.boundary.pictures if self.boundary else ()
+        drawn += [one.picture for one in self.misread.shown] if self.misread else []
+        return sum(map(len, drawn))
 
 
 def pictures_of(result: Result, recording: Recording) -> Pictures | None:
@@ -160,6 +168,7 @@ def _network(of: Architecture, parameters: Mapping[str, Array]) -> Network:
 
 def _strips(of: Architecture, traces: list[Trace], *, digits: bool) -> Iterator[Strip]:
     """Weights and activations, as far as they are small enough to be seen."""
+    left = MOST_CELLS_IN_ALL
     for letter in "Wa":
         for l in range(1, of.depth + 1):
             name = tensor_name(letter, l)
@@ -170,8 +179,10 @@ def _strips(of: Architecture, traces: list[Trace], *, digits: bool) -> Iterator[
             elif l == 1 and digits:
                 tensors = [tiles(tensor, SIDE, SIDE, ACROSS) for tensor in tensors]
             largest = max(float(np.nanmax(np.abs(tensor))) for tensor in tensors)
-            if tensors[0].size > MOST_CELLS or not np.isfinite(largest):
+            cells = tensors[0].size
+            if cells > MOST_CELLS or cells * len(tensors) > left or not np.isfinite(largest):
                 continue
+            left -= cells * len(tensors)
             drawn = (
                 Markup(raster(tensor, largest, label=f"strip-{name} strip-step-{n}", within=ROOM))
                 for n, tensor in enumerate(tensors)

@@ -16,7 +16,7 @@ from parity.render.numbers import code
 from parity.report import tables
 from parity.report.bilingual import say, say_again, side_name
 from parity.report.recording import LikelyLine
-from reference.trace import Trace
+from reference.trace import Trace, split
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,12 @@ def numbers(
     done = _work(inspector, step, row, traces[side])
     place = name_latex(equation.makes, at)
     wrong = [name for name, found in row.sides.items() if found and found.finding.wrong]
-    hidden = [taken for name in wrong for taken in equation.inputs if taken not in traces[name]]
+    hidden = [
+        taken
+        for name in wrong
+        for taken in equation.inputs
+        if taken not in traces[name] and split(taken)[0] != "s"  # its making belongs to the formula of δ
+    ]
     both = row.same_bits
     size = int(np.prod(row.shape))
     return Numbers(
