@@ -12,8 +12,10 @@ import pytest
 from parity.certify.certificate import Certifier
 from parity.certify.continuity import Continuity
 from parity.check.calls import asked_calls
+from parity.check.points import Points
 from parity.render.texts import catalogue
 from parity.render.texts.message import Message
+from parity.report.classroom import write_class
 from parity.report.page import html as page
 from parity.report.submission import recording_of
 from reference.operations.activations import ACTIVATIONS
@@ -100,6 +102,17 @@ def test_no_english_is_left_in_the_page_of_a_subject(name, tmp_path):
         for line in words.marked:
             plain = re.sub(r"`[^`]*`|\([^()]*\)", " ", line).lower()
             assert not set(WORD.findall(plain)) & english_only(), line
+
+
+def test_no_english_is_left_in_the_index_of_a_class(tmp_path):
+    mistakes = ("right", "uphill", "wrong shape")
+    outcomes = {f"{at}.py": checked(WRONG[name], tmp_path) for at, name in enumerate(mistakes)}
+    outcomes["x.py"] = Message("no_answer")
+    write_class(tmp_path / "out", outcomes, Points.read(None), "es")
+    text = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert complain(text) == []
+    assert "Actualización de los pesos" in text
+    assert 'aria-label="' not in text  # which would be in one language
 
 
 def test_the_search_for_english_finds_it():
