@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from parity.check.cases import SubjectCall
-from parity.check.process import Limits, run
+from parity.check.process import Ending, Limits, run
 from parity.errors import UsageError
 from parity.render.texts.message import Message
 from reference.arrays import Array
@@ -66,18 +66,7 @@ class PythonSubject:
     def answer(self, calls: Sequence[SubjectCall], limits: Limits) -> Answers:
         """All calls in one process, in order, so that what it keeps between steps is seen."""
         with tempfile.TemporaryDirectory(prefix="parity-") as place:
-            for number, call in enumerate(calls):
-                _write(Path(place, f"call{number}.safetensors"), call)
-            request = {
-                "folder": str(self.folder),
-                "file": str(self.file) if self.file else "",
-                "module": self.module,
-                "function": self.function,
-                "layout": self.layout,
-                "calls": len(calls),
-            }
-            command = [sys.executable, "-P", str(WORKER), place, json.dumps(request)]
-            ending = run(command, self.folder, limits)
+            ending = self._asked(calls, limits, WORKER, place)
             answers = Answers(output=ending.output)
             broken = self._sentence(Path(place, "failed.json"))
             said = _json(Path(place, "layout.json"))
@@ -91,6 +80,37 @@ class PythonSubject:
                 else:
                     answers.failures[number] = broken or wrong or ending.failure or Message("no_answer")
             return answers
+
+    def traced(
+        self, calls: Sequence[SubjectCall], limits: Limits, tracer: Path
+    ) -> list[tuple[dict[str, int], dict[str, Array]]]:
+        """For each call that comes back, by tensor, the line that made it, and what was shown."""
+        with tempfile.TemporaryDirectory(prefix="parity-") as place:
+            self._asked(calls, limits, tracer, place)
+            answers, found = Answers(), []
+            for number in range(len(calls)):
+                lines = _json(Path(place, f"lines{number}.json"))
+                answer = Path(place, f"answer{number}.safetensors")
+                if answer.exists():
+                    _read(answer, number, answers, limits)
+                whole = {name: line for name, line in lines.items() if isinstance(line, int)}
+                found.append((whole, answers.tensors.get(number, {})))
+            return found
+
+    def _asked(self, calls: Sequence[SubjectCall], limits: Limits, program: Path, place: str) -> Ending:
+        """All calls, asked by a program in the folder `place`."""
+        for number, call in enumerate(calls):
+            _write(Path(place, f"call{number}.safetensors"), call)
+        request = {
+            "folder": str(self.folder),
+            "file": str(self.file) if self.file else "",
+            "module": self.module,
+            "function": self.function,
+            "layout": self.layout,
+            "calls": len(calls),
+        }
+        command = [sys.executable, "-P", str(program), place, json.dumps(request)]
+        return run(command, self.folder, limits)
 
     @property
     def line(self) -> int:

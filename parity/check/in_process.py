@@ -9,6 +9,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -18,6 +19,7 @@ from parity.check.calls import MOST_STEPS, asked_calls
 from parity.check.cases import SubjectCall
 from parity.check.implementations import Answers, Subject, python_subject, raised
 from parity.check.process import Limits
+from parity.check.tracer import LineTracer
 from parity.check.worker import UnusableError, call, layout_of, reason
 from parity.config.case import Case, build
 from parity.config.options import read_config
@@ -46,18 +48,35 @@ class OwnSubject:
         """Every call, in order and with fresh arrays; one that raises does not stop the next."""
         answers = Answers(layout=self.layout, declared=self.declared)
         for number, one in enumerate(calls):
-            given = {name: np.array(tensor, order="C") for name, tensor in one.given.items()}
-            given["lr"] = np.asarray(one.lr, dtype=one.architecture.dtype)
-            names = [f.name for f in one.architecture.activations]
             try:
-                with np.errstate(all="ignore"):
-                    shown = call(self.function, self.layout, given, names)  # type: ignore[arg-type]
+                shown = self._shown(self.function, one)
             except (Exception, SystemExit) as error:
                 self.errors[number] = error.with_traceback(_from(error.__traceback__, self.file))
                 answers.failures[number] = raised(reason(error, str(self.file)))
-            else:  # copies: a step may show buffers that the next call overwrites
-                answers.tensors[number] = {name: np.array(tensor) for name, tensor in shown.items()}
+            else:
+                answers.tensors[number] = shown
         return answers
+
+    def traced(self, calls: Sequence[SubjectCall]) -> list[tuple[Mapping[str, int], Mapping[str, Array]]]:
+        """For each call, by tensor, the line that made it, and what was shown; up to one that raises."""
+        found: list[tuple[Mapping[str, int], Mapping[str, Array]]] = []
+        for one in calls:
+            tracer = LineTracer(str(self.file))
+            try:
+                shown = self._shown(partial(tracer.call, self.function), one)
+            except (Exception, SystemExit):
+                break
+            found.append((tracer.lines, shown))
+        return found
+
+    def _shown(self, function: Callable[..., object], one: SubjectCall) -> dict[str, Array]:
+        """What a function shows of one call. Copies: it may show buffers that the next call overwrites."""
+        given = {name: np.array(tensor, order="C") for name, tensor in one.given.items()}
+        given["lr"] = np.asarray(one.lr, dtype=one.architecture.dtype)
+        names = [f.name for f in one.architecture.activations]
+        with np.errstate(all="ignore"):
+            shown = call(function, self.layout, given, names)  # type: ignore[arg-type]
+        return {name: np.array(tensor) for name, tensor in shown.items()}
 
     def address(self, root: Path) -> str | None:
         """What `parity check` calls it when run in `root`, or None where no name leads to it."""

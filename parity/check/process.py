@@ -31,7 +31,7 @@ PACKAGE = Path(__file__).parents[1]
 CLOSED = (PACKAGE, PACKAGE.with_name("reference"))
 """What nothing that is started here may read, in whatever language, where the kernel can see to it;"""
 
-OPEN = (Path(__file__).with_name("worker.py"), GUARD)
+OPEN = (*map(Path(__file__).with_name, ("worker.py", "tracer.py")), GUARD)
 """save these, which run a subject and judge nothing."""
 
 

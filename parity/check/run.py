@@ -47,7 +47,7 @@ SIDE = "subject"
 class Checked(Outcome):
     """What a check found: the result, each wrong formula in words, what failed, what it printed.
 
-    `court` and `blames` are what all that was said from.
+    `court` and `blames` are what all that was said from; `subject` is asked in the layout it was read in.
     """
 
     result: Result
@@ -56,6 +56,7 @@ class Checked(Outcome):
     output: str
     court: Judge
     blames: tuple[Blame, ...]
+    subject: Subject
     _pages: Pages | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -141,7 +142,7 @@ def check(
         environment=environment(with_torch=False),
         config=_config(subject, reached, str(calls[0].architecture.dtype)),
     )
-    return Checked(result, wrong, failures, answers.output, court, tuple(found))
+    return Checked(result, wrong, failures, answers.output, court, tuple(found), answered.subject)
 
 
 def _overflows(failure: str) -> bool:

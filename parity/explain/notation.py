@@ -121,11 +121,11 @@ def name_latex(tensor: str, index: tuple[int, ...] = ()) -> str:
     letter = rf"\{letter}" if letter in GREEK else letter if len(letter) == 1 else rf"\mathrm{{{letter}}}"
     place = f"_{{{','.join(str(i) for i in index)}}}" if index else ""
     upper = f"^{{({layer})}}" if layer else ""
-    prime = r"\,\text{new}" if after else ""
+    arrow = r"\leftarrow" if after else ""  # as `written_at` has it: what the parameter becomes
     if state:
         state = state if len(state) == 1 else rf"\mathrm{{{state.replace('_', ' ')}}}"
-        return f"{state}_{{{d}{letter}{upper}}}{place and rf'[{place[2:-1]}]'}{prime}"
-    return f"{d}{letter}{upper}{place}{prime}"
+        return f"{state}_{{{d}{letter}{upper}}}{place and rf'[{place[2:-1]}]'}{arrow}"
+    return f"{d}{letter}{upper}{place}{arrow}"
 
 
 def written_at(tensor: str, index: Place = ()) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from markupsafe import Markup, escape
 
-from parity.render.numbers import percent, prose
+from parity.render.numbers import code, percent, prose
 from parity.render.texts import LANGUAGES, catalogue
 from parity.render.texts.formulas import formula_name
 from parity.render.texts.message import TABLE, Message
@@ -21,13 +21,14 @@ class Share(float):
 
 
 class Precise(float):
-    """A number to be written with six digits."""
+    """A number to be written with nine digits, as a program shows a float32."""
 
 
 def say(key: str, /, **values: object) -> Markup:
     """The text of a key in both languages: `<span lang="en">…</span><span lang="es">…</span>`.
 
-    Numbers are written as the language writes them. Where both languages say the same, it is said once.
+    Counts and percentages are written as the language writes them; a float is the program's, and has
+    its point in both. Where both languages say the same, it is said once.
     """
     return bilingual({lang: one(key, lang, **values) for lang in LANGUAGES})
 
@@ -71,6 +72,15 @@ def formula_title(name: str) -> Markup:
     return bilingual({lang: Markup(escape(formula_name(name, lang))) for lang in LANGUAGES})
 
 
+def mistake_title(ids: str) -> Markup:
+    """Mistakes by their ids, `all-zero+transposed`; in words where the language is not that of the ids."""
+    names = (
+        say(f"mistake_name.{one}") if has(f"mistake_name.{one}") else Markup("<code>{}</code>").format(one)
+        for one in ids.split("+")
+    )
+    return Markup(" + ").join(names)
+
+
 def side_name(name: str) -> Markup:
     """A side in words; `golden/torch` is the golden's."""
     of, _, base = name.rpartition("/")
@@ -92,9 +102,11 @@ def _written(value: object, lang: str) -> object:
     if isinstance(value, Share):
         return percent(value, lang)
     if isinstance(value, Precise):
-        return prose(value, lang, 6)
+        return Markup("<code>{}</code>").format(code(value, 9))
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, int | float):
+    if isinstance(value, int):
         return prose(value, lang)
+    if isinstance(value, float):
+        return Markup("<code>{}</code>").format(code(value, 3))
     return value

@@ -9,11 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from markupsafe import Markup
+
 from parity.check.points import ENTRIES, RUNS, Points, State, states
 from parity.check.submitted import Submitted, result_of
+from parity.lockstep.result import WrongFormula
 from parity.render.files import make_folder, write_text
 from parity.render.texts import LANGUAGES
-from parity.report.bilingual import one
+from parity.report.bilingual import formula_title, mistake_title, one, say_again
 from parity.report.page import framed
 
 MARKS: Mapping[State, str] = {
@@ -37,7 +40,8 @@ class ClassRow:
     verdict: str
     states: Mapping[str, State]
     points: float
-    said: tuple[str, ...]
+    said: tuple[Markup, ...]
+    found: str
 
 
 @dataclass(frozen=True)
@@ -93,10 +97,8 @@ def table(rows: list[ClassRow], points: Points) -> str:
     writer.writerow(["submission", "verdict", "points", "of", *ENTRIES, "found"])
     for row in rows:
         single = [_number(points.of(entry, row.states)) for entry in ENTRIES]
-        found = _cell("; ".join(row.said))
-        writer.writerow(
-            [_cell(row.name), row.verdict, _number(row.points), _number(points.total), *single, found]
-        )
+        earned = [_number(row.points), _number(points.total)]
+        writer.writerow([_cell(row.name), row.verdict, *earned, *single, _cell(row.found)])
     return out.getvalue()
 
 
@@ -104,9 +106,18 @@ def _row(name: str, outcome: Submitted, points: Points) -> ClassRow:
     found = states(result_of(outcome))
     page = f"{page_folder(name)}/index.html"
     if isinstance(outcome, str):
-        return ClassRow(name, page, "error", found, points.earned(found), (outcome,))
-    said = tuple(words.headline for words in outcome.wrong)
-    return ClassRow(name, page, outcome.result.verdict, found, points.earned(found), said)
+        return ClassRow(name, page, "error", found, points.earned(found), (say_again(outcome),), outcome)
+    said = tuple(map(_wrong, outcome.result.wrong_formulas))
+    headlines = "; ".join(words.headline for words in outcome.wrong)
+    return ClassRow(name, page, outcome.result.verdict, found, points.earned(found), said, headlines)
+
+
+def _wrong(wrong: WrongFormula) -> Markup:
+    """A wrong formula, and the mistake where it has a name."""
+    where = Markup("{} ({})").format(formula_title(wrong.formula), ", ".join(map(str, wrong.layers)))
+    return (
+        Markup("{}: {}").format(where, mistake_title(wrong.diagnosis.mistake)) if wrong.diagnosis else where
+    )
 
 
 def _mistakes(rows: list[ClassRow], outcomes: Mapping[str, Submitted]) -> list[CommonMistake]:
@@ -123,7 +134,7 @@ def _mistakes(rows: list[ClassRow], outcomes: Mapping[str, Submitted]) -> list[C
 
 def _page(template: str, lang: str, **facts: object) -> str:
     titles = {code: one("class.title", code) for code in LANGUAGES}
-    return framed(template, lang, titles, ("classroom.css",), number=_number, **facts)
+    return framed(template, lang, titles, ("classroom.css",), (), number=_number, **facts)
 
 
 def _number(value: float) -> str:

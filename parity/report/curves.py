@@ -11,8 +11,7 @@ from collections.abc import Callable, Sequence
 
 from markupsafe import Markup
 
-from parity.render.numbers import exponent_up, prose
-from parity.render.texts import LANGUAGES
+from parity.render.numbers import code, exponent_up
 from parity.report.recording import Curve
 
 WIDTH, HEIGHT = 560, 240
@@ -33,12 +32,12 @@ def shares(curve: Sequence[Curve], labelled_by: str) -> Markup:
 
 def _chart(lines: dict[str, list[tuple[int, float]]], labelled_by: str, limit: float | None) -> Markup:
     points = [(x, y) for line in lines.values() for x, y in line if math.isfinite(y)]
-    if not points:
-        return Markup("")
+    if len({x for x, _ in points}) < 2:
+        return Markup("")  # one dot is no curve
     ys = [y for _, y in points] + ([limit] if limit else [])
     logarithmic = min(ys) > 0 and max(ys) > 20 * min(ys)
     scale: Callable[[float], float] = math.log10 if logarithmic else float
-    low, high = (scale(min(ys)), scale(max(ys))) if logarithmic else (0.0, max(ys) * 1.05 or 1.0)
+    low, high = (scale(min(ys)), scale(max(ys))) if logarithmic else _round(min(ys), max(ys), limit)
     last = max(max(x for x, _ in points), 1)
 
     def place(x: float, y: float) -> tuple[float, float]:
@@ -52,13 +51,7 @@ def _chart(lines: dict[str, list[tuple[int, float]]], labelled_by: str, limit: f
     for y in _ticks(low, high, logarithmic=logarithmic):
         _, height = place(0, y)
         parts.append(f'<path class="grid" d="M{LEFT} {height:.1f}H{WIDTH - RIGHT}"/>')
-        label = f'class="end" x="{LEFT - 8}" y="{height + 4:.1f}"'
-        written = {lang: _tick(y, lang) for lang in LANGUAGES}
-        same = len(set(written.values())) == 1
-        parts += [
-            f"<text {label}{'' if same else f' lang={chr(34)}{lang}{chr(34)}'}>{text}</text>"
-            for lang, text in list(written.items())[: 1 if same else None]
-        ]
+        parts.append(f'<text class="end" x="{LEFT - 8}" y="{height + 4:.1f}">{_tick(y)}</text>')
     for x in dict.fromkeys((0, last // 2, last)):
         along, _ = place(x, min(ys) if logarithmic else 0)
         parts.append(f'<text class="mid" x="{along:.1f}" y="{HEIGHT - BOTTOM + 20}">{x}</text>')
@@ -75,19 +68,33 @@ def _chart(lines: dict[str, list[tuple[int, float]]], labelled_by: str, limit: f
     return Markup("".join([*parts, "</svg>"]))
 
 
-def _tick(value: float, lang: str) -> str:
+def _tick(value: float) -> str:
     """A number at the axis: powers of ten far from 1 as such, since there is no room for their zeros."""
     power = math.log10(value) if value > 0 else 0.0
-    if abs(power) > 3 and power == round(power):
+    if value > 0 and abs(power) > 3 and power == round(power):
         return f"10{exponent_up(round(power))}"
-    return prose(value, lang, 2)
+    return code(value, 4)
+
+
+def _round(least: float, most: float, limit: float | None) -> tuple[float, float]:
+    """Round numbers around all values, so that a curve fills its picture; below a limit, from 0."""
+    low = 0.0 if limit else least
+    step = _step(low, most)
+    return math.floor(low / step) * step, math.ceil(most / step) * step
+
+
+def _step(low: float, high: float) -> float:
+    """A step of 1, 2 or 5 times a power of ten, of which three to eight lie between two numbers."""
+    span = high - low or abs(high) or 1.0
+    power = 10.0 ** math.floor(math.log10(span))
+    return next(step * power for step in (0.2, 0.5, 1.0, 2.0) if span / (step * power) <= 7)
 
 
 def _ticks(low: float, high: float, *, logarithmic: bool) -> list[float]:
     if logarithmic:
-        whole = [10.0**e for e in range(math.ceil(low), math.floor(high) + 1)]
-        return whole[:: max(1, len(whole) // 5)] or [10.0**low, 10.0**high]
-    step = 10.0 ** math.floor(math.log10(high)) if high > 0 else 1.0
-    while high / step < 3:
-        step /= 2
-    return [i * step for i in range(int(high / step) + 1)]
+        whole = [10.0**e for e in range(math.floor(low), math.ceil(high) + 1)]
+        fine = [part * power for power in whole for part in (1, 2, 5)] if high - low < 3 else whole
+        inside = [tick for tick in fine if 10.0**low <= tick * 1.000001 and tick <= 10.0**high * 1.000001]
+        return inside[:: max(1, len(inside) // 5)] or [10.0**low, 10.0**high]
+    step = _step(low, high)
+    return [low + i * step for i in range(round((high - low) / step) + 1)]

@@ -10,10 +10,12 @@ from parity.render.graph import text
 from parity.render.numbers import code, percent, prose
 from parity.render.texts import catalogue
 from parity.render.texts.message import said
-from parity.report.bilingual import one
-from parity.report.page import verdict
+from parity.report.bilingual import one, side_name
+from parity.report.cards import Card
+from parity.report.headline import verdict
 from parity.report.recording import Recording
-from parity.report.steps import JudgedSteps, RowView, StepView, step_view
+from parity.report.step_numbers import Numbers
+from parity.report.steps import JudgedSteps, StepView, cards, step_view
 
 
 def markdown(
@@ -60,29 +62,27 @@ def _lines(
         yield "```"
     if judged.opens is not None:
         yield ""
-        yield from _step(step_view(judged, judged.opens), say, lang)
+        yield from _step(judged, step_view(judged, judged.opens), say, lang)
 
 
-def _step(step: StepView, say: dict[str, str], lang: str) -> Iterator[str]:
+def _step(judged: JudgedSteps, step: StepView, say: dict[str, str], lang: str) -> Iterator[str]:
     yield f"## {one('page.step_heading', lang, step=step.step)}"
     yield ""
-    rows = [row for _, rows in step.stages for row in rows]
-    sides = [voice.name for voice in rows[0].voices]
-    names = [_of(name, lang) for name in sides]
-    heads = [say["run.slide"], say["run.formula"], *names, say["page.difference"], say["page.verdict"]]
+    names = [_of(side_name(side), lang) for side in step.sides]
+    heads = [say["run.slide"], say["run.formula"], *names, say["page.verdict"]]
     yield "| " + " | ".join(heads) + " |"
     yield "|" + "---|" * len(heads)
-    for row in rows:
-        yield "| " + " | ".join(_row(row, say)) + " |"
+    for _, found in cards(judged, step.numbers):
+        for card in found:
+            yield "| " + " | ".join(_row(card, step.numbers[card.tensor], say)) + " |"
 
 
-def _row(row: RowView, say: dict[str, str]) -> Iterator[str]:
-    yield str(row.slide)
-    yield f"`{_cell(row.plain)}`"
+def _row(card: Card, row: Numbers, say: dict[str, str]) -> Iterator[str]:
+    yield str(card.slide)
+    yield f"`{_cell(card.plain)}`"
     for voice in row.voices:
         share = "–" if voice.share is None else code(voice.share, 2)
         yield f"`{_cell(voice.value.striptags())}` ({share})"
-    yield row.apart
     yield say[f"page.{row.mark}"] if row.mark else say[f"run.{row.verdict}"]
 
 

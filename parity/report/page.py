@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from parity.explain import written_at
 from parity.lockstep.result import Result
@@ -22,22 +23,29 @@ from parity.report import curves
 from parity.report.bilingual import (
     Precise,
     Share,
-    bilingual,
     coded,
     formula_title,
+    mistake_title,
     one,
     say,
     say_again,
     side_name,
 )
+from parity.report.cards import Card
 from parity.report.conventions import facts
+from parity.report.flow import flow
+from parity.report.headline import heading, is_run, tensor_of, verdict
+from parity.report.pictures import pictures_of
 from parity.report.quiz import questions
 from parity.report.recording import Curve, Recording
-from parity.report.steps import JudgedSteps, StepView, brief_view, step_view
+from parity.report.step_numbers import Numbers
+from parity.report.steps import JudgedSteps, StepView, brief_view, cards, step_view
 from reference.architecture import Architecture
 
 MAX_BYTES = 1_800_000
 """What a page may weigh; steps that would make it heavier are left to the trace file."""
+CARD_BYTES = 3_500
+"""What of a tensor's card is the same in every step, about."""
 
 
 @cache
@@ -51,8 +59,14 @@ def templates() -> Environment:
         undefined=StrictUndefined,
     )
     environment.globals |= {"say": say, "say_again": say_again, "side_name": side_name}
-    environment.globals |= {"coded": coded, "formula_title": formula_title}
-    environment.globals |= {"Share": Share, "Precise": Precise, "written_at": written_at, "shown": shown}
+    environment.globals |= {"coded": coded, "formula_title": formula_title, "mistake_title": mistake_title}
+    environment.globals |= {
+        "Share": Share,
+        "Precise": Precise,
+        "Markup": Markup,
+        "written_at": written_at,
+        "shown": shown,
+    }
     return environment
 
 
@@ -75,15 +89,20 @@ def policy(styles: str, script: str) -> str:
 
 
 def framed(
-    template: str, lang: str, titles: Mapping[str, str], styles: Sequence[str], **facts: object
+    template: str,
+    lang: str,
+    titles: Mapping[str, str],
+    styles: Sequence[str],
+    scripts: Sequence[str] = (),
+    **facts: object,
 ) -> str:
     """A page of a template, in the frame that all share: styles, script, policy and both languages.
 
-    `styles` are the style sheets beside the one of all pages.
+    `styles` and `scripts` are those beside the ones of all pages.
     """
     catalogue(lang)  # an unknown language is said here
     style = Markup("\n").join(map(asset, ("page.css", *styles)))
-    script = asset("page.js")
+    script = Markup("\n").join(map(asset, ("page.js", *scripts)))
     page = templates().get_template(template)
     return (
         page.render(
@@ -108,99 +127,129 @@ def html(
 ) -> str:
     """The page of a result. `lang` is what a reader sees first; the other language is in it too."""
     judged = judged or JudgedSteps(result, recording)
-    inspector, steps = judged.inspector, _steps(judged, result)
-    current = _current(result, steps)
+    inspector, source = judged.inspector, recording.extras.source
+    drawn = pictures_of(result, recording)
+    room = MAX_BYTES - (drawn.weight if drawn else 0)
+    steps, carded = _steps(judged, result, source if "\n" not in source else "", room)
+    current = judged.opens
+    opening = next((step for step in steps if step.step == current), None)
+    marks = opening.marks if opening else {}
+    shown_steps = {one.step for found in carded.values() for one in found}
     curve = recording.extras.curve
+    shown_cards = cards(judged, carded)
     return framed(
         "page.html",
         lang,
         {code: (titles or {}).get(code) or one("page.title", code) for code in LANGUAGES},
-        ("lesson.css",),
+        ("lesson.css", "pictures.css"),
+        scripts=("flow.js",),
         result=result,
         layered=isinstance(inspector.architecture, Architecture),
         verdict=verdict(result),
         not_shown=Markup(", ").join(formula_title(name) for name in result.not_shown),
-        heading=_heading(result, titles),
+        heading=heading(result, titles),
+        first_card=tensor_of(result.first_divergence),
         steps=steps,
-        whole=[step.step for step in steps if step.stages],
+        cards=shown_cards,
+        whys=_whys(one for _, found in shown_cards for one in found),
+        carded=carded,
+        sides=opening.sides if opening else (),
+        marks=marks,
+        open={name for name, found in carded.items() if any(_fails(one.numbers) for one in found)},
         current=current,
-        left_out=result.steps - len(steps) if _is_run(result) else 0,
-        graph=pictures(judged.drawn, current.marks if current else {}),
+        left_out=result.steps - len(steps) if is_run(result) else 0,
+        graph=pictures(judged.drawn, marks),
         facts=facts(inspector, result, recording),
         told=list(zip(*(recording.extras.told[code] for code in LANGUAGES), strict=True))
         if recording.extras.told
         else [],
-        source=recording.extras.source,
+        source=source,
+        flows=[
+            way for step in sorted(shown_steps) if (way := flow(inspector, step, recording.steps[step]))
+        ],
+        pictures=drawn,
         loss_curve=curves.losses(curve, "loss-caption"),
         share_curve=curves.shares(curve, "share-caption"),
         curve_sides=list(dict.fromkeys(side for point in curve for side in point.loss)),
         curve_points=_few(curve),
-        questions=questions(inspector, current.step, recording.steps[current.step]) if current else (),
+        questions=questions(inspector, current, recording.steps[current]) if current is not None else (),
         table=lines(result.formulas, result.side_by_side),
-        sides=list(dict.fromkeys(row.side for row in result.formulas)),
+        run_sides=list(dict.fromkeys(row.side for row in result.formulas)),
     )
 
 
-def verdict(result: Result) -> Markup:
-    """The verdict in a sentence: a run's, or a subject's."""
-    cases = result.config.get("cases")
-    if not isinstance(cases, list):
-        return say(f"run.verdict_{result.verdict}", steps=result.steps)
-    if result.verdict == "match":
-        return say("check.match", steps=result.steps, cases=len(cases))
-    if result.verdict == "undecided":
-        return say("check.undecided")
-    many = len(result.wrong_formulas) > 1
-    return say("check.wrong_many" if many else "check.wrong_one", count=len(result.wrong_formulas))
+def _whys(cards: Iterable[Card]) -> dict[Markup, list[str]]:
+    """Why bits may differ: each reason once, with the names of the tensors that it is true of."""
+    found: dict[Markup, list[str]] = {}
+    for card in cards:
+        found.setdefault(card.why, []).append(written_at(card.tensor))
+    return found
 
 
-def _is_run(result: Result) -> bool:
-    """Whether the steps are those of one training, and not of many small cases."""
-    return "cases" not in result.config
+def _fails(numbers: Numbers) -> bool:
+    """Whether a card is open: something is wrong there, or not decided."""
+    return bool(numbers.mark) or numbers.verdict in ("undecided", "different-formula")
 
 
-def _heading(result: Result, titles: Mapping[str, str] | None) -> Markup:
-    subject = result.config.get("subject")
-    if titles:
-        return bilingual({code: Markup(escape(titles[code])) for code in LANGUAGES})
-    if isinstance(subject, str):
-        return Markup('<span class="given">{}</span>').format(subject)
-    return say("page.title")
+@dataclass(frozen=True)
+class Rendered:
+    """A tensor's numbers in one step, and the parts of the card that show them."""
+
+    step: int
+    numbers: Numbers
+    said: Markup
+    sides: Markup
+    more: Markup
+
+    @property
+    def weight(self) -> int:
+        """Bytes that it adds to the page."""
+        return sum(len(part.encode()) for part in (self.said, self.sides, self.more))
 
 
-def _steps(judged: JudgedSteps, result: Result) -> list[StepView]:
-    """All kept steps, whole where there is room: the broken one, the first and the last come first."""
+def _rendered(n: Numbers, step: int, one_line: str, *, now: bool) -> Rendered:
+    said, sides, more = (
+        Markup(templates().get_template(f"{part}.html").render(n=n, step=step, now=now, one_line=one_line))
+        for part in ("said", "sides", "more")
+    )
+    return Rendered(step, n, said, sides, more)
+
+
+def _steps(
+    judged: JudgedSteps, result: Result, one_line: str, room: int
+) -> tuple[list[StepView], dict[str, list[Rendered]]]:
+    """All kept steps, and by tensor the numbers of those that there is room for, the broken one first."""
     order = sorted(judged.recording.steps)
     first = result.first_divergence.step if result.first_divergence else None
     urgent = dict.fromkeys((*(step for step in order if step == first), *order[:1], *order[-1:], *order))
     views: dict[int, StepView] = {}
-    room = MAX_BYTES
     for step in sorted(judged.recording.extras.brief):
         views[step] = brief_view(judged, step)
         room -= _weight(views[step])
+    shown: dict[int, list[Rendered]] = {}
     for step in urgent:
-        view = step_view(judged, step)
-        weight = _weight(view)
-        if weight > room and any(other.stages for other in views.values()):
-            view = brief_view(judged, step)
+        view, now = step_view(judged, step), not shown
+        parts = [_rendered(n, step, one_line, now=now) for n in view.numbers.values()]
+        weight = _weight(view) + sum(part.weight for part in parts)
+        if weight > room and shown:
+            view, parts = replace(view, numbers={}), []
             weight = _weight(view)
         room -= weight
         views[step] = view
-    return [views[step] for step in sorted(views)]
+        if parts:
+            room -= 0 if shown else CARD_BYTES * len(parts)
+            shown[step] = parts
+    by_tensor: dict[str, list[Rendered]] = {}
+    for step in sorted(shown):
+        for part in shown[step]:
+            by_tensor.setdefault(part.numbers.tensor, []).append(part)
+    return [views[step] for step in sorted(views)], by_tensor
 
 
 def _weight(view: StepView) -> int:
-    """Bytes that a step adds to the page."""
-    return len(
-        templates().get_template("step.html").render(step=view, current=None, whole=[], source="").encode()
-    )
-
-
-def _current(result: Result, steps: list[StepView]) -> StepView | None:
-    """The step that the page opens with: where the first divergence is, or the first."""
-    first = result.first_divergence
-    whole = [step for step in steps if step.stages]
-    return next((step for step in whole if first and step.step == first.step), whole[0] if whole else None)
+    """Bytes that a step's table adds to the page."""
+    table = templates().get_template("step.html").render(step=view, current=None, carded=view.numbers)
+    return len(table.encode())
 
 
 def pictures(drawn: DrawnGraph | None, marks: Mapping[str, str]) -> dict[str, object] | None:

@@ -34,14 +34,16 @@ class PageRecorder:
         planned: int,
         most: int = MAX_WHOLE,
         findings: Sequence[str] = (),
+        brief: int = MAX_BRIEF,
     ) -> None:
         """`planned` is how many steps there will be; `most` (3 or more) how many are kept whole.
 
-        `findings` are the accepted deviations of PyTorch's.
+        `brief` is how many more are kept in brief, at most; `findings` are the accepted deviations of
+        PyTorch's.
         """
         self._examiner = Inspector(architecture, lr, findings)
         layered = isinstance(architecture, Architecture)
-        self._planned = planned
+        self._planned, self._most_brief = planned, brief
         self._whole = spread(planned, most) if layered else frozenset({0, planned - 1})
         self._wanted: frozenset[int] | None = None
         self._every = max(1, -(-planned // MAX_POINTS))
@@ -51,9 +53,9 @@ class PageRecorder:
         self._curve: list[Curve] = []
 
     @classmethod
-    def of(cls, case: Case, most: int = MAX_WHOLE) -> PageRecorder:
+    def of(cls, case: Case, most: int = MAX_WHOLE, brief: int = MAX_BRIEF) -> PageRecorder:
         """A recorder of a case's run."""
-        return cls(case.architecture, case.lr, case.steps, most, case.findings)
+        return cls(case.architecture, case.lr, case.steps, most, case.findings, brief)
 
     def __call__(self, seen: TrainingStep) -> None:
         """Look at one step; what is kept is copied."""
@@ -77,7 +79,7 @@ class PageRecorder:
         weights = sum(map(math.prod, of.parameter_shapes().values()))
         wider = 1 if format_of(of.dtype).truth == "float64" else 30  # longdouble and balls know no BLAS
         work = 3 * weights * batch * wider * len(seen.traces)
-        return int(min(MAX_BRIEF, max(3, MAX_WORK // work)))
+        return int(min(self._most_brief, max(3, MAX_WORK // work)))
 
     def recording(self) -> Recording:
         """What was kept so far."""

@@ -47,11 +47,21 @@ class Told:
 
 
 @dataclass(frozen=True)
+class LikelyLine:
+    """The line of the examined code that last assigned a tensor shown, with the lines around it."""
+
+    number: int
+    first: int
+    lines: list[str]
+
+
+@dataclass(frozen=True)
 class Extras:
     """What a recording holds besides tensors.
 
     `said` has complaints by step, side and tensor, from when the tensors were read; `told` the wrong
-    formulas by language; `source` the examined code.
+    formulas by language; `source` the examined code; `lines`, by step and wrong tensor, the line of it
+    that likely made that.
     """
 
     brief: dict[int, list[Brief]] = field(default_factory=dict)
@@ -59,6 +69,7 @@ class Extras:
     said: dict[int, dict[str, dict[str, Said]]] = field(default_factory=dict)
     told: dict[str, list[Told]] = field(default_factory=dict)
     source: str = ""
+    lines: dict[int, dict[str, LikelyLine]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from functools import cache, partial
 from importlib import resources
 
+from parity.report.slide_code import slide_code
 from reference.architecture import Architecture
 from reference.equations import Equation
 from reference.formula import FORMULAS, GRAPH_SLIDE
@@ -48,9 +49,25 @@ def body(function: Callable[..., object]) -> tuple[str, ...]:
 
 def ours(equation: Equation, of: Model) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """(function's name, its lines) for an equation: the formula first, then what it calls of f or L."""
+    if equation.formula.slide == GRAPH_SLIDE or not isinstance(of, Architecture):
+        return tuple((name, lines[:MOST_LINES]) for name, lines in code_of(equation.formula.function))
+    found = _functions(equation, of)
+    return tuple((_name(function), lines) for function in found if (lines := body(function)))
+
+
+def as_on_the_slide(equation: Equation, of: Model) -> tuple[str, ...]:
+    """The same lines without buffers; where there is no source, the name of what numpy has."""
+    if equation.formula.slide == GRAPH_SLIDE or not isinstance(of, Architecture):
+        first = _bare(equation.formula.function)
+        return slide_code(first)[:MOST_LINES] or tuple(name for name, _ in code_of(first))
+    first, *called = _functions(equation, of)
+    lines = [slide_code(first, equation.quantity), *map(slide_code, called)]
+    return tuple(line for part in lines for line in part)
+
+
+def _functions(equation: Equation, of: Architecture) -> list[Callable[..., object]]:
+    """The deck's function of an equation, then what it calls of f or L."""
     formula = equation.formula
-    if formula.slide == GRAPH_SLIDE or not isinstance(of, Architecture):
-        return tuple((name, lines[:MOST_LINES]) for name, lines in code_of(formula.function))
     f, L = of.activations[equation.layer - 1], of.loss
     functions = [_bare(FORMULAS.get(formula.name, formula).function)]
     if equation.quantity == "s" and formula.name == "hidden_delta":
@@ -65,7 +82,7 @@ def ours(equation: Equation, of: Model) -> tuple[tuple[str, tuple[str, ...]], ..
         functions += _called(f.jacobian or f.derivative)
     elif formula.name == "slope_gradient" and f.learned:
         functions += _called(f.learned.gradient)
-    return tuple((_name(function), lines) for function in functions if (lines := body(function)))
+    return functions
 
 
 def code_of(function: Callable[..., object]) -> tuple[tuple[str, tuple[str, ...]], ...]:

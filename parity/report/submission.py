@@ -4,20 +4,21 @@ several steps the largest that holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from parity.certify.observation import Observation
-from parity.check.implementations import PythonSubject, Subject
+from parity.check.implementations import Subject
+from parity.check.lines import likely_lines, source_of
 from parity.check.run import Checked
 from parity.lockstep.lockstep import TrainingStep
 from parity.report import write
 from parity.report.diagnosis import tell
 from parity.report.recorder import PageRecorder
-from parity.report.recording import Recording
+from parity.report.recording import LikelyLine, Recording
 from reference.arrays import Array
 from reference.engine import Network
 from reference.trace import Trace
@@ -25,13 +26,14 @@ from reference.trace import Trace
 SIDE = "subject"
 MAX_SOURCE = 20_000
 """Characters of the examined code that a page shows."""
+AROUND = 2
+"""Lines that are shown before and after the one that is likely wrong."""
 Step = Callable[[Array, Array], Trace]
 
 
 def write_page(checked: Checked, subject: Subject, folder: Path, lang: str) -> None:
     """The page of a check. Raises UsageError for a folder that cannot be written to."""
-    source = subject.file if isinstance(subject, PythonSubject) else None
-    write(checked.result, recording_of(checked, source), folder, lang)
+    write(checked.result, recording_of(checked, source_of(subject)), folder, lang)
 
 
 def recording_of(checked: Checked, source: Path | None = None) -> Recording:
@@ -53,11 +55,33 @@ def recording_of(checked: Checked, source: Path | None = None) -> Recording:
             theirs = _step(other, seen)(seen.given["x"], seen.given["y"])
             traces = {SIDE: Trace({**seen.given, **seen.shown, **seen.misshapen}), other: theirs}
             recorder(TrainingStep(seen.step, traces, max(worst, default=0.0)))
+    text = _source(source) if source else ""
     return recorder.recording().with_extras(
+        lines=_lines(checked, observations, text.splitlines()) if text else {},
         said={o.step: {SIDE: dict(o.complaints)} for o in observations if o.complaints},
         told=tell(judge, checked.blames),
-        source=_source(source) if source else "",
+        source=text,
     )
+
+
+def _lines(
+    checked: Checked, seen: Sequence[Observation], text: Sequence[str]
+) -> dict[int, dict[str, LikelyLine]]:
+    """By step and tensor, the lines that likely made what is wrong; none where all holds."""
+    wrong = {i.equation.makes for blame in checked.blames for i in blame.instances}
+    if not wrong:
+        return {}
+    traced = likely_lines(checked.subject, seen)
+    return {
+        o.step: {n: _with_neighbours(line, text) for n, line in lines.items() if n in wrong}
+        for o, lines in zip(seen, traced, strict=True)
+    }
+
+
+def _with_neighbours(number: int, text: Sequence[str]) -> LikelyLine:
+    """A line, and those around it."""
+    first = max(1, number - AROUND)
+    return LikelyLine(number, first, list(text[first - 1 : number + AROUND]))
 
 
 def _step(side: str, seen: Observation) -> Step:

@@ -1,4 +1,7 @@
-"""Tensors as tables that a person can read: a window of a large one, always with its worst number."""
+"""Tensors as tables that a person can read: a window of a large one, always with its worst number.
+
+A cell has the number, its signed share of the bound, and a shade for that.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,10 @@ SHADES = 5
 
 @dataclass(frozen=True)
 class Cell:
-    """A number as text, its shade (−5 … 5; 6 beyond the bound), and whether it is the one to look at."""
+    """A number and its signed share of the bound as text, a shade, and whether it is the one looked at."""
 
     text: str
+    share: str
     shade: int = 0
     looked_at: bool = False
 
@@ -45,36 +49,33 @@ def window(size: int, worst: int, most: int = WINDOW) -> tuple[int, ...]:
     return tuple(range(most)) if worst < most else (*range(most - 1), worst)
 
 
-def values(tensor: npt.NDArray[np.generic], at: tuple[int, ...]) -> NumberTable:
-    """The numbers themselves."""
-    return _table(tensor, at, heat=False)
-
-
-def shares(share: npt.NDArray[np.float64], at: tuple[int, ...]) -> NumberTable:
-    """A heat map: signed shares of the bound, with a sign and a shade."""
-    return _table(share, at, heat=True)
-
-
-def _table(tensor: npt.NDArray[np.generic], at: tuple[int, ...], *, heat: bool) -> NumberTable:
+def table(
+    tensor: npt.NDArray[np.generic], share: npt.NDArray[np.float64], at: tuple[int, ...]
+) -> NumberTable:
+    """The numbers, each with its signed share of the bound and a shade for it."""
     height, width = tensor.shape if tensor.ndim == 2 else (1, tensor.size)
-    matrix = tensor.reshape(height, width)
+    matrix, used = tensor.reshape(height, width), share.reshape(height, width)
     i, j = at if len(at) == 2 else (0, 0)
     rows, columns = window(height, i), window(width, j)
     cells = tuple(
-        tuple(_cell(float(matrix[row, column]), heat, (row, column) == (i, j)) for column in columns)
+        tuple(
+            _cell(float(matrix[row, column]), float(used[row, column]), looked_at=(row, column) == (i, j))
+            for column in columns
+        )
         for row in rows
     )
     return NumberTable(rows, columns, cells, (height, width))
 
 
-def _cell(value: float, heat: bool, looked_at: bool) -> Cell:  # noqa: FBT001
-    if not heat:
-        return Cell(shown(value), 0, looked_at)
-    if not np.isfinite(value):
-        return Cell("?", 0, looked_at)
-    sign = "+" if value > 0 else ""
-    text = "0" if value == 0 else sign + shown(value, 2 if abs(value) < 1000 else 1)
-    if abs(value) > 1:
-        return Cell(text, 6 if value > 0 else -6, looked_at)
-    shade = int(np.ceil(abs(value) * SHADES))
-    return Cell(text, shade if value > 0 else -shade, looked_at)
+def _cell(value: float, share: float, *, looked_at: bool) -> Cell:
+    if not np.isfinite(share):
+        return Cell(shown(value), "?", 0, looked_at)
+    sign = "+" if share > 0 else ""
+    text = "0" if share == 0 else sign + shown(share, 2 if abs(share) < 1000 else 1)
+    return Cell(shown(value), text, shade(share), looked_at)
+
+
+def shade(share: float) -> int:
+    """Of a number between −1 and 1 its shade, −5 … 5; ±6 beyond."""
+    size = int(np.ceil(abs(share) * SHADES)) if abs(share) <= 1 else SHADES + 1
+    return size if share > 0 else -size

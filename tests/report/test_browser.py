@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 import parity
+from parity.config.config import Config
+from parity.report.run import Keep, run
 from tests.nightly import first_of, in_turn
 from tests.report.test_graph_page import trained
 from tests.watch.helpers import net, planted, train, twice
@@ -27,7 +29,7 @@ FLAGS = (
 )
 REPORTS = Path(__file__).parents[2] / "reports"
 MATCH, MISMATCH = (
-    REPORTS / "lesson-en" / "index.html",
+    REPORTS / "lesson" / "index.html",
     REPORTS / "gallery" / "no_slope_below" / "index.html",
 )
 
@@ -112,7 +114,8 @@ PAGES = {
     "match": (MATCH, ""),
     "mismatch": (MISMATCH, ""),
     "subject": (SUBJECT, ""),
-    "brief step": (DIGITS, "#step=50"),
+    "brief step": (DIGITS, "#step=350"),
+    "site": (REPORTS / "index.html", ""),
 }
 
 
@@ -132,10 +135,12 @@ def holds(page, width):
     """Nothing is wider than the page, or a tower; nothing is asked for; axe finds nothing."""
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     # A word broken letter by letter makes a cell a tower: no row of a table is higher than a few lines.
-    heights = "[...document.querySelectorAll('tr')].map(row => row.getBoundingClientRect().height)"
-    assert max(page.evaluate(heights)) < 120
+    heights = "all => all.map(row => row.getBoundingClientRect().height)"
+    assert max(page.eval_on_selector_all("table:not(.strips) tr", heights), default=0) < 120
     for details in page.locator(".step.current details, main > section > details").all()[:12]:
         details.evaluate("element => element.open = true")
+    if page.locator("[data-flow=on]").count():
+        page.click("[data-flow=on]")
     # Axe looks at what is on view; the other steps have the same markup, and would cost it a minute.
     page.evaluate("document.querySelectorAll('.step:not(.current)').forEach(step => step.remove())")
     assert violations(page) == []
@@ -162,17 +167,21 @@ def test_every_step_is_reached_by_keyboard_and_has_an_address(visit):
     assert visit(MATCH, address=f"#step={steps[2]}").evaluate(shown) == [steps[2]]
 
 
-def test_each_of_a_hundred_steps_is_there_with_every_tensor(visit):
-    page = visit(DIGITS)
+def test_each_of_a_hundred_steps_is_there_with_every_tensor(visit, tmp_path):
+    config = Config.model_validate({"data": {"name": "xor"}, "training": {"steps": 100}})
+    run(config, Keep()).report(tmp_path, "en")
+    path = tmp_path / "index.html"
+    page = visit(path)
     shown = "[...document.querySelectorAll('.step')].filter(s => s.checkVisibility())"
     for step in range(1, 100):
         page.keyboard.press("ArrowRight")
         assert page.evaluate(f"{shown}.map(s => s.dataset.step)") == [str(step)]
-    page = visit(DIGITS, address="#step=57")
+    page = visit(path, address="#step=57")
     assert page.url.endswith("#step=57")
     tensors = page.evaluate(f"{shown}[0].querySelectorAll('[data-tensor]').length")
-    assert tensors == visit(DIGITS).evaluate(f"{shown}[0].querySelectorAll('[data-tensor]').length") > 10
-    assert page.locator(".step.current a[href='#step=0']").count() == 1
+    assert tensors == visit(path).evaluate(f"{shown}[0].querySelectorAll('[data-tensor]').length") > 10
+    page.locator(".row summary").first.click()
+    assert page.locator(".row[open] .none:visible a[href='#step=0']").count() == 1
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
@@ -184,6 +193,51 @@ def test_the_switch_changes_every_text_and_works_without_script(visit, script):
         assert page.locator(f'[lang="{shown}"]:not(html):visible').count() > 50
         if script:
             assert page.evaluate("document.documentElement.lang") == shown
+
+
+@pytest.mark.parametrize(
+    ("locale", "address", "spoken"),
+    [("es-AR", "", "es"), ("en-GB", "", "en"), ("fr-FR", "", "en"), ("en-US", "?lang=es", "es")],
+)
+def test_the_browser_chooses_the_language_and_the_address_may(browser, locale, address, spoken):
+    context = browser.new_context(locale=locale)
+    page = context.new_page()
+    page.goto(MATCH.as_uri() + address)
+    assert page.evaluate("document.documentElement.lang") == spoken
+    hidden = {"en": "es", "es": "en"}[spoken]
+    assert page.locator(f'[lang="{hidden}"]:not(html):not(.always):visible').count() == 0
+    context.close()
+
+
+def test_what_matches_is_folded_and_what_fails_is_open(visit):
+    assert visit(MATCH).locator(".row[open]").count() == 0
+    page = visit(MISMATCH)
+    open_ones = page.eval_on_selector_all(".row[open]", "all => all.map(row => row.dataset.tensor)")
+    marked = page.eval_on_selector_all(
+        ".step.current tr.born, .step.current tr.inherited", "all => all.map(row => row.dataset.tensor)"
+    )
+    assert sorted(open_ones) == sorted(marked) != []
+    page.click(".step.current [href='#card-z1']")
+    assert page.locator("#card-z1[open]").count() == 1
+    page.click("[data-open=true]")
+    assert page.locator(".row:not([open])").count() == 0
+
+
+def test_a_sample_goes_forward_and_its_error_back_through_the_graph(visit):
+    page = visit(MATCH)
+    tensors = page.eval_on_selector_all(".flowing.now li", "all => all.map(one => one.dataset.tensor)")
+    assert tensors == ["x", "z1", "a1", "z2", "a2", "y", "loss", "s2", "delta2", "s1", "delta1"]
+    lit = "[...new Set([...document.querySelectorAll('svg.graph .lit')].map(s => s.dataset.tensor))]"
+    for tensor in tensors:
+        page.click("[data-flow=on]")
+        assert tensor in page.evaluate(lit)
+        assert page.locator(".flow .here:visible").get_attribute("data-tensor") == tensor
+    page.focus("[data-flow=back]")
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate(lit) == ["s1"]
+    assert page.locator(".step.current").get_attribute("data-step") == "0"
+    page.click("[data-flow=first]")
+    assert page.evaluate(lit) == ["x"]
 
 
 def test_without_script_all_steps_are_there(visit):

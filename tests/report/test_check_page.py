@@ -41,7 +41,7 @@ def checked(source, folder, lang="en"):
 
 
 def marks(text, mark):
-    return set(re.findall(rf'<div class="row {mark}" id="t\d+-(\w+)"', text))
+    return set(re.findall(rf'<tbody class="numbers of-step {mark}[^"]*" id="t\d+-(\w+)"', text))
 
 
 def test_the_mistake_is_named_in_both_languages_and_marked_where_it_was_born(tmp_path):
@@ -62,11 +62,13 @@ def test_what_is_not_shown_is_said_and_never_a_match(tmp_path):
     found = checked(WRONG["partly shown"], tmp_path)
     text = page(found.result, recording_of(found), "en")
     rows = dict(
-        re.findall(r'<div class="row [^"]*" id="t0-(\w+)"(.*?)(?=<div class="row|</article>)', text, re.S)
+        re.findall(
+            r'<details class="row[^"]*" id="card-(\w+)"(.*?)(?=<details class="row|</section>)', text, re.S
+        )
     )
     for tensor in ("z1", "a1", "z2", "a2", "loss", "s2", "delta2", "s1", "delta1"):
         assert "not shown by the subject" in rows[tensor]
-        assert '<span class="chip match">' not in rows[tensor]
+        assert 'class="chip of-step match' not in rows[tensor]
     assert "not shown by the subject" not in rows["dW1"]
     assert marks(text, "born") >= {"dW1"}
     assert "consistent with a wrong <code>hidden_delta</code>" in text

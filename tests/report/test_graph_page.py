@@ -55,7 +55,7 @@ def test_every_formula_that_computes_has_its_row_on_both_sides(page):
     model = peer.graph._model
     moves = {node.name for node in model.graph.nodes if node.label in ("reshape", "t")}
     made = [e.makes for e in step_equations(model) if not only_moves(e, moves)]
-    assert sorted(re.findall(r'<div class="row [^"]*" id="t0-(\w+)"', text)) == sorted(made)
+    assert sorted(re.findall(r'<tbody class="numbers[^"]*" id="t0-(\w+)"', text)) == sorted(made)
     assert len(text.encode()) < MAX_BYTES
     for word in ("aten.convolution.default", "aten.native_batch_norm.default, backward", "_with_windows"):
         assert word in text
@@ -89,5 +89,5 @@ def test_a_wrong_formula_is_marked_where_it_was_born(tmp_path, monkeypatch):
     assert result.first_divergence.formula == "tanh_input_gradient"
     text = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert '<section id="first" class="first">' in text
-    assert re.search(r'<div class="row born" id="t0-share\d_s3"', text)
+    assert re.search(r'<tbody class="numbers of-step born[^"]*" id="t0-share\d_s3"', text)
     assert re.search(r'<g class="error born" data-tensor="share\d_s3"', text)

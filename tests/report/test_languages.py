@@ -12,16 +12,18 @@ import pytest
 from parity.certify.certificate import Certifier
 from parity.certify.continuity import Continuity
 from parity.check.calls import asked_calls
+from parity.check.points import Points
 from parity.render.texts import catalogue
 from parity.render.texts.message import Message
+from parity.report.classroom import write_class
 from parity.report.page import html as page
-from parity.report.recording import load
 from parity.report.submission import recording_of
 from reference.operations.activations import ACTIVATIONS
 from tests.nightly import one_in
 from tests.report.test_check_page import WRONG, checked
+from tests.reports.exhibits import recorded
 
-RECORDINGS = Path(__file__).parents[2] / "reports" / "recordings"
+REPORTS = Path(__file__).parents[2] / "reports"
 WORD = re.compile(r"[A-Za-zÀ-ÿ]{3,}")
 NAMES = {"numpy", "pytorch", "float", "torch", "linear", "longdouble", "mean", "json", *ACTIVATIONS}
 """Names, which are the same in every language."""
@@ -43,7 +45,7 @@ class Texts(HTMLParser):
             held = dict(attrs)
             names = held.get("class") or ""
             kind = "code" if {"given", "graph"} & set(names.split()) else tag
-            kind = "numbers" if {"heat", "brief"} & set(names.split()) else kind
+            kind = "numbers" if {"heat", "glance", "sides", "cells", "chart"} & set(names.split()) else kind
             self.open.append((kind, held.get("lang") or self.open[-1][1], tag))
 
     def handle_startendtag(self, tag, attrs):
@@ -88,7 +90,7 @@ def complain(text: str) -> list[str]:
     "name", ["lesson", "digits", "mazur", "gallery-no_transpose", "gallery-bias_averaged"]
 )
 def test_no_english_is_left_in_a_spanish_page(name):
-    assert complain(page(*load(RECORDINGS / f"{name}.safetensors"), "es")) == []
+    assert complain(page(*recorded(name, REPORTS), "es")) == []
 
 
 @pytest.mark.parametrize("name", one_in(3, sorted(WRONG)))
@@ -100,6 +102,17 @@ def test_no_english_is_left_in_the_page_of_a_subject(name, tmp_path):
         for line in words.marked:
             plain = re.sub(r"`[^`]*`|\([^()]*\)", " ", line).lower()
             assert not set(WORD.findall(plain)) & english_only(), line
+
+
+def test_no_english_is_left_in_the_index_of_a_class(tmp_path):
+    mistakes = ("right", "uphill", "wrong shape")
+    outcomes = {f"{at}.py": checked(WRONG[name], tmp_path) for at, name in enumerate(mistakes)}
+    outcomes["x.py"] = Message("no_answer")
+    write_class(tmp_path / "out", outcomes, Points.read(None), "es")
+    text = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert complain(text) == []
+    assert "Actualización de los pesos" in text
+    assert 'aria-label="' not in text  # which would be in one language
 
 
 def test_the_search_for_english_finds_it():

@@ -30,7 +30,7 @@ from reference.equations import step_equations
 from reference.formula import FORMULAS
 from reference.optimizers import OPTIMIZERS
 from reference.trace import tensor_name
-from tests.reports.exhibits import EXHIBITS, recording_of, render
+from tests.reports.exhibits import EXHIBITS, recorded, recording_of, render
 from tests.reports.gallery import MISTAKES
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ NASTY = "<script>alert(1)</script>.py"
 
 @pytest.fixture(scope="module")
 def lesson():
-    return load(REPORTS / "recordings" / "lesson.safetensors")
+    return recorded("lesson", REPORTS)
 
 
 def test_the_committed_reports_are_what_one_command_makes(tmp_path):
@@ -57,14 +57,25 @@ def test_the_committed_reports_are_what_one_command_makes(tmp_path):
     assert changed == []
 
 
+def test_the_committed_reports_are_small_and_lead_to_files_that_are_there():
+    """Both languages are in one file, so each lesson is there once."""
+    files = [file for file in REPORTS.rglob("*") if file.is_file()]
+    assert sum(file.stat().st_size for file in files) < 4 * 2**20
+    assert not [file for file in files if re.search(r"-(en|es)$", file.parent.name)]
+    for start in (REPORTS / "index.html", REPORTS / "README.md", ROOT / "README.md"):
+        text = start.read_text(encoding="utf-8")
+        links = re.findall(r'href="([^"#:]+)"|\]\(([^)#:]+)\)', text)
+        assert links
+        assert [found for found in map("".join, links) if not (start.parent / found).is_file()] == []
+
+
 def test_a_page_needs_no_torch():
     program = (
-        "import sys; from pathlib import Path; from parity.report.recording import load; "
-        "from parity.report.page import html; html(*load(Path(sys.argv[1])), 'en'); "
+        "import sys; from pathlib import Path; from tests.reports.exhibits import recorded; "
+        "from parity.report.page import html; html(*recorded('mazur', Path('reports')), 'en'); "
         "sys.exit('torch' in sys.modules)"
     )
-    recording = REPORTS / "recordings" / "mazur.safetensors"
-    assert subprocess.run([sys.executable, "-c", program, recording], cwd=ROOT, check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
 
 
 def test_every_formula_of_the_deck_stands_there_with_slide_source_and_numbers(lesson):
@@ -76,14 +87,12 @@ def test_every_formula_of_the_deck_stands_there_with_slide_source_and_numbers(le
             continue  # two rows: `backpropagated`, and the product
         for line in body(formula.function):
             assert line.strip() in code
-    rows = re.findall(
-        r'<div class="row.*?</div>\n</article>|<div class="row.*?(?=<div class="row)', text, re.S
-    )
+    rows = re.findall(r'<details class="row.*?(?=<details class="row|</section>)', text, re.S)
     assert rows
     for row in rows:
         assert "<math" in row
         assert re.search(r"slide [2-6]", row)
-        assert 'class="numbers"' in row
+        assert 'class="worked"' in row
 
 
 def test_pytorchs_lines_are_lines_of_the_twin():
@@ -114,7 +123,7 @@ def test_the_step_that_a_page_opens_with_is_judged_once(tmp_path, monkeypatch):
     judged, rows, judge = [], Inspector.rows, Judge.judge
     monkeypatch.setattr(Inspector, "rows", lambda *a, **o: judged.append(a[2]) or rows(*a, **o))
     monkeypatch.setattr(Judge, "judge", lambda *a: judged.append("again") or judge(*a))
-    result, recording = load(REPORTS / "recordings" / "gallery-no_transpose.safetensors")
+    result, recording = recorded("gallery-no_transpose", REPORTS)
     write(result, recording, tmp_path)
     assert judged == [0]
     told = [
@@ -125,13 +134,13 @@ def test_the_step_that_a_page_opens_with_is_judged_once(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
 def test_a_mistake_is_marked_where_it_was_born_in_row_and_graph(mistake):
-    result, recording = load(REPORTS / "recordings" / f"gallery-{mistake.name}.safetensors")
+    result, recording = recorded(f"gallery-{mistake.name}", REPORTS)
     assert result.verdict == "mismatch"
     assert result.wrong_formulas[0].formula == mistake.formula
     assert {wrong.formula for wrong in result.wrong_formulas} <= {mistake.formula, "bias_update"}
     text = page(result, recording, "en")
-    born = set(re.findall(r'<div class="row born" id="t0-(\w+)"', text))
-    inherited = set(re.findall(r'<div class="row inherited" id="t0-(\w+)"', text))
+    born = set(re.findall(r'<tbody class="numbers of-step born[^"]*" id="t0-(\w+)"', text))
+    inherited = set(re.findall(r'<tbody class="numbers of-step inherited[^"]*" id="t0-(\w+)"', text))
     first = result.first_divergence
     assert first is not None
     assert tensor_name(first.quantity, first.layer) in born

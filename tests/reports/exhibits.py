@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import lzma
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import JsonValue
 
+from parity.errors import UsageError
 from parity.lockstep.result import Result
 from parity.render.files import write_text
 from parity.render.texts import LANGUAGES
@@ -17,6 +20,7 @@ from parity.report.recording import Recording, load
 from tests.reports.gallery import MISTAKES, Mistake
 from tests.reports.index import drawings, index
 from tests.reports.names import names
+from tests.reports.site import site
 
 COMMAND = "python -m tests.reports"
 XOR_231: dict[str, JsonValue] = {
@@ -24,7 +28,9 @@ XOR_231: dict[str, JsonValue] = {
     "data": {"name": "xor"},
     "training": {"steps": 400, "lr": 0.5, "seed": 1},
 }
-DIGITS: dict[str, JsonValue] = {"data": {"name": "digits"}, "training": {"steps": 100}}
+DIGITS: dict[str, JsonValue] = {"data": {"name": "digits"}, "training": {"steps": 1000}}
+BRIEF = 10
+"""Steps that a committed page keeps in brief; a run of your own keeps more."""
 MAZUR: dict[str, JsonValue] = {
     "network": {
         "layers": [2, 2, 2],
@@ -41,7 +47,7 @@ MAZUR: dict[str, JsonValue] = {
     "training": {"loss": "mse", "lr": 0.5, "steps": 1},
 }
 WRONG: dict[str, JsonValue] = {
-    "network": {"layers": [2, 2, 2, 2], "activation": ["tanh", "tanh", "sigmoid"], "dtype": "float32"},
+    "network": {"layers": [2, 2, 2], "activation": ["tanh", "sigmoid"], "dtype": "float32"},
     "data": {
         "x": [[0.8, -0.4], [-0.6, 0.9], [0.3, 0.7]],
         "y": [[0.9, 0.1], [0.2, 0.7], [0.6, 0.4]],
@@ -52,20 +58,15 @@ WRONG: dict[str, JsonValue] = {
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A recording and the page(s) made of it."""
+    """A recording and the page made of it, in both languages."""
 
     name: str
     config: dict[str, JsonValue]
     text: str
     command: str
-    langs: tuple[str, ...] = ("en",)
     steps: int = 5
     mistake: Mistake | None = None
     subject: str = ""
-
-    def place(self, lang: str) -> str:
-        """The folder of its page."""
-        return self.name if len(self.langs) == 1 else f"{self.name}-{lang}"
 
 
 EXHIBITS = (
@@ -75,10 +76,9 @@ EXHIBITS = (
         "reports.lesson",
         "parity run --data xor --layers 2-3-1 --activation tanh,sigmoid --dtype float64 --lr 0.5 "
         "--steps 400 --seed 1 --report DIR",
-        ("en", "es"),
-        8,
+        steps=6,
     ),
-    Exhibit("digits", DIGITS, "reports.digits", "parity run --steps 100 --report DIR", steps=3),
+    Exhibit("digits", DIGITS, "reports.digits", "parity run --report DIR", steps=3),
     Exhibit("mazur", MAZUR, "reports.mazur", "parity run --config tests/lockstep/mazur.toml --report DIR"),
     Exhibit(
         "check",
@@ -100,7 +100,22 @@ def record(exhibit: Exhibit, folder: Path) -> None:
     path = recording_of(exhibit, folder)
     path.parent.mkdir(parents=True, exist_ok=True)
     versions = {key: result.environment[key] for key in ("numpy", "torch") if key in result.environment}
-    recording.save(path, result.model_copy(update={"environment": versions}))
+    with tempfile.TemporaryDirectory() as place:
+        plain = Path(place, path.stem)
+        recording.save(plain, result.model_copy(update={"environment": versions}))
+        path.write_bytes(lzma.compress(plain.read_bytes(), preset=9))
+
+
+def recorded(name: str, folder: Path) -> tuple[Result, Recording]:
+    """An exhibit's result and recording. Raises UsageError for a file that is none."""
+    path = folder / "recordings" / f"{name.replace('/', '-')}.safetensors.xz"
+    with tempfile.TemporaryDirectory() as place:
+        plain = Path(place, path.stem)
+        try:
+            plain.write_bytes(lzma.decompress(path.read_bytes()))
+        except (OSError, lzma.LZMAError) as error:
+            raise UsageError(f"{path}: not a recording: {error}") from None
+        return load(plain)
 
 
 def _checked(exhibit: Exhibit, folder: Path) -> tuple[Result, Recording]:
@@ -130,7 +145,7 @@ def _trained(exhibit: Exhibit) -> tuple[Result, Recording]:
     recorders: list[PageRecorder] = []
 
     def observers(case: Case) -> list[Observer]:
-        recorders.append(PageRecorder.of(case, exhibit.steps))
+        recorders.append(PageRecorder.of(case, exhibit.steps, BRIEF))
         return [*recorders]
 
     if exhibit.mistake is None:
@@ -148,18 +163,18 @@ def _trained(exhibit: Exhibit) -> tuple[Result, Recording]:
 
 def recording_of(exhibit: Exhibit, folder: Path) -> Path:
     """Where an exhibit's recording lies."""
-    return folder / "recordings" / f"{exhibit.name.replace('/', '-')}.safetensors"
+    return folder / "recordings" / f"{exhibit.name.replace('/', '-')}.safetensors.xz"
 
 
 def render(folder: Path) -> None:
     """Every page, and the index that says what each shows. Raises UsageError for a missing recording."""
     for exhibit in EXHIBITS:
-        result, recording = load(recording_of(exhibit, folder))
+        result, recording = recorded(exhibit.name, folder)
         titles = {lang: one(exhibit.text, lang) for lang in LANGUAGES} if exhibit.mistake else None
-        for lang in exhibit.langs:
-            write(result, recording, folder / exhibit.place(lang), lang, titles)
-    for name, text in drawings(*load(folder / "recordings" / "lesson.safetensors")).items():
+        write(result, recording, folder / exhibit.name, "en", titles)
+    for name, text in drawings(*recorded("lesson", folder)).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         write_text(str(folder / name), text)
     write_text(str(folder / "names.md"), names())
     write_text(str(folder / "README.md"), index(EXHIBITS, COMMAND))
+    write_text(str(folder / "index.html"), site(EXHIBITS, COMMAND))

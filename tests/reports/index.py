@@ -26,6 +26,7 @@ OTHERS = (
         "reports.explain",
         f'parity explain "{NUMBERS[4]}" {NETWORK} --dtype float64 --lr 0.5 --seed 1',
     ),
+    ("pictures/page.png", "reports.pictures", "python -m tests.reports.pictures"),
     ("names.md", "reports.names", "python -m tests.reports"),
     ("vocabulary.md", "reports.vocabulary", "python -m tests.reports.vocabulary"),
     ("benchmark.md", "reports.benchmark", "parity bench --profile --markdown reports/benchmark.md"),
@@ -59,8 +60,6 @@ class Entry(Protocol):
     def command(self) -> str: ...
     @property
     def mistake(self) -> HasLine | None: ...
-
-    def place(self, lang: str) -> str: ...
 
 
 class HasLine(Protocol):
@@ -106,12 +105,12 @@ def index(exhibits: Sequence[Entry], command: str) -> str:
         text += [_text("reports.lead", lang, command=f"`{command}`"), ""]
         text += [_text("reports.fresh", lang, command=f"`{command} --fresh`"), ""]
         text += [f"| {_text('reports.what', lang)} | {_text('reports.how', lang)} |", "|---|---|"]
-        rows = [(f"{e.place(lang)}/index.html", e.text, e.command) for e in exhibits if not e.mistake]
+        rows = [(f"{e.name}/index.html", e.text, e.command) for e in exhibits if not e.mistake]
         text += [f"| [{_text(key, lang)}]({place}) | `{made}` |" for place, key, made in (*rows, *OTHERS)]
         text += ["", f"## {_text('reports.gallery', lang)}", ""]
         text += [f"| {_text('reports.what', lang)} | {_text('reports.line', lang)} |", "|---|---|"]
         text += [
-            f"| [{_text(e.text, lang)}]({e.place(lang)}/index.html) | `{e.mistake.line}` |"
+            f"| [{_text(e.text, lang)}]({e.name}/index.html) | `{e.mistake.line}` |"
             for e in exhibits
             if e.mistake
         ]

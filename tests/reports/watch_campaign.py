@@ -1,13 +1,14 @@
 """`python -m tests.reports.watch_campaign FIRST LAST [SIZE]`: random models under watch, seed by seed.
 
 Each seed is run in float32 and float64, with one thread and with two, for two steps. Lines of JSON go
-to `reports/recordings/watch-campaign.jsonl`; a seed that is there already is not run again. Without
+to `reports/recordings/watch-campaign.jsonl.xz`; a seed that is there already is not run again. Without
 arguments the page `reports/watch-campaign.md` is made of them.
 """
 
 from __future__ import annotations
 
 import json
+import lzma
 import sys
 import warnings
 from pathlib import Path
@@ -18,7 +19,7 @@ import parity
 from tests.reports.known import finding, told
 from tests.watch.drawn import drawn
 
-BOOK = Path("reports") / "recordings" / "watch-campaign.jsonl"
+BOOK = Path("reports") / "recordings" / "watch-campaign.jsonl.xz"
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -90,23 +91,22 @@ def main(arguments: list[str]) -> int:
     """Seeds from FIRST up to, and without, LAST."""
     warnings.simplefilter("ignore")
     BOOK.parent.mkdir(parents=True, exist_ok=True)
-    rows = (
-        [json.loads(line) for line in BOOK.read_text(encoding="utf-8").splitlines()]
-        if BOOK.exists()
-        else []
-    )
+    rows = []
+    if BOOK.exists():
+        with lzma.open(BOOK, "rt", encoding="utf-8") as book:
+            rows = [json.loads(line) for line in book]
     done = {(row["seed"], row["dtype"], row["threads"], row["size"]) for row in rows}
     if not arguments:
         (Path("reports") / "watch-campaign.md").write_text(page(rows), encoding="utf-8")
         return 0
     first, last, size = int(arguments[0]), int(arguments[1]), int((*arguments, "1", "1")[2])
-    with BOOK.open("a", encoding="utf-8") as book:
-        for seed in range(first, last):
-            for dtype in DTYPES:
-                threads = 1 + (seed + (dtype == "float64")) % 2
-                if (seed, dtype, threads, size) not in done:
-                    book.write(json.dumps(once(seed, dtype, threads, size)) + "\n")
-                    book.flush()
+    for seed in range(first, last):
+        for dtype in DTYPES:
+            threads = 1 + (seed + (dtype == "float64")) % 2
+            if (seed, dtype, threads, size) not in done:
+                line = json.dumps(once(seed, dtype, threads, size)) + "\n"
+                with lzma.open(BOOK, "at", encoding="utf-8") as book:  # whole, whatever happens next
+                    book.write(line)
     return 0
 
 

@@ -35,9 +35,8 @@ _here = os.path.dirname(os.path.realpath(__file__))
 _check = os.path.dirname(_here)
 sys.path[:] = [entry for entry in sys.path if os.path.realpath(entry or ".") != _here]
 # What runs the subject, and this file, which a traceback may quote: nothing in them judges.
-_refuse_to_open(
-    os.path.dirname(_check), frozenset((os.path.join(_check, "worker.py"), os.path.realpath(__file__)))
-)
+_runs = (os.path.join(_check, name) for name in ("worker.py", "tracer.py"))
+_refuse_to_open(os.path.dirname(_check), frozenset((*_runs, os.path.realpath(__file__))))
 _own = sys.modules.pop(__name__)
 try:
     importlib.import_module(__name__)  # the environment's own, which this one stands before

@@ -3,18 +3,24 @@
   const root = document.documentElement, all = (css, from = document) => [...from.querySelectorAll(css)];
   root.classList.add("js");
 
-  // The language: what is hidden is the style sheet's affair; the document's own language is ours.
+  // The language: the address may ask for one (?lang=es), else the browser's own, else the file's.
   const speak = (lang) => {
     root.lang = lang;
     document.title = root.dataset[lang === "es" ? "titleEs" : "titleEn"];
   };
-  for (const choice of all("[name=language]")) {
+  const choices = all("[name=language]");
+  const wanted = [new URLSearchParams(location.search).get("lang"), ...(navigator.languages || [])];
+  const spoken = wanted.map((tag) => choices.find((choice) => choice.value === (tag || "").slice(0, 2).toLowerCase()));
+  const first = spoken.find(Boolean);
+  if (first) first.checked = true;
+  for (const choice of choices) {
     choice.addEventListener("change", () => speak(choice.value));
     if (choice.checked) speak(choice.value);
   }
 
-  // Steps: a slider, the arrow keys, and an address for each.
-  const steps = all(".step"), slider = document.getElementById("slider");
+  // Steps: a slider, the arrow keys, and an address for each. What belongs to a step is marked so.
+  const steps = all(".step"), slider = document.getElementById("slider"), cards = all(".row");
+  const ofStep = all(".of-step");
   const show = (at) => {
     const place = Math.max(0, Math.min(steps.length - 1, at));
     steps.forEach((step, i) => step.classList.toggle("current", i === place));
@@ -22,16 +28,27 @@
     const number = steps[place].dataset.step;
     slider.setAttribute("aria-valuetext", number);
     document.getElementById("slider-value").textContent = number;
+    for (const part of ofStep) part.classList.toggle("now", part.dataset.step === number);
+    for (const card of cards) {
+      const now = card.querySelector(".numbers.now");
+      card.querySelector(".none").hidden = Boolean(now);
+      for (const mark of ["born", "inherited"]) card.classList.toggle(mark, Boolean(now?.classList.contains(mark)));
+      if (now?.matches(".born, .inherited")) card.open = true;
+    }
+    dispatchEvent(new CustomEvent("step", { detail: number }));
+  };
+  const reach = (id) => {
+    const found = document.getElementById(id);
+    for (let up = found; up; up = up.parentElement) if (up.tagName === "DETAILS") up.open = true;
+    found?.scrollIntoView();
   };
   const address = () => {
     const wanted = /^#step=(\d+)$/.exec(location.hash);
     const at = wanted ? steps.findIndex((step) => step.dataset.step === wanted[1]) : -1;
     if (at >= 0) show(at);
-    const inside = /^#(t(\d+)-\w+)$/.exec(location.hash);
-    if (inside) {
-      show(steps.findIndex((step) => step.dataset.step === inside[2]));
-      document.getElementById(inside[1])?.scrollIntoView();
-    }
+    const inside = /^#(t(\d+)-\w+|card-\w+)$/.exec(location.hash);
+    if (inside?.[2]) show(steps.findIndex((step) => step.dataset.step === inside[2]));
+    if (inside) reach(inside[1]);
   };
   const go = (at) => {
     show(at);
@@ -44,12 +61,18 @@
     slider.addEventListener("input", () => go(Number(slider.value)));
     addEventListener("keydown", (event) => {
       const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-      const busy = event.target.closest("input, pre, .scroll, .drawing, .stages");
+      const busy = event.target.closest("input, pre, .scroll, .drawing, .stages, #flow, .formula");
       if (move && !busy && !event.ctrlKey && !event.metaKey && !event.altKey) {
         event.preventDefault();
         go(Number(slider.value) + move);
       }
     });
+  }
+  for (const button of all("[data-open]")) {
+    button.addEventListener("click", () => { for (const card of cards) card.open = button.dataset.open === "true"; });
+  }
+  for (const link of all('a[href^="#card-"]')) {
+    link.addEventListener("click", () => reach(link.hash.slice(1)));
   }
 
   // One part of the step alone, in the rows and in the graph.

@@ -1,0 +1,94 @@
+"""The line of a subject that likely made a wrong number: found for each mistake, and never made up."""
+
+from __future__ import annotations
+
+import pytest
+
+from parity.check.calls import asked_calls
+from parity.check.implementations import executable_subject, python_subject
+from parity.check.in_process import own_subject
+from parity.check.lines import likely_lines
+from parity.check.run import check
+from parity.check.tracer import LineTracer
+from tests.check.test_hostile import GOOD
+
+RIGHT = {
+    "W[l + 1].T @ d[l + 1]) * F[activation[l]][1](z[l], a[l + 1])": "W[l + 1].T @ d[l + 1])",
+    "W[l] - lr": "W[l] + lr",
+    "d[l] @ a[l].T for": "2 * d[l] @ a[l].T for",
+    "axis=1, keepdims=True) for": "axis=1, keepdims=True) * 3 for",
+}
+"""By a part of a right line, what a wrong one has instead."""
+
+
+@pytest.mark.parametrize("part", RIGHT)
+@pytest.mark.parametrize("own", [False, True], ids=["a file", "a function"])
+def test_the_line_that_is_wrong_is_found(part, own, tmp_path):
+    source = GOOD.replace(part, RIGHT[part])
+    assert source != GOOD
+    file = tmp_path / "mine.py"
+    file.write_text(source)
+    subject = python_subject(str(file))
+    if own:
+        space = {}
+        exec(compile(source, str(file), "exec"), space)
+        subject = own_subject(space["step"])
+    found = check(subject, asked_calls(None, None, None))
+    first = found.blames[0].first
+    lines = likely_lines(found.subject, [first.observation])[0]
+    wrong = next(n for n, line in enumerate(source.splitlines(), 1) if RIGHT[part] in line)
+    assert lines[first.equation.makes] == wrong
+
+
+def test_what_a_function_of_the_same_file_returns_was_made_there(tmp_path):
+    source = GOOD.replace("(W[l + 1].T @ d[l + 1])", "back(W[l + 1], d[l + 1])")
+    source += "\n\ndef back(W, d):\n    return W @ d if W.shape[0] == W.shape[1] else W.T @ d\n"
+    source = source.replace(" * F[activation[l]][1](z[l], a[l + 1])", "")
+    file = tmp_path / "mine.py"
+    file.write_text(source)
+    found = check(python_subject(str(file)), asked_calls(None, None, None))
+    first = found.blames[0].first
+    lines = likely_lines(found.subject, [first.observation])[0]
+    assert source.splitlines()[lines["delta1"] - 1].strip().startswith("return W @ d")
+
+
+def test_a_number_that_hangs_on_earlier_calls_has_no_line(tmp_path):
+    file = tmp_path / "mine.py"
+    source = GOOD.replace("    L, z, a = ", "    CALLS.append(1)\n    L, z, a = ").replace(
+        "W[l] - lr", "W[l] - len(CALLS) * lr"
+    )
+    file.write_text("CALLS = []\n" + source)
+    found = check(python_subject(str(file)), asked_calls(None, None, None))
+    wrong = [i for blame in found.blames for i in blame.instances if i.equation.makes == "W1_next"]
+    assert "W1_next" not in likely_lines(found.subject, [wrong[-1].observation])[0]
+    assert "dW1" in likely_lines(found.subject, [wrong[-1].observation])[0]
+
+
+def test_a_program_of_another_language_has_no_lines():
+    call = asked_calls(None, None, None)[0]
+    found = check(own_subject(_plain), [call])
+    assert likely_lines(executable_subject("true"), [found.court.observations[0]]) == [{}]
+
+
+def _plain(W, b, x, y, lr, activation):
+    return {"dW": [0 * w for w in W]}
+
+
+def test_an_answer_that_is_what_was_given_has_no_line():
+    tracer = LineTracer(__file__)
+    W = [[1.0, 2.0]]
+    assert tracer.call(lambda given: {"W": given}, W) == {"W": W}
+    assert tracer.lines == {}
+
+
+def test_lists_of_numbers_are_traced_too():
+    def step(d):
+        first = [[2.0 * d]]
+        second = []
+        second.append([3.0 * d])
+        return {"dW": [first, second]}
+
+    tracer = LineTracer(__file__)
+    tracer.call(step, 1.5)
+    start = step.__code__.co_firstlineno
+    assert tracer.lines == {"dW1": start + 1, "dW2": start + 3}
