@@ -28,6 +28,7 @@ from parity.lockstep.environment import has_torch, require_torch
 from parity.lockstep.result import Result
 from parity.lockstep.run import model_peer
 from parity.render.outcome import Pages
+from parity.render.texts.message import Message
 from parity.report.golden import watched
 from parity.report.run import Keep
 from parity.report.run import run as run_case
@@ -145,7 +146,7 @@ def watch(
 
     for module in modules:
         if not isinstance(module, Module):
-            raise UsageError(f"watch: {type(module).__name__} is no torch.nn.Module")
+            raise UsageError(Message("watch_no_module", kind=type(module).__name__))
     return Watching(
         *modules,
         optimizer=optimizer,

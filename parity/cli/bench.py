@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from parity.cli import options
+from parity.render.texts.message import Message
 
 if TYPE_CHECKING:
     from parity.bench.page import Report
@@ -60,7 +61,7 @@ def bench(
     from parity.bounds.formats import COMPUTED
 
     if dtype not in COMPUTED:
-        raise UsageError(f"--dtype {dtype}: known: {', '.join(COMPUTED)}")
+        raise UsageError(Message("option_known", option="--dtype", name=dtype, known=", ".join(COMPUTED)))
 
     from parity.bench import measure as benchmark
     from parity.bench import watched
@@ -76,9 +77,11 @@ def bench(
     names = known if sizes is None else [name.strip() for name in sizes.split(",")]
     for name in names:
         if name not in known:
-            raise UsageError(f"--sizes {name}: known: {', '.join(known)}")
+            raise UsageError(Message("option_known", option="--sizes", name=name, known=", ".join(known)))
     if activation not in SLOPES:
-        raise UsageError(f"--activation {activation}: known: {', '.join(SLOPES)}")
+        raise UsageError(
+            Message("option_known", option="--activation", name=activation, known=", ".join(SLOPES))
+        )
     from parity.lockstep.environment import environment
     from parity.lockstep.threads import limited
 

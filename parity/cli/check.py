@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from parity.cli import options
+from parity.render.texts.message import Message
 
 HELP = """Check somebody's own backprop: the first wrong formula, and the mistake by name.
 
@@ -70,7 +71,7 @@ def check(
 
     catalogue(lang)
     if (subject is None) == (executable is None):
-        raise UsageError("check: give a SUBJECT, or --exec COMMAND, and not both")
+        raise UsageError(Message("check_one"))
     for path in (json, str(gradescope) if gradescope else None):
         if path:
             writable(path)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from parity.cli import options
+from parity.render.texts.message import Message
 
 FORMATS = ("text", "svg", "mermaid")
 
@@ -40,7 +41,7 @@ def graph(
 
     say = catalogue(lang)
     if form not in FORMATS:
-        raise UsageError(f"--format {form}: known: {', '.join(FORMATS)}")
+        raise UsageError(Message("option_known", option="--format", name=form, known=", ".join(FORMATS)))
     writable(output)
     config = case.config()
     peer = model_peer(model, config.training.seed) if model else None

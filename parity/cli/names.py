@@ -25,9 +25,9 @@ def names(
     ] = "",
     json: options.Json = None,
 ) -> None:
-    from parity.errors import unknown
     from parity.render.console import console
     from parity.render.files import write_text
+    from parity.render.texts.message import unknown
 
     if kind and kind not in KINDS:
         raise unknown("list", kind, KINDS)

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from parity.cli import options
+from parity.render.texts.message import Message
 
 HELP = """Write a commented template for `parity check`, in the language asked for."""
 
@@ -29,9 +30,9 @@ def new(
 
     catalogue(lang)
     if file.suffix != ".py":
-        raise UsageError(f"{file}: the name of a Python file ends in .py")
+        raise UsageError(Message("not_python", file=file))
     if file.exists():
-        raise UsageError(f"{file}: exists already; it is not overwritten")
+        raise UsageError(Message("exists_already", file=file))
     writable(str(file))
     template = resources.files("parity.render.texts").joinpath(f"template.{lang}.txt")
     write_text(str(file), template.read_text(encoding="utf-8"))

@@ -9,6 +9,7 @@ import typer
 
 from parity.cli import options
 from parity.config.options import CASE_OPTIONS
+from parity.render.texts.message import Message
 
 GOLDEN = "Golden"
 
@@ -116,11 +117,11 @@ def record(
     if watch is not None:
         return _script(watch, files or [], output, case, alone=not (update or no_torch or model), lang=lang)
     if output is None and not update:
-        raise UsageError("record: give -o FILE.safetensors, or --update and existing goldens")
+        raise UsageError(Message("record_output"))
     if files and (output is not None or not update or not case.is_empty or model):
-        raise UsageError("record: FILE… goes with --update alone; a golden's own config says what is run")
+        raise UsageError(Message("record_files"))
     if output is None and not files:
-        raise UsageError("record: --update: give FILE…, or -o FILE.safetensors")
+        raise UsageError(Message("record_update"))
     if output is None:
         found = goldens(files or [])
         for path in found:
@@ -173,7 +174,7 @@ def _script(
     from parity.render.console import console
 
     if output is None or not alone or case.file or case.given.keys() - {"steps", "accept"}:
-        raise UsageError("record: --watch goes with -o FILE.safetensors, --steps and --accept alone")
+        raise UsageError(Message("record_watch"))
     training = case.config().training
     made = record_script(
         script,

@@ -27,10 +27,10 @@ def schema(
 
     from pydantic import BaseModel
 
-    from parity.errors import unknown
     from parity.golden.result import Replay
     from parity.kernel.result import KernelResult
     from parity.lockstep.result import Result
+    from parity.render.texts.message import unknown
     from parity.watch.result import WatchResult
 
     models: dict[str, type[BaseModel]] = {

@@ -25,6 +25,7 @@ from parity.errors import UsageError
 from parity.render.console import console
 from parity.render.files import write_text
 from parity.render.texts import catalogue
+from parity.render.texts.message import Message
 from parity.report.ci.compared import compared, tell
 from parity.report.ci.facts import Compared
 from parity.report.classroom import page_folder, write_class
@@ -67,7 +68,7 @@ def check_folder(task: Task, *, json: str | None, gradescope: Path | None) -> in
     """Check every submission, as many at once as there are processors. Returns the exit code."""
     files = submissions(task.folder)
     if not files:
-        raise UsageError(f"{task.folder}: there is no .py file in it")
+        raise UsageError(Message("no_submissions", folder=task.folder))
     say, outcomes = catalogue(task.lang), dict[str, Submitted]()
     errors = console(stderr=True)
     workers = min(len(files), os.cpu_count() or 1)

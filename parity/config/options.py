@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from parity.errors import UsageError, unknown
+from parity.errors import UsageError
+from parity.render.texts.message import Message, unknown
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -22,7 +23,7 @@ def parse_layers(text: str) -> list[int]:
     try:
         return [int(part) for part in text.split("-")]
     except ValueError:
-        raise UsageError(f"--layers {text}: expected sizes like 64-32-10") from None
+        raise UsageError(Message("layers_text", text=text)) from None
 
 
 def parse_names(text: str) -> list[str] | str:
