@@ -7,43 +7,33 @@ from typing import Annotated
 import typer
 
 from parity.cli import options
+from parity.cli.speech import SpokenCommand
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command()(kernel)
+    app.command(cls=SpokenCommand)(kernel)
 
 
 def kernel(
-    candidate: Annotated[
-        str, typer.Argument(metavar="FILE.py:CANDIDATE", help="A function or module, of any kind.")
-    ],
+    candidate: Annotated[str, typer.Argument(metavar="FILE.py:CANDIDATE")],
     definition: Annotated[
         str,
-        typer.Argument(metavar="FILE.py:DEFINITION", help="The same in plain PyTorch."),
+        typer.Argument(metavar="FILE.py:DEFINITION"),
     ],
     inputs: Annotated[
         str,
         typer.Option(
             metavar="FILE.py:INPUTS",
-            help="What both take: a tensor, a tuple, or a function that returns one.",
         ),
     ],
     dtype: Annotated[
         str | None,
-        typer.Option(
-            metavar="float32|float64|bfloat16|float16", help="Round floats among the inputs to this first."
-        ),
+        typer.Option(metavar="float32|float64|bfloat16|float16"),
     ] = None,
     json: options.Json = None,
     lang: options.Lang = "en",
 ) -> int:
-    """Hold a kernel, an autograd.Function or a compiled function to its plain definition.
-
-    The definition is run once and recorded as a graph of certified operations. What any rounding of it
-    can give, from the same inputs and random upstream gradients, bounds the candidate's outputs and the
-    gradients of all inputs and parameters; the first number outside is told, with the resolution.
-    """
     from parity.lockstep.environment import require_torch
     from parity.render.console import console
     from parity.render.files import writable, write_text

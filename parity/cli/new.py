@@ -10,18 +10,17 @@ from typing import Annotated
 import typer
 
 from parity.cli import options
+from parity.cli.speech import SpokenCommand
 from parity.render.texts.message import Message
-
-HELP = """Write a commented template for `parity check`, in the language asked for."""
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
-    app.command("new", help=HELP)(new)
+    app.command("new", cls=SpokenCommand)(new)
 
 
 def new(
-    file: Annotated[Path, typer.Argument(metavar="FILE.py", help="Where to write it.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE.py")],
     lang: options.Lang = options.SPOKEN,
 ) -> int:
     from parity.errors import UsageError

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from parity.cli import options
+from parity.cli.speech import SpokenCommand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,42 +18,19 @@ if TYPE_CHECKING:
     from parity.golden.script import ScriptGolden
     from parity.report.golden import WatchedReplay
 
-HELP = """Replay goldens: does what was recorded hold, and does today's code agree?
-
-By certificates, not by comparing bits. The golden's formulas must hold on its
-own recorded inputs. Today's engine and today's PyTorch take every step again
-from those inputs, and their formulas must hold. And both must lie inside the
-one bound that admits them both. So another numpy, torch, BLAS kernel, thread
-count or processor passes, and a changed formula does not. Which bits differ is
-shown, in floats between (ulp) and as a share of the bound, together with what
-of the environment is not what it was.
-
-Of a graph (record --model) PyTorch's side is its recorded calls, run again.
-Of a watched script (record --watch) every recorded operation is certified
-again from the file alone, and PyTorch runs the forward ones again.
-
-Nothing is ever written. Exit code 1 is a regression; 2 a file that is no
-golden, is truncated, huge, of another schema, or not what its digest says. In
-continuous integration, where PyTorch need not be installed:
-
-parity replay --no-torch tests/goldens
-"""
-
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
-    app.command("replay", help=HELP)(replay)
+    app.command("replay", cls=SpokenCommand)(replay)
 
 
 def replay(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Goldens, or folders of goldens.")],
-    no_torch: Annotated[
-        bool, typer.Option("--no-torch", help="Leave today's PyTorch out; it need not be installed.")
-    ] = False,
-    no_reference: Annotated[bool, typer.Option("--no-reference", help="Leave today's engine out.")] = False,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…")],
+    no_torch: Annotated[bool, typer.Option("--no-torch")] = False,
+    no_reference: Annotated[bool, typer.Option("--no-reference")] = False,
     bitwise: Annotated[
         bool,
-        typer.Option("--bitwise", help="Differing bits are a mismatch too: for the very same machine."),
+        typer.Option("--bitwise"),
     ] = False,
     json: options.Json = None,
     report: options.Report = None,
@@ -70,6 +48,7 @@ def replay(
     from parity.render.console import console
     from parity.render.files import writable, writable_folder, write_text
     from parity.render.texts import catalogue
+    from parity.render.texts.message import Message
     from parity.report.ci.compared import compared, tell
 
     catalogue(lang)
@@ -112,7 +91,8 @@ def replay(
         write_text(json, Replays(tuple(replays), tuple(map(str, unreadable))).to_json())
     show_total(replays, out, lang, unreadable)
     for reason in unreadable:
-        console(stderr=True).print(f"parity: {reason}", markup=False, highlight=False, soft_wrap=True)
+        told = Message.about(reason).said(lang)
+        console(stderr=True).print(f"parity: {told}", markup=False, highlight=False, soft_wrap=True)
     tell("parity replay", [compared("golden", one.golden, one, one.golden) for one in replays], lang=lang)
     return worst_code(replays, unreadable=bool(unreadable))
 

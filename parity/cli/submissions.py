@@ -56,7 +56,7 @@ class Task:
                 subject, _calls(self.config, self.activation, self.dtype), self.limits, lang=self.lang
             )
         except UnusableSubjectError as error:
-            return str(error).replace(str(file), name)
+            return Message.about(error).said(self.lang).replace(str(file), name)
         if self.report:
             from parity.report.submission import write_page
 

@@ -89,6 +89,12 @@ def unfit(facts: dict[str, Fact]) -> list[Message]:
     return problems
 
 
+def emulated_longdouble() -> Message | None:
+    """What is said of a longdouble that is wide enough to judge float64, and is not used as a judge."""
+    wide = np.finfo(np.longdouble).nmant >= 63
+    return Message("longdouble_refused") if wide and not wide_longdouble() else None
+
+
 def _processor() -> str:
     """The processor's name; on Linux from /proc/cpuinfo, which `platform` does not read."""
     cpuinfo = Path("/proc/cpuinfo")

@@ -17,6 +17,7 @@ from parity.lockstep.result import Result
 from parity.pytest_plugin.answer import Answer, failure_text, keep
 from parity.pytest_plugin.context import Context
 from parity.render.texts import catalogue
+from parity.render.texts.message import Message
 from parity.report.ci.compared import roots
 from parity.report.ci.facts import Compared
 
@@ -115,10 +116,11 @@ def _unusable(
     facts: Mapping[str, str | int],
 ) -> Answer[Result]:
     """A subject that gave nothing to judge fails the test; there is no result then."""
-    said = [str(error)]
+    reason = Message.about(error).said(context.lang)
+    said = [reason]
     if error.output.strip():
         said += [catalogue(context.lang)["check.printed"], *error.output.rstrip().splitlines()[-20:]]
-    compared = Compared("check", subject.name, "error", reason=str(error), **facts)  # type: ignore[arg-type]
+    compared = Compared("check", subject.name, "error", reason=reason, **facts)  # type: ignore[arg-type]
     failure = failure_text(context, said, command)
     return Answer(None, compared, failure, _cause(subject))  # type: ignore[arg-type] # it raises
 

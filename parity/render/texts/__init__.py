@@ -17,7 +17,7 @@ PARTS = ("", "errors.", "help.")
 def catalogue(lang: str) -> dict[str, str]:
     """The texts of a language by dotted key. Raises UsageError for an unknown language."""
     if lang not in LANGUAGES:
-        raise UsageError(f"--lang {lang}: known: {', '.join(LANGUAGES)}")
+        raise UsageError(f"--lang {lang}: {' | '.join(LANGUAGES)}")
     found: dict[str, str] = {}
     for part in PARTS:
         source = resources.files(__name__).joinpath(f"{part}{lang}.toml").read_text(encoding="utf-8")
