@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from parity.render.numbers import written
 from parity.render.texts import catalogue
 from parity.render.texts.message import said
 
@@ -27,9 +28,9 @@ def show_kernel(result: KernelResult, out: Console, lang: str) -> None:
     facts = {
         "candidate": result.candidate,
         "definition": result.definition,
-        "operations": f"{result.operations:,}",
-        "numbers": f"{result.numbers_compared:,}",
-        "undecided": f"{result.undecided:,}",
+        "operations": written(f"{result.operations:,}", say),
+        "numbers": written(f"{result.numbers_compared:,}", say),
+        "undecided": written(f"{result.undecided:,}", say),
     }
     out.print(say["kernel.counted"].format(**facts), markup=False)
     kinds = dict.fromkeys(say[f"kernel.{row.inputs}"] for row in result.rows)
@@ -76,9 +77,9 @@ def _table(result: KernelResult, say: Mapping[str, str]) -> Table:
         worst = next(verdict for verdict in ("mismatch", "match", "undecided") if verdict in told)
         table.add_row(
             Text(tensor_name(part, name, say)),
-            f"{sum(row.numbers for row in rows):,}",
-            f"{max(row.worst_ratio for row in rows):.3g}",
-            f"{rows[0].resolution:.1e}",
+            written(f"{sum(row.numbers for row in rows):,}", say),
+            written(f"{max(row.worst_ratio for row in rows):.3g}", say),
+            written(f"{rows[0].resolution:.1e}", say),
             f"[{STYLES[worst]}]{say[f'kernel.{worst}']}[/]",
         )
     return table
@@ -94,14 +95,14 @@ def _untold(rows: Sequence[KernelRow], say: Mapping[str, str], lang: str) -> Ite
 
 def _first(first: KernelDivergence, wrong: int, say: Mapping[str, str], lang: str) -> Iterator[str]:
     place = f"[{','.join(map(str, first.index))}]" if first.index else ""
-    others = say["kernel.others"].format(count=f"{wrong:,}") if wrong > 1 else ""
+    others = say["kernel.others"].format(count=written(f"{wrong:,}", say)) if wrong > 1 else ""
     kind, tensor = say[f"kernel.{first.inputs}"], tensor_name(first.part, first.name, say)
     yield say["kernel.first"].format(tensor=tensor, place=place, kind=kind, others=others)
     if first.complaint:
         yield say["kernel.complaint"].format(complaint=said(first.complaint, lang))
     if first.index is not None:
         shown = {
-            name: f"{value:.3g}"
+            name: written(f"{value:.3g}", say)
             for name, value in first.model_dump().items()
             if name in ("error", "bound", "ratio", "resolution")
         }

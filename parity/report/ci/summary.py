@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from parity.render.numbers import written
 from parity.render.texts import catalogue
 from parity.report.ci.facts import Compared
 from parity.report.ci.github import Annotation, cell, in_repository
@@ -67,7 +68,7 @@ def _lines(noted: Sequence[Noted], unused: Sequence[str], say: Mapping[str, str]
     numbers = sum(one.compared.numbers for one in noted)
     yield f"## parity: {verdict}"
     yield ""
-    yield say["ci.counted"].format(count=len(noted), numbers=f"{numbers:,}") + "."
+    yield say["ci.counted"].format(count=len(noted), numbers=written(f"{numbers:,}", say)) + "."
     for one in broken:
         yield ""
         yield from _broken(one, say)
@@ -86,8 +87,8 @@ def _lines(noted: Sequence[Noted], unused: Sequence[str], say: Mapping[str, str]
                 c.kind,
                 c.golden or c.subject,
                 say["ci.error"] if c.verdict == "error" else say[f"run.{c.verdict}"],
-                f"{c.numbers:,}",
-                f"{c.undecided:,}",
+                written(f"{c.numbers:,}", say),
+                written(f"{c.undecided:,}", say),
             )
             yield "| " + " | ".join(cell(text) for text in texts) + " |"
 
