@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+from typing import TextIO
 
 from parity.errors import INTERRUPTED
 
@@ -23,7 +25,9 @@ def _run(arguments: list[str]) -> int:
     kernel.choose()  # before anything imports numpy
     lang = spoken(arguments, os.environ)
     try:
-        return int(app(arguments, prog_name="parity", standalone_mode=False, obj=lang) or 0)
+        code = int(app(arguments, prog_name="parity", standalone_mode=False, obj=lang) or 0)
+        sys.stdout.flush()
+        return code
     except UsageError as error:
         return _say(Message.about(error).said(lang), 2)
     except EnvironmentUnfit as error:
@@ -31,8 +35,13 @@ def _run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return _say(Message("cli_interrupted").said(lang), INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone; so do we
+        _silence(sys.stdout)  # the reader has gone; so do we
         return INTERRUPTED
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+            raise
+        _silence(sys.stdout)
+        return _say(Message("cli_output", reason=error).said(lang), 2)
     except Exception as error:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # a usage error of typer's
             told = error.format_message().strip()  # empty where typer has shown the help already
@@ -43,6 +52,11 @@ def _run(arguments: list[str]) -> int:
 
         traceback.print_exc()
         return _say(Message("cli_fault").said(lang), 4)
+
+
+def _silence(stream: TextIO) -> None:
+    """What is still in the buffer goes nowhere, instead of failing again when the program ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _say(message: str, code: int) -> int:

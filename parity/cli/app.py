@@ -10,6 +10,7 @@ from parity import __version__
 from parity.cli import (
     bench,
     check,
+    diff,
     doctor,
     explain,
     graph,
@@ -45,6 +46,7 @@ for command in (
     new,
     record,
     replay,
+    diff,
     names,
     bench,
     doctor,

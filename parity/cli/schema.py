@@ -19,7 +19,7 @@ def schema(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="[result|replay|watch|kernel]",
+            metavar="[result|replay|watch|kernel|diff]",
         ),
     ] = "result",
     lang: options.Lang = options.SPOKEN,
@@ -28,6 +28,7 @@ def schema(
 
     from pydantic import BaseModel
 
+    from parity.golden.diff_result import Diff
     from parity.golden.result import Replay
     from parity.kernel.result import KernelResult
     from parity.lockstep.result import Result
@@ -41,6 +42,7 @@ def schema(
         "replay": Replay,
         "watch": WatchResult,
         "kernel": KernelResult,
+        "diff": Diff,
     }
     if what not in models:
         raise unknown("schema", what, models)

@@ -70,13 +70,14 @@ class SpokenGroup(TyperGroup):
 def show_help(command: TyperCommand | TyperGroup, ctx: Context, commands: Sequence[str]) -> None:
     """Print a command's help in the language that the program was started in."""
     say, out, name = catalogue(ctx.obj), console(), str(command.name)
-    used = [words(piece, say) for piece in command.collect_usage_pieces(ctx)]
+    shown = [one for one in command.get_params(ctx) if not getattr(one, "hidden", False)]
+    taken = [one.metavar or "" for one in shown if one.param_type_name == "argument"]
+    used = [words(piece, say) for piece in ("[OPTIONS]", *taken, *["COMMAND [ARGS]"][: len(commands)])]
     out.print(Text(" ".join([say["cli.usage"], ctx.command_path, *used]), style="bold"))
     for paragraph in say[f"command.{name}"].split("\n\n"):
         out.print()
         out.print(Text(" ".join(paragraph.split())))
     out.print()
-    shown = [one for one in command.get_params(ctx) if not getattr(one, "hidden", False)]
     panels = dict.fromkeys([*PANELS, *map(_panel, shown)])
     for panel in panels:
         rows = [_row(name, one, say) for one in shown if _panel(one) == panel]

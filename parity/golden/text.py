@@ -94,7 +94,7 @@ def show_recorded(made: RecordedGolden, out: Console, lang: str) -> None:
     style = "bold red" if made.outcome == "refused" else "green"
     facts = {"golden": made.path, "digest": made.digest, "steps": made.result.steps if made.result else 0}
     if made.outcome in ("recorded", "updated"):
-        facts["size"] = f"{made.path.stat().st_size / 2**20:,.2f} MiB"
+        facts["size"] = written(f"{made.path.stat().st_size / 2**20:,.2f}", say) + " MiB"
     out.print(say[f"golden.{made.outcome}"].format(**facts), style=style, markup=False, soft_wrap=True)
 
 

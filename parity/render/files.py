@@ -17,16 +17,21 @@ from parity.render.texts.message import Message
 def written_whole(path: Path) -> Iterator[Path]:
     """Context with a temporary path that replaces `path` on success and is removed on failure.
 
-    Raises UsageError if the folder cannot be written to.
+    What is no regular file, such as /dev/stderr or a pipe, is written into and not replaced.
+    Raises UsageError if the folder or the file cannot be written to.
     """
+    special = path.exists() and not path.is_file()
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=None if special else path.parent)
     except OSError as error:
         raise UsageError(Message("cannot_be_written", file=path, reason=error)) from None
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
+        if special:
+            path.write_bytes(temporary.read_bytes())
+            return
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(
