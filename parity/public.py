@@ -33,7 +33,7 @@ from parity.report.golden import watched
 from parity.report.run import Keep
 from parity.report.run import run as run_case
 from parity.report.submission import write_page
-from parity.report.watch import with_page
+from parity.report.watch import with_page as with_watched_page
 from parity.watch.watching import Watching
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def watch(
         every=every,
         sample=sample,
         accept=accept,
-        finish=with_page,
+        finish=with_watched_page,
     )
 
 
@@ -177,8 +177,9 @@ def kernel(
     """
     require_torch()
     from parity.kernel.hold import hold
+    from parity.report.kernel import with_page
 
-    return hold(candidate, definition, *inputs, dtype=dtype)
+    return with_page(hold(candidate, definition, *inputs, dtype=dtype))
 
 
 def explain(

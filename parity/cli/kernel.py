@@ -32,20 +32,24 @@ def kernel(
         typer.Option(metavar="float32|float64|bfloat16|float16"),
     ] = None,
     json: options.Json = None,
-    lang: options.Lang = "en",
+    report: options.Report = None,
+    lang: options.Lang = options.SPOKEN,
 ) -> int:
     from parity.lockstep.environment import require_torch
     from parity.render.console import console
-    from parity.render.files import writable, write_text
+    from parity.render.files import writable, writable_folder, write_text
     from parity.render.texts import catalogue
 
     catalogue(lang)
     if json:
         writable(json)
+    if report:
+        writable_folder(report)
     require_torch()
     from parity.kernel.asked import as_function, as_inputs
     from parity.kernel.hold import hold
     from parity.pytorch.imported.load import named
+    from parity.report.kernel import write as write_page
 
     specs = {"CANDIDATE": candidate, "DEFINITION": definition, "--inputs": inputs}
     one, other, given = named(specs)
@@ -54,5 +58,7 @@ def kernel(
     )
     if json:
         write_text(json, result.to_json())
+    if report:
+        write_page(result, report, lang)
     result.show(console(stderr=json == "-"), lang)
     return result.exit_code

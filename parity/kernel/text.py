@@ -25,14 +25,7 @@ def show_kernel(result: KernelResult, out: Console, lang: str) -> None:
     say = catalogue(lang)
     out.print(_table(result, say))
     out.print(say["kernel.explained"])
-    facts = {
-        "candidate": result.candidate,
-        "definition": result.definition,
-        "operations": written(f"{result.operations:,}", say),
-        "numbers": written(f"{result.numbers_compared:,}", say),
-        "undecided": written(f"{result.undecided:,}", say),
-    }
-    out.print(say["kernel.counted"].format(**facts), markup=False)
+    out.print(counted_line(result, lang), markup=False)
     kinds = dict.fromkeys(say[f"kernel.{row.inputs}"] for row in result.rows)
     out.print(say["kernel.tried"].format(kinds="; ".join(kinds)))
     for one in result.not_tried:
@@ -42,6 +35,18 @@ def show_kernel(result: KernelResult, out: Console, lang: str) -> None:
         )
     for line in finding_lines(result, lang):
         out.print(line, style=STYLES[result.verdict], markup=False)
+
+
+def counted_line(result: KernelResult, lang: str) -> str:
+    """What was held to what, and how many numbers were compared."""
+    say = catalogue(lang)
+    counts = {
+        "operations": result.operations,
+        "numbers": result.numbers_compared,
+        "undecided": result.undecided,
+    }
+    shown = {name: written(f"{count:,}", say) for name, count in counts.items()}
+    return say["kernel.counted"].format(candidate=result.candidate, definition=result.definition, **shown)
 
 
 def finding_lines(result: KernelResult, lang: str) -> list[str]:
