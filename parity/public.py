@@ -16,6 +16,8 @@ from parity.config.options import read_config
 from parity.errors import UsageError
 from parity.explain.number import Explanation, parse, recorded, walked, walked_model
 from parity.explain.number import explain as explain_number
+from parity.golden.diff import diff as diff_runs
+from parity.golden.diff_result import Diff
 from parity.golden.folder import goldens
 from parity.golden.reader import read as read_golden
 from parity.golden.record import record as record_golden
@@ -262,6 +264,16 @@ def replay(
 
     found = goldens([Path(file) for file in files])
     return Replays(tuple(replayed(path) for path in found), _pages=Pages(write))
+
+
+def diff(a: Path | str, b: Path | str, *, side: str | None = None) -> Diff:
+    """Where two saved runs first differ, in bits and beyond what rounding explains: `parity diff`.
+
+    Each is a golden, or a trace file of `parity run --trace`: of two machines, of two versions. `side`
+    (reference, torch or subject) compares that side alone.
+    Raises UsageError for a file that is no saved run, and for runs of different networks.
+    """
+    return diff_runs(a, b, side=side)
 
 
 def _source(config: ConfigLike) -> Path | Mapping[str, object] | None:
