@@ -16,7 +16,7 @@ Each does what the command of its name does, with the command's options. A resul
 AssertionError), `to_json()`, `report(folder)`; as a `str` it is what a terminal shows, and in a notebook
 a table. A question that is wrong raises UsageError, a ValueError. `help(parity.run)` says more.
 
-A first look, with no PyTorch of your own:
+A first look:
 
     >>> import parity
     >>> def step(W, b, x, y, lr, activation):  # your backpropagation; `parity new` writes a template

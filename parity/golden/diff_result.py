@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from parity.golden.diff_text import show_diff
+from parity.golden.diff_text import html_diff, show_diff
 from parity.lockstep.result import Divergence, Fact, FormulaRow, Found, ResultPart, WrongFormula
-from parity.lockstep.text import html_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -80,5 +79,5 @@ class Diff(Found):
         show_diff(self, out, lang)
 
     def _repr_html_(self) -> str:
-        """HTML for notebooks: the verdict and the table."""
-        return html_table(self)
+        """HTML for notebooks: where they differ first, and the tensors that differ."""
+        return html_diff(self)

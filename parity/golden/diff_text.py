@@ -9,6 +9,7 @@ from rich.table import Table
 
 from parity.golden.text import STYLES, written_ulps
 from parity.lockstep.text import divergence_lines, short
+from parity.render.notebook import html_of, paragraphs
 from parity.render.numbers import written
 from parity.render.texts import catalogue
 from reference.trace import tensor_name
@@ -42,6 +43,17 @@ def show_diff(diff: Diff, out: Console, lang: str) -> None:
         out.print(line, style="bold red", markup=False, soft_wrap=True)
     key = "given" if given else diff.verdict
     out.print(say[f"diff.verdict_{key}"], style=STYLES[diff.verdict], soft_wrap=True)
+
+
+def html_diff(diff: Diff, lang: str = "en") -> str:
+    """Where the runs first differ, the verdict, and the tensors that differ, as HTML for notebooks."""
+    say = catalogue(lang)
+    first = diff.first_divergence
+    given = first is not None and first.formula == GIVEN
+    told = [] if given else divergence_lines(first, diff.wrong_formulas, None, say)
+    key = "given" if given else diff.verdict
+    shown = paragraphs([*_counts(diff, say), *told, say[f"diff.verdict_{key}"]])
+    return shown + html_of(_table(diff, say)) if diff.tensors else shown
 
 
 def _counts(diff: Diff, say: Mapping[str, str]) -> Iterator[str]:

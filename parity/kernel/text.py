@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from parity.render.notebook import html_of, paragraphs
 from parity.render.numbers import written
 from parity.render.texts import catalogue
 from parity.render.texts.message import said
@@ -35,6 +36,12 @@ def show_kernel(result: KernelResult, out: Console, lang: str) -> None:
         )
     for line in finding_lines(result, lang):
         out.print(line, style=STYLES[result.verdict], markup=False)
+
+
+def html_kernel(result: KernelResult, lang: str = "en") -> str:
+    """The verdict and the table, as HTML for notebooks."""
+    lines = [counted_line(result, lang), *finding_lines(result, lang)]
+    return paragraphs(lines) + html_of(_table(result, catalogue(lang)))
 
 
 def counted_line(result: KernelResult, lang: str) -> str:

@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from markupsafe import Markup
 from rich.table import Table
 
+from parity.config.case import described
+from parity.errors import UsageError
+from parity.render.graph import svg
+from parity.render.graph.drawing import drawing
+from parity.render.notebook import picture
 from parity.render.numbers import code, prose, written
 from parity.render.texts import catalogue
 from parity.render.texts.formulas import formula_label
@@ -210,6 +215,19 @@ def html_table(result: HasRows, lang: str = "en") -> str:
             Markup("").join(_html_row(row, say) for row in result.formulas),
         )
     )
+
+
+def html_graph(result: Result, lang: str = "en") -> str:
+    """The network's computational graph, if the result's config describes one that a picture can hold."""
+    layers = str(result.config.get("layers", ""))
+    if not layers.replace("-", "").isdecimal():
+        return ""
+    try:
+        known = described(result.config, int(layers.rpartition("-")[2]))
+    except UsageError:
+        return ""
+    drawn = drawing(known.architecture, 1)
+    return "" if svg.too_wide(drawn) else picture(svg.standalone(drawn), catalogue(lang)["graph.title"])
 
 
 def _html_row(row: FormulaRow, say: Mapping[str, str]) -> Markup:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from parity.render.console import WIDTH
+from parity.render.notebook import html_of, paragraphs
 from parity.render.numbers import written
 from parity.render.texts import catalogue
 from parity.render.texts.message import said
@@ -57,6 +59,11 @@ def show_watched(result: WatchResult, out: Console, lang: str, *, every_row: boo
             out.print(line, style="bold red", markup=False)
     style = {"match": "bold green", "mismatch": "bold red"}.get(result.verdict, "bold yellow")
     out.print(verdict(result, lang), style=style)
+
+
+def html_watched(result: WatchResult, lang: str = "en") -> str:
+    """The findings and the table by module, as HTML for notebooks."""
+    return paragraphs(finding_lines(result, lang)) + html_of(_modules(result, catalogue(lang), WIDTH))
 
 
 def verdict(result: WatchResult, lang: str) -> str:
