@@ -12,7 +12,12 @@ from parity.errors import INTERRUPTED
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    sys.exit(_run(sys.argv[1:]))
+    try:
+        code = _run(sys.argv[1:])
+    except KeyboardInterrupt:  # before there was anything to interrupt
+        sys.stderr.write("parity: Ctrl-C\n")
+        code = INTERRUPTED
+    sys.exit(code)
 
 
 def _run(arguments: list[str]) -> int:

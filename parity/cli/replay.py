@@ -39,11 +39,11 @@ def replay(
 ) -> int:
     import shlex
 
-    from parity.errors import UsageError
+    from parity.errors import INTERRUPTED, UsageError
     from parity.golden.folder import goldens, worst_code
     from parity.golden.reader import read
     from parity.golden.replay import chosen, replay_golden
-    from parity.golden.result import Replays
+    from parity.golden.result import Replay, Replays
     from parity.golden.text import show_total
     from parity.render.console import console
     from parity.render.files import writable, writable_folder, write_text
@@ -69,18 +69,25 @@ def replay(
     flags = {"--no-torch": no_torch, "--no-reference": no_reference, "--bitwise": bitwise}
     words = ["parity", "replay", *(flag for flag, is_set in flags.items() if is_set)]
     words += ["--threads", str(threads)] if threads > 1 else []
-    replays, out = [], console(stderr=json == "-")
+    replays, out = list[Replay](), console(stderr=json == "-")
+    stopped = False
     for path in found:
         golden = read(path)
         watched = _watched(golden, sides) if report else None
-        one = replay_golden(
-            golden,
-            str(path),
-            watched.sides if watched else sides,
-            bitwise=bitwise,
-            threads=threads,
-            reproduce=shlex.join([*words, str(path)]),
-        )
+        try:
+            one = replay_golden(
+                golden,
+                str(path),
+                watched.sides if watched else sides,
+                bitwise=bitwise,
+                threads=threads,
+                reproduce=shlex.join([*words, str(path)]),
+            )
+        except KeyboardInterrupt:
+            if not replays:
+                raise
+            stopped = True
+            break
         replays.append(one)
         if watched and report:
             watched.write(one, report / path.stem, lang)
@@ -94,6 +101,10 @@ def replay(
         told = Message.about(reason).said(lang)
         console(stderr=True).print(f"parity: {told}", markup=False, highlight=False, soft_wrap=True)
     tell("parity replay", [compared("golden", one.golden, one, one.golden) for one in replays], lang=lang)
+    if stopped:
+        facts = {"done": len(replays), "of": len(found)}
+        console(stderr=True).print(Message("interrupted_files", **facts).said(lang), markup=False)
+        return INTERRUPTED
     return worst_code(replays, unreadable=bool(unreadable))
 
 

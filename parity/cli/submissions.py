@@ -21,7 +21,7 @@ from parity.check.points import Points
 from parity.check.process import SAFE_PATH, Limits
 from parity.check.run import UnusableSubjectError, check
 from parity.check.submitted import JudgedSubmission, Submitted
-from parity.errors import UsageError
+from parity.errors import INTERRUPTED, UsageError
 from parity.render.console import console
 from parity.render.files import write_text
 from parity.render.texts import catalogue
@@ -81,9 +81,14 @@ def check_folder(task: Task, *, json: str | None, gradescope: Path | None) -> in
     ):
         shown = bar.add_task(say["check.progress"], total=len(files))
         judged = map(task.judge, files) if workers == 1 else pool.map(task.judge, files)
-        for file, outcome in zip(files, judged, strict=True):
-            outcomes[str(file.relative_to(task.folder))] = outcome
-            bar.advance(shown)
+        try:
+            for file, outcome in zip(files, judged, strict=True):
+                outcomes[str(file.relative_to(task.folder))] = outcome
+                bar.advance(shown)
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            if not outcomes:
+                raise
     if json:
         write_text(json, folder_json(outcomes))
     if gradescope:
@@ -93,6 +98,10 @@ def check_folder(task: Task, *, json: str | None, gradescope: Path | None) -> in
     _show(outcomes, task.lang, stderr=json == "-")
     told = [_told(task.folder, name, outcome) for name, outcome in outcomes.items()]
     tell("parity check", told, lang=task.lang)
+    if len(outcomes) < len(files):
+        facts = {"done": len(outcomes), "of": len(files)}
+        errors.print(Message("interrupted_files", **facts).said(task.lang), markup=False)
+        return INTERRUPTED
     matches = [not isinstance(o, str) and o.result.verdict == "match" for o in outcomes.values()]
     return 0 if all(matches) else 1
 
