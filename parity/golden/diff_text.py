@@ -9,6 +9,7 @@ from rich.table import Table
 
 from parity.golden.text import STYLES, written_ulps
 from parity.lockstep.text import divergence_lines, short
+from parity.render.console import fitted
 from parity.render.notebook import html_of, paragraphs
 from parity.render.numbers import written
 from parity.render.texts import catalogue
@@ -29,7 +30,8 @@ def show_diff(diff: Diff, out: Console, lang: str) -> None:
     for line in _counts(diff, say):
         out.print(line, markup=False, soft_wrap=True)
     if diff.tensors:
-        out.print(_table(diff, say))
+        dropped = [say[f"golden.{key}"] for key in ("largest", "ulp")]
+        out.print(fitted(_table(diff, say), out, dropped))
     for side in diff.sides if diff.differing else []:
         changed = [
             f"{one.fact}: {_fact(one.a)} → {_fact(one.b)}" for one in diff.causes if one.side == side

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from parity.lockstep.result import Result
 from parity.lockstep.text import divergence_lines, vacuous_name
+from parity.render.console import fitted
 from parity.render.numbers import written
 from parity.render.texts import catalogue
 from parity.watch.text import left_lines, wrong_lines
@@ -46,7 +47,8 @@ def show_replay(replay: Replay, out: Console, lang: str) -> None:
         out.print("  " + say[key].format(**bits), markup=False, soft_wrap=True)
     if replay.differing:
         if replay.against_golden:
-            out.print(_table(replay.against_golden, say))
+            dropped = [say[f"golden.{key}"] for key in ("of_bound", "largest", "ulp")]
+            out.print(fitted(_table(replay.against_golden, say), out, dropped))
         for line in _cause_lines(replay, say):
             out.print("  " + line, markup=False, soft_wrap=True)
     for line in divergence(replay, say):

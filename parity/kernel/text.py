@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from parity.render.console import fitted
 from parity.render.notebook import html_of, paragraphs
 from parity.render.numbers import written
 from parity.render.texts import catalogue
@@ -24,7 +25,7 @@ STYLES = {"match": "green", "mismatch": "bold red", "undecided": "yellow"}
 def show_kernel(result: KernelResult, out: Console, lang: str) -> None:
     """The table, what was tried, and the first wrong number."""
     say = catalogue(lang)
-    out.print(_table(result, say))
+    out.print(fitted(_table(result, say), out, [say["kernel.numbers"], say["kernel.resolution"]]))
     out.print(say["kernel.explained"])
     out.print(counted_line(result, lang), markup=False)
     kinds = dict.fromkeys(say[f"kernel.{row.inputs}"] for row in result.rows)

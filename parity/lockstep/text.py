@@ -10,6 +10,7 @@ from rich.table import Table
 
 from parity.config.case import described
 from parity.errors import UsageError
+from parity.render.console import fitted
 from parity.render.graph import svg
 from parity.render.graph.drawing import drawing
 from parity.render.notebook import picture
@@ -31,7 +32,9 @@ STYLES = {"match": "green", "other-form": "cyan", "different-formula": "bold red
 def show_result(result: Result, out: Console, lang: str) -> None:
     """Print the table by formula and side, the counts, and the details of a mismatch."""
     say = catalogue(lang)
-    out.print(_formula_table(result, say))
+    sides = [say.get(f"run.{side}", side) for side in dict.fromkeys(row.side for row in result.formulas)]
+    dropped = [say["run.slide"], say["run.sides"], *sides[:-1]]
+    out.print(fitted(_formula_table(result, say), out, dropped))
     out.print(say["run.share"])
     for side, (first, last) in result.loss.items():
         facts = {"first": short(first, say), "last": short(last, say), "side": _side(side, say)}

@@ -1,4 +1,4 @@
-"""The committed notebooks are what the script writes, and the student's reaches the mistake in five lines."""
+"""The committed notebooks are the script's, and the student's reaches the mistake in five lines."""
 
 from __future__ import annotations
 
