@@ -17,6 +17,8 @@ from parity.certify.certificate import bounded_constants
 from parity.certify.measure import Measured, Values, Worst, joined, measure
 from parity.pytorch.recorder.data import Argument, Recorded
 from parity.watch.blocks import division
+from parity.watch.compiled import Accepting
+from parity.watch.formula_plan import FormulaCall
 from parity.watch.unrounded import Unrounded, identical, unrounded
 from reference.arrays import total
 from reference.formula import Constants, Formula
@@ -175,11 +177,24 @@ def _once(
     Unless the `whole` is asked for, the first block that is wrong says enough of a form.
     """
     divided = division(form, taken, observed, constants) if truth is None else None
+    plans = Accepting() if truth is None and not any(spread) else None
     if divided is None:
-        return _evaluated(form, taken, spread, observed, kind, truth, constants)
+        asked = FormulaCall(form, kind, taken, (True,) * len(taken), observed, constants)
+        found = plans.measured(asked) if plans else None
+        return found or _evaluated(form, taken, spread, observed, kind, truth, constants)
     parts: list[Measured] = []
-    for start, operands, part in divided.blocks(taken, observed, lambda value: _lifted(value, kind)):
-        found = _evaluated(form, operands, spread, part, kind, truth, constants)
+    moving = [axis >= 0 for axis in divided.operands]
+    shared: dict[int, object] = {}
+    for start, operands, part in divided.blocks(taken, observed):
+        found = (
+            plans.measured(FormulaCall(form, kind, operands, moving, part, constants)) if plans else None
+        )
+        if found is None:
+            shared = shared or {
+                place: _lifted(operands[place], kind) for place, own in enumerate(moving) if not own
+            }
+            lifted = [shared.get(place, value) for place, value in enumerate(operands)]
+            found = _evaluated(form, lifted, spread, part, kind, truth, constants)
         if found is MISSHAPEN:
             return found
         parts.append(found.moved(partial(divided.index, start, observed.shape)))
