@@ -102,8 +102,8 @@ def replay(
         console(stderr=True).print(f"parity: {told}", markup=False, highlight=False, soft_wrap=True)
     tell("parity replay", [compared("golden", one.golden, one, one.golden) for one in replays], lang=lang)
     if stopped:
-        facts = {"done": len(replays), "of": len(found)}
-        console(stderr=True).print(Message("interrupted_files", **facts).said(lang), markup=False)
+        told = Message("interrupted_files", done=len(replays), of=len(found))
+        console(stderr=True).print(told.said(lang), markup=False)
         return INTERRUPTED
     return worst_code(replays, unreadable=bool(unreadable))
 

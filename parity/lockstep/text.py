@@ -230,7 +230,8 @@ def html_graph(result: Result, lang: str = "en") -> str:
     except UsageError:
         return ""
     drawn = drawing(known.architecture, 1)
-    return "" if svg.too_wide(drawn) else picture(svg.standalone(drawn), catalogue(lang)["graph.title"])
+    title = catalogue(lang)["graph.title"]
+    return "" if svg.too_wide(drawn) else str(picture(svg.standalone(drawn), title))
 
 
 def _html_row(row: FormulaRow, say: Mapping[str, str]) -> Markup:
