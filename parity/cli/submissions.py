@@ -99,8 +99,8 @@ def check_folder(task: Task, *, json: str | None, gradescope: Path | None) -> in
     told = [_told(task.folder, name, outcome) for name, outcome in outcomes.items()]
     tell("parity check", told, lang=task.lang)
     if len(outcomes) < len(files):
-        told = Message("interrupted_files", done=len(outcomes), of=len(files))
-        errors.print(told.said(task.lang), markup=False)
+        note = Message("interrupted_files", done=len(outcomes), of=len(files))
+        errors.print(note.said(task.lang), markup=False)
         return INTERRUPTED
     matches = [not isinstance(o, str) and o.result.verdict == "match" for o in outcomes.values()]
     return 0 if all(matches) else 1

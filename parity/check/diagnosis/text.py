@@ -68,7 +68,7 @@ def diagnosed(court: Judge, blame: Blame, lang: str) -> Diagnosed:
 
 def mistake_label(ids: str, say: Say) -> str:
     """Mistakes by their ids, `all-zero+transposed`; in words where the language is not that of the ids."""
-    return "+".join(say[f"mistake_name.{one}"] for one in ids.split("+"))
+    return "+".join(say.get(f"mistake_name.{one}", one) for one in ids.split("+"))
 
 
 def counted(text: str, say: Say) -> str:

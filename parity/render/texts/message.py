@@ -97,10 +97,12 @@ def unknown(what: str, name: object, known: Iterable[str]) -> UsageError:
     """
     known = list(known)
     near = get_close_matches(str(name), known, 1)
-    facts = {"what": what, "name": repr(name), "known": ", ".join(known)}
+    listed = ", ".join(known)
     if near:
-        return UsageError(Message("unknown_near", near=repr(near[0]), **facts))
-    return UsageError(Message("unknown", **facts))
+        return UsageError(
+            Message("unknown_near", what=what, name=repr(name), near=repr(near[0]), known=listed)
+        )
+    return UsageError(Message("unknown", what=what, name=repr(name), known=listed))
 
 
 def joined(messages: Iterable[str]) -> str:
