@@ -13,6 +13,8 @@ from parity.watch.check import Check, Found, Left, guarded
 from parity.watch.drawing import Drawing, StepGraph
 from parity.watch.extent import Extent
 from parity.watch.functions import PassedFunction, composed
+from parity.watch.ranks.joining import Joining, Meet, alone
+from parity.watch.ranks.making import is_held
 from parity.watch.result import WatchResult
 from parity.watch.tally import Evidence, WatchTally
 from parity.watch.updates import updated
@@ -31,15 +33,18 @@ class Certifying:
     """Certifies what it is told of, in the order of execution. It needs no torch, but to run a definition.
 
     `sample` is the share of the tensors that are certified, drawn anew in each step; `accept` names what
-    need not be certified.
+    need not be certified. `meet` finds the other ranks of a training.
     """
 
-    def __init__(self, *, sample: float | None = None, accept: Collection[str] = ()) -> None:
+    def __init__(
+        self, *, sample: float | None = None, accept: Collection[str] = (), meet: Meet = alone
+    ) -> None:
         self._share, self._random = sample, random.Random(0)
         self._tally = WatchTally(accept, sample or 1.0)
         self._extent, self._drawing, self._writes = Extent(), Drawing(), Writes()
         self._updates: list[Found] = []  # of the step that is being made
         self._accept = accept
+        self._joining = Joining(meet, self._tally, self._drawn, frozenset(accept))
         self._waiting: list[PassedFunction] = []  # the same of functions with a registered definition
         self._registered: list[tuple[int, PassedFunction]] = []  # and the index of their step
 
@@ -51,7 +56,10 @@ class Certifying:
     def call(self, call: Call) -> None:
         """An operation ran."""
         self._writes.saw(call)
-        if call.phase == "update":  # an optimizer's step is held to its rules, as a whole
+        self._joining.making.call(call)
+        if is_held(call):  # by all ranks together
+            self._extent.call(call, [])
+        elif call.phase == "update":  # an optimizer's step is held to its rules, as a whole
             self._extent.inside_update(call)
         else:
             self._extent.call(call, list(checks.forward(call, self._drawn)))
@@ -59,6 +67,7 @@ class Certifying:
     def node(self, passed: Backward, number: int) -> None:
         """Autograd went back through a node."""
         self._drawing.node(passed, number)
+        self._joining.node(passed, number)
         found = checks.backward(passed, number, self._drawn, self._writes, self._custom)
         self._extent.node(passed, number, list(found))
 
@@ -74,6 +83,7 @@ class Certifying:
     def update(self, update: Update) -> None:
         """An optimizer made a step."""
         self._extent.update(update)
+        self._joining.making.update(update)
         self._updates.append(list(updated(update, self._drawn)))
 
     def step(self, step: Step) -> None:
@@ -88,6 +98,7 @@ class Certifying:
         for found in self._updates:
             self._tally.operation(found)
         self._updates.clear()
+        self._joining.step(step)
         self._writes.forget()
         self._tally.steps += 1
         self._drawing.end()
@@ -95,6 +106,7 @@ class Certifying:
     def end(self) -> None:
         """The training is over, and nothing is recorded any more: now registered definitions can run."""
         self._enter(self._extent.rest())
+        self._joining.end()
         for step, function in self._registered:
             from parity.watch.registered import held
 
@@ -107,8 +119,15 @@ class Certifying:
                     self._tally.operation([one])
 
     def result(self, environment: Mapping[str, Fact], reason: str | None = None) -> WatchResult:
-        """What all of it comes to."""
-        return self._tally.result(environment, reason)
+        """What all of it comes to; on rank 0 of several, with what the others came to."""
+        self._joining.hear(failed=reason is not None)
+        found = self._tally.result(environment, reason)
+        self._joining.tell(found)
+        return found
+
+    def part(self) -> None:
+        """Nothing more is to be shown: all ranks may end."""
+        self._joining.part()
 
     @property
     def witnessed(self) -> Witnessed:

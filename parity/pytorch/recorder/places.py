@@ -10,7 +10,7 @@ import inspect
 import sys
 import weakref
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,12 +18,15 @@ from types import CodeType, FrameType
 
 import torch
 
+from parity.errors import UsageError
 from parity.pytorch.recorder.data import UserFunction
 from parity.pytorch.recorder.internals import APPLY, CALL_IMPL, is_compiled, module_hooks
+from parity.render.texts.message import Message
 
 TORCH = str(Path(torch.__file__).parent) + "/"
 OURS = str(Path(__file__).parent) + "/"
 SKIPPED = (TORCH, OURS, "<", contextlib.__file__)  # our own frames may lie below contextlib's
+SHARDED = TORCH + "distributed/fsdp/"
 COMPILED = (TORCH + "_inductor/", TORCH + "_functorch/_aot_autograd/")
 
 
@@ -46,6 +49,7 @@ class Location:
     source: str
     compiled: bool
     applied: Applied | None = None
+    running: torch.nn.Module | None = None
 
 
 class Places:
@@ -68,6 +72,13 @@ class Places:
         for name, parameter in module.named_parameters():
             path = ".".join(filter(None, (prefix, name)))
             self._parameters[id(parameter)] = weakref.ref(parameter), path
+
+    def parameters(self) -> Iterator[tuple[str, torch.Tensor]]:
+        """Every parameter that is known, with its name."""
+        for reference, name in self._parameters.values():
+            parameter = reference()
+            if parameter is not None:
+                yield name, parameter
 
     def is_parameter(self, leaf: torch.Tensor) -> bool:
         """Whether a leaf is a parameter of the given modules; where none were given, any leaf is."""
@@ -120,7 +131,10 @@ class Places:
                 self._parameters[id(parameter)] = weakref.ref(parameter), f"{root}.{name}"
 
     def here(self) -> Location:
-        """Where the operation that is being dispatched comes from."""
+        """Where the operation that is being dispatched comes from.
+
+        Raises UsageError inside of FSDP, which takes memory away from tensors that have been recorded.
+        """
         frame: FrameType | None = sys._getframe(1)
         source, compiled, applied = "", False, None
         module: torch.nn.Module | None = None
@@ -136,6 +150,8 @@ class Places:
                 name = _user_file(code.co_filename)
                 if name:
                     source = f"{name}:{frame.f_lineno}"
+                elif code.co_filename.startswith(SHARDED):
+                    raise UsageError(Message("recording_fsdp"))
                 else:
                     compiled = compiled or code.co_filename.startswith(COMPILED)
             if source and module is not None:
@@ -146,7 +162,7 @@ class Places:
         reference, path = self.modules.get(id(module), (None, ""))
         if reference is None or reference() is not module:
             path = self.module(module, _outermost(frame) or outermost or module)
-        return Location(path, type(module).__name__, source, compiled, applied)
+        return Location(path, type(module).__name__, source, compiled, applied, module)
 
 
 @cache

@@ -95,4 +95,5 @@ class Updates:
         self._counts[id(optimizer)] += 1
         made = tuple(row for _, row in rows)
         count = self._counts[id(optimizer)]
-        self._listener.update(Update(type(optimizer).__name__, count, made, first, self._calls.count))
+        kind, last, inner = type(optimizer).__name__, self._calls.count, bool(self._open)
+        self._listener.update(Update(kind, count, made, first, last, inner))
