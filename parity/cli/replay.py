@@ -39,6 +39,7 @@ def replay(
 ) -> int:
     import shlex
 
+    from parity.cli.terminal import ending_at_ctrl_c
     from parity.errors import INTERRUPTED, UsageError
     from parity.golden.folder import goldens, worst_code
     from parity.golden.reader import read
@@ -70,11 +71,10 @@ def replay(
     words = ["parity", "replay", *(flag for flag, is_set in flags.items() if is_set)]
     words += ["--threads", str(threads)] if threads > 1 else []
     replays, out = list[Replay](), console(stderr=json == "-")
-    stopped = False
-    for path in found:
-        golden = read(path)
-        watched = _watched(golden, sides) if report else None
-        try:
+    with ending_at_ctrl_c() as interrupted:
+        for path in found:
+            golden = read(path)
+            watched = _watched(golden, sides) if report else None
             one = replay_golden(
                 golden,
                 str(path),
@@ -83,17 +83,14 @@ def replay(
                 threads=threads,
                 reproduce=shlex.join([*words, str(path)]),
             )
-        except KeyboardInterrupt:
-            if not replays:
-                raise
-            stopped = True
-            break
-        replays.append(one)
-        if watched and report:
-            watched.write(one, report / path.stem, lang)
-        elif report:
-            one.report(report / path.stem, lang)
-        one.show(out, lang)
+            replays.append(one)
+            if watched and report:
+                watched.write(one, report / path.stem, lang)
+            elif report:
+                one.report(report / path.stem, lang)
+            one.show(out, lang)
+            if interrupted.was:
+                break
     if json:
         write_text(json, Replays(tuple(replays), tuple(map(str, unreadable))).to_json())
     show_total(replays, out, lang, unreadable)
@@ -101,7 +98,7 @@ def replay(
         told = Message.about(reason).said(lang)
         console(stderr=True).print(f"parity: {told}", markup=False, highlight=False, soft_wrap=True)
     tell("parity replay", [compared("golden", one.golden, one, one.golden) for one in replays], lang=lang)
-    if stopped:
+    if len(replays) < len(found):
         told = Message("interrupted_files", done=len(replays), of=len(found))
         console(stderr=True).print(told.said(lang), markup=False)
         return INTERRUPTED
