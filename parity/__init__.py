@@ -9,10 +9,22 @@
     explain(number, **options)           one number worked out by hand
     record(output, **options)            freeze a run into a golden
     replay(*files, **options)            hold goldens against here and now
+    diff(a, b, **options)                where two saved runs first differ, beyond rounding
 
-Each does what the command of its name does, with the command's options. A result has `verdict`,
-`verify()` (itself, or raises Mismatch), `to_json()`, `report(folder)`, and as a `str` it is what a
-terminal shows. A question that is wrong raises UsageError. `help(parity.run)` says more.
+Each does what the command of its name does, with the command's options. A result has `verdict`
+("match", "mismatch", "undecided", "incomplete"), `verify()` (itself, or raises Mismatch, an
+AssertionError), `to_json()`, `report(folder)`; as a `str` it is what a terminal shows, and in a notebook
+a table. A question that is wrong raises UsageError, a ValueError. `help(parity.run)` says more.
+
+A first look:
+
+    >>> import parity
+    >>> def step(W, b, x, y, lr, activation):  # your backpropagation; `parity new` writes a template
+    ...     ...
+    >>> found = parity.check(step)
+    >>> found.verdict
+    >>> print(found)                           # the first wrong formula, and the mistake by its name
+    >>> print(parity.explain("delta1[0,0]", data="xor"))   # a number, worked out by hand
 
 Importing this costs nothing: neither numpy nor PyTorch is imported before a function is first used.
 """
@@ -27,11 +39,11 @@ from typing import TYPE_CHECKING
 from parity.errors import Mismatch, UsageError
 
 if TYPE_CHECKING:
-    from parity.public import check, defines, explain, kernel, model, record, replay, run, watch
+    from parity.public import check, defines, diff, explain, kernel, model, record, replay, run, watch
 
 __version__ = "0.1.0"
 __all__ = [
-    "run", "check", "model", "watch", "kernel", "defines", "explain", "record", "replay",
+    "run", "check", "model", "watch", "kernel", "defines", "explain", "record", "replay", "diff",
     "Mismatch", "UsageError",
 ]  # fmt: skip
 

@@ -2,44 +2,66 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+from typing import TextIO
 
 from parity.errors import INTERRUPTED
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    sys.exit(_run(sys.argv[1:]))
+    try:
+        code = _run(sys.argv[1:])
+    except KeyboardInterrupt:  # before there was anything to interrupt
+        sys.stderr.write("parity: Ctrl-C\n")
+        code = INTERRUPTED
+    sys.exit(code)
 
 
 def _run(arguments: list[str]) -> int:
     from parity.cli.app import app
+    from parity.cli.speech import refusal, spoken
     from parity.errors import EnvironmentUnfit, UsageError
     from parity.lockstep import openblas as kernel
+    from parity.render.texts.message import Message
 
     kernel.choose()  # before anything imports numpy
+    lang = spoken(arguments, os.environ)
     try:
-        return int(app(arguments, prog_name="parity", standalone_mode=False) or 0)
+        code = int(app(arguments, prog_name="parity", standalone_mode=False, obj=lang) or 0)
+        sys.stdout.flush()
+        return code
     except UsageError as error:
-        return _say(str(error), 2)
+        return _say(Message.about(error).said(lang), 2)
     except EnvironmentUnfit as error:
-        return _say(str(error), 3)
+        return _say(Message.about(error).said(lang), 3)
     except KeyboardInterrupt:
-        return _say("interrupted; nothing was written", INTERRUPTED)
+        return _say(Message("cli_interrupted").said(lang), INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone; so do we
+        _silence(sys.stdout)  # the reader has gone; so do we
         return INTERRUPTED
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+            raise
+        _silence(sys.stdout)
+        return _say(Message("cli_output", reason=error).said(lang), 2)
     except Exception as error:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # a usage error of typer's
-            message = error.format_message()  # empty where typer has shown the help already
-            return _say(f"{message} (see parity --help)", 2) if message.strip() else 2
+            told = error.format_message().strip()  # empty where typer has shown the help already
+            return _say(refusal(error, lang), 2) if told else 2
         if type(error).__name__ == "Abort":
-            return _say("interrupted; nothing was written", INTERRUPTED)
+            return _say(Message("cli_interrupted").said(lang), INTERRUPTED)
         import traceback
 
         traceback.print_exc()
-        return _say("this is a fault of parity itself; please report the lines above", 4)
+        return _say(Message("cli_fault").said(lang), 4)
+
+
+def _silence(stream: TextIO) -> None:
+    """What is still in the buffer goes nowhere, instead of failing again when the program ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _say(message: str, code: int) -> int:

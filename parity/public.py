@@ -16,6 +16,8 @@ from parity.config.options import read_config
 from parity.errors import UsageError
 from parity.explain.number import Explanation, parse, recorded, walked, walked_model
 from parity.explain.number import explain as explain_number
+from parity.golden.diff import diff as diff_runs
+from parity.golden.diff_result import Diff
 from parity.golden.folder import goldens
 from parity.golden.reader import read as read_golden
 from parity.golden.record import record as record_golden
@@ -28,11 +30,12 @@ from parity.lockstep.environment import has_torch, require_torch
 from parity.lockstep.result import Result
 from parity.lockstep.run import model_peer
 from parity.render.outcome import Pages
+from parity.render.texts.message import Message
 from parity.report.golden import watched
 from parity.report.run import Keep
 from parity.report.run import run as run_case
 from parity.report.submission import write_page
-from parity.report.watch import with_page
+from parity.report.watch import with_page as with_watched_page
 from parity.watch.watching import Watching
 
 if TYPE_CHECKING:
@@ -145,7 +148,7 @@ def watch(
 
     for module in modules:
         if not isinstance(module, Module):
-            raise UsageError(f"watch: {type(module).__name__} is no torch.nn.Module")
+            raise UsageError(Message("watch_no_module", kind=type(module).__name__))
     return Watching(
         *modules,
         optimizer=optimizer,
@@ -153,7 +156,7 @@ def watch(
         every=every,
         sample=sample,
         accept=accept,
-        finish=with_page,
+        finish=with_watched_page,
     )
 
 
@@ -176,8 +179,9 @@ def kernel(
     """
     require_torch()
     from parity.kernel.hold import hold
+    from parity.report.kernel import with_page
 
-    return hold(candidate, definition, *inputs, dtype=dtype)
+    return with_page(hold(candidate, definition, *inputs, dtype=dtype))
 
 
 def explain(
@@ -260,6 +264,16 @@ def replay(
 
     found = goldens([Path(file) for file in files])
     return Replays(tuple(replayed(path) for path in found), _pages=Pages(write))
+
+
+def diff(a: Path | str, b: Path | str, *, side: str | None = None) -> Diff:
+    """Where two saved runs first differ, in bits and beyond what rounding explains: `parity diff`.
+
+    Each is a golden, or a trace file of `parity run --trace`: of two machines, of two versions. `side`
+    (reference, torch or subject) compares that side alone.
+    Raises UsageError for a file that is no saved run, and for runs of different networks.
+    """
+    return diff_runs(a, b, side=side)
 
 
 def _source(config: ConfigLike) -> Path | Mapping[str, object] | None:

@@ -19,6 +19,7 @@ from reference.operations import rows
 from reference.operations.activations import ACTIVATIONS, Activation
 from reference.operations.losses import LOSSES, Loss
 from reference.optimizers import SGD, Optimizer
+from reference.refusal import OptionError
 from reference.trace import split
 
 G = TypeVar("G", bound=Graph)
@@ -40,14 +41,22 @@ class Architecture(Model):
 
     def __post_init__(self) -> None:
         if len(self.layers) < 2 or min(self.layers) < 1:
-            raise ValueError(f"layers: need an input and a layer, each at least 1: {self.layers}")
+            raise OptionError(
+                "layers: need an input and a layer, each at least 1: {layers}", layers=self.layers
+            )
         if len(self.activations) != self.depth:
-            raise ValueError(f"activation: {len(self.activations)} given for {self.depth} layers")
+            raise OptionError(
+                "activation: {given} given for {depth} layers",
+                given=len(self.activations),
+                depth=self.depth,
+            )
         if self.loss.target == "class" and not self.class_indices:
             object.__setattr__(self, "class_indices", True)
         for units, f in zip(self.layers[1:], self.activations, strict=True):
             if f.learned and f.options[f.learned.number] not in (1, units):
-                raise ValueError(f"activation: {f.name} has 1 parameter or {units}, one a unit")
+                raise OptionError(
+                    "activation: {name} has 1 parameter or {units}, one a unit", name=f.name, units=units
+                )
 
     @property
     def reduced_loss(self) -> Loss:

@@ -12,6 +12,7 @@ from functools import reduce
 import numpy as np
 
 from reference.arrays import Array, Scalar, smaller
+from reference.refusal import OptionError
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,13 @@ class Clipping:
         """The same method with these options. Raises ValueError for an unknown or a missing option."""
         for option in options:
             if option not in self.options:
-                raise ValueError(f"{self.name} takes no {option!r}")
+                raise OptionError("{name} takes no {option}", name=self.name, option=repr(option))
         chosen = {**self.options, **options}
         for option, value in chosen.items():
             if not value > 0:
-                raise ValueError(f"{self.name}: {option} must be given, and above 0")
+                raise OptionError(
+                    "{name}: {option} must be given, and above 0", name=self.name, option=option
+                )
         return replace(self, options=chosen)
 
 

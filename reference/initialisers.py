@@ -14,6 +14,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from reference.refusal import ONE_OF, OptionError
+
 Floats: TypeAlias = npt.NDArray[np.float64]
 Option: TypeAlias = float | str
 
@@ -43,15 +45,17 @@ class Initialiser:
         """The same initialiser with these options. Raises ValueError for an unknown option or value."""
         for option, value in options.items():
             if option not in self.options:
-                raise ValueError(f"{self.name} takes no {option!r}")
+                raise OptionError("{name} takes no {option}", name=self.name, option=repr(option))
             if isinstance(value, str) != isinstance(self.options[option], str):
-                raise ValueError(f"{self.name}: {option} cannot be {value!r}")
+                raise OptionError(
+                    "{name}: {option} cannot be {value}", name=self.name, option=option, value=repr(value)
+                )
         chosen = {**self.options, **options}
         if chosen.get("mode", "fan_in") not in ("fan_in", "fan_out"):
-            raise ValueError(f"{self.name}: mode is 'fan_in' or 'fan_out'")
+            raise OptionError(ONE_OF, name=self.name, option="mode", known="fan_in, fan_out")
         known = (*GAINS, "leaky_relu")
         if chosen.get("nonlinearity", "linear") not in known:
-            raise ValueError(f"{self.name}: nonlinearity is one of {', '.join(known)}")
+            raise OptionError(ONE_OF, name=self.name, option="nonlinearity", known=", ".join(known))
         return replace(self, options=chosen)
 
     def __call__(self, random: np.random.Generator, shape: tuple[int, ...]) -> Floats:

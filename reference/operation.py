@@ -24,6 +24,7 @@ from typing import TypeAlias
 
 from reference.arrays import Array, Data
 from reference.formula import Formula
+from reference.refusal import OptionError
 
 Option: TypeAlias = "float | int | bool | str | tuple[Option, ...] | None"
 """The value of an option: a number, a flag, a name, or a tuple of them."""
@@ -93,11 +94,11 @@ class Operation:
         """
         for name in options:
             if name not in self.options:
-                raise ValueError(f"{self.name} takes no {name!r}")
+                raise OptionError("{name} takes no {option}", name=self.name, option=repr(name))
         chosen = {**self.options, **options}
         for name, value in chosen.items():
             if value is REQUIRED:
-                raise ValueError(f"{self.name}: {name} must be given")
+                raise OptionError("{name}: {option} must be given", name=self.name, option=name)
         return chosen
 
 

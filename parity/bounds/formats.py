@@ -207,8 +207,16 @@ class Arithmetic:
 
 
 def wide_longdouble() -> bool:
-    """Whether numpy's longdouble has at least the 64-bit significand needed to judge float64."""
-    return bool(np.finfo(np.longdouble).nmant >= 63)
+    """Whether numpy's longdouble can judge float64: the processor's own format with a 64-bit significand.
+
+    A longdouble in software (WebAssembly, ARM: 113 bits; PowerPC: two doubles) is refused: its libraries
+    may compute e^x and the like in double precision, as musl does. So is one that claims 64 bits and
+    rounds to 53, as under valgrind: 1 + 2⁻⁶³ is then 1, and e a double.
+    """
+    if np.finfo(np.longdouble).nmant != 63:
+        return False
+    one, e = np.longdouble(1), np.exp(np.longdouble(1))
+    return bool(one + np.longdouble(2.0**-63) != one and e != np.longdouble(np.float64(e)))
 
 
 def arithmetic(dtype: npt.DTypeLike, truth: str | None = None) -> Arithmetic:

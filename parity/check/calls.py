@@ -12,6 +12,7 @@ from parity.check.cases import DEFAULT_ACTIVATIONS, SubjectCall, calls
 from parity.config.case import Case, build
 from parity.config.options import parse_names, read_config
 from parity.errors import UsageError
+from parity.render.texts.message import Message
 from reference.engine import Network
 from reference.operations.activations import ACTIVATIONS
 from reference.trace import Trace
@@ -25,25 +26,27 @@ def asked_calls(
 ) -> list[SubjectCall]:
     """The calls of a check. Raises UsageError for names that there are not."""
     if dtype not in (None, *COMPUTED):
-        raise UsageError(f"--dtype {dtype}: known: {', '.join(COMPUTED)}")
+        raise UsageError(Message("option_known", option="--dtype", name=dtype, known=", ".join(COMPUTED)))
     asked = parse_names(activation) if activation else ()
     names = (asked,) if isinstance(asked, str) else tuple(asked)
     for name in names:
         if name not in ACTIVATIONS:
-            raise UsageError(f"--activation {name}: known: {', '.join(ACTIVATIONS)}")
+            raise UsageError(
+                Message("option_known", option="--activation", name=name, known=", ".join(ACTIVATIONS))
+            )
         if any(value != value for value in ACTIVATIONS[name].options.values()):
-            raise UsageError(f"--activation {name}: its options have no defaults; give them in a --config")
+            raise UsageError(Message("no_defaults", name=name))
         if ACTIVATIONS[name].learned:
-            raise _not_told(f"--activation {name}", f"what {name} learns")
+            raise _not_told(f"--activation {name}", "learned", name)
     if config is None:
         return calls(names or DEFAULT_ACTIVATIONS, np.dtype(dtype or "float64"))
     name = str(config) if isinstance(config, Path) else "config"
     return _calls(build(read_config(config, {"activation": activation, "dtype": dtype})), name)
 
 
-def _not_told(where: str, what: str) -> UsageError:
+def _not_told(where: str, what: str, name: str = "") -> UsageError:
     """For what a subject could only do if it were told more."""
-    return UsageError(f"{where}: step(W, b, x, y, lr, activation) is not told {what}")
+    return UsageError(Message(f"step_not_told_{what}", where=where, name=name))
 
 
 def _calls(case: Case, name: str) -> list[SubjectCall]:
@@ -54,11 +57,11 @@ def _calls(case: Case, name: str) -> list[SubjectCall]:
     architecture = case.architecture
     for f in architecture.activations:
         if f.learned:
-            raise _not_told(name, f"what {f.name} learns")
+            raise _not_told(name, "learned", f.name)
     if not architecture.optimizer.plain:
-        raise _not_told(name, f"the options and the state of {architecture.optimizer.name}")
+        raise _not_told(name, "optimizer", architecture.optimizer.name)
     if architecture.clipping:
-        raise _not_told(name, "how gradients are clipped")
+        raise _not_told(name, "clipping")
     network = Network(case.architecture, case.parameters)
     found: list[SubjectCall] = []
     for step, (x, y) in zip(range(min(case.steps, MOST_STEPS)), case.batches(), strict=False):

@@ -156,7 +156,7 @@ def _calls(
                 yield SubjectCall(name, step, shape, plan.lr, given)
             return
     if plan.everywhere:
-        raise UsageError(f"{name}: no network was found in which every unit and every sample counts")
+        raise UsageError(Message("no_network", name=name))
 
 
 def _at_the_joints(names: tuple[str, ...], dtype: npt.DTypeLike, number: int) -> SubjectCall:

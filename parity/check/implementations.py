@@ -130,7 +130,9 @@ class PythonSubject:
 
 def raised(facts: Mapping[str, object]) -> Message:
     """What the runner says went wrong, with the line."""
-    words, line = Message("own_words", failure=facts["error"]), facts.get("line")
+    text, inserted, line = facts.get("text"), facts.get("facts"), facts.get("line")
+    known = Message.known(text, inserted) if isinstance(text, str) and isinstance(inserted, dict) else None
+    words = known or Message("own_words", failure=facts["error"])
     return Message("at_line", number=line, failure=words) if line else words
 
 
@@ -154,7 +156,7 @@ class ExecutableSubject:
                 try:
                     ending = run([*self.command, str(asked), str(answer)], Path.cwd(), limits)
                 except OSError as error:
-                    raise UsageError(f"--exec {self.name}: {error.strerror}") from None
+                    raise UsageError(Message("exec_failed", command=self.name, reason=error)) from None
                 answers.output = answers.output or ending.output
                 if ending.failure:
                     answers.failures[number] = ending.failure
@@ -174,11 +176,11 @@ def python_subject(spec: str) -> PythonSubject:
     path = Path(where)
     if where.endswith(".py") or path.exists():
         if not path.is_file():
-            raise UsageError(f"{where}: there is no such file")
+            raise UsageError(Message("no_such_file", file=where))
         full = path.resolve()
         return PythonSubject(spec, full.parent, full, full.stem, function or "step")
     if not all(part.isidentifier() for part in where.split(".")):
-        raise UsageError(f"{spec}: neither a file nor a module:function")
+        raise UsageError(Message("no_module", spec=spec))
     return PythonSubject(spec, Path.cwd(), None, where, function or "step")
 
 
@@ -187,7 +189,7 @@ def executable_subject(command: str) -> ExecutableSubject:
     words = shlex.split(command)
     program = shutil.which(words[0]) if words else None
     if program is None:
-        raise UsageError(f"--exec {command}: there is no such program")
+        raise UsageError(Message("no_program", command=command))
     return ExecutableSubject(command, (str(Path(program).resolve()), *words[1:]))
 
 

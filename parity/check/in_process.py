@@ -25,6 +25,7 @@ from parity.config.case import Case, build
 from parity.config.options import read_config
 from parity.errors import UsageError
 from parity.lockstep.lockstep import Side
+from parity.render.texts.message import Message
 from reference.arrays import Array
 from reference.trace import Trace
 
@@ -114,11 +115,11 @@ def own_subject(asked: object) -> OwnSubject:
         function = asked
         owner = sys.modules.get(getattr(asked, "__module__", None) or "")
     if not callable(function) or isinstance(function, type):
-        raise UsageError(f"check: {_shown(asked)} is no step function, and has none")
+        raise UsageError(Message("no_step_function", name=_shown(asked)))
     try:
         layout = layout_of(owner)
     except UnusableError as error:
-        raise UsageError(f"check: {error}") from None
+        raise UsageError(Message("check_failed", reason=error)) from None
     plain = inspect.unwrap(function)
     code = getattr(plain, "__code__", None)
     file = Path(code.co_filename) if code else None
@@ -139,7 +140,7 @@ def asked_subject(
     if not is_side(asked):
         return own_subject(asked), asked_calls(config, activation, dtype)
     if config is None:
-        raise UsageError("check: a side keeps its own weights; say from which it starts: config=…")
+        raise UsageError(Message("side_needs_config"))
     case = build(read_config(config, {"activation": activation, "dtype": dtype}))
     calls, shown = walked(asked, case)  # type: ignore[arg-type] # is_side says so
     return shown, calls
@@ -171,8 +172,7 @@ def walked(side: Side, case: Case) -> tuple[list[SubjectCall], Shown]:
         trace = Trace({name: np.array(tensor) for name, tensor in side.step(x, y).items()})
         for name, expected in stood.items():
             if name in trace and trace[name].tobytes() != expected.tobytes():
-                since = "the step before ended" if step else "the config says"
-                raise UsageError(f"check: {name} of step {step} is not where {since}")
+                raise UsageError(Message("side_moved" if step else "side_starts", name=name, step=step))
         given = Trace({**stood, "x": np.array(x, order="C"), "y": np.array(y, order="C")})
         calls.append(SubjectCall("config", step, case.architecture, case.lr, given))
         traces.append(Trace({name: t for name, t in trace.items() if name not in given}))

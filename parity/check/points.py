@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from parity.errors import UsageError, unknown
+from parity.config.config import toml_complaint
+from parity.errors import UsageError
 from parity.lockstep.result import Result
+from parity.render.texts.message import Message, unknown
 
 RUNS = "runs"
 """Not a formula: whether the submission answered every call."""
@@ -53,23 +55,23 @@ class Points:
         try:
             content = tomllib.loads(file.read_text(encoding="utf-8"))
         except OSError as error:
-            raise UsageError(f"{file}: {error.strerror}") from None
+            raise UsageError(Message("file_failed", file=file, reason=error)) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise UsageError(f"{file}: {error}") from None
+            raise UsageError(Message("not_toml", file=file, reason=toml_complaint(error, file))) from None
         for key in content:
             if key != "points":
                 raise unknown(str(file), key, ["points"])
         given = content.get("points")
         if not isinstance(given, dict):
-            raise UsageError(f"{file}: a table [points] is missing")
+            raise UsageError(Message("points_missing", file=file))
         for name, value in given.items():
             if name not in ENTRIES:
                 raise unknown(f"{file}: points", name, ENTRIES)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e6:
-                raise UsageError(f"{file}: points: {name} is a number from 0, not {value!r}")
+                raise UsageError(Message("points_number", file=file, name=name, value=repr(value)))
             worth[name] = float(value)
         if not any(worth.values()):
-            raise UsageError(f"{file}: points: nothing is worth anything")
+            raise UsageError(Message("points_worthless", file=file))
         return cls(worth)
 
     @property

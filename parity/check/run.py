@@ -118,7 +118,9 @@ def check(
         for instance in court.instances:
             tally.certify(instance.observation.step, SIDE, instance.finding)
         if failures and not tally.mismatch:
-            raise UnusableSubjectError(f"{subject.name}: {failures[0]}", answers.output)
+            raise UnusableSubjectError(
+                Message("file_failed", file=subject.name, reason=failures[0]), answers.output
+            )
         found = blames(court, lambda: _unseen(answered, calls, limits or Limits()))
         wrong = tuple(diagnosed(court, blame, lang) for blame in found)
         court.forget()

@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from parity.render.console import console
 from parity.render.texts import catalogue
+from parity.render.texts.formulas import formula_label
 from parity.render.texts.message import said
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def show_checked(checked: Checked, out: Console, lang: str) -> None:
         )
     _show_beside(result, lang, out)
     if result.not_shown:
-        names = ", ".join(result.not_shown)
+        names = ", ".join(formula_label(name, lang) for name in result.not_shown)
         out.print(say["check.not_shown"].format(names=names), markup=False, soft_wrap=True)
     out.print(say["check.contract"].format(**result.contract), markup=False, soft_wrap=True)
 
@@ -64,7 +65,7 @@ def _show_beside(result: Result, lang: str, out: Console) -> None:
         if row.form
     }
     if forms:
-        told = "; ".join(f"{formula}: {form}" for formula, form in forms.items())
+        told = "; ".join(f"{formula_label(formula, lang)}: {form}" for formula, form in forms.items())
         out.print(say["check.forms"].format(forms=told), markup=False, soft_wrap=True)
     reached = result.coverage
     if reached and result.verdict == "match":

@@ -25,7 +25,7 @@ ndarray, float64, int64 = np.ndarray, np.float64, np.int64
 dump, load = json.dumps, json.loads
 
 Tensors: TypeAlias = dict[str, NDArray[np.generic]]
-Facts: TypeAlias = dict[str, str | int | bool | None]
+Facts: TypeAlias = dict[str, str | int | bool | dict[str, str] | None]
 
 FORMATS = {"F32": "<f4", "F64": "<f8"}
 CODES = {"f2": "F16", "f4": "F32", "f8": "F64", "i4": "I32", "i8": "I64", "b1": "BOOL"}
@@ -33,8 +33,15 @@ PER_LAYER = ("z", "a", "delta", "dW", "db", "W", "b")
 TURNED = ("W", "x", "y")
 
 
+EMPTY = "nothing is filled in yet: {keys} are empty; write the formulas, and check again"
+
+
 class UnusableError(Exception):
-    """What `step` returned is not what the contract says."""
+    """What `step` returned is not what the contract says: a text, and the facts that are inserted in it."""
+
+    def __init__(self, text: str, /, **facts: object) -> None:
+        super().__init__(text.format(**facts))
+        self.text, self.facts = text, {name: str(fact) for name, fact in facts.items()}
 
 
 def read(path: str) -> tuple[Tensors, dict[str, str]]:
@@ -82,15 +89,17 @@ def as_array(value: object, name: str, number_format: np.dtype[np.generic]) -> N
     held = detach().cpu() if callable(detach) else value
     lists = isinstance(held, (list, tuple, int, float)) and not hasattr(held, "__array__")
     if not (lists or hasattr(held, "__array__")):
-        raise UnusableError(f"{name} is {type(value).__name__}, where an array belongs")
+        raise UnusableError(
+            "{name} is {kind}, where an array belongs", name=name, kind=type(value).__name__
+        )
     try:
         array = asarray(held)
         if array.dtype == object:
             array = array.astype(float64)
     except (TypeError, ValueError) as error:
-        raise UnusableError(f"{name} holds no array of numbers: {error}") from None
+        raise UnusableError("{name} holds no array of numbers: {error}", name=name, error=error) from None
     if array.dtype.kind not in "fiub":
-        raise UnusableError(f"{name} holds {array.dtype}, which are not floats")
+        raise UnusableError("{name} holds {dtype}, which are not floats", name=name, dtype=array.dtype)
     if lists:
         array = array.astype(number_format)
     if array.dtype.str[1:] not in CODES:
@@ -101,24 +110,26 @@ def as_array(value: object, name: str, number_format: np.dtype[np.generic]) -> N
 def named(answer: object, depth: int, number_format: np.dtype[np.generic]) -> Tensors:
     """The tensors of what `step` returned, by their names in a trace. Raises UnusableError."""
     if not isinstance(answer, dict):
-        raise UnusableError(f"step returned {type(answer).__name__}, where a dict belongs")
+        raise UnusableError("step returned {kind}, where a dict belongs", kind=type(answer).__name__)
     lists = [value for value in answer.values() if isinstance(value, list)]
     if lists and all(part is None for value in lists for part in value):
         keys = ", ".join(answer)
-        raise UnusableError(
-            f"nothing is filled in yet: {keys} are empty; write the formulas, and check again"
-        )
+        raise UnusableError(EMPTY, keys=keys)
     tensors: Tensors = {}
     for key, value in answer.items():
         if key == "loss":
             tensors["loss"] = as_array(value, "loss", number_format)
         elif key not in PER_LAYER:
             known = ", ".join(("loss", *PER_LAYER))
-            raise UnusableError(f"step returned the key {key!r}; known: {known}")
+            raise UnusableError("step returned the key {key}; known: {known}", key=repr(key), known=known)
         elif not isinstance(value, (list, tuple, ndarray)) or getattr(value, "ndim", 1) == 0:
-            raise UnusableError(f"{key} is {type(value).__name__}, where a list over the layers belongs")
+            raise UnusableError(
+                "{key} is {kind}, where a list over the layers belongs", key=key, kind=type(value).__name__
+            )
         elif len(value) != depth:
-            raise UnusableError(f"{key} has {len(value)} entries for {depth} layers")
+            raise UnusableError(
+                "{key} has {found} entries for {depth} layers", key=key, found=len(value), depth=depth
+            )
         else:
             after = "_next" if key in ("W", "b") else ""
             for layer, tensor in enumerate(value, 1):
@@ -130,7 +141,7 @@ def layout_of(module: object) -> str:
     """The layout a module says it works in. Raises UnusableError for one that there is not."""
     layout = getattr(module, "LAYOUT", "columns")
     if layout not in ("rows", "columns"):
-        raise UnusableError(f'LAYOUT is {layout!r}; known: "columns", "rows"')
+        raise UnusableError('LAYOUT is {layout}; known: "columns", "rows"', layout=repr(layout))
     return str(layout)
 
 
@@ -149,7 +160,7 @@ def load_subject(request: Mapping[str, str]) -> tuple[Callable[..., object], str
     layout = layout_of(module)
     function = getattr(module, request["function"], None)
     if not callable(function):
-        raise UnusableError(f"there is no function {request['function']!r} in it")
+        raise UnusableError("there is no function {function} in it", function=repr(request["function"]))
     return function, layout
 
 
@@ -171,7 +182,7 @@ def call(function: Callable[..., object], layout: str, tensors: Tensors, activat
 def reason(error: BaseException, file: str) -> Facts:
     """What was raised, with the last line of the subject's own code that it passed through."""
     if isinstance(error, UnusableError):
-        return {"line": None, "error": str(error)}
+        return {"line": None, "error": str(error), "text": error.text, "facts": error.facts}
     if isinstance(error, SyntaxError):
         return {"line": error.lineno, "error": f"{type(error).__name__}: {error.msg}"}
     frames = traceback.extract_tb(error.__traceback__)

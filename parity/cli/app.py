@@ -10,23 +10,26 @@ from parity import __version__
 from parity.cli import (
     bench,
     check,
+    diff,
     doctor,
     explain,
     graph,
     kernel,
     names,
     new,
+    options,
     record,
     replay,
     run,
     schema,
     watch,
 )
+from parity.cli.speech import SpokenGroup
+from parity.render.texts import catalogue
 
 app = typer.Typer(
     name="parity",
-    epilog="Exit codes: 0 all holds, 1 a mismatch, 2 the question is wrong, 3 the environment cannot "
-    "answer, 4 our own fault, 5 nothing was checked.",
+    cls=SpokenGroup,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -43,6 +46,7 @@ for command in (
     new,
     record,
     replay,
+    diff,
     names,
     bench,
     doctor,
@@ -59,8 +63,7 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def parity(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
+    lang: options.Lang = options.SPOKEN,
 ) -> None:
-    """Is this gradient right? The deck's backpropagation and PyTorch's, certified step by step."""
+    catalogue(lang)  # an unknown one is refused

@@ -7,47 +7,36 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from parity.cli import options
+from parity.cli.speech import SpokenCommand
+from parity.render.texts.message import Message
 
 if TYPE_CHECKING:
     from parity.bench.page import Report
 
-HELP = """Measure the engine against torch eager, and the lockstep against both steps alternated.
-
-Ratios within interleaved rounds of one process, one thread each: median, smallest, largest. What is
-not installed (jax, scikit-learn, a C++ compiler for torch.compile) is named as absent.
-"""
-
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
-    app.command("bench", help=HELP)(bench)
+    app.command("bench", cls=SpokenCommand)(bench)
 
 
 def bench(
     sizes: Annotated[
         str | None,
-        typer.Option(metavar="NAME,…", help="Of tiny, digits, mnist, wide; with --watch, of cnn, gpt."),
+        typer.Option(metavar="NAME,…"),
     ] = None,
-    dtype: Annotated[str, typer.Option(metavar="float32|float64", help="Number format.")] = "float32",
-    activation: Annotated[str, typer.Option(metavar="NAME", help="Activation of all layers.")] = "sigmoid",
-    no_peers: Annotated[bool, typer.Option("--no-peers", help="Leave other programs out.")] = False,
+    dtype: Annotated[str, typer.Option(metavar="float32|float64")] = "float32",
+    activation: Annotated[str, typer.Option(metavar="NAME")] = "sigmoid",
+    no_peers: Annotated[bool, typer.Option("--no-peers")] = False,
     json: options.Json = None,
-    markdown: Annotated[
-        str | None, typer.Option(metavar="FILE.md", help="Write a page: the table, and the profile.")
-    ] = None,
-    profile: Annotated[
-        bool, typer.Option("--profile", help="Show where the time of a certified step goes.")
-    ] = False,
+    markdown: Annotated[str | None, typer.Option(metavar="FILE.md")] = None,
+    profile: Annotated[bool, typer.Option("--profile")] = False,
     vocabulary: Annotated[
         bool,
         typer.Option(
             "--vocabulary",
-            help="Measure the certified step of every activation, loss and optimizer, in both formats.",
         ),
     ] = False,
-    watch: Annotated[
-        bool, typer.Option("--watch", help="Measure watching a CNN and GPT-2 instead: time and memory.")
-    ] = False,
+    watch: Annotated[bool, typer.Option("--watch")] = False,
     threads: options.Threads = 1,
 ) -> int:
     from parity.errors import UsageError
@@ -60,7 +49,7 @@ def bench(
     from parity.bounds.formats import COMPUTED
 
     if dtype not in COMPUTED:
-        raise UsageError(f"--dtype {dtype}: known: {', '.join(COMPUTED)}")
+        raise UsageError(Message("option_known", option="--dtype", name=dtype, known=", ".join(COMPUTED)))
 
     from parity.bench import measure as benchmark
     from parity.bench import watched
@@ -76,9 +65,11 @@ def bench(
     names = known if sizes is None else [name.strip() for name in sizes.split(",")]
     for name in names:
         if name not in known:
-            raise UsageError(f"--sizes {name}: known: {', '.join(known)}")
+            raise UsageError(Message("option_known", option="--sizes", name=name, known=", ".join(known)))
     if activation not in SLOPES:
-        raise UsageError(f"--activation {activation}: known: {', '.join(SLOPES)}")
+        raise UsageError(
+            Message("option_known", option="--activation", name=activation, known=", ".join(SLOPES))
+        )
     from parity.lockstep.environment import environment
     from parity.lockstep.threads import limited
 

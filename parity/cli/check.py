@@ -8,46 +8,34 @@ from typing import Annotated
 import typer
 
 from parity.cli import options
-
-HELP = """Check somebody's own backprop: the first wrong formula, and the mistake by name.
-
-SUBJECT is FILE.py, FILE.py:function, package.module:function, or a folder of submissions. It is run in
-a process of its own, on several small networks; `parity new` writes a template.
-"""
+from parity.cli.speech import SpokenCommand
+from parity.render.texts.message import Message
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
-    app.command("check", help=HELP)(check)
+    app.command("check", cls=SpokenCommand)(check)
 
 
-@options.takes_case("activation", "dtype", dtype="Number format (default: float64).")
+@options.takes_case("activation", "dtype")
 def check(
-    subject: Annotated[str | None, typer.Argument(metavar="SUBJECT", help="What to check.")] = None,
+    subject: Annotated[str | None, typer.Argument(metavar="SUBJECT")] = None,
     executable: Annotated[
         str | None,
-        typer.Option(
-            "--exec", metavar="COMMAND", help="Check a program that reads and writes safetensors."
-        ),
+        typer.Option("--exec", metavar="COMMAND"),
     ] = None,
     *,
     case: options.AskedCase,
-    timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0.1, max=86400, help="Time for one submission.")
-    ] = 20.0,
-    memory: Annotated[
-        float, typer.Option(metavar="GIB", min=0.25, max=4096, help="Memory for one submission.")
-    ] = 8.0,
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, max=86400)] = 20.0,
+    memory: Annotated[float, typer.Option(metavar="GIB", min=0.25, max=4096)] = 8.0,
     json: options.Json = None,
     gradescope: Annotated[
         Path | None,
-        typer.Option(metavar="results.json", help="Also write a Gradescope results file."),
+        typer.Option(metavar="results.json"),
     ] = None,
     points: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE.toml", help="What each formula is worth, in a table [points]; else a point each."
-        ),
+        typer.Option(metavar="FILE.toml"),
     ] = None,
     report: options.Report = None,
     lang: options.Lang = options.SPOKEN,
@@ -70,7 +58,7 @@ def check(
 
     catalogue(lang)
     if (subject is None) == (executable is None):
-        raise UsageError("check: give a SUBJECT, or --exec COMMAND, and not both")
+        raise UsageError(Message("check_one"))
     for path in (json, str(gradescope) if gradescope else None):
         if path:
             writable(path)
@@ -92,7 +80,10 @@ def check(
     except UnusableSubjectError as error:
         show_output(error.output, lang)
         if gradescope:
-            write_text(str(gradescope), gradescope_results({one.name: str(error)}, worth, lang))
+            write_text(
+                str(gradescope),
+                gradescope_results({one.name: Message.about(error).said(lang)}, worth, lang),
+            )
         raise
     if gradescope:
         write_text(str(gradescope), gradescope_results({one.name: checked}, worth, lang))
@@ -103,6 +94,6 @@ def check(
     show_output(checked.output, lang)
     checked.show(console(stderr=json == "-"), lang)
     file, line = (str(one.file or ""), one.line) if isinstance(one, PythonSubject) else ("", 0)
-    told = compared("check", one.name, checked.result, file, line)
-    tell("parity check", [told], checked.result.formulas, lang)
+    judged = compared("check", one.name, checked.result, file, line)
+    tell("parity check", [judged], checked.result.formulas, lang)
     return checked.result.exit_code

@@ -7,34 +7,37 @@ from typing import Annotated
 import typer
 
 from parity.cli import options
+from parity.cli.speech import SpokenCommand
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
-    app.command("doctor", help="Show versions, BLAS, threads and number handling of this environment.")(
-        doctor
-    )
+    app.command("doctor", cls=SpokenCommand)(doctor)
 
 
 def doctor(
     json: options.Json = None,
-    threads: Annotated[int, typer.Option(metavar="N", min=1, help="Threads to look at it with.")] = 1,
+    threads: Annotated[int, typer.Option(metavar="N", min=1)] = 1,
+    lang: options.Lang = options.SPOKEN,
 ) -> int:
     import json as encoder
 
     from parity.cli.terminal import show_facts
-    from parity.lockstep.environment import environment, unfit
+    from parity.lockstep.environment import emulated_longdouble, environment, unfit
     from parity.lockstep.threads import limited
     from parity.render.files import write_text
+    from parity.render.texts import catalogue
+
+    catalogue(lang)
 
     environment()  # brings torch in, with its own pools, before they are limited
     with limited(threads):
         facts = environment()
-        problems = unfit(facts)
+        problems, emulated = unfit(facts), emulated_longdouble()
     if json:
         write_text(
             json, encoder.dumps({"schema": "parity-doctor/1", "environment": facts, "problems": problems})
         )
     if json != "-":
-        show_facts(facts, problems)
+        show_facts(facts, problems, [emulated] if emulated else [], lang)
     return 3 if problems else 0

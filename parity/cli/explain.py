@@ -8,33 +8,22 @@ from typing import Annotated
 import typer
 
 from parity.cli import options
+from parity.cli.speech import SpokenCommand
 from parity.config.options import CASE_OPTIONS
-
-HELP = """Work out one number by hand: parity explain "delta2[1,0]" --step 3
-
-NUMBER is a tensor of the trace (x, y, W1, b1, z1, a2, loss, s1, delta1, dW2, db1, W1_next, …) and an
-index from 0: row, column, or one for each of its axes. It is taken from the case that the options describe,
-in the deck's engine and, where it is installed, in PyTorch; from a torch model, of which a2 is the value of
-the second operation and s2 the error there, as `parity graph --model` draws them; or from a trace file.
-"""
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
-    app.command("explain", help=HELP)(explain)
+    app.command("explain", cls=SpokenCommand)(explain)
 
 
 @options.takes_case(*(name for name in CASE_OPTIONS if name != "steps"))
 def explain(
-    number: Annotated[str, typer.Argument(metavar="NUMBER", help="Like delta2[1,0].")],
-    step: Annotated[int, typer.Option(metavar="N", min=0, max=10**7, help="Which step, from 0.")] = 0,
-    trace: Annotated[
-        Path | None, typer.Option(metavar="FILE.safetensors", help="Take it from a trace file.")
-    ] = None,
+    number: Annotated[str, typer.Argument(metavar="NUMBER")],
+    step: Annotated[int, typer.Option(metavar="N", min=0, max=10**7)] = 0,
+    trace: Annotated[Path | None, typer.Option(metavar="FILE.safetensors")] = None,
     model: options.TorchModel = None,
-    side: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Whose, in a trace file (default: everybody's).")
-    ] = None,
+    side: Annotated[str | None, typer.Option(metavar="NAME")] = None,
     *,
     case: options.AskedCase,
     lang: options.Lang = options.SPOKEN,

@@ -7,27 +7,23 @@ from typing import Annotated
 import typer
 
 from parity.cli import options
+from parity.cli.speech import SpokenCommand
+from parity.render.texts.message import Message
 
 FORMATS = ("text", "svg", "mermaid")
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
-    app.command(
-        "graph", help="Draw the network's computational graph (slide 7), with both families of arrows."
-    )(graph)
+    app.command("graph", cls=SpokenCommand)(graph)
 
 
 @options.takes_case("data", "target", "layers", "activation", "loss", "batch")
 def graph(
     case: options.AskedCase,
     model: options.TorchModel = None,
-    form: Annotated[
-        str, typer.Option("--format", metavar="|".join(FORMATS), help="What to draw it as.")
-    ] = "text",
-    output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE|-", help="Where to write it (default: stdout).")
-    ] = "-",
+    form: Annotated[str, typer.Option("--format", metavar="|".join(FORMATS))] = "text",
+    output: Annotated[str, typer.Option("--output", "-o", metavar="FILE|-")] = "-",
     lang: options.Lang = options.SPOKEN,
 ) -> None:
     from parity.config.case import build
@@ -40,7 +36,7 @@ def graph(
 
     say = catalogue(lang)
     if form not in FORMATS:
-        raise UsageError(f"--format {form}: known: {', '.join(FORMATS)}")
+        raise UsageError(Message("option_known", option="--format", name=form, known=", ".join(FORMATS)))
     writable(output)
     config = case.config()
     peer = model_peer(model, config.training.seed) if model else None

@@ -7,55 +7,49 @@ from typing import Annotated
 import typer
 
 from parity.cli import options
+from parity.cli.speech import SpokenCommand
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command()(kernel)
+    app.command(cls=SpokenCommand)(kernel)
 
 
 def kernel(
-    candidate: Annotated[
-        str, typer.Argument(metavar="FILE.py:CANDIDATE", help="A function or module, of any kind.")
-    ],
+    candidate: Annotated[str, typer.Argument(metavar="FILE.py:CANDIDATE")],
     definition: Annotated[
         str,
-        typer.Argument(metavar="FILE.py:DEFINITION", help="The same in plain PyTorch."),
+        typer.Argument(metavar="FILE.py:DEFINITION"),
     ],
     inputs: Annotated[
         str,
         typer.Option(
             metavar="FILE.py:INPUTS",
-            help="What both take: a tensor, a tuple, or a function that returns one.",
         ),
     ],
     dtype: Annotated[
         str | None,
-        typer.Option(
-            metavar="float32|float64|bfloat16|float16", help="Round floats among the inputs to this first."
-        ),
+        typer.Option(metavar="float32|float64|bfloat16|float16"),
     ] = None,
     json: options.Json = None,
-    lang: options.Lang = "en",
+    report: options.Report = None,
+    lang: options.Lang = options.SPOKEN,
 ) -> int:
-    """Hold a kernel, an autograd.Function or a compiled function to its plain definition.
-
-    The definition is run once and recorded as a graph of certified operations. What any rounding of it
-    can give, from the same inputs and random upstream gradients, bounds the candidate's outputs and the
-    gradients of all inputs and parameters; the first number outside is told, with the resolution.
-    """
     from parity.lockstep.environment import require_torch
     from parity.render.console import console
-    from parity.render.files import writable, write_text
+    from parity.render.files import writable, writable_folder, write_text
     from parity.render.texts import catalogue
 
     catalogue(lang)
     if json:
         writable(json)
+    if report:
+        writable_folder(report)
     require_torch()
     from parity.kernel.asked import as_function, as_inputs
     from parity.kernel.hold import hold
     from parity.pytorch.imported.load import named
+    from parity.report.kernel import write as write_page
 
     specs = {"CANDIDATE": candidate, "DEFINITION": definition, "--inputs": inputs}
     one, other, given = named(specs)
@@ -64,5 +58,7 @@ def kernel(
     )
     if json:
         write_text(json, result.to_json())
+    if report:
+        write_page(result, report, lang)
     result.show(console(stderr=json == "-"), lang)
     return result.exit_code

@@ -10,24 +10,29 @@ from typing import Annotated, Protocol
 import typer
 
 from parity.cli import options
+from parity.cli.speech import SpokenCommand
 
 KINDS = ("activations", "losses", "optimizers", "clipping", "initialisers", "operations", "data")
+MUST_BE_GIVEN = "(must be given)"
+"""In JSON, in place of a default that there is not."""
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
-    app.command("list", help="List what can be named, with options and defaults.")(names)
+    app.command("list", cls=SpokenCommand)(names)
 
 
 def names(
-    kind: Annotated[
-        str, typer.Argument(metavar=f"[{'|'.join(KINDS)}]", help="What to list; without it, everything.")
-    ] = "",
+    kind: Annotated[str, typer.Argument(metavar=f"[{'|'.join(KINDS)}]")] = "",
     json: options.Json = None,
+    lang: options.Lang = options.SPOKEN,
 ) -> None:
-    from parity.errors import unknown
     from parity.render.console import console
     from parity.render.files import write_text
+    from parity.render.texts import catalogue
+    from parity.render.texts.message import unknown
+
+    say = catalogue(lang)
 
     if kind and kind not in KINDS:
         raise unknown("list", kind, KINDS)
@@ -39,9 +44,12 @@ def names(
         return
     out = console()
     for heading, entries in listed.items():
-        out.print(f"{heading} ({len(entries)})", style="bold")
+        out.print(f"{say[f'list.{heading}']} ({len(entries)})", style="bold")
         for name, facts in entries.items():
-            given = ", ".join(f"{option} = {value}" for option, value in facts.options.items())
+            given = ", ".join(
+                f"{option} = {say['list.required'] if value == MUST_BE_GIVEN else value}"
+                for option, value in facts.options.items()
+            )
             line = f"  {name}  {given}".rstrip()
             out.print(line, markup=False, highlight=False, soft_wrap=True)
 
@@ -95,6 +103,6 @@ def _said(given: Mapping[str, object]) -> dict[str, str]:
     from reference.operation import REQUIRED
 
     return {
-        name: "(must be given)" if value == REQUIRED or value != value else str(value)  # NaN: no default
+        name: MUST_BE_GIVEN if value == REQUIRED or value != value else str(value)  # NaN: no default
         for name, value in given.items()
     }

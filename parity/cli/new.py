@@ -10,17 +10,17 @@ from typing import Annotated
 import typer
 
 from parity.cli import options
-
-HELP = """Write a commented template for `parity check`, in the language asked for."""
+from parity.cli.speech import SpokenCommand
+from parity.render.texts.message import Message
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
-    app.command("new", help=HELP)(new)
+    app.command("new", cls=SpokenCommand)(new)
 
 
 def new(
-    file: Annotated[Path, typer.Argument(metavar="FILE.py", help="Where to write it.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE.py")],
     lang: options.Lang = options.SPOKEN,
 ) -> int:
     from parity.errors import UsageError
@@ -29,9 +29,9 @@ def new(
 
     catalogue(lang)
     if file.suffix != ".py":
-        raise UsageError(f"{file}: the name of a Python file ends in .py")
+        raise UsageError(Message("not_python", file=file))
     if file.exists():
-        raise UsageError(f"{file}: exists already; it is not overwritten")
+        raise UsageError(Message("exists_already", file=file))
     writable(str(file))
     template = resources.files("parity.render.texts").joinpath(f"template.{lang}.txt")
     write_text(str(file), template.read_text(encoding="utf-8"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import shlex
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,29 +13,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from parity.cli.speech import spoken
 from parity.config.options import CASE_OPTIONS, NETWORK, TRAINING, CaseOption, read_config
 
 if TYPE_CHECKING:
     from parity.config.config import Config
 
-OUTPUT = "Output"
+OUTPUT = "output"
 
 ConfigFile = Annotated[
     Path | None,
-    typer.Option(
-        "--config", metavar="FILE.toml", help="Read the case from a TOML file.", rich_help_panel=NETWORK
-    ),
+    typer.Option("--config", metavar="FILE.toml", rich_help_panel=NETWORK),
 ]
 Json = Annotated[
     str | None,
-    typer.Option("--json", metavar="FILE|-", help="Write the result as JSON.", rich_help_panel=OUTPUT),
+    typer.Option("--json", metavar="FILE|-", rich_help_panel=OUTPUT),
 ]
 Report = Annotated[
     Path | None,
     typer.Option(
         "--report",
         metavar="DIR",
-        help="Write the side-by-side page (one offline HTML file, English and Spanish), Markdown and JSON.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -42,7 +41,6 @@ Lang = Annotated[
     str,
     typer.Option(
         metavar="en|es",
-        help="Language of what is printed; else the environment's (LC_ALL, LC_MESSAGES, LANG).",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -51,23 +49,16 @@ TorchModel = Annotated[
     typer.Option(
         "--model",
         metavar="MODULE:FACTORY",
-        help="Take an existing torch model: its layers and weights instead of ours.",
         rich_help_panel=NETWORK,
     ),
 ]
 
 
-def spoken(environment: Mapping[str, str]) -> str:
-    """The language of the environment, by the first of LC_ALL, LC_MESSAGES and LANG that is set."""
-    said = next(filter(None, map(environment.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
-    return "es" if said.lower().startswith("es") else "en"
-
-
-SPOKEN = spoken(os.environ)
-"""What is spoken where no --lang is given."""
+SPOKEN = spoken(sys.argv[1:], os.environ)
+"""What is spoken where a command is given no --lang."""
 Threads = Annotated[
     int,
-    typer.Option(metavar="N", min=1, help="Threads of numpy and of torch, each.", rich_help_panel=OUTPUT),
+    typer.Option(metavar="N", min=1, rich_help_panel=OUTPUT),
 ]
 
 
@@ -103,13 +94,13 @@ class AskedCase:
 
 
 def takes_case(
-    *names: str, **helps: str
+    *names: str,
 ) -> Callable[[Callable[..., int | None]], Callable[..., int | None]]:
     """Let a command have `--config` and the options of a case of these names, where it has `case`.
 
-    What was given arrives there as one `AskedCase`. `helps` are this command's own help texts.
+    What was given arrives there as one `AskedCase`.
     """
-    wanted = [_parameter(CASE_OPTIONS[name], helps.get(name, "")) for name in names]
+    wanted = [_parameter(CASE_OPTIONS[name]) for name in names]
     wanted.insert(0, _keyword("config", ConfigFile))
 
     def with_case(command: Callable[..., int | None]) -> Callable[..., int | None]:
@@ -133,9 +124,9 @@ def takes_case(
     return with_case
 
 
-def _parameter(option: CaseOption, own_help: str) -> inspect.Parameter:
+def _parameter(option: CaseOption) -> inspect.Parameter:
     """An option as typer reads it off a function."""
-    shown = typer.Option(metavar=option.metavar, help=own_help or option.help, rich_help_panel=option.panel)
+    shown = typer.Option(metavar=option.metavar, rich_help_panel=option.panel)
     return _keyword(option.name, Annotated[option.kind | None, shown])  # type: ignore[operator] # a type
 
 

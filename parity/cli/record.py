@@ -8,51 +8,24 @@ from typing import Annotated
 import typer
 
 from parity.cli import options
+from parity.cli.speech import SpokenCommand
 from parity.config.options import CASE_OPTIONS
+from parity.render.texts.message import Message
 
-GOLDEN = "Golden"
-
-HELP = """Freeze a run into a golden, to be replayed later and elsewhere.
-
-parity record --data xor --steps 3 -o tests/goldens/xor.safetensors
-
-A golden holds every tensor of every step. The run is certified first, as by
-parity run; one that does not hold is not recorded (exit code 1). Beside the
-golden a sidecar of the same name, .json, shows what a review needs: config,
-environment, and of each tensor shape, digest, min, max, norm, first values.
-Commit both.
-
-With --model, a torch model's training is frozen: its graph with options and
-weights, what it was given and drew at random, and PyTorch's calls, so that
-both sides are replayed without the model's code. With --watch, steps of any
-training script are frozen, as parity watch sees them: what each operation
-took and made, forward and backward.
-
-parity record --watch train.py --steps 2 -o step.safetensors -- --its options
-
-What is there is never overwritten. With --update, each FILE is replayed, and
-recorded anew, from its own config, only if it is outside its bounds; which
-ones were changed, and why, is printed.
-"""
+GOLDEN = "golden"
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
-    app.command("record", help=HELP)(record)
+    app.command("record", cls=SpokenCommand)(record)
 
 
-@options.takes_case(
-    *CASE_OPTIONS,
-    steps="Training steps, all of them kept (default: 5; with --watch: 1).",
-    accept="A finding in PyTorch's numbers (reports/findings.md) that does not count; with --watch what "
-    "need not be certified: an operation, or opaque, unsupported, altered. May be repeated.",
-)
+@options.takes_case(*CASE_OPTIONS)
 def record(
     files: Annotated[
         list[Path] | None,
         typer.Argument(
             metavar="[FILE…]",
-            help="With --update: goldens, or folders of goldens. With --watch: after --, its arguments.",
         ),
     ] = None,
     output: Annotated[
@@ -61,7 +34,6 @@ def record(
             "--output",
             "-o",
             metavar="FILE.safetensors",
-            help="Where the golden goes.",
             rich_help_panel=GOLDEN,
         ),
     ] = None,
@@ -69,21 +41,17 @@ def record(
         bool,
         typer.Option(
             "--update",
-            help="Change goldens that are there: only those outside their bounds, or asked for otherwise.",
             rich_help_panel=GOLDEN,
         ),
     ] = False,
     no_torch: Annotated[
         bool,
-        typer.Option(
-            "--no-torch", help="Record the engine alone; needs no PyTorch.", rich_help_panel=GOLDEN
-        ),
+        typer.Option("--no-torch", rich_help_panel=GOLDEN),
     ] = False,
     model: Annotated[
         str | None,
         typer.Option(
             metavar="MODULE:FACTORY",
-            help="Freeze the training of an existing torch model: its graph and its weights.",
             rich_help_panel=options.NETWORK,
         ),
     ] = None,
@@ -91,7 +59,6 @@ def record(
         Path | None,
         typer.Option(
             metavar="SCRIPT.py",
-            help="Freeze the first step of this training script, or --steps of them; there it ends.",
             rich_help_panel=GOLDEN,
         ),
     ] = None,
@@ -116,11 +83,11 @@ def record(
     if watch is not None:
         return _script(watch, files or [], output, case, alone=not (update or no_torch or model), lang=lang)
     if output is None and not update:
-        raise UsageError("record: give -o FILE.safetensors, or --update and existing goldens")
+        raise UsageError(Message("record_output"))
     if files and (output is not None or not update or not case.is_empty or model):
-        raise UsageError("record: FILE… goes with --update alone; a golden's own config says what is run")
+        raise UsageError(Message("record_files"))
     if output is None and not files:
-        raise UsageError("record: --update: give FILE…, or -o FILE.safetensors")
+        raise UsageError(Message("record_update"))
     if output is None:
         found = goldens(files or [])
         for path in found:
@@ -173,7 +140,7 @@ def _script(
     from parity.render.console import console
 
     if output is None or not alone or case.file or case.given.keys() - {"steps", "accept"}:
-        raise UsageError("record: --watch goes with -o FILE.safetensors, --steps and --accept alone")
+        raise UsageError(Message("record_watch"))
     training = case.config().training
     made = record_script(
         script,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from parity.cli import options
+from parity.cli.speech import SpokenCommand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,42 +18,19 @@ if TYPE_CHECKING:
     from parity.golden.script import ScriptGolden
     from parity.report.golden import WatchedReplay
 
-HELP = """Replay goldens: does what was recorded hold, and does today's code agree?
-
-By certificates, not by comparing bits. The golden's formulas must hold on its
-own recorded inputs. Today's engine and today's PyTorch take every step again
-from those inputs, and their formulas must hold. And both must lie inside the
-one bound that admits them both. So another numpy, torch, BLAS kernel, thread
-count or processor passes, and a changed formula does not. Which bits differ is
-shown, in floats between (ulp) and as a share of the bound, together with what
-of the environment is not what it was.
-
-Of a graph (record --model) PyTorch's side is its recorded calls, run again.
-Of a watched script (record --watch) every recorded operation is certified
-again from the file alone, and PyTorch runs the forward ones again.
-
-Nothing is ever written. Exit code 1 is a regression; 2 a file that is no
-golden, is truncated, huge, of another schema, or not what its digest says. In
-continuous integration, where PyTorch need not be installed:
-
-parity replay --no-torch tests/goldens
-"""
-
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
-    app.command("replay", help=HELP)(replay)
+    app.command("replay", cls=SpokenCommand)(replay)
 
 
 def replay(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Goldens, or folders of goldens.")],
-    no_torch: Annotated[
-        bool, typer.Option("--no-torch", help="Leave today's PyTorch out; it need not be installed.")
-    ] = False,
-    no_reference: Annotated[bool, typer.Option("--no-reference", help="Leave today's engine out.")] = False,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…")],
+    no_torch: Annotated[bool, typer.Option("--no-torch")] = False,
+    no_reference: Annotated[bool, typer.Option("--no-reference")] = False,
     bitwise: Annotated[
         bool,
-        typer.Option("--bitwise", help="Differing bits are a mismatch too: for the very same machine."),
+        typer.Option("--bitwise"),
     ] = False,
     json: options.Json = None,
     report: options.Report = None,
@@ -61,15 +39,17 @@ def replay(
 ) -> int:
     import shlex
 
-    from parity.errors import UsageError
+    from parity.cli.terminal import ending_at_ctrl_c
+    from parity.errors import INTERRUPTED, UsageError
     from parity.golden.folder import goldens, worst_code
     from parity.golden.reader import read
     from parity.golden.replay import chosen, replay_golden
-    from parity.golden.result import Replays
+    from parity.golden.result import Replay, Replays
     from parity.golden.text import show_total
     from parity.render.console import console
     from parity.render.files import writable, writable_folder, write_text
     from parity.render.texts import catalogue
+    from parity.render.texts.message import Message
     from parity.report.ci.compared import compared, tell
 
     catalogue(lang)
@@ -90,30 +70,38 @@ def replay(
     flags = {"--no-torch": no_torch, "--no-reference": no_reference, "--bitwise": bitwise}
     words = ["parity", "replay", *(flag for flag, is_set in flags.items() if is_set)]
     words += ["--threads", str(threads)] if threads > 1 else []
-    replays, out = [], console(stderr=json == "-")
-    for path in found:
-        golden = read(path)
-        watched = _watched(golden, sides) if report else None
-        one = replay_golden(
-            golden,
-            str(path),
-            watched.sides if watched else sides,
-            bitwise=bitwise,
-            threads=threads,
-            reproduce=shlex.join([*words, str(path)]),
-        )
-        replays.append(one)
-        if watched and report:
-            watched.write(one, report / path.stem, lang)
-        elif report:
-            one.report(report / path.stem, lang)
-        one.show(out, lang)
+    replays, out = list[Replay](), console(stderr=json == "-")
+    with ending_at_ctrl_c() as interrupted:
+        for path in found:
+            golden = read(path)
+            watched = _watched(golden, sides) if report else None
+            one = replay_golden(
+                golden,
+                str(path),
+                watched.sides if watched else sides,
+                bitwise=bitwise,
+                threads=threads,
+                reproduce=shlex.join([*words, str(path)]),
+            )
+            replays.append(one)
+            if watched and report:
+                watched.write(one, report / path.stem, lang)
+            elif report:
+                one.report(report / path.stem, lang)
+            one.show(out, lang)
+            if interrupted.was:
+                break
     if json:
         write_text(json, Replays(tuple(replays), tuple(map(str, unreadable))).to_json())
     show_total(replays, out, lang, unreadable)
     for reason in unreadable:
-        console(stderr=True).print(f"parity: {reason}", markup=False, highlight=False, soft_wrap=True)
+        told = Message.about(reason).said(lang)
+        console(stderr=True).print(f"parity: {told}", markup=False, highlight=False, soft_wrap=True)
     tell("parity replay", [compared("golden", one.golden, one, one.golden) for one in replays], lang=lang)
+    if len(replays) < len(found):
+        told = Message("interrupted_files", done=len(replays), of=len(found))
+        console(stderr=True).print(told.said(lang), markup=False)
+        return INTERRUPTED
     return worst_code(replays, unreadable=bool(unreadable))
 
 

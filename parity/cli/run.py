@@ -8,18 +8,13 @@ from typing import Annotated
 import typer
 
 from parity.cli import options
+from parity.cli.speech import SpokenCommand
 from parity.config.options import CASE_OPTIONS
-
-HELP = """Train the deck's engine and the identical PyTorch model in lockstep, certified after every step.
-
-Every formula of both sides is held against a bound that is derived from its own arithmetic, and every
-tensor of one side against the other's. With no options: handwritten digits, a 64-32-10 network.
-"""
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
-    app.command("run", help=HELP)(run)
+    app.command("run", cls=SpokenCommand)(run)
 
 
 @options.takes_case(*CASE_OPTIONS)
@@ -28,13 +23,12 @@ def run(
     model: options.TorchModel = None,
     keep_going: Annotated[
         bool,
-        typer.Option("--keep-going", help="Walk on after a mismatch.", rich_help_panel=options.TRAINING),
+        typer.Option("--keep-going", rich_help_panel=options.TRAINING),
     ] = False,
     witness: Annotated[
         bool,
         typer.Option(
             "--witness",
-            help="Also differentiate the loss without the chain rule, in 200-bit arithmetic.",
             rich_help_panel=options.TRAINING,
         ),
     ] = False,
@@ -42,7 +36,6 @@ def run(
         str,
         typer.Option(
             metavar="every|K|last",
-            help="Ask both gates after every step, every K-th, or the last; steps are always linked.",
             rich_help_panel=options.TRAINING,
         ),
     ] = "every",
@@ -51,13 +44,12 @@ def run(
         Path | None,
         typer.Option(
             metavar="FILE.safetensors",
-            help="Keep every tensor of both sides.",
             rich_help_panel=options.OUTPUT,
         ),
     ] = None,
     trace_every: Annotated[
         int,
-        typer.Option(metavar="K", min=1, help="Keep every K-th step only.", rich_help_panel=options.OUTPUT),
+        typer.Option(metavar="K", min=1, rich_help_panel=options.OUTPUT),
     ] = 1,
     report: options.Report = None,
     lang: options.Lang = options.SPOKEN,

@@ -6,38 +6,43 @@ from typing import Annotated
 
 import typer
 
+from parity.cli import options
+from parity.cli.speech import SpokenCommand
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
-    app.command(
-        "schema", help="Print the JSON schema of results: of a run, a replay, what was watched, a kernel."
-    )(schema)
+    app.command("schema", cls=SpokenCommand)(schema)
 
 
 def schema(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="[result|replay|watch|kernel]",
-            help="parity-result/1, parity-replay/1, parity-watch/1 or parity-kernel/1.",
+            metavar="[result|replay|watch|kernel|diff]",
         ),
     ] = "result",
+    lang: options.Lang = options.SPOKEN,
 ) -> None:
     import json
 
     from pydantic import BaseModel
 
-    from parity.errors import unknown
+    from parity.golden.diff_result import Diff
     from parity.golden.result import Replay
     from parity.kernel.result import KernelResult
     from parity.lockstep.result import Result
+    from parity.render.texts import catalogue
+    from parity.render.texts.message import unknown
     from parity.watch.result import WatchResult
 
+    catalogue(lang)  # an unknown one is refused
     models: dict[str, type[BaseModel]] = {
         "result": Result,
         "replay": Replay,
         "watch": WatchResult,
         "kernel": KernelResult,
+        "diff": Diff,
     }
     if what not in models:
         raise unknown("schema", what, models)

@@ -21,10 +21,11 @@ from parity.check.points import Points
 from parity.check.process import SAFE_PATH, Limits
 from parity.check.run import UnusableSubjectError, check
 from parity.check.submitted import JudgedSubmission, Submitted
-from parity.errors import UsageError
+from parity.errors import INTERRUPTED, UsageError
 from parity.render.console import console
 from parity.render.files import write_text
 from parity.render.texts import catalogue
+from parity.render.texts.message import Message
 from parity.report.ci.compared import compared, tell
 from parity.report.ci.facts import Compared
 from parity.report.classroom import page_folder, write_class
@@ -55,7 +56,7 @@ class Task:
                 subject, _calls(self.config, self.activation, self.dtype), self.limits, lang=self.lang
             )
         except UnusableSubjectError as error:
-            return str(error).replace(str(file), name)
+            return Message.about(error).said(self.lang).replace(str(file), name)
         if self.report:
             from parity.report.submission import write_page
 
@@ -67,7 +68,7 @@ def check_folder(task: Task, *, json: str | None, gradescope: Path | None) -> in
     """Check every submission, as many at once as there are processors. Returns the exit code."""
     files = submissions(task.folder)
     if not files:
-        raise UsageError(f"{task.folder}: there is no .py file in it")
+        raise UsageError(Message("no_submissions", folder=task.folder))
     say, outcomes = catalogue(task.lang), dict[str, Submitted]()
     errors = console(stderr=True)
     workers = min(len(files), os.cpu_count() or 1)
@@ -80,9 +81,14 @@ def check_folder(task: Task, *, json: str | None, gradescope: Path | None) -> in
     ):
         shown = bar.add_task(say["check.progress"], total=len(files))
         judged = map(task.judge, files) if workers == 1 else pool.map(task.judge, files)
-        for file, outcome in zip(files, judged, strict=True):
-            outcomes[str(file.relative_to(task.folder))] = outcome
-            bar.advance(shown)
+        try:
+            for file, outcome in zip(files, judged, strict=True):
+                outcomes[str(file.relative_to(task.folder))] = outcome
+                bar.advance(shown)
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            if not outcomes:
+                raise
     if json:
         write_text(json, folder_json(outcomes))
     if gradescope:
@@ -92,6 +98,10 @@ def check_folder(task: Task, *, json: str | None, gradescope: Path | None) -> in
     _show(outcomes, task.lang, stderr=json == "-")
     told = [_told(task.folder, name, outcome) for name, outcome in outcomes.items()]
     tell("parity check", told, lang=task.lang)
+    if len(outcomes) < len(files):
+        note = Message("interrupted_files", done=len(outcomes), of=len(files))
+        errors.print(note.said(task.lang), markup=False)
+        return INTERRUPTED
     matches = [not isinstance(o, str) and o.result.verdict == "match" for o in outcomes.values()]
     return 0 if all(matches) else 1
 

@@ -9,52 +9,39 @@ from typing import Annotated
 import typer
 
 from parity.cli import options
+from parity.cli.speech import SpokenCommand
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command()(watch)
+    app.command(cls=SpokenCommand)(watch)
 
 
 def watch(
     script: Annotated[
         Path,
-        typer.Argument(metavar="SCRIPT.py [-- ARGS]", help="A training script; after --, its arguments."),
+        typer.Argument(metavar="SCRIPT.py [-- ARGS]"),
     ],
     arguments: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
-    steps: Annotated[int, typer.Option(metavar="K", min=1, help="How many steps to certify.")] = 3,
-    first: Annotated[
-        int, typer.Option("--from", metavar="N", min=0, help="The first step to certify, counted from 0.")
-    ] = 0,
-    every: Annotated[int, typer.Option(metavar="M", min=1, help="Certify every M-th step.")] = 1,
+    steps: Annotated[int, typer.Option(metavar="K", min=1)] = 3,
+    first: Annotated[int, typer.Option("--from", metavar="N", min=0)] = 0,
+    every: Annotated[int, typer.Option(metavar="M", min=1)] = 1,
     sample: Annotated[
         float | None,
-        typer.Option(metavar="SHARE", help="Certify this share of the tensors, drawn anew in each step."),
+        typer.Option(metavar="SHARE"),
     ] = None,
-    stop: Annotated[bool, typer.Option("--stop", help="End after the last certified step.")] = False,
+    stop: Annotated[bool, typer.Option("--stop")] = False,
     accept: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="What need not be certified: an operation, or opaque, unsupported, altered. Repeatable.",
         ),
     ] = None,
-    every_row: Annotated[
-        bool, typer.Option("--all", help="Show every tensor of every operation, not modules.")
-    ] = False,
+    every_row: Annotated[bool, typer.Option("--all")] = False,
     json: options.Json = None,
     report: options.Report = None,
     lang: options.Lang = options.SPOKEN,
 ) -> int:
-    """Run a training script and certify every operation that PyTorch runs in it.
-
-    Forward, backward, accumulation and update: each tensor is held to its formula on PyTorch's own
-    numbers, within a rounding bound that is derived. The script computes what it computes without this:
-    its threads, seeds and settings are its own. With --json -, what it prints goes to stderr.
-
-    Under torchrun every rank certifies its own steps. Rank 0 shows what all of them found; the files of
-    another rank have its number in their names, as result.rank1.json.
-    """
     from contextlib import nullcontext
 
     from parity.errors import INTERRUPTED

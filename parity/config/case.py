@@ -14,6 +14,7 @@ from parity.config.config import Config
 from parity.config.options import parse_layers
 from parity.config.targets import fitting, is_indices, target
 from parity.errors import UsageError
+from parity.render.texts.message import Message
 from reference.architecture import Architecture
 from reference.arrays import Array
 from reference.training import batches
@@ -83,10 +84,10 @@ def build(config: Config, given: datasets.Dataset | None = None) -> Case:
     inputs, outputs = training.x.shape[1], training.y.shape[1]
     layers = tuple(config.network.layers or (inputs, *defaults.hidden, outputs))
     indices = is_indices(settings.loss, layers[-1], outputs)
-    for what, where, expected in (("features", 0, inputs), ("outputs", -1, outputs)):
+    for key, where, expected in (("layers_features", 0, inputs), ("layers_outputs", -1, outputs)):
         if layers[where] != expected and not (indices and where == -1 and outputs == 1):
             shown = "-".join(map(str, layers))
-            raise UsageError(f"layers {shown}: {name} has {expected} {what}, the network {layers[where]}")
+            raise UsageError(Message(key, layers=shown, data=name, expected=expected, found=layers[where]))
     architecture = _architecture(config, settings, layers, indices=indices)
     every_sigmoid = all(f.name == "sigmoid" for f in architecture.activations)
     deck = every_sigmoid and settings.loss.name == "mse"
@@ -147,7 +148,7 @@ def _architecture(
             )
         )
     except ValueError as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(Message.about(error)) from None
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ def described(facts: Mapping[str, JsonValue], targets: int) -> Described:
     except UsageError:
         raise
     except (KeyError, TypeError, ValueError):  # pydantic's ValidationError is a ValueError
-        raise UsageError("the config does not say which network it is about") from None
+        raise UsageError(Message("config_no_network")) from None
     return Described(architecture, float(lr), tuple(config.training.accept))
 
 
@@ -187,7 +188,7 @@ def data_of(config: Config) -> tuple[str, datasets.Dataset, datasets.Dataset | N
     if table.x is not None and table.y is not None:
         x, y = _rectangle(table.x, "data.x"), _rectangle(table.y, "data.y")
         if len(x) != len(y):
-            raise UsageError(f"data: x has {len(x)} samples, y has {len(y)}")
+            raise UsageError(Message("data_lengths", x=len(x), y=len(y)))
         features = tuple(f"x{i}" for i in range(x.shape[1]))
         return "given", datasets.Dataset("given", x, y, None, features, "the config"), None
     dataset = datasets.load(table.path or table.name or "digits", table.target)
@@ -199,7 +200,9 @@ def _rectangle(rows: list[list[float]], key: str) -> np.ndarray[tuple[int, int],
     widths = {len(row) for row in rows}
     if len(widths) > 1:
         odd = next(i for i, row in enumerate(rows) if len(row) != len(rows[0]))
-        raise UsageError(f"{key}[{odd}]: {len(rows[odd])} numbers, where {key}[0] has {len(rows[0])}")
+        raise UsageError(
+            Message("row_lengths", key=key, number=odd, found=len(rows[odd]), first=len(rows[0]))
+        )
     return np.array(rows, dtype=np.float64)
 
 
@@ -211,7 +214,7 @@ def _columns(
         converted = np.ascontiguousarray(rows.astype(dtype))
     if not np.isfinite(converted).all():
         sample = int(np.argwhere(~np.isfinite(converted))[0][0])
-        raise UsageError(f"data: {key}[{sample}] does not fit {dtype}")
+        raise UsageError(Message("data_does_not_fit", key=key, sample=sample, dtype=dtype))
     columns: Array = converted.T
     return columns
 
@@ -224,15 +227,15 @@ def _parameters(config: Config, architecture: Architecture) -> dict[str, Array]:
         biases = names.initialiser("bias_initialiser", network.bias_initialiser)
         return architecture.initial_parameters(config.training.seed, weights, biases)
     if network.initialiser or network.bias_initialiser:
-        raise UsageError("network: parameters are given: there is nothing for an initialiser to draw")
+        raise UsageError(Message("parameters_given"))
     shapes = architecture.parameter_shapes()
     for name in given:
         if name not in shapes:
-            raise UsageError(f"network.parameters.{name}: no parameter of this network")
+            raise UsageError(Message("parameter_unknown", name=name))
     parameters: dict[str, Array] = {}
     for name, shape in shapes.items():
         if name not in given:
-            raise UsageError(f"network.parameters.{name}: missing; give all of them or none")
+            raise UsageError(Message("parameter_missing", name=name))
         parameters[name] = _parameter(name, given[name], shape, architecture)
     return parameters
 
@@ -246,9 +249,9 @@ def _parameter(
     widths = {len(row) if isinstance(row, list) else 0 for row in table}
     if len(table) != shape[0] or widths != {shape[1]}:
         found = f"({len(table)}, {'/'.join(map(str, sorted(widths)))})"
-        raise UsageError(f"network.parameters.{name}: expected shape {shape} (out, in), found {found}")
+        raise UsageError(Message("parameter_shape", name=name, shape=shape, found=found))
     with np.errstate(over="ignore"):
         array: Array = np.array(table, dtype=np.float64).astype(architecture.dtype)
     if not np.isfinite(array).all():
-        raise UsageError(f"network.parameters.{name}: a number does not fit {array.dtype}")
+        raise UsageError(Message("parameter_does_not_fit", name=name, dtype=array.dtype))
     return array

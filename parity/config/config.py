@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from parity.config.names import Named
 from parity.errors import UsageError
+from parity.render.texts.message import Message
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 MAX_UNITS, MAX_DEPTH, MAX_PARAMETERS, MAX_STEPS = 100_000, 1_000, 50_000_000, 10**9
 """Limits of a config, so that a typing error does not exhaust the machine's memory."""
@@ -40,7 +45,7 @@ class NetworkTable(_Table):
     def _bounded(self) -> NetworkTable:
         pairs = zip(self.layers or [], (self.layers or [])[1:], strict=False)
         if sum((fan_in + 1) * fan_out for fan_in, fan_out in pairs) > MAX_PARAMETERS:
-            raise ValueError(f"layers: more than {MAX_PARAMETERS:,} parameters")
+            raise ValueError(Message("config_parameters", most=f"{MAX_PARAMETERS:,}"))
         return self
 
 
@@ -56,12 +61,12 @@ class DataTable(_Table):
     @model_validator(mode="after")
     def _one_source(self) -> DataTable:
         if (self.x is None) != (self.y is None):
-            raise ValueError("x and y go together")
+            raise ValueError(Message("config_x_and_y"))
         sources = [key for key in ("name", "path", "x") if getattr(self, key) is not None]
         if len(sources) > 1:
-            raise ValueError(f"give one of name, path, or x and y; not {' and '.join(sources)}")
+            raise ValueError(Message("config_one_source", sources=", ".join(sources)))
         if self.target is not None and self.path is None:
-            raise ValueError("target: names a column of a CSV file, and there is none")
+            raise ValueError(Message("config_no_csv"))
         return self
 
 
@@ -105,7 +110,7 @@ def read(source: Path | Mapping[str, object] | None, options: Mapping[str, JsonV
     for key, value in given.items():
         table, _, name = key.partition(".")
         if not isinstance(tables.setdefault(table, {}), dict):
-            raise UsageError(f"{path}: {table}: expected a table")
+            raise UsageError(Message("config_table", file=path, table=table))
         tables[table][name] = value
     try:
         return Config.model_validate(tables)
@@ -124,12 +129,31 @@ def _toml(path: Path) -> dict[str, dict[str, JsonValue]]:
         with path.open("rb") as file:
             return tomllib.load(file)
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
+        raise UsageError(Message("file_failed", file=path, reason=error)) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not valid TOML: {error}") from None
+        raise UsageError(Message("not_toml", file=path, reason=toml_complaint(error, path))) from None
 
 
-def _one_line(error: ValidationError, path: Path | None, given: Mapping[str, JsonValue]) -> str:
+def toml_complaint(error: tomllib.TOMLDecodeError | UnicodeDecodeError, path: Path) -> Message:
+    """Where a file stops being TOML, and the line that stands there."""
+    place = re.search(r"\(at line (\d+), column (\d+)\)$", str(error))
+    if isinstance(error, UnicodeDecodeError) or not place:
+        return Message("toml_no_utf8" if isinstance(error, UnicodeDecodeError) else "toml_ends")
+    line = path.read_text(encoding="utf-8").splitlines()[int(place[1]) - 1].strip()
+    return Message("toml_at", line=place[1], column=place[2], text=line[:80])
+
+
+def complaint(found: ErrorDetails) -> Message:
+    """What pydantic complains of, as a message."""
+    context = found.get("ctx", {})
+    context |= {"expected": str(context.get("expected")).replace(" or ", ", ")}
+    if isinstance(context.get("error"), ValueError):
+        return Message.about(context["error"])
+    named = Message.known(f"config_{found['type']}", context)
+    return named or Message("own_words", failure=found["msg"])
+
+
+def _one_line(error: ValidationError, path: Path | None, given: Mapping[str, JsonValue]) -> Message:
     """The first validation error as one line: where, which key, why."""
     first = error.errors()[0]
     keys = [part for part in first["loc"] if not _is_union_tag(part)]
@@ -139,9 +163,12 @@ def _one_line(error: ValidationError, path: Path | None, given: Mapping[str, Jso
     else:
         where = f"{path or 'config'}: {_key(keys)}"
     found = first["input"]
-    hint = " or a file ending in .csv" if dotted == "data.name" else ""
-    shown = f", not {found!r}" if isinstance(found, str | int | float) else ""
-    return f"{where}: {first['msg'].removeprefix('Value error, ')}{hint}{shown}"
+    reason = complaint(first)
+    if dotted == "data.name":
+        reason = Message("config_or_csv", reason=reason)
+    if isinstance(found, str | int | float):
+        reason = Message("config_not", reason=reason, found=repr(found))
+    return Message("file_failed", file=where, reason=reason)
 
 
 def _is_union_tag(part: str | int) -> bool:

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from parity.errors import UsageError, unknown
+from parity.errors import UsageError
+from parity.render.texts.message import Message, unknown
 from reference.clipping import CLIPPINGS, Clipping
 from reference.initialisers import INITIALISERS, Initialiser
 from reference.operations.activations import ACTIVATIONS, Activation
@@ -26,7 +27,7 @@ def activations(named: Named | Sequence[Named], depth: int) -> tuple[Activation,
     """
     names = [named] * depth if isinstance(named, str | dict) else list(named)
     if len(names) != depth:
-        raise UsageError(f"activation: {len(names)} given for {depth} layers")
+        raise UsageError(Message("activation_count", given=len(names), depth=depth))
     return tuple(_activation(name) for name in names)
 
 
@@ -45,7 +46,15 @@ def _variant(entry: Activation, option: str, value: Value) -> Activation:
     kin = [f for f in ACTIVATIONS.values() if f.source == entry.source]
     found = {f.torch_options[option]: f for f in kin}
     if value not in found:
-        raise UsageError(f"activation: {entry.name}: {option} is {' or '.join(map(repr, found))}")
+        raise UsageError(
+            Message(
+                "option_either",
+                what="activation",
+                name=entry.name,
+                option=option,
+                known=", ".join(map(repr, found)),
+            )
+        )
     return found[value]  # type: ignore[index] # checked above
 
 
@@ -70,7 +79,7 @@ def loss_of(named: Named) -> tuple[Loss, str]:
     reduction = str(options.pop("reduction", "mean"))
     known = LOSSES[name].reductions
     if reduction not in known:
-        raise UsageError(f"loss: reduction {reduction!r}; known: {', '.join(known)}")
+        raise UsageError(Message("reduction_unknown", name=repr(reduction), known=", ".join(known)))
     chosen: dict[str, Option] = {}
     for option, value in options.items():
         chosen[option] = value if isinstance(value, bool) else _numbers("loss", name, option, value)
@@ -117,7 +126,7 @@ def _as_usage(what: str) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise UsageError(f"{what}: {error}") from None
+        raise UsageError(Message("file_failed", file=what, reason=error)) from None
 
 
 def _split(what: str, named: Named, known: Mapping[str, object]) -> tuple[str, dict[str, Value]]:
@@ -131,7 +140,7 @@ def _split(what: str, named: Named, known: Mapping[str, object]) -> tuple[str, d
 
 def _number(what: str, name: str, option: str, value: Value) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise UsageError(f"{what}: {name}: {option} is a number, not {value!r}")
+        raise UsageError(Message("option_number", what=what, name=name, option=option, value=repr(value)))
     return float(value)
 
 

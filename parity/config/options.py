@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from parity.errors import UsageError, unknown
+from parity.errors import UsageError
+from parity.render.texts.message import Message, unknown
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from parity.config.config import Config
 
-NETWORK, TRAINING = "Network and data", "Training"
+NETWORK, TRAINING = "network", "training"
 
 
 def parse_layers(text: str) -> list[int]:
@@ -22,7 +23,7 @@ def parse_layers(text: str) -> list[int]:
     try:
         return [int(part) for part in text.split("-")]
     except ValueError:
-        raise UsageError(f"--layers {text}: expected sizes like 64-32-10") from None
+        raise UsageError(Message("layers_text", text=text)) from None
 
 
 def parse_names(text: str) -> list[str] | str:
@@ -41,7 +42,6 @@ class CaseOption:
     name: str
     key: str
     metavar: str
-    help: str
     panel: str
     kind: object = str
     read: Callable[[str], object] = str
@@ -54,41 +54,28 @@ CASE_OPTIONS = {
             "data",
             "data.name",
             "digits|iris|sonnets|xor|FILE.csv",
-            "Data to train on (default: digits).",
             NETWORK,
         ),
-        CaseOption(
-            "target", "data.target", "COLUMN", "Target column of a CSV (default: the last).", NETWORK
-        ),
-        CaseOption(
-            "layers", "network.layers", "64-32-10", "Layer sizes, input first.", NETWORK, read=parse_layers
-        ),
+        CaseOption("target", "data.target", "COLUMN", NETWORK),
+        CaseOption("layers", "network.layers", "64-32-10", NETWORK, read=parse_layers),
         CaseOption(
             "activation",
             "network.activation",
             "NAME[,NAME…]",
-            "One activation for all layers, or one a layer (default: sigmoid).",
             NETWORK,
             read=parse_names,
         ),
-        CaseOption(
-            "dtype", "network.dtype", "float32|float64", "Number format (default: float32).", NETWORK
-        ),
-        CaseOption("loss", "training.loss", "NAME", "Loss (default: mse).", TRAINING),
-        CaseOption("optimizer", "training.optimizer", "NAME", "Optimizer (default: sgd).", TRAINING),
-        CaseOption("lr", "training.lr", "ETA", "Learning rate η (default: by data).", TRAINING, float),
-        CaseOption("steps", "training.steps", "N", "Training steps (default: by data).", TRAINING, int),
-        CaseOption(
-            "batch", "training.batch", "N", "Samples a step; 0 takes all (default: by data).", TRAINING, int
-        ),
-        CaseOption(
-            "seed", "training.seed", "N", "Seed of weights, batches and split (default: 0).", TRAINING, int
-        ),
+        CaseOption("dtype", "network.dtype", "float32|float64", NETWORK),
+        CaseOption("loss", "training.loss", "NAME", TRAINING),
+        CaseOption("optimizer", "training.optimizer", "NAME", TRAINING),
+        CaseOption("lr", "training.lr", "ETA", TRAINING, float),
+        CaseOption("steps", "training.steps", "N", TRAINING, int),
+        CaseOption("batch", "training.batch", "N", TRAINING, int),
+        CaseOption("seed", "training.seed", "N", TRAINING, int),
         CaseOption(
             "accept",
             "training.accept",
             "FINDING",
-            "Do not count this finding in PyTorch's numbers (reports/findings.md); may be repeated.",
             TRAINING,
             list[str],
         ),

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parity.errors import UsageError
+from parity.render.texts.message import Message
 from reference.architecture import Architecture
 from reference.operations.activations import ACTIVATIONS
 from reference.operations.losses import Loss
@@ -20,7 +21,7 @@ def target(loss: Loss, outputs: int, y: Floats) -> Floats:
     """
     if loss.target == "class" and y.shape[1] == outputs > 1:
         if not (np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all()):
-            raise UsageError(f"loss: {loss.name} wants one class a sample, and y is not one-hot")
+            raise UsageError(Message("loss_one_hot", loss=loss.name))
         y = y.argmax(axis=1)[:, np.newaxis].astype(np.float64)
     if loss.target == "labels" or is_indices(loss, outputs, y.shape[1]):
         lowest = -1 if loss.target == "labels" else 0
@@ -28,9 +29,9 @@ def target(loss: Loss, outputs: int, y: Floats) -> Floats:
         fits = (y == np.floor(y)) & (y >= lowest) & (y < outputs)
         if not (fits | ignored).all():
             sample = int(np.argwhere(~(fits | ignored))[0][0])
-            raise UsageError(f"data: y[{sample}]: {loss.name} wants class indices below {outputs}")
+            raise UsageError(Message("loss_classes", sample=sample, loss=loss.name, outputs=outputs))
     elif loss.probabilities and not ((y >= 0) & (y <= 1)).all():
-        raise UsageError(f"data: y: {loss.name} wants probabilities, within 0 and 1")
+        raise UsageError(Message("loss_probabilities", loss=loss.name))
     return y
 
 
@@ -45,10 +46,11 @@ def fitting(architecture: Architecture) -> Architecture:
     if loss.probabilities and not last.unit:
         fitting_names = sorted(f.name for f in ACTIVATIONS.values() if f.unit)
         raise UsageError(
-            f"loss: {loss.name} wants outputs within 0 and 1: end with {' or '.join(fitting_names)}, "
-            f"not {last.name}; or {loss.name}_with_logits"
+            Message("loss_outputs", loss=loss.name, fitting=", ".join(fitting_names), last=last.name)
         )
     for option, value in loss.options.items():
         if isinstance(value, tuple) and len(value) != architecture.layers[-1]:
-            raise UsageError(f"loss: {option}: {len(value)} numbers for {architecture.layers[-1]} outputs")
+            raise UsageError(
+                Message("loss_per_output", option=option, given=len(value), outputs=architecture.layers[-1])
+            )
     return architecture

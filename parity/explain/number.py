@@ -24,6 +24,7 @@ from parity.lockstep.lockstep import Reference, Side
 from parity.lockstep.run import Peer
 from parity.lockstep.tracefile import TraceFileError, read
 from parity.render.outcome import Outcome, Pages
+from parity.render.texts.message import Message
 from reference.arrays import Array
 from reference.equations import shapes
 from reference.model import Model
@@ -109,7 +110,7 @@ def parse(text: str) -> Question:
     """Parse text like `delta2[1,0]`. Raises UsageError for anything but a tensor with an optional index."""
     match = _ASKED.fullmatch(text)
     if not match:
-        raise UsageError(f"explain {text}: expected a tensor and an index, like delta2[1,0]")
+        raise UsageError(Message("explain_form", text=text))
     name, index = match.groups()
     if "[" not in text:
         return Question(name, None)
@@ -123,7 +124,7 @@ def explain(recorded: RecordedStep, question: Question) -> Explanation:
     inspector = Inspector(of, recorded.lr, recorded.findings)
     known = _known(inspector, recorded)
     if not traces or name not in known:
-        raise UsageError(f"explain {name}: there is no such tensor here; {_named(name, known)}")
+        raise UsageError(Message("explain_unknown", name=name, hint=_named(name, known)))
     shown = next(iter(traces.values()))[name]
     index = _index(shown, question)
     where, dtype = written_at(name, index), str(shown.dtype)
@@ -190,10 +191,10 @@ def _index(shown: Array, question: Question) -> tuple[int, ...]:
     if index is None:
         return tuple(int(i) for i in np.unravel_index(int(np.argmax(np.abs(shown))), shape))
     if not shape and index:
-        raise UsageError(f"explain {question.name}: is one number; it has no index")
+        raise UsageError(Message("explain_scalar", name=question.name))
     if len(index) != len(shape) or any(i >= n for i, n in zip(index, shape, strict=True)):
         asked = f"{question.name}[{','.join(map(str, index))}]"
-        raise UsageError(f"explain {asked}: its shape is {shape}, from 0")
+        raise UsageError(Message("explain_shape", asked=asked, shape=shape))
     return index
 
 
@@ -229,7 +230,7 @@ def _taken(case: Case, sides: Sequence[Side], step: int) -> RecordedStep:
                 traces = {side.name: side.step(x, y) for side in sides}
                 if number == step:
                     return RecordedStep(case.architecture, case.lr, step, traces, case.findings)
-    raise UsageError(f"--step {step}: the run ends before it")
+    raise UsageError(Message("step_after_end", step=step))
 
 
 def recorded(path: Path, step: int, side: str | None = None) -> RecordedStep:
@@ -238,15 +239,15 @@ def recorded(path: Path, step: int, side: str | None = None) -> RecordedStep:
         file = read(path)
         traces, config = file.steps(step, side).get(step, {}), file.table("config")
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from None
+        raise UsageError(Message("file_failed", file=path, reason=error)) from None
     except TraceFileError:
-        raise UsageError(f"{path}: is no trace file") from None
+        raise UsageError(Message("no_trace", file=path)) from None
     held = sorted({place.step for place in file.places if side in (None, place.side)})
     if not traces:
-        there = f"steps {held[0]} to {held[-1]}" if held else "nothing"
-        raise UsageError(f"{path}: holds {there} of side {side or 'any'}, not step {step}")
+        there = Message("trace_steps", first=held[0], last=held[-1]) if held else Message("trace_nothing")
+        raise UsageError(Message("trace_step", file=path, there=there, step=step))
     try:
         known = described(config, next(iter(traces.values()))["y"].shape[0])
     except (UsageError, KeyError, AttributeError):
-        raise UsageError(f"{path}: does not say which network it is a trace of") from None
+        raise UsageError(Message("trace_no_network", file=path)) from None
     return RecordedStep(known.architecture, known.lr, step, traces, known.findings)

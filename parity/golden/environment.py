@@ -12,6 +12,7 @@ from parity.errors import EnvironmentUnfit
 from parity.lockstep.environment import environment, unfit
 from parity.lockstep.result import Fact
 from parity.lockstep.threads import limited
+from parity.render.texts.message import Message, joined
 
 CAUSES: dict[str, tuple[str, ...]] = {
     "reference": ("numpy", "numpy_simd", "blas", "blas_kernel", "blas_threads"),
@@ -33,7 +34,7 @@ def fit(*, with_torch: bool, threads: int) -> Iterator[dict[str, Fact]]:
     found = environment(with_torch=with_torch)  # imports torch, so that its thread pools exist already
     problems = unfit(found) if with_torch else []
     if problems:
-        raise EnvironmentUnfit(f"{'; '.join(problems)} (--no-torch replays without it)")
+        raise EnvironmentUnfit(Message("without_torch_replays", problems=joined(problems)))
     with limited(threads):
         yield environment(with_torch=with_torch)
 

@@ -9,6 +9,7 @@ from parity.errors import UsageError
 from parity.golden.format import SUFFIX
 from parity.golden.result import Replay
 from parity.lockstep.result import EXIT_MATCH, EXIT_MISMATCH, EXIT_NOTHING, EXIT_QUESTION
+from parity.render.texts.message import Message
 
 
 def goldens(places: Sequence[Path]) -> list[Path]:
@@ -21,12 +22,12 @@ def goldens(places: Sequence[Path]) -> list[Path]:
         if place.is_dir():
             inside = sorted(place.glob(f"*{SUFFIX}"))
             if not inside:
-                raise UsageError(f"{place}: there is no golden (*{SUFFIX}) in it")
+                raise UsageError(Message("no_golden_in", folder=place, suffix=SUFFIX))
             found |= dict.fromkeys(inside)
         elif place.exists():
             found[place] = None
         else:
-            raise UsageError(f"{place}: there is no such file")
+            raise UsageError(Message("no_such_file", file=place))
     return list(found)
 
 

@@ -23,6 +23,7 @@ from parity.errors import UsageError
 from parity.lockstep.result import Fact
 from parity.lockstep.tracefile import Facts, canonical, places, put
 from parity.render.files import writable, written_whole
+from parity.render.texts.message import Message
 from reference.arrays import Array
 from reference.trace import Trace
 
@@ -101,7 +102,7 @@ def sidecar(path: Path) -> Path:
 def place(path: Path) -> None:
     """Check a golden's path before the run. Raises UsageError."""
     if path.suffix != SUFFIX:
-        raise UsageError(f"{path}: a golden's name ends in {SUFFIX} (its sidecar's in .json)")
+        raise UsageError(Message("golden_suffix", file=path, suffix=SUFFIX))
     for file in (path, sidecar(path)):
         writable(str(file))
 
@@ -110,7 +111,7 @@ def new(path: Path) -> None:
     """Check the path of a golden that is to be recorded. Raises UsageError if there is one already."""
     place(path)
     if path.exists():
-        raise UsageError(f"{path}: exists; a golden is never overwritten (--update changes one if it must)")
+        raise UsageError(Message("golden_exists", file=path))
 
 
 def write(path: Path, facts: Facts, steps: list[dict[str, Trace]], operations: Sequence[str] = ()) -> str:
@@ -125,8 +126,14 @@ def write(path: Path, facts: Facts, steps: list[dict[str, Trace]], operations: S
     size = header + sum(tensor.nbytes for tensor in arrays.values())
     if header > MAX_HEADER or size > MAX_BYTES:
         raise UsageError(
-            f"{path}: {size / 2**20:,.1f} MiB, {header / 2**20:,.1f} of them names and facts; a golden has "
-            f"at most {MAX_BYTES // 2**20} and {MAX_HEADER // 2**20}: take fewer steps or a smaller model"
+            Message(
+                "golden_large",
+                file=path,
+                size=f"{size / 2**20:,.1f}",
+                header=f"{header / 2**20:,.1f}",
+                most=MAX_BYTES // 2**20,
+                most_header=MAX_HEADER // 2**20,
+            )
         )
     with written_whole(path) as golden, written_whole(sidecar(path)) as beside:
         put(golden, arrays, complete)

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from parity.certify.certificate import Certifier
 from parity.config.case import Case, build
-from parity.config.config import Config, DataTable
+from parity.config.config import Config, DataTable, complaint
 from parity.errors import UsageError
 from parity.golden.format import MAX_BYTES, MAX_HEADER, SCHEMA, SIDES, Golden, digest, sidecar
 from parity.golden.graph import stored_case
@@ -24,18 +24,18 @@ from parity.golden.script import SIDE, ScriptGolden
 from parity.lockstep import tracefile
 from parity.lockstep.tracefile import Facts, Kind, Steps, TraceFileError
 from parity.pytorch.recorder.data import Step
+from parity.render.texts.message import Message
 from reference.trace import Trace
 
 GOLDEN = Kind(
-    "golden",
+    Message("kind_golden"),
     MAX_BYTES,
     MAX_HEADER,
     "|".join(SIDES),
-    "a tensor of float32, float64, whole numbers or truth values of at most 12 axes",
+    Message("kind_golden_tensor"),
     {name: size for name, size in tracefile.ITEM_SIZES.items() if name not in ("F16", "BF16")},
     12,
 )
-_ANEW = "record it anew with parity record"
 
 
 def read(path: Path) -> Golden | ScriptGolden:
@@ -48,15 +48,15 @@ def read(path: Path) -> Golden | ScriptGolden:
         file = tracefile.read(path, GOLDEN)
         if file.facts.get("schema") != SCHEMA:
             its = tracefile.shortened(file.facts.get("schema"))
-            raise UsageError(f"{path}: its schema is {its}, not {SCHEMA}; {_ANEW}")
+            raise UsageError(Message("golden_schema", file=path, found=its, schema=SCHEMA))
         found = file.steps()
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from None
+        raise UsageError(Message("file_failed", file=path, reason=error)) from None
     except TraceFileError as error:
-        raise UsageError(f"{path}: {error}") from None
+        raise UsageError(Message("file_failed", file=path, reason=error)) from None
     facts = file.facts
     if facts.get("digest") != digest(facts, tracefile.places(found)):
-        raise UsageError(f"{path}: its contents are not what its digest says; it was changed or damaged")
+        raise UsageError(Message("golden_digest", file=path))
     _check_sidecar(path, facts)
     steps = _steps(path, found, facts)
     if "recording" in facts:
@@ -71,23 +71,23 @@ def _check_sidecar(path: Path, facts: Facts) -> None:
     if not beside.exists():
         return
     if not beside.is_file() or beside.stat().st_size > 4 * MAX_HEADER:
-        raise UsageError(f"{beside}: not a golden's sidecar")
+        raise UsageError(Message("sidecar_no", file=beside))
     try:
         described = tracefile.parsed(beside.read_bytes())
     except TraceFileError as error:
-        raise UsageError(f"{beside}: {error}") from None
+        raise UsageError(Message("file_failed", file=beside, reason=error)) from None
     if described.get("digest") != facts["digest"]:
-        raise UsageError(f"{beside}: describes another golden than the one beside it; {_ANEW}")
+        raise UsageError(Message("sidecar_other", file=beside))
 
 
 def _steps(path: Path, found: Steps, facts: Facts) -> list[dict[str, Trace]]:
     """The traces of all steps from 0, each with every side. Raises UsageError if one is missing."""
     sides = tuple(side for side in SIDES if side in found.get(0, {}))
     if facts.get("steps") != len(found) or facts.get("sides") != list(sides) or not found:
-        raise UsageError(f"{path}: incomplete: not the steps and sides that it says it has")
+        raise UsageError(Message("golden_steps", file=path))
     steps = [dict(found.get(step, {})) for step in range(len(found))]
     if any(traces.keys() != set(sides) for traces in steps):
-        raise UsageError(f"{path}: incomplete: a side is missing in some step")
+        raise UsageError(Message("golden_side", file=path))
     return [{side: traces[side] for side in sides} for traces in steps]
 
 
@@ -96,9 +96,9 @@ def _script(path: Path, golden: ScriptGolden) -> ScriptGolden:
     try:
         ended = sum(isinstance(event, Step) for event in golden.events)
     except ValueError as error:
-        raise UsageError(f"{path}: its recording is damaged: {str(error)[:200]}") from None
+        raise UsageError(Message("golden_recording", file=path, reason=Message.about(error))) from None
     if ended != len(golden.steps) or golden.sides != (SIDE,):
-        raise UsageError(f"{path}: incomplete: not the steps and sides that it says it has")
+        raise UsageError(Message("golden_steps", file=path))
     return golden
 
 
@@ -106,28 +106,30 @@ def _case(path: Path, facts: Facts, steps: list[dict[str, Trace]]) -> tuple[Conf
     """The config, and its case with the recorded initial parameters. Raises UsageError."""
     traces = [next(iter(sides.values())) for sides in steps]
     if "x" not in traces[0] or "y" not in traces[0]:
-        raise UsageError(f"{path}: incomplete: no data in its first step")
+        raise UsageError(Message("golden_no_data", file=path))
     try:
         config = Config.model_validate(facts.get("config"))
         case = stored_case(facts, config, traces) if "graph" in facts else _chain(config, traces)
         certifier = Certifier(case.architecture, findings=case.findings)
         complaints = [
-            f"step {step}, {side}: {complaint}"
+            Message("golden_complaint", step=step, side=side, complaint=wrong)
             for step, sides in enumerate(steps)
             for side, trace in sides.items()
-            for complaint in certifier.complaints(trace).values()
+            for wrong in certifier.complaints(trace).values()
         ]
     except ValidationError as error:
-        raise UsageError(f"{path}: its config is damaged: {error.errors()[0]['msg']}") from None
+        raise UsageError(
+            Message("golden_config_damaged", file=path, reason=complaint(error.errors()[0]))
+        ) from None
     except UsageError as error:
-        raise UsageError(f"{path}: its config: {error}") from None
+        raise UsageError(Message("golden_config", file=path, reason=error)) from None
     except Exception as error:  # whatever a formula raises on options that no model has
         if "graph" not in facts:
             raise
         said = " ".join(str(error).split())[:200]
-        raise UsageError(f"{path}: its graph cannot be computed: {said or type(error).__name__}") from None
-    for complaint in complaints:
-        raise UsageError(f"{path}: {complaint}")
+        raise UsageError(Message("golden_graph", file=path, reason=said or type(error).__name__)) from None
+    for wrong in complaints:
+        raise UsageError(Message("file_failed", file=path, reason=wrong))
     return config, case
 
 
@@ -135,13 +137,13 @@ def _chain(config: Config, traces: Sequence[Trace]) -> Case:
     """The case of a layered network. Raises UsageError."""
     x, y = traces[0]["x"], traces[0]["y"]
     if x.ndim != 2 or y.ndim != 2 or 0 in (*x.shape, *y.shape):
-        raise UsageError("no samples in its first step")
+        raise UsageError(Message("golden_no_samples"))
     if not (np.isfinite(x[:, :1]).all() and np.isfinite(y[:, :1]).all()):
-        raise UsageError("its data are not finite")
+        raise UsageError(Message("golden_not_finite"))
     layers = config.network.layers or []
     parameters = sum((i + 1) * o for i, o in pairwise(layers))
     if not layers or parameters > sum(tensor.size for tensor in traces[0].values()):
-        raise UsageError("its layers are not those of its tensors")
+        raise UsageError(Message("golden_layers"))
     # One sample stands for the data, which are in the tensors: a golden needs no file but itself.
     data = DataTable(x=x[:, :1].T.tolist(), y=y[:, :1].T.tolist())
     case = build(config.model_copy(update={"data": data}))

@@ -20,6 +20,7 @@ from parity.lockstep import tracefile
 from parity.lockstep.lockstep import Observer, TrainingStep
 from parity.lockstep.run import Peer, run
 from parity.lockstep.tracefile import Facts, step_bytes
+from parity.render.texts.message import Message
 from reference.equations import shapes
 from reference.trace import Trace
 
@@ -69,7 +70,7 @@ def update(
     place(path)
     if not path.exists():
         if config is None:
-            raise UsageError(f"{path}: there is no golden to update")
+            raise UsageError(Message("no_golden_to_update", file=path))
         return _freeze(config, path, torch=torch, threads=threads, observers=observers, peer=peer)
     golden = read(path)
     if isinstance(golden, ScriptGolden):
@@ -83,14 +84,12 @@ def update(
             return RecordedGolden(path, "unchanged", golden.digest, replay=replayed)
     has_torch = "torch" in golden.sides
     if has_torch and not torch:
-        raise UsageError(
-            f"{path}: needs to be recorded anew, and holds PyTorch's side: leave out --no-torch"
-        )
+        raise UsageError(Message("golden_needs_torch", file=path))
     wanted = config if config is not None and changed else golden.config
     if peer is None and isinstance(golden.case, StoredCase) and not changed:
         peer = StoredPeer(golden.config, golden.case)
     elif peer is None and "model" in golden.facts:
-        raise UsageError(f"{path}: needs to be recorded anew, and was recorded from a model: give --model")
+        raise UsageError(Message("golden_needs_model", file=path))
     made = _freeze(wanted, path, torch=has_torch, threads=threads, observers=observers, peer=peer)
     outcome: Became = "refused" if made.outcome == "refused" else "updated"
     return replace(made, outcome=outcome, replay=replayed, changed=changed)
@@ -101,15 +100,12 @@ def _update_script(
 ) -> RecordedGolden:
     """A watched script's golden is left alone inside its bounds, and never changed without the script."""
     if config is not None:
-        raise UsageError(f"{path}: is of a watched script; --watch SCRIPT.py records it anew elsewhere")
+        raise UsageError(Message("golden_of_script", file=path))
     replayed = replay_golden(golden, str(path), chosen(reference=True, torch=torch), threads=threads)
     if replayed.verdict == "match":
         return RecordedGolden(path, "unchanged", golden.digest, replay=replayed)
     script = golden.facts.get("script")
-    raise UsageError(
-        f"{path}: is outside its bounds, and only its script can record it anew: move it away, then "
-        f"parity record --watch {tracefile.shortened(script)} -o {path}"
-    )
+    raise UsageError(Message("golden_script_outside", file=path, script=tracefile.shortened(script)))
 
 
 def with_steps(config: Config) -> Config:
@@ -157,8 +153,7 @@ class _Keeper:
         named = NAMED * len(shapes(case.architecture, batch=1)) * sides
         fit = min(MAX_BYTES // step_bytes(case, sides), MAX_HEADER // named)
         if case.steps > fit:
-            hint = f"give --steps {fit} or fewer" if fit else "take a smaller network or batch"
-            raise UsageError(f"a golden keeps every step, and these are too many or too large: {hint}")
+            raise UsageError(Message("golden_fewer_steps" if fit else "golden_smaller", steps=fit))
 
     def __call__(self, seen: TrainingStep) -> None:
         self.steps.append({side: trace.kept() for side, trace in seen.traces.items()})
@@ -176,7 +171,7 @@ def _freeze(
 ) -> RecordedGolden:
     """Run the config, and write the recorded steps if the run holds."""
     if peer is not None and not torch and not isinstance(peer, StoredPeer):
-        raise UsageError("record: a model is run by PyTorch: leave out --no-torch")
+        raise UsageError(Message("record_model_torch"))
     keepers: list[_Keeper] = []
 
     def watching(case: Case) -> list[Observer]:

@@ -28,6 +28,7 @@ from parity.golden.script import ScriptGolden
 from parity.lockstep.lockstep import Gates
 from parity.lockstep.result import Divergence, Fact, FormulaRow, WrongFormula
 from parity.lockstep.tally import Tally
+from parity.render.texts.message import Message
 
 
 def replay(
@@ -56,7 +57,7 @@ def chosen(*, reference: bool, torch: bool) -> dict[str, MakeSide]:
     """The current sides by name. Raises UsageError if both are left out."""
     wanted = {"reference": reference, "torch": torch}
     if not any(wanted.values()):
-        raise UsageError("replay: with neither side of today there is nothing to hold the golden against")
+        raise UsageError(Message("replay_no_side"))
     return {name: TODAY[name] for name, is_wanted in wanted.items() if is_wanted}
 
 
@@ -76,7 +77,7 @@ def replay_golden(
         )
     strangers = [side for side in sides if side not in golden.sides]
     if bitwise and strangers:
-        raise UsageError(f"{name}: --bitwise: it holds no bits of {', '.join(strangers)}")
+        raise UsageError(Message("bitwise_no_bits", file=name, sides=", ".join(strangers)))
     with causes.fit(with_torch="torch" in sides, threads=threads) as facts:
         itself = _itself(golden)
         today = [_today(golden, side, make) for side, make in sides.items()]

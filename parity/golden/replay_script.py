@@ -19,6 +19,7 @@ from parity.golden import environment as causes
 from parity.golden.result import BitDifference, Cause, Replay
 from parity.golden.script import SIDE, ScriptGolden, certified
 from parity.pytorch.recorder.data import Call, Recorded, Step, flat
+from parity.render.texts.message import Message
 from parity.watch import checks
 from parity.watch.check import Left, short
 from parity.watch.result import WatchResult
@@ -36,7 +37,7 @@ def replay_script(
 ) -> Replay:
     """Certify a golden's operations again; with `torch`, run its forward operations again too."""
     if bitwise and not torch:
-        raise UsageError(f"{name}: --bitwise: it holds no bits but PyTorch's; leave out --no-torch")
+        raise UsageError(Message("bitwise_torch_only", file=name))
     with causes.fit(with_torch=torch, threads=threads) as facts:
         now = causes.facts(facts)
         operations = certified(golden.events, golden.accepted, now)

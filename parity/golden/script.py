@@ -21,6 +21,7 @@ from parity.lockstep.tracefile import Facts
 from parity.pytorch.recorder.data import Call, Step
 from parity.pytorch.recorder.frozen import Event, FrozenRecording, NodeRan, freeze, step_bytes_of
 from parity.pytorch.recorder.thawed import thaw
+from parity.render.texts.message import Message
 from parity.watch.certifying import Certifying
 from parity.watch.result import WatchResult
 from parity.watch.script import EnoughError, readable, run_inside
@@ -135,12 +136,12 @@ def record_script(
     if ending.interrupted:
         raise KeyboardInterrupt
     if tape.too_large:
-        raise UsageError(f"{script}: {tape.too_large}")
+        raise UsageError(Message("file_failed", file=script, reason=tape.too_large))
     found = sum(isinstance(event, Step) for event in tape.events)
     if ending.failed and found < steps:
-        raise UsageError(f"{script}: failed in its step {found}; nothing was written")
+        raise UsageError(Message("script_failed", script=script, step=found))
     if not found:
-        raise UsageError(f"{script}: no backward pass reached a parameter, so there is no step to record")
+        raise UsageError(Message("script_no_step", script=script))
     frozen = freeze(tape.events)
     facts = environment(with_torch=True)
     events = thawed(frozen)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 from parity.lockstep.result import Result
-from parity.lockstep.text import divergence_lines
+from parity.lockstep.text import divergence_lines, vacuous_name
+from parity.render.console import fitted
+from parity.render.numbers import written
 from parity.render.texts import catalogue
 from parity.watch.text import left_lines, wrong_lines
 from reference.trace import tensor_name
@@ -28,21 +30,25 @@ def show_replay(replay: Replay, out: Console, lang: str) -> None:
     facts = {
         "golden": replay.golden,
         "verdict": say[f"run.{replay.verdict}"],
-        "steps": f"{replay.steps:,}",
-        "numbers": f"{replay.numbers_compared:,}",
-        "undecided": f"{replay.undecided:,}",
+        "steps": written(f"{replay.steps:,}", say),
+        "numbers": written(f"{replay.numbers_compared:,}", say),
+        "undecided": written(f"{replay.undecided:,}", say),
     }
     style = STYLES[replay.verdict]
     out.print(say["golden.headline"].format(**facts), style=style, markup=False, soft_wrap=True)
     for line in _sides(replay, say):
         out.print("  " + line, markup=False, soft_wrap=True)
-    bits = {"differing": f"{replay.differing:,}", "numbers": f"{replay.bits_compared:,}"}
+    bits = {
+        "differing": written(f"{replay.differing:,}", say),
+        "numbers": written(f"{replay.bits_compared:,}", say),
+    }
     key = "golden.bits" if replay.differing else "golden.same_bits"
     if replay.bits_compared:
         out.print("  " + say[key].format(**bits), markup=False, soft_wrap=True)
     if replay.differing:
         if replay.against_golden:
-            out.print(_table(replay.against_golden, say))
+            dropped = [say[f"golden.{key}"] for key in ("of_bound", "largest", "ulp")]
+            out.print(fitted(_table(replay.against_golden, say), out, dropped))
         for line in _cause_lines(replay, say):
             out.print("  " + line, markup=False, soft_wrap=True)
     for line in divergence(replay, say):
@@ -54,10 +60,12 @@ def _sides(replay: Replay, say: dict[str, str]) -> Iterator[str]:
     facts = {"torch": replay.environment.get("torch")}
     recorded, again = replay.operations, replay.operations_again
     if recorded is not None:
-        yield say["golden.operations"].format(operations=f"{recorded.operations:,}")
+        yield say["golden.operations"].format(operations=written(f"{recorded.operations:,}", say))
         yield from left_lines(recorded, say)
     if again is not None:
-        yield say["golden.operations_again"].format(operations=f"{again.operations:,}", **facts)
+        yield say["golden.operations_again"].format(
+            operations=written(f"{again.operations:,}", say), **facts
+        )
         yield from left_lines(again, say)
     if recorded is None and replay.torch_side == "calls":
         yield say["golden.calls_again"].format(**facts)
@@ -82,13 +90,13 @@ def show_recorded(made: RecordedGolden, out: Console, lang: str) -> None:
         made.result.show(out, lang)
     for line in _reasons(made, say):
         out.print(line, markup=False, soft_wrap=True)
-    vacuous = [f"{row.formula} {row.layer} ({row.side})" for row in _rows(made) if row.vacuous]
+    vacuous = [vacuous_name(row, say) for row in _rows(made) if row.vacuous]
     if vacuous and made.outcome != "refused":
         out.print(say["run.vacuous_note"].format(names=", ".join(vacuous)), markup=False, soft_wrap=True)
     style = "bold red" if made.outcome == "refused" else "green"
     facts = {"golden": made.path, "digest": made.digest, "steps": made.result.steps if made.result else 0}
     if made.outcome in ("recorded", "updated"):
-        facts["size"] = f"{made.path.stat().st_size / 2**20:,.2f} MiB"
+        facts["size"] = written(f"{made.path.stat().st_size / 2**20:,.2f}", say) + " MiB"
     out.print(say[f"golden.{made.outcome}"].format(**facts), style=style, markup=False, soft_wrap=True)
 
 
@@ -116,10 +124,10 @@ def _table(rows: Sequence[AgainstRow], say: dict[str, str]) -> Table:
             table.add_row(
                 tensor_name(row.quantity, row.layer),
                 say.get(f"run.{row.side}", row.side),
-                f"{row.differing:,} / {row.numbers:,}",
-                written_ulps(row.ulps),
-                f"{row.max_abs:.3g}",
-                f"{row.worst_ratio:.3g}",
+                written(f"{row.differing:,} / {row.numbers:,}", say),
+                written_ulps(row.ulps, say),
+                written(f"{row.max_abs:.3g}", say),
+                written(f"{row.worst_ratio:.3g}", say),
             )
     return table
 
@@ -166,14 +174,14 @@ def divergence(replay: Replay, say: dict[str, str]) -> Iterator[str]:
             index=index,
             side=bit.side,
             step=bit.step,
-            golden=f"{bit.golden:.17g}",
-            here=f"{bit.here:.17g}",
-            ulps=written_ulps(bit.ulps),
+            golden=written(f"{bit.golden:.17g}", say),
+            here=written(f"{bit.here:.17g}", say),
+            ulps=written_ulps(bit.ulps, say),
         )
     if replay.verdict == "mismatch" and replay.reproduce:
         yield "  " + say["run.reproduce"].format(command=replay.reproduce)
 
 
-def written_ulps(ulps: int | None) -> str:
+def written_ulps(ulps: int | None, say: Mapping[str, str]) -> str:
     """A number of ulps as text; a dash if the formats differ."""
-    return "–" if ulps is None else f"{ulps:,}"
+    return "–" if ulps is None else written(f"{ulps:,}", say)

@@ -12,6 +12,7 @@ from typing import TypeAlias, cast
 import torch
 
 from parity.errors import UsageError
+from parity.render.texts.message import Message
 
 Function: TypeAlias = "Callable[..., object]"
 Tensors: TypeAlias = "tuple[torch.Tensor, ...]"
@@ -31,14 +32,14 @@ class Reply:
 
 def outputs_of(function: Function, inputs: Sequence[object]) -> Tensors:
     """The function's outputs. Raises RefusedError."""
-    with refusing("it raised"):
+    with refusing("raised"):
         found = function(*inputs)
         made = (found,) if isinstance(found, torch.Tensor) else found
         if not isinstance(made, tuple | list):
-            raise RefusedError(f"it gave {type(made).__name__}, no tensor and no tuple of tensors")
+            raise RefusedError(Message("gave_kind", kind=type(made).__name__))
         for one in made:
             if not isinstance(one, torch.Tensor):
-                raise RefusedError(f"among its outputs is {type(one).__name__}, no tensor")
+                raise RefusedError(Message("output_kind", kind=type(one).__name__))
         return tuple(made)
 
 
@@ -53,22 +54,22 @@ def gradients_of(
     ]
     if not pairs or not learned:
         return Reply(outputs, dict.fromkeys(learned))
-    with refusing("its backward raised"):
+    with refusing("backward_raised"):
         made, given = zip(*pairs, strict=True)
         found = torch.autograd.grad(made, tuple(learned.values()), given, allow_unused=True)
     return Reply(outputs, dict(zip(learned, found, strict=True)))
 
 
 @contextmanager
-def refusing(what: str) -> Iterator[None]:
-    """What is raised inside, as a RefusedError that begins with this."""
+def refusing(key: str) -> Iterator[None]:
+    """What is raised inside, as a RefusedError with the message of this key."""
     try:
         yield
     except (RefusedError, UsageError):
         raise
     except Exception as error:
         said = " ".join(str(error).split())[:300]
-        raise RefusedError(f"{what} {type(error).__name__}: {said}") from error
+        raise RefusedError(Message(key, kind=type(error).__name__, reason=said)) from error
 
 
 def owner(function: Function) -> torch.nn.Module | None:
@@ -96,12 +97,10 @@ def paired(candidate: Function, definition: Function) -> dict[str, torch.nn.Para
         return theirs
     if ours.keys() != theirs.keys():
         apart = ", ".join(sorted(ours.keys() ^ theirs.keys()))
-        raise UsageError(f"kernel: only one of the two modules has a parameter {apart}")
+        raise UsageError(Message("kernel_parameter", name=apart))
     for name, one in ours.items():
         if one is not theirs[name] and not torch.equal(one, theirs[name]):
-            raise UsageError(
-                f"kernel: the two modules differ in {name}; load one's state_dict into the other"
-            )
+            raise UsageError(Message("kernel_differ", name=name))
     return ours
 
 
@@ -121,7 +120,7 @@ def unchanged(*functions: Function) -> Iterator[None]:
 def as_function(found: object, what: str) -> Function:
     """Something that can be called. Raises UsageError."""
     if not callable(found):
-        raise UsageError(f"kernel: {what} is {type(found).__name__}, no function and no module")
+        raise UsageError(Message("kernel_no_function", what=what, kind=type(found).__name__))
     return found
 
 
@@ -135,9 +134,11 @@ def as_inputs(found: object, spec: str) -> tuple[object, ...]:
             found = found()
         except Exception as error:
             said = " ".join(str(error).split())[:300]
-            raise UsageError(f"--inputs {spec}: raised {type(error).__name__}: {said}") from None
+            raise UsageError(
+                Message("inputs_raised", spec=spec, kind=type(error).__name__, reason=said)
+            ) from None
     if isinstance(found, torch.Tensor):
         return (found,)
     if not isinstance(found, tuple | list):
-        raise UsageError(f"--inputs {spec}: gives {type(found).__name__}, no tensor and no tuple of them")
+        raise UsageError(Message("inputs_kind", spec=spec, kind=type(found).__name__))
     return tuple(found)

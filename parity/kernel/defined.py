@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeAlias, TypeVar
 
 from parity.errors import UsageError
+from parity.render.texts.message import Message
 
 PlainFunction: TypeAlias = "Callable[..., object]"
 F = TypeVar("F", bound=PlainFunction)
@@ -20,7 +21,7 @@ def defines(function: type) -> Callable[[F], F]:
     It takes what the function's `apply` takes. Raises UsageError for what is no such class.
     """
     if not isinstance(function, type) or not callable(getattr(function, "apply", None)):
-        raise UsageError("defines: it takes a class, a torch.autograd.Function")
+        raise UsageError(Message("defines_class"))
 
     def register(definition: F) -> F:
         DEFINITIONS[function.__module__, function.__qualname__] = definition

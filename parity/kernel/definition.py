@@ -12,6 +12,7 @@ from parity.errors import UsageError
 from parity.pytorch.aten import Bound
 from parity.pytorch.imported.builder import GraphBuilder
 from parity.pytorch.recorder.data import Argument, Backward, Call, Output, Recorded, Values
+from parity.render.texts.message import Message
 from reference.arrays import Array
 from reference.equations import Equation
 from reference.graph import Node
@@ -96,9 +97,9 @@ class Definition(GraphBuilder):
             try:  # an input may be handed on as it is
                 return self.outputs.get(ending.root) or self._parameter(ending.root, ending.made, 0)
             except ValueError as error:
-                raise UsageError(f"definition: output {place}: {error}") from None
+                raise UsageError(Message("definition_failed", place=place, reason=error)) from None
         if id(ending.made) not in self._made:
-            raise UsageError(f"definition: output {place} comes of no operation that was recorded")
+            raise UsageError(Message("definition_output", place=place))
         return self._made[id(ending.made)][0]
 
     # --- What differs from a model's graph ------------------------------------------------------------
@@ -126,7 +127,7 @@ class Definition(GraphBuilder):
 
     def _leaf(self, name: str, given: Argument, *, learned: bool = False) -> str:
         if name.startswith("drawn"):
-            raise UsageError("definition: it draws random numbers; take them as an input, or use eval mode")
+            raise UsageError(Message("definition_random"))
         return super()._leaf(name, given, learned=learned)
 
     def _note(self, name: str, tensor: Recorded) -> None:

@@ -107,7 +107,7 @@ class _Holding:
             except RefusedError as error:
                 return [Held("output", "0", complaint=Message("own_words", failure=error))]
             except TypeError as error:  # an operation of a format that no rule knows
-                raise UsageError(f"definition: its bounds are not known: {error}") from None
+                raise UsageError(Message("definition_bounds", reason=error)) from None
 
     def _recorded(self, trial: Trial) -> tuple[RecordedDefinition, Truths]:
         inputs, learned = self._fresh(trial, self.ours)
@@ -124,9 +124,9 @@ class _Holding:
         try:
             recording = record(self.definition, inputs, learned, {**tensors, **self.ours}, drawn)
         except (RefusedError, UsageError) as error:
-            said = str(error).removeprefix("definition: ")
+            said = Message.about(error)
             if trial.kind == "given":
-                raise UsageError(f"definition: {said}") from None
+                raise UsageError(Message("definition_said", reason=said)) from None
             raise _NotTriedError(Message("kernel_undefined", failure=said)) from None
         truths = Truths(recording.definition, exactly=trial.kind == "whole")
         if truths.rounds:
@@ -172,23 +172,19 @@ def _prepared(inputs: tuple[object, ...], dtype: str | None, definition: Functio
     """The inputs in the format that was asked for. Raises UsageError."""
     tensors = [value for value in inputs if isinstance(value, torch.Tensor)]
     if not tensors:
-        raise UsageError("kernel: none of the inputs is a tensor")
+        raise UsageError(Message("kernel_no_tensor"))
     for value in tensors:
         if value.device.type != "cpu" or value.layout != torch.strided:
-            raise UsageError(
-                f"kernel: an input is {value.layout} on {value.device}; give a dense CPU tensor"
-            )
+            raise UsageError(Message("kernel_layout", layout=value.layout, device=value.device))
         if value.numel() == 0:
-            raise UsageError(f"kernel: an input of shape {tuple(value.shape)} holds no numbers")
+            raise UsageError(Message("kernel_empty", shape=tuple(value.shape)))
     if dtype is None:
         return inputs
     if dtype not in FORMATS:
-        raise UsageError(f"kernel: dtype {dtype}: known: {', '.join(FORMATS)}")
+        raise UsageError(Message("kernel_dtype", dtype=dtype, known=", ".join(FORMATS)))
     apart = [name for name, one in parameters(definition).items() if _dtype(one) != dtype]
     if apart:
-        raise UsageError(
-            f"kernel: dtype {dtype}: the parameter {apart[0]} is not; convert the modules first"
-        )
+        raise UsageError(Message("kernel_parameter_dtype", dtype=dtype, name=apart[0]))
     wanted = getattr(torch, dtype)
     return tuple(one.to(wanted) if is_float(one) else one for one in inputs)
 

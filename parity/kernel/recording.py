@@ -13,6 +13,7 @@ from parity.kernel.asked import Function, RefusedError, Reply, outputs_of, refus
 from parity.kernel.definition import NOTHING_DIFFERENTIATED, Definition, KernelOutput
 from parity.pytorch.recorder.data import Call
 from parity.pytorch.recorder.recorder import Recorder
+from parity.render.texts.message import Message
 
 Upstream: TypeAlias = "list[torch.Tensor | None]"
 
@@ -47,13 +48,13 @@ def record(
         made = [recorder.recorded(output) for output in outputs]
         upstream: Upstream = [drawn(output) if output.requires_grad else None for output in outputs]
         seeds = [None if one is None else recorder.recorded(one) for one in upstream]
-        with refusing("its backward raised"):
+        with refusing("backward_raised"):
             reply = Reply(outputs, _backward(outputs, upstream, learned))
     if any(0 in output.shape for output in outputs):
-        raise RefusedError("an output has no numbers")
+        raise RefusedError(Message("output_empty"))
     passes = [passed for step in recorder.steps for passed in step.backwards]
     if len(passes) > 1:
-        raise UsageError("definition: it runs backward passes of its own")
+        raise UsageError(Message("definition_backward"))
     passed = passes[0] if passes else NOTHING_DIFFERENTIATED
     roots = iter(passed.roots)
     endings = [

@@ -74,6 +74,12 @@ class KernelResult(Found):
     contract: dict[str, Fact]
     environment: dict[str, Fact]
 
+    def _repr_html_(self) -> str:
+        """HTML for notebooks: the verdict and the table by output and gradient."""
+        from parity.kernel.text import html_kernel
+
+        return html_kernel(self)
+
     def show(self, out: Console, lang: str = "en") -> None:
         """The table by output and gradient, what was not tried, and the first wrong number."""
         from parity.kernel.text import show_kernel

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from parity.render.console import fitted
+from parity.render.notebook import html_of, paragraphs
+from parity.render.numbers import written
 from parity.render.texts import catalogue
 from parity.render.texts.message import said
 
@@ -22,16 +25,9 @@ STYLES = {"match": "green", "mismatch": "bold red", "undecided": "yellow"}
 def show_kernel(result: KernelResult, out: Console, lang: str) -> None:
     """The table, what was tried, and the first wrong number."""
     say = catalogue(lang)
-    out.print(_table(result, say))
+    out.print(fitted(_table(result, say), out, [say["kernel.numbers"], say["kernel.resolution"]]))
     out.print(say["kernel.explained"])
-    facts = {
-        "candidate": result.candidate,
-        "definition": result.definition,
-        "operations": f"{result.operations:,}",
-        "numbers": f"{result.numbers_compared:,}",
-        "undecided": f"{result.undecided:,}",
-    }
-    out.print(say["kernel.counted"].format(**facts), markup=False)
+    out.print(counted_line(result, lang), markup=False)
     kinds = dict.fromkeys(say[f"kernel.{row.inputs}"] for row in result.rows)
     out.print(say["kernel.tried"].format(kinds="; ".join(kinds)))
     for one in result.not_tried:
@@ -41,6 +37,24 @@ def show_kernel(result: KernelResult, out: Console, lang: str) -> None:
         )
     for line in finding_lines(result, lang):
         out.print(line, style=STYLES[result.verdict], markup=False)
+
+
+def html_kernel(result: KernelResult, lang: str = "en") -> str:
+    """The verdict and the table, as HTML for notebooks."""
+    lines = [counted_line(result, lang), *finding_lines(result, lang)]
+    return paragraphs(lines) + html_of(_table(result, catalogue(lang)))
+
+
+def counted_line(result: KernelResult, lang: str) -> str:
+    """What was held to what, and how many numbers were compared."""
+    say = catalogue(lang)
+    counts = {
+        "operations": result.operations,
+        "numbers": result.numbers_compared,
+        "undecided": result.undecided,
+    }
+    shown = {name: written(f"{count:,}", say) for name, count in counts.items()}
+    return say["kernel.counted"].format(candidate=result.candidate, definition=result.definition, **shown)
 
 
 def finding_lines(result: KernelResult, lang: str) -> list[str]:
@@ -76,9 +90,9 @@ def _table(result: KernelResult, say: Mapping[str, str]) -> Table:
         worst = next(verdict for verdict in ("mismatch", "match", "undecided") if verdict in told)
         table.add_row(
             Text(tensor_name(part, name, say)),
-            f"{sum(row.numbers for row in rows):,}",
-            f"{max(row.worst_ratio for row in rows):.3g}",
-            f"{rows[0].resolution:.1e}",
+            written(f"{sum(row.numbers for row in rows):,}", say),
+            written(f"{max(row.worst_ratio for row in rows):.3g}", say),
+            written(f"{rows[0].resolution:.1e}", say),
             f"[{STYLES[worst]}]{say[f'kernel.{worst}']}[/]",
         )
     return table
@@ -94,14 +108,14 @@ def _untold(rows: Sequence[KernelRow], say: Mapping[str, str], lang: str) -> Ite
 
 def _first(first: KernelDivergence, wrong: int, say: Mapping[str, str], lang: str) -> Iterator[str]:
     place = f"[{','.join(map(str, first.index))}]" if first.index else ""
-    others = say["kernel.others"].format(count=f"{wrong:,}") if wrong > 1 else ""
+    others = say["kernel.others"].format(count=written(f"{wrong:,}", say)) if wrong > 1 else ""
     kind, tensor = say[f"kernel.{first.inputs}"], tensor_name(first.part, first.name, say)
     yield say["kernel.first"].format(tensor=tensor, place=place, kind=kind, others=others)
     if first.complaint:
         yield say["kernel.complaint"].format(complaint=said(first.complaint, lang))
     if first.index is not None:
         shown = {
-            name: f"{value:.3g}"
+            name: written(f"{value:.3g}", say)
             for name, value in first.model_dump().items()
             if name in ("error", "bound", "ratio", "resolution")
         }

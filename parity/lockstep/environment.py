@@ -17,6 +17,7 @@ from parity.bounds.formats import flushes_subnormals, wide_longdouble
 from parity.errors import EnvironmentUnfit
 from parity.lockstep import openblas as kernel
 from parity.lockstep.result import Fact
+from parity.render.texts.message import Message, joined
 
 OLDEST_TORCH = (2, 4)
 
@@ -72,20 +73,26 @@ def require_torch() -> None:
     """Raise EnvironmentUnfit if torch is missing, too old or set to a lower precision."""
     problems = unfit(environment())
     if problems:
-        raise EnvironmentUnfit("; ".join(problems))
+        raise EnvironmentUnfit(joined(problems))
 
 
-def unfit(facts: dict[str, Fact]) -> list[str]:
+def unfit(facts: dict[str, Fact]) -> list[Message]:
     """The reasons why this environment cannot give a verdict; empty if it can."""
-    problems = []
+    problems: list[Message] = []
     version = facts.get("torch")
     if version is None:
-        problems.append("torch is not installed: pip install torch")
+        problems.append(Message("no_torch"))
     elif tuple(int(part) for part in str(version).split("+")[0].split(".")[:2]) < OLDEST_TORCH:
-        problems.append(f"torch {version} is too old: 2.4 is the oldest supported")
+        problems.append(Message("old_torch", version=version))
     if facts.get("torch_float32_matmul_precision") not in (None, "highest"):
-        problems.append("torch multiplies float32 matrices in a lower precision: set it to 'highest'")
+        problems.append(Message("lower_matmul"))
     return problems
+
+
+def emulated_longdouble() -> Message | None:
+    """What is said of a longdouble that is wide enough to judge float64, and is not used as a judge."""
+    wide = np.finfo(np.longdouble).nmant >= 63
+    return Message("longdouble_refused") if wide and not wide_longdouble() else None
 
 
 def _processor() -> str:

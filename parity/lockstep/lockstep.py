@@ -101,7 +101,7 @@ class Certify:
         if text in named:
             return cls(named[text])
         if not text.isdecimal() or int(text) == 0:
-            raise UsageError(f"--certify {text}: expected every, last or a number from 1")
+            raise UsageError(Message("certify_text", text=text))
         return cls(int(text))
 
     def said(self) -> Message:

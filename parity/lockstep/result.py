@@ -222,7 +222,7 @@ class Result(Found):
         show_result(self, out, lang)
 
     def _repr_html_(self) -> str:
-        """HTML for notebooks: the verdict and the table."""
-        from parity.lockstep.text import html_table
+        """HTML for notebooks: the verdict, the table, and the network's graph where it is a layered one."""
+        from parity.lockstep.text import html_graph, html_table
 
-        return html_table(self)
+        return html_table(self) + html_graph(self)

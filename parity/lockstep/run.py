@@ -176,7 +176,7 @@ def result_of(config: Config, case: Case, walk: Walk, around: Circumstances) -> 
         wrong_formulas=tally.wrong_formulas(),
         loss=walk.losses,
         accuracy=dict(around.accuracy.get(HELD_BACK, trained_on)),
-        accuracy_in_training=dict(trained_on),
+        accuracy_in_training=dict(trained_on) if HELD_BACK in around.accuracy else {},
         witness=witness,
         accepted=list(dict.fromkeys(case.findings)),
         reason=_reason(case, walk, around.peer),

@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from markupsafe import Markup
 from rich.table import Table
 
-from parity.render.numbers import code, prose
+from parity.config.case import described
+from parity.errors import UsageError
+from parity.render.console import fitted
+from parity.render.graph import svg
+from parity.render.graph.drawing import drawing
+from parity.render.notebook import picture
+from parity.render.numbers import code, prose, written
 from parity.render.texts import catalogue
+from parity.render.texts.formulas import formula_label
 from parity.render.texts.message import said
 from reference.formula import GRAPH_SLIDE
 from reference.trace import tensor_name
@@ -25,32 +32,37 @@ STYLES = {"match": "green", "other-form": "cyan", "different-formula": "bold red
 def show_result(result: Result, out: Console, lang: str) -> None:
     """Print the table by formula and side, the counts, and the details of a mismatch."""
     say = catalogue(lang)
-    out.print(_formula_table(result, say))
+    sides = [say.get(f"run.{side}", side) for side in dict.fromkeys(row.side for row in result.formulas)]
+    dropped = [say["run.slide"], say["run.sides"], *sides[:-1]]
+    out.print(fitted(_formula_table(result, say), out, dropped))
     out.print(say["run.share"])
     for side, (first, last) in result.loss.items():
-        out.print(say["run.loss"].format(first=short(first), last=short(last), side=side))
+        facts = {"first": short(first, say), "last": short(last, say), "side": _side(side, say)}
+        out.print(say["run.loss"].format(**facts))
     for side, share in result.accuracy.items():
-        trained_on = f"{result.accuracy_in_training.get(side, share):.1%}"
-        out.print(say["run.accuracy"].format(value=f"{share:.1%}", side=side, trained_on=trained_on))
+        trained_on = result.accuracy_in_training.get(side)
+        facts = {"value": written(f"{share:.1%}", say), "side": _side(side, say)}
+        key = "run.accuracy" if trained_on is not None else "run.accuracy_in_training"
+        out.print(say[key].format(**facts, trained_on=written(f"{trained_on or 0:.1%}", say)))
     if result.witness:
-        facts = result.witness.model_dump() | {"ratio": short(result.witness.worst_ratio)}
+        facts = result.witness.model_dump() | {"ratio": short(result.witness.worst_ratio, say)}
         facts["verdict"] = say[f"run.{result.witness.verdict}"]
         out.print(say["run.witness"].format(**facts))
     share = result.undecided / max(1, result.numbers_compared)
     out.print(
         say["run.counted"].format(
-            tensors=f"{result.tensors_compared:,}",
-            numbers=f"{result.numbers_compared:,}",
-            undecided=f"{result.undecided:,}",
-            share=f"{share:.3%}",
+            tensors=written(f"{result.tensors_compared:,}", say),
+            numbers=written(f"{result.numbers_compared:,}", say),
+            undecided=written(f"{result.undecided:,}", say),
+            share=written(f"{share:.3%}", say),
         )
     )
-    vacuous = [f"{row.formula} {row.layer} ({row.side})" for row in result.formulas if row.vacuous]
+    vacuous = [vacuous_name(row, say) for row in result.formulas if row.vacuous]
     if vacuous:
         out.print(say["run.vacuous_note"].format(names=", ".join(vacuous)))
     if result.certified != "every step":
         out.print(say["run.certified"].format(what=said(result.certified, lang)))
-    out.print(say["run.contract"].format(**result.contract))
+    out.print(say["run.contract"].format(**_contract(result, say)))
     for advice in result.advice:
         text = say["run.advice"].format(advice=said(advice, lang))
         out.print(text, style="yellow", markup=False, soft_wrap=True)
@@ -61,7 +73,9 @@ def show_result(result: Result, out: Console, lang: str) -> None:
     for line in divergence_lines(result.first_divergence, result.wrong_formulas, result.reproduce, say):
         out.print(line, style="bold red", markup=False)
     style = {"match": "bold green", "mismatch": "bold red", "undecided": "bold yellow"}[result.verdict]
-    out.print(say[f"run.verdict_{result.verdict}"].format(steps=f"{result.steps:,}"), style=style)
+    out.print(
+        say[f"run.verdict_{result.verdict}"].format(steps=written(f"{result.steps:,}", say)), style=style
+    )
 
 
 class Line(NamedTuple):
@@ -102,8 +116,35 @@ def _formula_table(result: Result, say: dict[str, str]) -> Table:
         texts = [_cell(line.by_side.get(side), say) for side in sides]
         if result.side_by_side:
             texts.append(_cell(line.across, say))
-        table.add_row(str(line.slide), line.formula, line.tensor or str(line.layer), *texts)
+        table.add_row(
+            str(line.slide),
+            formula_label(line.formula, say["language.code"]),
+            line.tensor or str(line.layer),
+            *texts,
+        )
     return table
+
+
+def _side(name: str, say: Mapping[str, str]) -> str:
+    """A side in words; in English by its name in JSON."""
+    return name if say["language.code"] == "en" else say.get(f"run.{name}", name)
+
+
+def vacuous_name(row: FormulaRow, say: Mapping[str, str]) -> str:
+    """Formula, layer and side of a row that could not have failed."""
+    return _place(row.formula, str(row.layer), row.side, say)
+
+
+def _place(formula: str, layers: str, side: str, say: Mapping[str, str]) -> str:
+    return f"{formula_label(formula, say['language.code'])} {layers} ({_side(side, say)})"
+
+
+def _contract(result: Result, say: Mapping[str, str]) -> dict[str, object]:
+    """The contract, with its numbers in a language."""
+    return {
+        name: written(str(fact), say) if isinstance(fact, float) else say.get(f"contract.{fact}", fact)
+        for name, fact in result.contract.items()
+    }
 
 
 def _cell(row: FormulaRow | SideBySideRow | None, say: dict[str, str]) -> str:
@@ -112,8 +153,9 @@ def _cell(row: FormulaRow | SideBySideRow | None, say: dict[str, str]) -> str:
         return ""
     if getattr(row, "vacuous", False) and row.verdict == "undecided":
         return f"[yellow]{say['run.vacuous']}[/]"
-    text = f"[{STYLES[row.verdict]}]{say[f'run.{row.verdict}']}[/] {short(row.worst_ratio)}"
-    return text + (f" ({say['run.undecided']} {row.undecided:,})" if row.undecided else "")
+    text = f"[{STYLES[row.verdict]}]{say[f'run.{row.verdict}']}[/] {short(row.worst_ratio, say)}"
+    left = written(f"{row.undecided:,}", say)
+    return f"{text} ({say['run.undecided']} {left})" if row.undecided else text
 
 
 def divergence_lines(
@@ -122,28 +164,29 @@ def divergence_lines(
     """The lines that describe the first divergence."""
     if first is None:
         return
-    yield say["run.first"].format(**first.model_dump())
+    named = formula_label(first.formula, say["language.code"])
+    yield say["run.first"].format(**first.model_dump() | {"formula": named, "side": _side(first.side, say)})
     if first.complaint:
         yield "  " + said(first.complaint, say["language.code"])
     if first.index is not None:
         index = f"[{','.join(map(str, first.index))}]" if first.index else ""
-        numbers = {key: short(getattr(first, key), 9) for key in ("observed", "expected")}
-        numbers |= {key: short(getattr(first, key)) for key in ("error", "bound", "ratio")}
+        numbers = {key: short(getattr(first, key), say, 9) for key in ("observed", "expected")}
+        numbers |= {key: short(getattr(first, key), say) for key in ("error", "bound", "ratio")}
         yield "  " + say["run.number"].format(
             quantity=tensor_name(first.quantity, first.layer), index=index, **numbers
         )
     if first.gate == "side-by-side":
         yield "  " + say["run.inherited"]
-    names = [f"{w.formula} {','.join(map(str, w.layers))} ({w.side})" for w in wrong[1:]]
+    names = [_place(w.formula, ",".join(map(str, w.layers)), w.side, say) for w in wrong[1:]]
     if names:
         yield "  " + say["run.also"].format(names="; ".join(names))
     if reproduce:
         yield "  " + say["run.reproduce"].format(command=reproduce)
 
 
-def short(value: float | None, digits: int = 3) -> str:
-    """A number to a few digits; a dash where there is none."""
-    return "–" if value is None else f"{value:.{digits}g}"
+def short(value: float | None, say: Mapping[str, str], digits: int = 3) -> str:
+    """A number to a few digits, in a language; a dash where there is none."""
+    return "–" if value is None else written(f"{value:.{digits}g}", say)
 
 
 class HasRows(Protocol):
@@ -175,6 +218,20 @@ def html_table(result: HasRows, lang: str = "en") -> str:
             Markup("").join(_html_row(row, say) for row in result.formulas),
         )
     )
+
+
+def html_graph(result: Result, lang: str = "en") -> str:
+    """The network's computational graph, if the result's config describes one that a picture can hold."""
+    layers = str(result.config.get("layers", ""))
+    if not layers.replace("-", "").isdecimal():
+        return ""
+    try:
+        known = described(result.config, int(layers.rpartition("-")[2]))
+    except UsageError:
+        return ""
+    drawn = drawing(known.architecture, 1)
+    title = catalogue(lang)["graph.title"]
+    return "" if svg.too_wide(drawn) else str(picture(svg.standalone(drawn), title))
 
 
 def _html_row(row: FormulaRow, say: Mapping[str, str]) -> Markup:

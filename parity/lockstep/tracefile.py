@@ -27,6 +27,7 @@ from parity.config.case import Case
 from parity.errors import UsageError
 from parity.lockstep.lockstep import TrainingStep
 from parity.render.files import written_whole
+from parity.render.texts.message import Message
 from reference.arrays import Array
 from reference.equations import example
 from reference.trace import Trace
@@ -50,11 +51,11 @@ class TraceFileError(ValueError):
 class Kind:
     """A kind of trace file: `tensor` describes its tensors, `sides` is a regular expression for sides."""
 
-    name: str = "trace file"
+    name: str = Message("kind_trace")
     most_bytes: int = 2 * MAX_BYTES
     most_header: int = 100_000_000  # safetensors' own limit
     sides: str = r".{1,200}"
-    tensor: str = "a tensor of numbers"
+    tensor: str = Message("kind_numbers")
     item_sizes: Mapping[str, int] | None = None  # by safetensors' name of a format; None: every format
     most_axes: int = 32
 
@@ -113,7 +114,7 @@ class TraceFile:
         """A table of the facts. Raises TraceFileError for an unknown name."""
         found = self.facts.get(key)
         if not isinstance(found, dict):
-            raise TraceFileError(f"its facts have no table {key}")
+            raise TraceFileError(Message("tracefile_no_table", key=key))
         return found
 
     def steps(self, step: int | None = None, side: str | None = None) -> dict[int, dict[str, Trace]]:
@@ -126,7 +127,7 @@ class TraceFile:
                     trace = found.setdefault(place.step, {}).setdefault(place.side, Trace())
                     trace[place.name] = file.get_tensor(str(place))
         except SafetensorError as error:
-            raise TraceFileError(f"not a safetensors file: {error}") from None
+            raise TraceFileError(Message("tracefile_no_safetensors", reason=error)) from None
         return found
 
 
@@ -137,17 +138,19 @@ def _rank(side: str) -> int:
 def read(path: Path, kind: Kind = TRACE) -> TraceFile:
     """Open a trace file and check its header. Raises TraceFileError, OSError."""
     if not stat.S_ISREG(path.stat().st_mode):  # checked first, because opening a pipe would block
-        raise TraceFileError("not a file")
+        raise TraceFileError(Message("tracefile_no_file"))
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size > kind.most_bytes:
-            raise TraceFileError(f"{size:,} bytes; a {kind.name} has at most {kind.most_bytes:,}; not read")
+            raise TraceFileError(
+                Message("tracefile_large", size=f"{size:,}", kind=kind.name, most=f"{kind.most_bytes:,}")
+            )
         header, left = _header(file, size, kind)
     metadata = header.pop("__metadata__", None)
     found = _checked(header, left, kind)
     text = metadata.get("parity") if isinstance(metadata, dict) else None
     if not isinstance(text, str):
-        raise TraceFileError(f"a safetensors file, but no {kind.name} of parity's")
+        raise TraceFileError(Message("tracefile_not_ours", kind=kind.name))
     return TraceFile(path, parsed(text), found)
 
 
@@ -155,10 +158,10 @@ def _header(file: BinaryIO, size: int, kind: Kind) -> tuple[Facts, int]:
     """The header as defined by safetensors, and the number of bytes after it."""
     length = int.from_bytes(file.read(8), "little")
     if size < 8 or length > size - 8:
-        raise TraceFileError(f"truncated, or not a safetensors file ({size:,} bytes)")
+        raise TraceFileError(Message("tracefile_truncated", size=f"{size:,}"))
     if length > kind.most_header:
         raise TraceFileError(
-            f"its header of {length:,} bytes is longer than a {kind.name}'s ({kind.most_header:,})"
+            Message("tracefile_header", length=f"{length:,}", kind=kind.name, most=f"{kind.most_header:,}")
         )
     return parsed(file.read(length)), size - 8 - length
 
@@ -168,9 +171,9 @@ def parsed(text: str | bytes) -> Facts:
     try:
         found = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
-        raise TraceFileError(f"its header is damaged: {str(error)[:80]}") from None
+        raise TraceFileError(Message("tracefile_damaged", reason=Message.about(error))) from None
     if not isinstance(found, dict):
-        raise TraceFileError("its header is damaged: not an object")
+        raise TraceFileError(Message("tracefile_no_object"))
     return found
 
 
@@ -188,19 +191,19 @@ def _checked(header: Mapping[str, JsonValue], left: int, kind: Kind) -> tuple[Te
     for name, entry in header.items():
         match = pattern.fullmatch(name)
         if match is None:
-            raise TraceFileError(f"{shortened(name)} is no tensor of a {kind.name}")
+            raise TraceFileError(Message("tracefile_name", name=shortened(name), kind=kind.name))
         numbers, extent = _entry(name, entry, kind)
         if extent[1] - extent[0] != numbers:
-            raise TraceFileError(f"{name} has not the size that its shape says")
+            raise TraceFileError(Message("tracefile_size", name=name))
         found.append(TensorKey(int(match[1]), match[2], match[3]))
         extents.append(extent)
     end = 0
     for start, stop in sorted(extents):
         if start != end:
-            raise TraceFileError("its tensors overlap or leave gaps")
+            raise TraceFileError(Message("tracefile_gaps"))
         end = stop
     if end != left:
-        raise TraceFileError(f"truncated or padded: {left:,} bytes of tensors, where {end:,} are named")
+        raise TraceFileError(Message("tracefile_padded", left=f"{left:,}", end=f"{end:,}"))
     return tuple(found)
 
 
@@ -213,7 +216,7 @@ def _entry(name: str, entry: JsonValue, kind: Kind) -> tuple[int, tuple[int, int
             axes, ends = list(map(int, shape)), list(map(int, extent))  # type: ignore[arg-type]
             if len(axes) <= kind.most_axes and len(ends) == 2:
                 return sizes[code] * math.prod(axes), (ends[0], ends[1])
-    raise TraceFileError(f"{name}: not {kind.tensor}")
+    raise TraceFileError(Message("tracefile_not", name=name, kind=kind.tensor))
 
 
 def _counts(value: JsonValue, kind: Kind) -> bool:
@@ -243,9 +246,7 @@ class TraceRecorder:
         size = step_bytes(case, sides) * -(-case.steps // every)
         if size > MAX_BYTES:
             fewer = -(-case.steps // max(1, MAX_BYTES * every // size * (case.steps // every) or 1))
-            raise UsageError(
-                f"--trace: {size / 2**30:.1f} GiB of tensors; keep fewer with --trace-every {fewer} or more"
-            )
+            raise UsageError(Message("trace_size", size=f"{size / 2**30:.1f}", fewer=fewer))
 
     def __call__(self, seen: TrainingStep) -> None:
         if seen.step % self.every == 0:

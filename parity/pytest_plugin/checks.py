@@ -14,11 +14,13 @@ from parity.check.process import Limits
 from parity.check.run import Checked, UnusableSubjectError
 from parity.check.run import check as check_subject
 from parity.lockstep.result import Result
-from parity.pytest_plugin.answer import Answer, failure_text, keep
+from parity.pytest_plugin.answer import Answer, failure_text
 from parity.pytest_plugin.context import Context
 from parity.render.texts import catalogue
+from parity.render.texts.message import Message
 from parity.report.ci.compared import roots
 from parity.report.ci.facts import Compared
+from parity.report.submission import write_page
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,9 @@ def judged(
     except UnusableSubjectError as error:
         return _unusable(context, subject, error, command, facts)
     result = checked.result
-    report = keep(context, "check", number, result)
+    report = context.report_folder("check", number)
+    if report:
+        write_page(checked, subject, report, context.lang)
     failure = None
     if result.verdict != "match" or checked.failures:
         failure = failure_text(context, _lines(checked, context.lang), command)
@@ -115,10 +119,11 @@ def _unusable(
     facts: Mapping[str, str | int],
 ) -> Answer[Result]:
     """A subject that gave nothing to judge fails the test; there is no result then."""
-    said = [str(error)]
+    reason = Message.about(error).said(context.lang)
+    said = [reason]
     if error.output.strip():
         said += [catalogue(context.lang)["check.printed"], *error.output.rstrip().splitlines()[-20:]]
-    compared = Compared("check", subject.name, "error", reason=str(error), **facts)  # type: ignore[arg-type]
+    compared = Compared("check", subject.name, "error", reason=reason, **facts)  # type: ignore[arg-type]
     failure = failure_text(context, said, command)
     return Answer(None, compared, failure, _cause(subject))  # type: ignore[arg-type] # it raises
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from parity.errors import EnvironmentUnfit, UsageError
 from parity.pytest_plugin.answer import Answer, ParityError
 from parity.pytest_plugin.context import Context
+from parity.render.texts.message import Message
 from parity.report.ci.facts import Compared
 
 if TYPE_CHECKING:
@@ -178,6 +179,6 @@ class Parity:
         try:
             return ask()
         except (UsageError, EnvironmentUnfit) as error:
-            said = str(error)
+            said = Message.about(error).said(self._context.lang)
             self._context.note(Compared(kind, said.partition(":")[0], "error", reason=said))
             raise ParityError(said) from None

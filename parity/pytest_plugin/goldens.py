@@ -23,6 +23,7 @@ from parity.pytest_plugin.checks import on_calls
 from parity.pytest_plugin.context import GOLDEN_SUFFIX, Context
 from parity.pytest_plugin.runs import walk_lines
 from parity.render.texts import catalogue
+from parity.render.texts.message import Message
 from parity.report.ci.compared import compared
 from reference.architecture import Architecture
 from reference.trace import Trace, tensor_name
@@ -70,7 +71,7 @@ def on_golden(context: Context, number: int, name: str, step: object) -> Answer[
     path = _path(context, name)
     held = read_golden(path)
     if not isinstance(held, Golden) or not isinstance(held.case.architecture, Architecture):
-        raise UsageError(f"{context.relative(path)}: has no layers that a step could be held against")
+        raise UsageError(Message("golden_no_layers", file=context.relative(path)))
     case, side = held.case, held.sides[0]
     given = [*case.architecture.parameter_shapes(), "x", "y"]
     calls = [
@@ -86,19 +87,17 @@ def on_golden(context: Context, number: int, name: str, step: object) -> Answer[
 def _path(context: Context, name: str) -> Path:
     """The golden's file. Raises UsageError for a name that leads elsewhere."""
     if not name or Path(name).name != name or name.startswith("."):
-        raise UsageError(f"golden: {name!r} is no plain name")
+        raise UsageError(Message("golden_plain_name", name=repr(name)))
     return context.goldens / (name.removesuffix(GOLDEN_SUFFIX) + GOLDEN_SUFFIX)
 
 
 def _update(context: Context, path: Path, asked: Config | None) -> RecordedGolden:
     if asked is None and not path.exists():
-        raise UsageError(
-            f"{context.relative(path)}: there is no such golden, and no config to record one from"
-        )
+        raise UsageError(Message("golden_no_config", file=context.relative(path)))
     try:
         path.parent.mkdir(exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{path.parent}: cannot be made: {error.strerror}") from None
+        raise UsageError(Message("cannot_be_made", file=path.parent, reason=error)) from None
     return update(path, asked, torch=has_torch())
 
 
@@ -106,15 +105,15 @@ def _existing(context: Context, path: Path, asked: Config | None) -> Golden | Sc
     """The golden, if it stands and is what was asked for. Raises UsageError."""
     again = f"{context.command} --parity-update"
     if not path.exists():
-        raise UsageError(f"{context.relative(path)}: there is no such golden; record it with: {again}")
+        raise UsageError(Message("golden_record_it", file=context.relative(path), again=again))
     held = read_golden(path)
     if asked and not isinstance(held, Golden):
-        raise UsageError(f"{context.relative(path)}: was recorded from a script, not from a config")
+        raise UsageError(Message("golden_from_script", file=context.relative(path)))
     keys = changed_keys(asked, held.config) if asked and isinstance(held, Golden) else ()
     if keys:
         said = ", ".join(keys)
         raise UsageError(
-            f"{context.relative(path)}: recorded with another {said}; record it anew with: {again}"
+            Message("golden_other_config", file=context.relative(path), keys=said, again=again)
         )
     return held
 

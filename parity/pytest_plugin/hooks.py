@@ -17,6 +17,7 @@ from parity.pytest_plugin.context import Context
 from parity.pytest_plugin.session import Gathering
 from parity.render.files import writable_folder
 from parity.render.texts import LANGUAGES, catalogue
+from parity.render.texts.message import Message
 from parity.report.ci.facts import PROPERTY, Compared, from_properties
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ def pytest_configure(config: pytest.Config) -> None:
         if report:
             writable_folder(report)
         if lang not in LANGUAGES:
-            raise UsageError(f"parity_lang {lang}: known: {', '.join(LANGUAGES)}")
+            raise UsageError(
+                Message("option_known", option="parity_lang", name=lang, known=", ".join(LANGUAGES))
+            )
     except UsageError as error:
         raise pytest.UsageError(f"parity: {error}") from None
     config.pluginmanager.register(Gathering(config, report, lang), "parity-gathering")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from parity.kernel.result import KernelResult
 from parity.kernel.text import finding_lines, tensor_name
 from parity.lockstep.environment import require_torch
-from parity.pytest_plugin.answer import Answer, failure_text, keep
+from parity.pytest_plugin.answer import Answer, failure_text
 from parity.pytest_plugin.context import Context
 from parity.render.texts import LANGUAGES, catalogue
 from parity.report.ci.facts import Compared, RootCause
@@ -26,9 +26,12 @@ def kernel(
     """A candidate held to its definition, as facts, and as a failure where it is no match."""
     require_torch()
     from parity.kernel.hold import hold
+    from parity.report.kernel import write
 
     result = hold(candidate, definition, *inputs, dtype=dtype)
-    folder = keep(context, "kernel", number, result)
+    folder = context.report_folder("kernel", number)
+    if folder:
+        write(result, folder, context.lang)
     lines = finding_lines(result, context.lang)
     say = catalogue(LANGUAGES[0])
     roots = (RootCause(tensor_name(one.part, one.name, say), (), 0, SIDE) for one in result.wrong)

@@ -17,6 +17,7 @@ from parity.lockstep.run import Peer
 from parity.lockstep.text import divergence_lines
 from parity.pytest_plugin.answer import Answer, failure_text
 from parity.pytest_plugin.context import Context
+from parity.render.numbers import written
 from parity.render.texts import catalogue
 from parity.render.texts.message import said
 from parity.report.ci.compared import compared
@@ -93,5 +94,5 @@ def walk_lines(result: Result, lang: str) -> list[str]:
     say = catalogue(lang)
     lines = list(divergence_lines(result.first_divergence, result.wrong_formulas, None, say))
     lines += [said(result.reason, lang)] if result.reason else []
-    lines.append(say[f"run.verdict_{result.verdict}"].format(steps=f"{result.steps:,}"))
+    lines.append(say[f"run.verdict_{result.verdict}"].format(steps=written(f"{result.steps:,}", say)))
     return lines

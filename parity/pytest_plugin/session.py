@@ -15,6 +15,7 @@ import pytest
 
 from parity.pytest_plugin.context import GOLDEN_SUFFIX, GOLDENS
 from parity.render.files import write_text
+from parity.render.numbers import written
 from parity.render.texts import catalogue
 from parity.report.ci import github
 from parity.report.ci.facts import Compared, from_properties
@@ -79,7 +80,9 @@ class Gathering:
         out.section("parity")
         numbers = sum(noted.compared.numbers for noted in self.noted)
         say = catalogue(self.lang)
-        out.write_line(say["ci.counted"].format(count=len(self.noted), numbers=f"{numbers:,}"))
+        out.write_line(
+            say["ci.counted"].format(count=len(self.noted), numbers=written(f"{numbers:,}", say))
+        )
         for noted in self.noted:
             for change in noted.compared.updated:
                 out.write_line(say["ci.updated"].format(golden=noted.compared.golden, change=change))

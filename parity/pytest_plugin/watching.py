@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from parity.lockstep.environment import require_torch
@@ -57,7 +59,7 @@ def watched(
         result.verdict,
         result.numbers_compared,
         result.undecided,
-        tuple(dict.fromkeys(map(_root, result.wrong)))[:MOST_ROOTS],
+        tuple(dict.fromkeys(_root(context, one) for one in result.wrong))[:MOST_ROOTS],
         reason="" if result.verdict in ("match", "mismatch") else " ".join(lines),
         reproduce=context.command,
         file=context.relative(context.file),
@@ -67,6 +69,14 @@ def watched(
     return Answer(result, compared, failure)
 
 
-def _root(wrong: WrongOperation) -> RootCause:
+def _root(context: Context, wrong: WrongOperation) -> RootCause:
     where = " ".join(filter(None, (wrong.module, wrong.operation, wrong.check, wrong.operand)))
-    return RootCause(where, (), 0, SIDE, detail=wrong.source)
+    return RootCause(where, (), 0, SIDE, "", wrong.source, *_place(context, wrong.source))
+
+
+def _place(context: Context, source: str) -> tuple[str, int]:
+    """File and line of `net.py:12`; of no line, and of a name that several loaded modules have, nothing."""
+    name, _, line = source.rpartition(":")
+    files = {str(getattr(module, "__file__", None)) for module in list(sys.modules.values())}
+    own = [path for path in map(Path, files) if path.name == name and path.is_relative_to(context.root)]
+    return (context.relative(own[0]), int(line)) if len(own) == 1 and line.isdecimal() else ("", 0)

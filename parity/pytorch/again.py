@@ -12,6 +12,7 @@ from parity.errors import EnvironmentUnfit
 from parity.pytorch.aten import entry
 from parity.pytorch.recorder.data import Argument, Call, Recorded
 from parity.pytorch.recorder.snapshots import numbers
+from parity.render.texts.message import Message
 
 KINDS: Mapping[str, type] = {
     "dtype": torch.dtype,
@@ -47,7 +48,7 @@ def _operation(name: str) -> torch._ops.OpOverload:
     if space == "aten" and entry(name) is not None:
         found = getattr(getattr(torch.ops.aten, base, None), overload, None)
     if not isinstance(found, torch._ops.OpOverload):
-        raise EnvironmentUnfit(f"{name[:80]}: torch {torch.__version__} has no such operation")
+        raise EnvironmentUnfit(Message("torch_no_operation", name=name[:80], torch=torch.__version__))
     return found
 
 

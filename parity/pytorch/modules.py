@@ -10,6 +10,7 @@ from typing import cast
 import torch
 
 from parity.errors import UsageError
+from parity.render.texts.message import Message
 from reference.architecture import Architecture
 from reference.model import Model
 from reference.operations.activations import Activation
@@ -24,7 +25,7 @@ def _refusals(what: str) -> Iterator[None]:
         yield
     except (ValueError, RuntimeError, AssertionError) as error:
         reason = str(error).partition("\n")[0]
-        raise UsageError(f"{what}: PyTorch refuses it: {reason}") from None
+        raise UsageError(Message("torch_refuses", what=what, reason=reason)) from None
 
 
 def activation_module(f: Activation, dtype: torch.dtype) -> torch.nn.Module:

@@ -10,22 +10,28 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from parity.errors import UsageError
+from parity.render.texts.message import Message
 
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """Context with a temporary path that replaces `path` on success and is removed on failure.
 
-    Raises UsageError if the folder cannot be written to.
+    What is no regular file, such as /dev/stderr or a pipe, is written into and not replaced.
+    Raises UsageError if the folder or the file cannot be written to.
     """
+    special = path.exists() and not path.is_file()
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=None if special else path.parent)
     except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
+        raise UsageError(Message("cannot_be_written", file=path, reason=error)) from None
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
+        if special:
+            path.write_bytes(temporary.read_bytes())
+            return
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(
@@ -33,7 +39,7 @@ def written_whole(path: Path) -> Iterator[Path]:
         )  # mkstemp creates private files, but results should have normal permissions
         os.replace(temporary, path)
     except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
+        raise UsageError(Message("cannot_be_written", file=path, reason=error)) from None
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -58,20 +64,20 @@ def writable(path: str) -> None:
         return
     target = Path(path)
     if target.is_dir():
-        raise UsageError(f"{path}: is a folder")
+        raise UsageError(Message("is_folder", file=path))
     if not target.parent.is_dir():
-        raise UsageError(f"{path}: there is no folder {target.parent}")
+        raise UsageError(Message("no_folder", file=path, folder=target.parent))
     if not os.access(target.parent, os.W_OK):
-        raise UsageError(f"{path}: the folder cannot be written to")
+        raise UsageError(Message("folder_readonly", file=path))
 
 
 def writable_folder(path: Path) -> None:
     """Check that a folder can be created or written into, without creating it. Raises UsageError."""
     existing = next((place for place in (path, *path.absolute().parents) if place.exists()), path)
     if not existing.is_dir():
-        raise UsageError(f"{path}: {existing} is not a folder")
+        raise UsageError(Message("not_folder", file=path, folder=existing))
     if not os.access(existing, os.W_OK):
-        raise UsageError(f"{path}: the folder {existing} cannot be written to")
+        raise UsageError(Message("folder_readonly_at", file=path, folder=existing))
 
 
 def make_folder(path: Path) -> None:
@@ -79,7 +85,7 @@ def make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{path}: cannot be made: {error.strerror}") from None
+        raise UsageError(Message("cannot_be_made", file=path, reason=error)) from None
 
 
 def write_text(path: str, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 DECIMAL = {"en": ".", "es": ","}
 THOUSANDS = {"en": ",", "es": "\N{NARROW NO-BREAK SPACE}"}
@@ -39,6 +40,12 @@ def prose(value: float, lang: str, digits: int = 3) -> str:
         return prose(round(float(written)), lang)
     power = f"\N{NO-BREAK SPACE}·\N{NO-BREAK SPACE}10{exponent_up(int(exponent))}" if e else ""
     return mantissa.replace("-", MINUS).replace(".", DECIMAL[lang]) + power
+
+
+def written(text: str, say: Mapping[str, str]) -> str:
+    """A number as Python writes it, in the language of a catalogue: "1,234.5" is "1 234,5" in Spanish."""
+    signs = {",": say["language.thousands"], ".": say["language.decimal"], "%": say["language.percent"]}
+    return "".join(signs.get(sign, sign) for sign in text)
 
 
 def exponent_up(exponent: int) -> str:

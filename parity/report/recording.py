@@ -19,6 +19,7 @@ from parity.explain import Brief
 from parity.lockstep import tracefile
 from parity.lockstep.result import KEEP_MESSAGES, Result, Said
 from parity.lockstep.tracefile import Facts
+from parity.render.texts.message import Message
 from reference.architecture import Architecture
 from reference.model import Model
 from reference.trace import Trace
@@ -125,5 +126,5 @@ def load(path: Path) -> tuple[Result, Recording]:
         targets = next((t["y"].shape[0] for traces in steps.values() for t in traces.values()), 1)
         known = described(file.table("network") if of_case else result.config, targets)
     except (OSError, KeyError, ValueError, ValidationError, UsageError) as error:
-        raise UsageError(f"{path}: not a recording: {error}") from None
+        raise UsageError(Message("not_recording", file=path, reason=error)) from None
     return result, Recording(known.architecture, known.lr, known.findings, steps, extras)

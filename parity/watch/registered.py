@@ -11,6 +11,7 @@ from parity.kernel.asked import RefusedError
 from parity.kernel.recording import record
 from parity.kernel.truths import Truths
 from parity.pytorch.recorder.data import Recorded
+from parity.render.texts.message import Message
 from parity.watch.check import Check, Draw, Left
 from parity.watch.functions import PassedFunction
 
@@ -35,9 +36,11 @@ def held(function: PassedFunction, drawn: Draw) -> Iterator[Check | Left]:
     try:
         recorded = record(definition, tuple(inputs), learned, named, upstream)
     except (UsageError, RefusedError) as error:
-        said = str(error).removeprefix("definition: ")
         yield Left(
-            f"{function.name}, by its definition: {said}", "unsupported", function.module, function.source
+            f"{function.name}, by its definition: {Message.about(error)}",
+            "unsupported",
+            function.module,
+            function.source,
         )
         return
     truths = Truths(recorded.definition, exactly=False)

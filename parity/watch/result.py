@@ -157,6 +157,12 @@ class WatchResult(Found):
             return EXIT_FAULT
         return {"match": EXIT_MATCH, "mismatch": EXIT_MISMATCH}.get(self.verdict, EXIT_NOTHING)
 
+    def _repr_html_(self) -> str:
+        """HTML for notebooks: the verdict and the table by module."""
+        from parity.watch.text import html_watched
+
+        return html_watched(self)
+
     def show(self, out: Console, lang: str = "en") -> None:
         """The table by module, the counts, what is not certified, and the first wrong operation."""
         from parity.watch.text import show_watched

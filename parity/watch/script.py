@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from parity.errors import UsageError
+from parity.render.texts.message import Message
 from parity.watch.result import WatchResult
 from parity.watch.watching import Watching
 
@@ -45,16 +46,18 @@ class ScriptEnd(NamedTuple):
 def readable(script: Path) -> None:
     """Raises UsageError for a script that is not there, that is empty, or that Python cannot read."""
     if not script.is_file():
-        raise UsageError(f"{script}: is a folder" if script.is_dir() else f"{script}: no such file")
+        raise UsageError(Message("is_folder" if script.is_dir() else "no_such_file", file=script))
     try:
         tree = ast.parse(script.read_bytes(), str(script))
     except OSError as error:
-        raise UsageError(f"{script}: {error.strerror}") from None
+        raise UsageError(Message("file_failed", file=script, reason=error)) from None
     except (SyntaxError, ValueError) as error:
-        line = f"line {error.lineno}: {error.msg}" if isinstance(error, SyntaxError) else str(error)
-        raise UsageError(f"{script}: {line}") from None
+        line: str = str(error)
+        if isinstance(error, SyntaxError):
+            line = Message("at_line", number=error.lineno, failure=error.msg)
+        raise UsageError(Message("file_failed", file=script, reason=line)) from None
     if not tree.body:
-        raise UsageError(f"{script}: is empty")
+        raise UsageError(Message("script_empty", script=script))
 
 
 def run(script: Path, arguments: Sequence[str], *, stop: bool = False, **options: Any) -> Watched:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from parity.render.console import WIDTH
+from parity.render.notebook import html_of, paragraphs
+from parity.render.numbers import written
 from parity.render.texts import catalogue
 from parity.render.texts.message import said
 
@@ -31,20 +34,20 @@ def show_watched(result: WatchResult, out: Console, lang: str, *, every_row: boo
     out.print((_rows if every_row else _modules)(result, say, out.width))
     out.print(say["watch.share"])
     facts = {
-        "steps": f"{result.steps:,}",
-        "operations": f"{result.operations:,}",
-        "numbers": f"{result.numbers_compared:,}",
-        "undecided": f"{result.undecided:,}",
-        "part": f"{result.undecided / max(1, result.numbers_compared):.3%}",
-        "certified": f"{result.coverage.certified:,}",
-        "seen": f"{result.coverage.seen:,}",
+        "steps": written(f"{result.steps:,}", say),
+        "operations": written(f"{result.operations:,}", say),
+        "numbers": written(f"{result.numbers_compared:,}", say),
+        "undecided": written(f"{result.undecided:,}", say),
+        "part": written(f"{result.undecided / max(1, result.numbers_compared):.3%}", say),
+        "certified": written(f"{result.coverage.certified:,}", say),
+        "seen": written(f"{result.coverage.seen:,}", say),
     }
     out.print(say["watch.counted"].format(**facts))
     if result.sample < 1:
-        out.print(say["watch.sampled"].format(share=f"{result.sample:.1%}"))
+        out.print(say["watch.sampled"].format(share=written(f"{result.sample:.1%}", say)))
     vacuous = sum(row.vacuous for row in result.rows)
     if vacuous:
-        out.print(say["watch.vacuous"].format(rows=f"{vacuous:,}"))
+        out.print(say["watch.vacuous"].format(rows=written(f"{vacuous:,}", say)))
     for line in left_lines(result, say):
         out.print(line, style="yellow", markup=False)
     if result.accepted:
@@ -60,12 +63,17 @@ def show_watched(result: WatchResult, out: Console, lang: str, *, every_row: boo
     out.print(verdict(result, lang), style=style)
 
 
+def html_watched(result: WatchResult, lang: str = "en") -> str:
+    """The findings and the table by module, as HTML for notebooks."""
+    return paragraphs(finding_lines(result, lang)) + html_of(_modules(result, catalogue(lang), WIDTH))
+
+
 def verdict(result: WatchResult, lang: str) -> str:
     """The verdict in a sentence."""
-    coverage = result.coverage
-    return catalogue(lang)[f"watch.verdict_{result.verdict}"].format(
-        steps=f"{result.steps:,}", certified=f"{coverage.certified:,}", seen=f"{coverage.seen:,}"
-    )
+    say, coverage = catalogue(lang), result.coverage
+    counts = {"steps": result.steps, "certified": coverage.certified, "seen": coverage.seen}
+    shown = {name: written(f"{count:,}", say) for name, count in counts.items()}
+    return say[f"watch.verdict_{result.verdict}"].format(**shown)
 
 
 def finding_lines(result: WatchResult, lang: str) -> list[str]:
@@ -111,9 +119,9 @@ def _modules(result: WatchResult, say: Mapping[str, str], width: int) -> Table:
         cells: dict[str, str | Text] = {
             "module": Text(module or say["watch.root"]),
             "operations": _few(list(operations)),
-            "numbers": f"{sum(row.numbers for row in rows):,}",
-            "share": f"{max(row.worst_ratio for row in rows):.3g}",
-            "resolution": f"{_resolution(rows):.1e}",
+            "numbers": written(f"{sum(row.numbers for row in rows):,}", say),
+            "share": written(f"{max(row.worst_ratio for row in rows):.3g}", say),
+            "resolution": written(f"{_resolution(rows):.1e}", say),
             "verdict": f"[{STYLES[worst]}]{say[f'watch.{worst}']}[/]",
         }
         table.add_row(*(cells[column] for column in columns))
@@ -135,9 +143,9 @@ def _rows(result: WatchResult, say: Mapping[str, str], width: int) -> Table:
             "check": say[f"watch.check_{row.check}"],
             "operand": Text(row.operand),
             "source": Text(row.source),
-            "numbers": f"{row.numbers:,}",
-            "share": f"{row.worst_ratio:.3g}",
-            "resolution": f"{row.resolution:.1e}",
+            "numbers": written(f"{row.numbers:,}", say),
+            "share": written(f"{row.worst_ratio:.3g}", say),
+            "resolution": written(f"{row.resolution:.1e}", say),
             "verdict": f"[{STYLES[row.verdict]}]{told}[/]",
         }
         table.add_row(*(cells[column] for column in columns))
@@ -182,12 +190,11 @@ def left_lines(result: WatchResult, say: Mapping[str, str]) -> list[str]:
     for one in result.coverage.not_certified:
         where = " ".join(filter(None, (one.module, f"({one.source})" if one.source else "")))
         found.setdefault((one.operation, one.kind), []).append((where, one.count))
-    lines = [
-        say[f"watch.left_{kind}"].format(
-            operation=operation, where=places[0][0], count=f"{sum(count for _, count in places):,}"
-        )
-        for (operation, kind), places in found.items()
-    ]
+    lines = []
+    for (operation, kind), places in found.items():
+        count = written(f"{sum(count for _, count in places):,}", say)
+        facts = {"operation": operation, "where": places[0][0], "count": count}
+        lines.append(say[f"watch.left_{kind}"].format(**facts))
     more = len(lines) - MOST_LEFT
     return lines if more <= 0 else [*lines[:MOST_LEFT], say["watch.left_more"].format(count=more)]
 
@@ -211,10 +218,10 @@ def wrong_lines(first: WrongOperation, wrong: int, say: Mapping[str, str]) -> li
         "module": first.module or say["watch.root"],
         "place": f"[{','.join(map(str, first.index))}]" if first.index else "",
         "check": say[f"watch.check_{first.check}"],
-        "error": f"{first.error:.3g}",
-        "bound": f"{first.bound:.3g}",
-        "ratio": f"{first.ratio:.3g}",
-        "wrong": f"{wrong:,}",
+        "error": written(f"{first.error:.3g}", say),
+        "bound": written(f"{first.bound:.3g}", say),
+        "ratio": written(f"{first.ratio:.3g}", say),
+        "wrong": written(f"{wrong:,}", say),
     }
     key = "numbers_of_first" if first.bound else "bits_of_first"
     return [say["watch.first"].format(**facts), say[f"watch.{key}"].format(**facts)]

@@ -48,9 +48,9 @@ class Watching:
         from parity.pytorch.recorder.recorder import Recorder
 
         if every < 1 or first < 0 or (steps is not None and steps < 1):
-            raise UsageError("watch: steps and every are at least 1, and the first step is 0 or later")
+            raise UsageError(Message("watch_numbers"))
         if sample is not None and not 0 < sample <= 1:
-            raise UsageError(f"watch: sample is a share above 0 and up to 1, not {sample}")
+            raise UsageError(Message("watch_sample", value=sample))
         self._wanted = lambda step: (
             step >= first
             and (step - first) % every == 0
@@ -92,7 +92,7 @@ class Watching:
     def result(self) -> WatchResult:
         """What was found. Raises UsageError before the training is over."""
         if self._result is None:
-            raise UsageError("watch: there is no result before the end of the `with` block")
+            raise UsageError(Message("watch_no_result"))
         return self._result
 
     def part(self) -> None:

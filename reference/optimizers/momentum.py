@@ -6,6 +6,7 @@ import numpy as np
 
 from reference.arrays import Array, full_like, select
 from reference.optimizers.rule import Derived, Hyper, OptimizerFamily, Options, Rule, State
+from reference.refusal import OptionError
 
 
 def gradient(options: Options, g: Array, p: Array, c: Hyper) -> Array:
@@ -31,7 +32,7 @@ def sgd(o: Options) -> tuple[Rule, ...]:
         return p - c.lr * gradient(o, g, p, c)
 
     if o["nesterov"] and (not o["momentum"] or o["dampening"]):
-        raise ValueError("sgd: nesterov needs a momentum, and no dampening")
+        raise OptionError("sgd: nesterov needs a momentum, and no dampening")
     decay = r" + \lambda p" if o["weight_decay"] else ""
     if not o["momentum"]:
         slope = f"(g{decay})" if decay else "g"

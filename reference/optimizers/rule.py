@@ -17,6 +17,7 @@ from typing import TypeAlias
 import numpy as np
 
 from reference.arrays import Array
+from reference.refusal import NOT, NUMBER, ONE_OF, TRUTH, OptionError
 
 Hyper: TypeAlias = SimpleNamespace
 """lr, t and an optimizer's options, as attributes."""
@@ -185,20 +186,26 @@ class OptimizerFamily:
                 continue
             parts = [part for part in GROUPS.get(option, ()) if part in self.options]
             if len(parts) != len(value):
-                wanted = f"{len(parts)} numbers" if parts else "one number"
-                raise ValueError(f"{self.name}: {option} is {wanted}, not {value!r}")
+                wanted = max(len(parts), 1)
+                raise OptionError(
+                    "{name}: {option} takes {wanted} numbers, not {value}",
+                    name=self.name,
+                    option=option,
+                    wanted=wanted,
+                    value=repr(value),
+                )
             named |= dict(zip(parts, value, strict=True))
         return named
 
     def _check(self, option: str, value: Option) -> None:
         if option not in self.options:
-            raise ValueError(f"{self.name} takes no {option!r}")
+            raise OptionError("{name} takes no {option}", name=self.name, option=repr(option))
         wanted = self.options[option]
         if isinstance(wanted, bool) and not isinstance(value, bool):
-            raise ValueError(f"{self.name}: {option} is true or false, not {value!r}")
+            raise OptionError(TRUTH + NOT, name=self.name, option=option, value=repr(value))
         known = self.choices.get(option, (value,))
         if value not in known:
-            raise ValueError(f"{self.name}: {option} is one of {', '.join(map(str, known))}")
+            raise OptionError(ONE_OF, name=self.name, option=option, known=", ".join(map(str, known)))
         is_number = isinstance(value, float | int) and not isinstance(value, bool)
         if (isinstance(wanted, float) or option in self.numbers) and not is_number:
-            raise ValueError(f"{self.name}: {option} is a number, not {value!r}")
+            raise OptionError(NUMBER + NOT, name=self.name, option=option, value=repr(value))

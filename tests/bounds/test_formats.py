@@ -1,9 +1,13 @@
 from __future__ import annotations
 
-import numpy as np
+from types import SimpleNamespace
 
-from parity.bounds.formats import arithmetic
+import numpy as np
+import pytest
+
+from parity.bounds.formats import arithmetic, wide_longdouble
 from parity.certify.certificate import Certifier
+from parity.lockstep.environment import emulated_longdouble
 from reference.architecture import architecture
 from reference.engine import Network
 
@@ -25,3 +29,24 @@ def test_a_wrong_loss_in_float64_is_found_by_every_truth():
     for truth in (None, "ball"):
         found = Certifier(made_of, truth).certify(trace, {"n": 10, "lr": 0.1})
         assert [finding.equation.makes for finding in found if finding.wrong] == ["loss"]
+
+
+@pytest.mark.parametrize("nmant", [112, 105, 52])
+def test_only_the_processors_own_longdouble_judges(monkeypatch, nmant):
+    """In software (113 bits, or two doubles) its functions may be double precision: balls judge then."""
+    real = np.finfo
+    emulated = SimpleNamespace(nmant=nmant)
+    monkeypatch.setattr(np, "finfo", lambda of: emulated if of is np.longdouble else real(of))
+    assert not wide_longdouble()
+    assert arithmetic("float64").truth == "ball"
+    told = emulated_longdouble()
+    assert (told is not None) == (nmant > 63)
+    if told:
+        assert "refused as a judge" in told
+
+
+def test_a_longdouble_that_rounds_to_double_is_no_judge(monkeypatch):
+    """As under valgrind: it says 64 bits, and e is a double."""
+    real = np.exp
+    monkeypatch.setattr(np, "exp", lambda x: np.longdouble(np.float64(real(x))))
+    assert not wide_longdouble()

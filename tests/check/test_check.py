@@ -80,7 +80,7 @@ def test_hidden_formulas_are_blamed_through_what_is_shown(tmp_path):
 
 def test_spanish(tmp_path):
     _, said = checked(MIXED, tmp_path, "--lang", "es")
-    assert "diapositiva 5), capa 1: updated-weights" in said
+    assert "diapositiva 5), capa 1: pesos ya actualizados" in said
 
 
 def test_a_mistake_in_rows(tmp_path):

@@ -7,7 +7,6 @@ import json
 import pytest
 
 import parity
-from parity.cli.options import spoken
 from reference.operations import OPERATIONS
 from reference.operations.activations import ACTIVATIONS
 
@@ -29,19 +28,6 @@ def test_a_kind_as_json(ask):
     listed = json.loads(out)
     assert set(listed) == {"schema", "losses"}
     assert listed["losses"]["huber"]["options"] == {"delta": "1.0"}
-
-
-@pytest.mark.parametrize(
-    ("environment", "language"),
-    [
-        ({}, "en"),
-        ({"LANG": "es_MX.UTF-8"}, "es"),
-        ({"LANG": "es_ES.UTF-8", "LC_ALL": "C"}, "en"),
-        ({"LC_MESSAGES": "es", "LANG": "de_DE", "LC_ALL": ""}, "es"),
-    ],
-)
-def test_the_language_is_the_environments(environment, language):
-    assert spoken(environment) == language
 
 
 @pytest.mark.parametrize(

@@ -212,7 +212,7 @@ def test_gains_and_options_of_initialisers():
         ({"gain": 1.0}, "kaiming_normal takes no 'gain'"),
         ({"a": "one"}, "kaiming_normal: a cannot be 'one'"),
         ({"mode": 1.0}, "kaiming_normal: mode cannot be 1.0"),
-        ({"mode": "fan_up"}, "kaiming_normal: mode is 'fan_in' or 'fan_out'"),
+        ({"mode": "fan_up"}, "kaiming_normal: mode is one of fan_in, fan_out"),
         (
             {"nonlinearity": "swish"},
             "kaiming_normal: nonlinearity is one of linear, sigmoid, tanh, relu, selu, leaky_relu",

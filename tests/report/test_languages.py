@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -61,11 +62,17 @@ class Texts(HTMLParser):
             self.found.append((self.open[-1][1], data.strip(), numeric))
 
 
+def shown(lang: str) -> list[str]:
+    """The texts that pages show: what is refused, and what `--help` says, is in files of its own."""
+    file = RECORDINGS.parents[1] / "parity" / "render" / "texts" / f"{lang}.toml"
+    return [text for table in tomllib.loads(file.read_text("utf-8")).values() for text in table.values()]
+
+
 def english_only() -> set[str]:
     """The words of the English catalogue that the Spanish one never uses, brackets apart."""
-    spanish = " ".join(catalogue("es").values()).lower()
+    spanish = " ".join(shown("es")).lower()
     outside = re.sub(r"\([^()]*\)|«[^»]*»", " ", spanish)
-    english = set(WORD.findall(" ".join(catalogue("en").values()).lower()))
+    english = set(WORD.findall(" ".join(shown("en")).lower()))
     return english - set(WORD.findall(outside)) - NAMES
 
 

@@ -27,6 +27,8 @@ OTHERS = (
         f'parity explain "{NUMBERS[4]}" {NETWORK} --dtype float64 --lr 0.5 --seed 1',
     ),
     ("pictures/page.png", "reports.pictures", "python -m tests.reports.pictures"),
+    ("notebooks/student.ipynb", "reports.notebook_student", "python -m tests.reports.notebooks"),
+    ("notebooks/training.ipynb", "reports.notebook_training", "python -m tests.reports.notebooks"),
     ("names.md", "reports.names", "python -m tests.reports"),
     ("vocabulary.md", "reports.vocabulary", "python -m tests.reports.vocabulary"),
     ("benchmark.md", "reports.benchmark", "parity bench --profile --markdown reports/benchmark.md"),

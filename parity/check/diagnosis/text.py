@@ -16,6 +16,7 @@ from parity.check.diagnosis.readings.reading import Reading
 from parity.check.diagnosis.readings.site import Tag
 from parity.check.diagnosis.scenario import Scenario
 from parity.render.texts import catalogue
+from parity.render.texts.formulas import formula_label
 from parity.render.texts.message import said
 from reference.formula import FORMULAS
 
@@ -45,14 +46,17 @@ def diagnosed(court: Judge, blame: Blame, lang: str) -> Diagnosed:
     say = catalogue(lang)
     name = blame.formula
     layers = ", ".join(map(str, blame.layers))
-    facts = {"formula": name, "slide": FORMULAS[name].slide, "layers": layers}
+    facts = {"formula": formula_label(name, lang), "slide": FORMULAS[name].slide, "layers": layers}
     headline = say["check.headline" if len(blame.layers) == 1 else "check.headline_layers"].format(**facts)
     mistake = "+".join(blame.guess.names) if blame.guess else ""
     detail = _detail(court, blame, say, lang)
     if mistake:
-        headline = f"{headline}: {mistake}"
+        headline = f"{headline}: {mistake_label(mistake, say)}"
     elif blame.may_be:
-        shown, formulas = symbol(blame.first.equation.makes), ", ".join(blame.may_be)
+        shown, formulas = (
+            symbol(blame.first.equation.makes),
+            ", ".join(formula_label(one, lang) for one in blame.may_be),
+        )
         headline = say["check.somewhere"].format(shown=shown, layers=layers, formulas=formulas)
     evidence = _evidence(blame, name, say)
     case = said(blame.first.observation.case, lang)
@@ -60,6 +64,11 @@ def diagnosed(court: Judge, blame: Blame, lang: str) -> Diagnosed:
     marked = _evidence(blame, name, say, mark="`")
     lines = [detail, *([marked] if marked else []), *_worked(court, blame, say), case]
     return Diagnosed(headline, mistake, detail, tuple(lines), evidence)
+
+
+def mistake_label(ids: str, say: Say) -> str:
+    """Mistakes by their ids, `all-zero+transposed`; in words where the language is not that of the ids."""
+    return "+".join(say.get(f"mistake_name.{one}", one) for one in ids.split("+"))
 
 
 def counted(text: str, say: Say) -> str:
@@ -92,7 +101,9 @@ def _detail(court: Judge, blame: Blame, say: Say, lang: str) -> str:
     if blame.first.finding.complaint:
         return say["check.form"].format(complaint=said(blame.first.finding.complaint, lang))
     if blame.suspects:
-        return say["check.several"].format(names=", ".join(blame.suspects))
+        return say["check.several"].format(
+            names=", ".join(mistake_label(one, say) for one in blame.suspects)
+        )
     found = pattern(court, blame.first)
     where = say[f"pattern.{found.where}"].format(place=found.place, wrong=found.wrong, of=found.of)
     return say["check.unknown"].format(pattern=where)
@@ -137,10 +148,8 @@ def _evidence(blame: Blame, name: str, say: Say, mark: str = "") -> str | None:
     shown = symbol(blame.first.equation.makes)
     # s is the first factor of slide 5: who shows it shows a part of that very formula.
     if name != {"backpropagated": "hidden_delta"}.get(blame.first.kind, blame.first.kind):
-        others = "".join(f", {other}" for other in blame.elsewhere)
-        return say["check.consistent"].format(
-            shown=f"{mark}{shown}{mark}", formula=f"{mark}{name + others}{mark}"
-        )
+        named = ", ".join(formula_label(one, say["language.code"]) for one in (name, *blame.elsewhere))
+        return say["check.consistent"].format(shown=f"{mark}{shown}{mark}", formula=f"{mark}{named}{mark}")
     hidden = [symbol(e.makes) for e in blame.first.hidden if e.quantity not in ("s",)]
     if hidden:
         return say["check.hidden"].format(

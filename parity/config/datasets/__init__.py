@@ -16,6 +16,7 @@ from parity.config.datasets.dataset import Dataset, accuracy, split
 from parity.config.datasets.encoding import encode, one_hot, scaled
 from parity.config.datasets.table import read_table, shown
 from parity.errors import UsageError
+from parity.render.texts.message import Message
 
 __all__ = ["Dataset", "accuracy", "load", "split"]
 
@@ -27,10 +28,10 @@ def load(name: str, target: str | None = None) -> Dataset:
     """
     if name in SHIPPED:
         if target is not None:
-            raise UsageError(f"target {target!r}: {name} has its own, only a CSV file takes one")
+            raise UsageError(Message("target_only_csv", target=repr(target), name=name))
         return SHIPPED[name]()
     if not name.lower().endswith(".csv"):
-        raise UsageError(f"data {name!r}: neither {', '.join(SHIPPED)} nor a file ending in .csv")
+        raise UsageError(Message("data_unknown", name=repr(name), known=", ".join(SHIPPED)))
     return from_csv(Path(name), target)
 
 
@@ -43,7 +44,7 @@ def from_csv(path: Path, target: str | None = None) -> Dataset:
     try:
         y, classes = encode(table.texts, table.numbers, table.target)
     except UsageError as error:
-        raise UsageError(f"{shown(path)}: {error}") from None
+        raise UsageError(Message("file_failed", file=shown(path), reason=error)) from None
     return Dataset(path.name, scaled(table.x), y, classes, table.features, str(path))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from parity.config.datasets.dataset import Floats
 from parity.errors import UsageError
+from parity.render.texts.message import Message
 
 FEW = 20
 """A column with at most this many distinct integers is classes, if they are fewer than half of the rows."""
@@ -43,17 +44,14 @@ def encode(
     """
     values = set(texts) if numbers is None else set(numbers.tolist())
     if len(values) == 1:
-        raise UsageError(f"target {target!r} is the same in every row: there is nothing to learn")
+        raise UsageError(Message("target_constant", target=repr(target)))
     rows, few, rare = len(texts), len(values) <= FEW, 2 * len(values) >= len(texts)
     if numbers is not None:
         if not few or rare or np.any(numbers != np.floor(numbers)):
             return scaled(numbers[:, np.newaxis]), None
         texts = [str(int(number)) for number in numbers]
     elif len(values) > MOST_CLASSES or len(values) * rows > LARGEST_ONE_HOT or (rare and not few):
-        raise UsageError(
-            f"target {target!r} is text with {len(values)} different values in {rows} rows: "
-            "too many for classes"
-        )
+        raise UsageError(Message("target_many", target=repr(target), values=len(values), rows=rows))
     classes = tuple(sorted(set(texts), key=int if numbers is not None else None))
     place = {name: k for k, name in enumerate(classes)}
     return one_hot(np.array([place[text] for text in texts]), len(classes)), classes

@@ -17,6 +17,7 @@ import numpy as np
 
 from parity.config.datasets.dataset import Floats
 from parity.errors import UsageError
+from parity.render.texts.message import Message
 
 MOST_ROWS = 1_000_000
 MOST_COLUMNS = 10_000
@@ -48,11 +49,11 @@ def read_table(path: Path, target: str | None = None) -> CsvTable:
         _refuse_by_stat(path)
         return _read(path, target)
     except UsageError as error:
-        raise UsageError(f"{shown(path)}: {error}") from None
+        raise UsageError(Message("file_failed", file=shown(path), reason=error)) from None
     except UnicodeDecodeError:
-        raise UsageError(f"{shown(path)}: is not UTF-8 text") from None
+        raise UsageError(Message("csv_not_utf8", file=shown(path))) from None
     except OSError as error:
-        raise UsageError(f"{shown(path)}: {error.strerror or error}") from None
+        raise UsageError(Message("file_failed", file=shown(path), reason=error)) from None
 
 
 def shown(path: Path) -> str:
@@ -64,13 +65,13 @@ def _refuse_by_stat(path: Path) -> None:
     try:
         status = path.stat()
     except ValueError as error:  # a NUL in the path
-        raise UsageError(str(error)) from None
+        raise UsageError(Message.about(error)) from None
     if stat.S_ISDIR(status.st_mode):
-        raise UsageError("is a directory")
+        raise UsageError(Message("csv_directory"))
     if not stat.S_ISREG(status.st_mode):
-        raise UsageError("is not a regular file")
+        raise UsageError(Message("csv_irregular"))
     if status.st_size > MOST_BYTES:
-        raise UsageError(f"has {status.st_size} bytes, at most {MOST_BYTES} are read")
+        raise UsageError(Message("csv_large", size=status.st_size, most=MOST_BYTES))
 
 
 def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -85,7 +86,7 @@ def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
                 line = reader.line_num + 1
         except csv.Error as error:
             reason = str(error).replace("\t", "\\t")  # the message contains the delimiter unescaped
-            raise UsageError(f"line {line}: {reason}") from None
+            raise UsageError(Message("at_line", number=line, failure=reason)) from None
 
 
 def _header(path: Path) -> tuple[str, tuple[str, ...]]:
@@ -98,24 +99,24 @@ def _header(path: Path) -> tuple[str, tuple[str, ...]]:
         except UsageError as error:  # the quoting may be valid with another delimiter
             complaint = complaint or error
     if not found:
-        raise complaint or UsageError("has no header row")
+        raise complaint or UsageError(Message("csv_headerless"))
     delimiter = max(found, key=lambda delimiter: len(found[delimiter]))  # the first, among equals
     names = tuple(" ".join(name.split()) for name in found[delimiter])
     if not names:
-        raise UsageError("is empty, a header row is needed")
+        raise UsageError(Message("csv_empty"))
     if not all(name.isprintable() for name in names):
-        raise UsageError("is not text: its first line holds unprintable characters")
+        raise UsageError(Message("csv_no_text"))
     if len(names) == 1:
-        raise UsageError(f"has one column, {_quoted(names[0])}: a feature and a target are needed")
+        raise UsageError(Message("csv_one_column", name=_quoted(names[0])))
     if len(names) > MOST_COLUMNS:
-        raise UsageError(f"has {len(names)} columns, at most {MOST_COLUMNS} are read")
+        raise UsageError(Message("csv_columns", count=len(names), most=MOST_COLUMNS))
     if "" in names:
-        raise UsageError(f"column {names.index('') + 1} has no name in the header row")
+        raise UsageError(Message("csv_unnamed", column=names.index("") + 1))
     if _is_data(names):
-        raise UsageError(f"its first row holds numbers ({_quoted(names[0])}, …), a header row is needed")
+        raise UsageError(Message("csv_no_header", first=_quoted(names[0])))
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise UsageError(f"has two columns named {_quoted(twice)}")
+        raise UsageError(Message("csv_twice", name=_quoted(twice)))
     return delimiter, names
 
 
@@ -134,7 +135,7 @@ def _read(path: Path, target: str | None) -> CsvTable:
     delimiter, names = _header(path)
     if target is not None and target not in names:
         columns = ", ".join(_quoted(name) for name in names[:20]) + (", …" if len(names) > 20 else "")
-        raise UsageError(f"has no column {_quoted(target)}; its columns: {columns}")
+        raise UsageError(Message("csv_no_column", name=_quoted(target), known=columns))
     place = names.index(target) if target is not None else len(names) - 1
     features = names[:place] + names[place + 1 :]
     numbers, lines, texts = array("d"), array("q"), list[str]()
@@ -143,13 +144,13 @@ def _read(path: Path, target: str | None) -> CsvTable:
     next(records)
     for line, cells in records:
         if len(cells) != len(names):
-            raise UsageError(f"line {line}: {len(cells)} cells, the header has {len(names)}")
+            raise UsageError(Message("csv_cells", line=line, count=len(cells), most=len(names)))
         row = len(texts) + 1
         if row > MOST_ROWS:
-            raise UsageError(f"has more than {MOST_ROWS} rows")
+            raise UsageError(Message("csv_rows", most=MOST_ROWS))
         text = cells.pop(place).strip()
         if not text:
-            raise UsageError(f"{_where(row, line, names[place])}: the cell is empty")
+            raise UsageError(Message("csv_cell_empty", where=_where(row, line, names[place])))
         texts.append(known.setdefault(text, text))
         lines.append(line)
         try:
@@ -159,13 +160,15 @@ def _read(path: Path, target: str | None) -> CsvTable:
         if any("_" in cell for cell in cells):  # Python would read 1_000 as a number
             raise _not_a_number(row, line, features, cells)
     if len(texts) < 2:
-        raise UsageError(f"has {'one data row' if texts else 'no data row'}, needs at least 2 samples")
+        raise UsageError(Message("csv_one_row" if texts else "csv_no_row"))
     x = np.frombuffer(numbers, dtype=np.float64).reshape(len(texts), len(features))
     finite = np.isfinite(x)
     if not finite.all():
         row, column = (int(index) for index in np.argwhere(~finite)[0])
         raise UsageError(
-            f"{_where(row + 1, lines[row], features[column])}: {x[row, column]} is not a finite number"
+            Message(
+                "csv_not_finite", where=_where(row + 1, lines[row], features[column]), value=x[row, column]
+            )
         )
     return CsvTable(features, x, names[place], texts, _target_numbers(texts, lines, names[place]))
 
@@ -177,7 +180,7 @@ def _target_numbers(texts: list[str], lines: array[int], target: str) -> Floats 
         number = known[text]
         if number is not None and not np.isfinite(number):
             raise UsageError(
-                f"{_where(row + 1, lines[row], target)}: {_quoted(text)} is not a finite number"
+                Message("csv_not_finite", where=_where(row + 1, lines[row], target), value=_quoted(text))
             )
     numbers = [known[text] for text in texts]
     if None in numbers:
@@ -189,9 +192,9 @@ def _not_a_number(row: int, line: int, features: tuple[str, ...], cells: list[st
     column, text = next((k, cell.strip()) for k, cell in enumerate(cells) if _number(cell) is None)
     where = _where(row, line, features[column])
     if not text:
-        return UsageError(f"{where}: the cell is empty")
-    hint = ", write it with a decimal point" if _number(text.replace(",", ".")) is not None else ""
-    return UsageError(f"{where}: {_quoted(text)} is not a number{hint}")
+        return UsageError(Message("csv_cell_empty", where=where))
+    key = "cell_decimal_comma" if _number(text.replace(",", ".")) is not None else "cell_no_number"
+    return UsageError(Message(key, where=where, text=_quoted(text)))
 
 
 def _number(text: str) -> float | None:
@@ -201,8 +204,8 @@ def _number(text: str) -> float | None:
         return None
 
 
-def _where(row: int, line: int, column: str) -> str:
-    return f"row {row} (line {line}), column {_quoted(column)}"
+def _where(row: int, line: int, column: str) -> Message:
+    return Message("csv_where", row=row, line=line, column=_quoted(column))
 
 
 def _quoted(text: str) -> str:

@@ -9,6 +9,7 @@ from parity.pytorch.deviations.deviation import Deviation
 from parity.pytorch.deviations.documentation import DOCUMENTATION
 from parity.pytorch.deviations.numbers import NUMBERS
 from parity.pytorch.deviations.operations import OPERATIONS
+from parity.render.texts.message import Message
 
 EVERY = (*NUMBERS, *OPERATIONS, *DOCUMENTATION)
 DEVIATIONS: dict[str, Deviation] = {finding.name: finding for finding in EVERY}
@@ -19,7 +20,7 @@ def accepted(names: Sequence[str]) -> tuple[Deviation, ...]:
     known = [finding.name for finding in NUMBERS]
     for name in names:
         if name not in known:
-            raise UsageError(f"accept: {name!r} is no finding in numbers; known: {', '.join(known)}")
+            raise UsageError(Message("accept_unknown", name=repr(name), known=", ".join(known)))
     return tuple(DEVIATIONS[name] for name in dict.fromkeys(names))
 
 

@@ -17,6 +17,7 @@ from parity.pytorch.imported.side import ImportedSide
 from parity.pytorch.imported.stored import StoredCall
 from parity.pytorch.plain import value_of
 from parity.pytorch.recorder import internals
+from parity.render.texts.message import Message
 from reference.arrays import Array
 from reference.model import LOSS
 
@@ -37,7 +38,7 @@ class StoredSide(ImportedSide):
         self, model: ImportedModel, parameters: Mapping[str, Array], lr: float, given: Given
     ) -> None:
         if model.calls is None:
-            raise UsageError("its calls cannot be run again by PyTorch; --no-torch replays without it")
+            raise UsageError(Message("calls_not_again"))
         self._calls = _Calls(model, model.calls, parameters)
         super().__init__(self._calls, self._calls.rest)
         self._stored, self._given = signature(model.graph), given
@@ -49,10 +50,7 @@ class StoredSide(ImportedSide):
         with self._calls.drawing:
             recorded = super().record(x, y)
         if signature(recorded.graph) != self._stored:
-            raise EnvironmentUnfit(
-                f"torch {torch.__version__} records another graph of the golden's calls "
-                "(--no-torch replays without it)"
-            )
+            raise EnvironmentUnfit(Message("torch_other_graph", torch=torch.__version__))
         return recorded
 
 
@@ -116,7 +114,7 @@ class _Calls(torch.nn.Module):
             self._tensors |= {name: tensor for name, tensor in made if name is not None}
             if until in call.results:
                 return self._tensors[until]
-        raise UsageError(f"its calls do not make {until}")
+        raise UsageError(Message("calls_do_not_make", until=until))
 
     def _again(self, call: StoredCall) -> tuple[object, ...]:
         for name in call.results:

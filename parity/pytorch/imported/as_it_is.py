@@ -12,6 +12,7 @@ import torch
 from torch.nn.modules import module as hooks_of_all
 
 from parity.errors import UsageError
+from parity.render.texts.message import Message
 
 PARAMETER_HOOKS = {
     "_backward_hooks": "register_hook",
@@ -28,26 +29,26 @@ GLOBAL_HOOKS = (
 def as_it_is(model: torch.nn.Module) -> None:
     """Raises UsageError where the model does something that its modules do not show."""
     if any(getattr(hooks_of_all, hooks, None) for hooks in GLOBAL_HOOKS):
-        raise UsageError("model: torch has hooks on every module (register_module_forward_hook)")
+        raise UsageError(Message("model_global_hooks"))
     for name, part in model.named_modules():
         _module(name, part)
     for name, parameter in model.named_parameters():
         for hooks, said in PARAMETER_HOOKS.items():
             if getattr(parameter, hooks, None):
-                raise UsageError(f"model: {name} has a hook on its gradient ({said}); the deck has none")
+                raise UsageError(Message("model_hook", name=name, hook=said))
     for (name, one), (other, two) in combinations(_storages(model).items(), 2):
         if one[0] == two[0] and max(one[1], two[1]) < min(one[2], two[2]):
-            raise UsageError(f"model: {name} and {other} share their storage; the deck's layers share none")
+            raise UsageError(Message("model_shared", name=name, other=other))
 
 
 def _module(name: str, part: torch.nn.Module) -> None:
     path, kind = f"model: {name or 'it'}", type(part).__name__
     if hasattr(part, "_orig_mod") or getattr(part, "_compiled_call_impl", None):
-        raise UsageError(f"{path} is compiled (torch.compile); give the module as it was before")
+        raise UsageError(Message("model_compiled", path=path))
     if isinstance(part, torch.jit.ScriptModule):
-        raise UsageError(f"{path} is a script (torch.jit); give the module as it was before")
+        raise UsageError(Message("model_scripted", path=path))
     if "forward" in vars(part):
-        raise UsageError(f"{path} ({kind}) has a forward that was put on the instance, not on its class")
+        raise UsageError(Message("model_forward", path=path, kind=kind))
 
 
 def _storages(model: torch.nn.Module) -> dict[str, tuple[int, int, int]]:

@@ -19,6 +19,7 @@ from parity.pytorch.recorder.data import (
     Values,
     flat,
 )
+from parity.render.texts.message import Message
 from reference.graph import Graph
 from reference.model import LOSS
 from reference.operations import OPERATIONS
@@ -90,9 +91,9 @@ class GraphBuilder:
         try:
             bound = bind(call)
         except UnsupportedError as error:
-            raise UsageError(f"{where}: {error} is not in the table of operations") from None
+            raise UsageError(Message("not_in_table", where=where, operation=error)) from None
         if call.geometry is not None:
-            raise UsageError(f"{where}: {call.operation} writes into a part of a tensor")
+            raise UsageError(Message("writes_part", where=where, operation=call.operation))
         if set(bound.operation.given) == set(bound.operation.forward):
             drawn = bound.results[bound.operation.value]
             self._leaf(f"drawn{layer}", drawn)  # at random: each step has its own
@@ -112,7 +113,7 @@ class GraphBuilder:
                 name, bound.operation, *parents, gradient=_gradient(name, layer), **bound.options
             )
         except ValueError as error:
-            raise UsageError(f"{where}: {error}") from None
+            raise UsageError(Message("file_failed", file=where, reason=error)) from None
         self.placed.append(Placed(name, call, bound, node))
         self.calls.append((name, call))
         self.paths[name] = call.module

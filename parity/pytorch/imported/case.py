@@ -23,6 +23,7 @@ from parity.pytorch.imported.peer import GraphPeer
 from parity.pytorch.imported.side import ImportedSide
 from parity.pytorch.imported.twin import MirroredTwin
 from parity.pytorch.imported.watch import NoChainError
+from parity.render.texts.message import Message
 from reference.arrays import Array
 from reference.engine import Network
 
@@ -79,7 +80,7 @@ class ModelPeer(_Peer):
         """
         for key in ("layers", "activation", "dtype", "parameters"):
             if key in config.network.model_fields_set:
-                raise UsageError(f"model: its network is its own; leave out {key}")
+                raise UsageError(Message("model_leave_out", key=key))
         asked = config.model_dump(exclude_unset=True)
         data, training, held = data_of(config)
         samples = training.x[:SAMPLES].astype(dtype(self.model))
@@ -113,11 +114,11 @@ class BatchPeer(_Peer):
         """The model's network and the config's training, on this batch. Raises UsageError."""
         x, y = _tensor("x", self.x), _tensor("y", self.y)
         if len(x) == 0 or len(x) != len(y):
-            raise UsageError(f"model: x has {len(x)} samples, y has {len(y)}")
+            raise UsageError(Message("model_lengths", x=len(x), y=len(y)))
         own = dtype(self.model)
         if x.is_floating_point() and (x.dtype not in DTYPES or DTYPES[x.dtype] != own):
             kind = str(x.dtype).removeprefix("torch.")
-            raise UsageError(f"model: x is {kind}, the model {own}")
+            raise UsageError(Message("model_x_dtype", kind=kind, own=own))
         try:
             self.mirror = mirror(self.model, x)
         except NoChainError:
@@ -130,7 +131,7 @@ class BatchPeer(_Peer):
         if indices and y.ndim == 1 and not y.is_floating_point():
             y = y[:, None]  # the class of each sample, as PyTorch has it
         elif tuple(y.shape) != (len(x), outputs):
-            raise UsageError(f"model: y has shape {tuple(y.shape)}, where {len(x), outputs} belongs")
+            raise UsageError(Message("model_y_shape", shape=tuple(y.shape), wanted=(len(x), outputs)))
         rows_x, rows_y = (_rows(tensor).astype(np.float64) for tensor in (x, y))
         features = tuple(f"x{i}" for i in range(rows_x.shape[1]))
         given = Dataset("given", rows_x, rows_y, None, features, "the test")
@@ -144,7 +145,7 @@ def training_of(loss: LossLike, **rest: JsonValue) -> Config:
         table = loss_of(loss)
         if table is None:
             kind = type(loss).__name__
-            raise UsageError(f"loss: {kind} cannot be mirrored; known: {', '.join(known_losses())}")
+            raise UsageError(Message("loss_cannot", kind=kind, known=", ".join(known_losses())))
     return read({"training": {"loss": table, "batch": 0, **rest}}, {})
 
 
@@ -167,12 +168,12 @@ def dtype(model: torch.nn.Module) -> str:
     parameters = model.parameters() if isinstance(model, torch.nn.Module) else iter(())
     first = next(iter(parameters), None)
     if first is None:
-        raise UsageError("model: it has no parameters, so there is nothing to mirror")
+        raise UsageError(Message("model_no_parameters"))
     if isinstance(first, torch.nn.UninitializedParameter):
-        raise UsageError("model: its parameters are not there yet; call it once first")
+        raise UsageError(Message("model_lazy"))
     if first.dtype not in DTYPES:
         kind = str(first.dtype).removeprefix("torch.")
-        raise UsageError(f"model: its parameters are {kind}; known: {', '.join(DTYPES.values())}")
+        raise UsageError(Message("model_dtypes", kind=kind, known=", ".join(DTYPES.values())))
     return DTYPES[first.dtype]
 
 
@@ -182,9 +183,9 @@ def _tensor(name: str, given: Batch) -> torch.Tensor:
     if isinstance(given, np.ndarray) and given.dtype.kind in "fiub":
         tensor = torch.from_numpy(np.array(given))
     if tensor is None or tensor.ndim < 1:
-        raise UsageError(f"model: {name} is no tensor or array of samples")
+        raise UsageError(Message("model_no_samples", name=name))
     if tensor.device.type != "cpu":
-        raise UsageError(f"model: {name} is on {tensor.device}; move it to the CPU")
+        raise UsageError(Message("model_data_device", name=name, device=tensor.device))
     return tensor.detach().clone()
 
 

@@ -11,6 +11,7 @@ from parity.pytorch.imported.builder import GraphBuilder
 from parity.pytorch.imported.model import ImportedModel
 from parity.pytorch.imported.stored import stored_calls
 from parity.pytorch.recorder.data import Argument, Recorded, Step
+from parity.render.texts.message import Message
 from reference.clipping import Clipping
 from reference.model import LOSS
 from reference.optimizers import SGD, Optimizer
@@ -28,7 +29,7 @@ class Import(GraphBuilder):
         self, step: Step, x: Recorded, y: Recorded, answer: Recorded, buffers: Mapping[str, Recorded]
     ) -> None:
         if len(step.backwards) != 1 or len(step.backwards[0].roots) != 1:
-            raise UsageError("model: a step is one backward pass from one loss")
+            raise UsageError(Message("model_one_backward"))
         super().__init__(step.backwards[0])
         self.answer = answer
         self._buffers = {id(tensor): name for name, tensor in buffers.items()}
@@ -36,7 +37,7 @@ class Import(GraphBuilder):
         self._leaf("y", y)
         calls = self._needed(step.calls, [self.backward.roots[0].output])
         if not calls:
-            raise UsageError("model: the loss does not depend on any operation that was recorded")
+            raise UsageError(Message("model_loss_apart"))
         for layer, call in enumerate(calls, start=1):
             self._place(call, layer, LOSS if call is calls[-1] else f"a{layer}")
 
@@ -58,9 +59,9 @@ class Import(GraphBuilder):
         }
         learned = [node.name for node in self.graph.nodes if node.is_leaf and not node.given]
         if not learned:
-            raise UsageError("model: the loss does not depend on a parameter that is learned")
+            raise UsageError(Message("model_loss_parameter"))
         if id(self.answer) not in self._made:
-            raise UsageError("model: the loss does not depend on the model's output")
+            raise UsageError(Message("model_loss_output"))
         answer = self._made[id(self.answer)][0]
         return ImportedModel(
             self.graph,

@@ -15,6 +15,7 @@ from parity.errors import UsageError
 from parity.pytorch.imported.as_it_is import as_it_is
 from parity.pytorch.imported.names import DROPOUTS, INERT, activation_of, class_name, known_activations
 from parity.pytorch.imported.watch import NoChainError, Ran, WatchedModel
+from parity.render.texts.message import Message
 from reference.arrays import Array
 from reference.operations.activations import ACTIVATIONS, Activation
 
@@ -87,15 +88,15 @@ def mirror(model: torch.nn.Module, x: torch.Tensor) -> Mirror:
     Raises UsageError for anything that the deck's chain of layers has no formula for.
     """
     if not isinstance(model, torch.nn.Module):
-        raise UsageError(f"model: {type(model).__name__} is no torch.nn.Module")
+        raise UsageError(Message("model_no_module", kind=type(model).__name__))
     for name, tensor in model.state_dict(keep_vars=True).items():
         if isinstance(tensor, torch.Tensor) and tensor.device.type != "cpu":
-            raise UsageError(f"model: {name} is on {tensor.device}; move the model to the CPU")
+            raise UsageError(Message("model_device", name=name, device=tensor.device))
     as_it_is(model)  # a copy would not have what makes it another model
     try:
         own = copy.deepcopy(model)
     except Exception as error:
-        raise UsageError(f"model: cannot be copied: {type(error).__name__}: {error}") from None
+        raise UsageError(Message("model_not_copied", kind=type(error).__name__, reason=error)) from None
     for module in own.modules():
         if getattr(module, "inplace", False):
             module.inplace = False  # type: ignore[assignment] # the same numbers, and z stays to be seen
@@ -113,7 +114,9 @@ def watched(model: WatchedModel, x: torch.Tensor) -> tuple[list[Ran], torch.Tens
     except Exception as error:
         said = " ".join(str(error).split())[:300]
         shape = tuple(x.shape)
-        raise UsageError(f"model: raised {type(error).__name__} on x {shape}: {said}") from None
+        raise UsageError(
+            Message("model_raised", kind=type(error).__name__, shape=shape, reason=said)
+        ) from None
 
 
 def layers(ran: Sequence[Ran], batch: int) -> list[Layer]:
@@ -128,7 +131,7 @@ def layers(ran: Sequence[Ran], batch: int) -> list[Layer]:
         else:
             _activate(one, found)
     if not found:
-        raise NoChainError("model: no Linear layer ran, so there is nothing to mirror")
+        raise NoChainError(Message("model_no_linear"))
     return found
 
 
@@ -137,11 +140,11 @@ def _linear(one: Ran, batch: int, before: Sequence[Layer]) -> Layer:
     assert isinstance(linear, torch.nn.Linear)
     shape = tuple(one.given.shape)
     if len(shape) != 2 or shape[0] != batch:
-        raise NoChainError(f"model: {one.path} is given shape {shape}; a layer takes (batch, features)")
+        raise NoChainError(Message("model_layer_shape", path=one.path, shape=shape))
     if linear.bias is None:
-        raise NoChainError(f"model: {one.path} (Linear) has no bias; every layer of the deck has one")
+        raise NoChainError(Message("model_no_bias", path=one.path))
     if any(layer.linear is linear or layer.linear.weight is linear.weight for layer in before):
-        raise NoChainError(f"model: {one.path} (Linear) is used twice; the deck's layers share no weights")
+        raise NoChainError(Message("model_used_twice", path=one.path))
     _fit(one.path, [linear.weight, linear.bias], before)
     _reached(one)
     return Layer(one.path, linear, one.made, one.made)
@@ -153,25 +156,23 @@ def _fit(path: str, parameters: Sequence[torch.Tensor], before: Sequence[Layer])
     for parameter in parameters:
         if parameter.dtype not in DTYPES or parameter.dtype != dtype:
             kind = str(parameter.dtype).removeprefix("torch.")
-            raise UsageError(f"model: {path} is {kind}; known: {' or '.join(COMPUTED)} throughout")
+            raise UsageError(Message("model_layer_dtype", path=path, kind=kind, known=", ".join(COMPUTED)))
         if not parameter.requires_grad:
-            raise NoChainError(f"model: {path} is frozen (requires_grad is False); the deck trains it")
+            raise NoChainError(Message("model_frozen", path=path))
 
 
 def _reached(one: Ran) -> None:
     """A module through which a gradient goes. Raises UsageError for one whose forward keeps none."""
     if not one.made.requires_grad:
         kind = type(one.module).__name__
-        raise UsageError(
-            f"model: no gradient reaches {one.path} ({kind}): it runs under torch.no_grad, or is frozen"
-        )
+        raise UsageError(Message("model_no_gradient_layer", path=one.path, kind=kind))
 
 
 def _silent(one: Ran) -> bool:
     """Whether a Dropout drops nothing. Raises UsageError for one that does."""
     if one.module.training and getattr(one.module, "p", 0) > 0:
         kind = type(one.module).__name__
-        raise NoChainError(f"model: {one.path} ({kind}) is in training mode; call model.eval() first")
+        raise NoChainError(Message("model_training_mode", path=one.path, kind=kind))
     return True
 
 
@@ -181,16 +182,16 @@ def _activate(one: Ran, found: Sequence[Layer]) -> None:
     kind = type(one.module).__name__
     if known is None:
         names = ", ".join(["Linear", "Flatten", "Dropout in eval", *known_activations()])
-        raise NoChainError(f"model: {one.path} ({kind}) cannot be mirrored; known: {names}")
+        raise NoChainError(Message("model_cannot", path=one.path, kind=kind, known=names))
     if not found:
-        raise NoChainError(f"model: {one.path} ({kind}) comes before the first Linear")
+        raise NoChainError(Message("model_before_linear", path=one.path, kind=kind))
     layer = found[-1]
     if layer.module is not None:
-        raise NoChainError(f"model: {one.path} ({kind}) is a second activation after {layer.path}")
+        raise NoChainError(Message("model_second_activation", path=one.path, kind=kind, layer=layer.path))
     _reached(one)
     others = [other for other in found if other.module is one.module]
     learned: list[torch.Tensor] = [*one.module.parameters()]
     if others and learned:
-        raise NoChainError(f"model: {one.path} ({kind}) learns, and is used twice")
+        raise NoChainError(Message("model_learns_twice", path=one.path, kind=kind))
     _fit(one.path, learned, found)
     layer.module, layer.a, (layer.activation, layer.table) = one.module, one.made, known

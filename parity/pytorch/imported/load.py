@@ -13,6 +13,7 @@ from types import ModuleType
 import torch
 
 from parity.errors import UsageError
+from parity.render.texts.message import Message
 
 
 def load(spec: str, seed: int) -> torch.nn.Module:
@@ -28,7 +29,7 @@ def load(spec: str, seed: int) -> torch.nn.Module:
     with _said("--model", spec):
         model = found()  # type: ignore[operator] # what cannot be called says so itself
     if not isinstance(model, torch.nn.Module):
-        raise UsageError(f"--model {spec}: gave {type(model).__name__}, no torch.nn.Module")
+        raise UsageError(Message("model_gave", spec=spec, kind=type(model).__name__))
     return model
 
 
@@ -43,7 +44,7 @@ def named(asked: Mapping[str, str]) -> list[object]:
         where, _, name = spec.rpartition(":")
         if not where or not name.isidentifier():
             kind = "factory" if option == "--model" else "name"
-            raise UsageError(f"{option} {spec}: expected module:{kind} or file.py:{kind}")
+            raise UsageError(Message("load_expected", option=option, spec=spec, kind=kind))
         with _said(option, spec):
             modules[where] = modules.get(where) or _module(f"{option} {spec}", where)
             found.append(getattr(modules[where], name))
@@ -59,7 +60,9 @@ def _said(option: str, spec: str) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:
         said = " ".join(str(error).split())[:300]
-        raise UsageError(f"{option} {spec}: {type(error).__name__}: {said}") from None
+        raise UsageError(
+            Message("load_raised", option=option, spec=spec, kind=type(error).__name__, reason=said)
+        ) from None
 
 
 def _module(asked: str, where: str) -> ModuleType:
@@ -69,7 +72,7 @@ def _module(asked: str, where: str) -> ModuleType:
         return importlib.import_module(where)
     file = Path(where).resolve()
     if not file.is_file():
-        raise UsageError(f"{asked}: there is no file {where}")
+        raise UsageError(Message("load_no_file", asked=asked, file=where))
     sys.path.insert(0, str(file.parent))
     found = importlib.util.spec_from_file_location(file.stem, file)
     assert found is not None

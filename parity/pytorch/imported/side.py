@@ -15,6 +15,7 @@ from parity.pytorch.imported.model import ImportedModel, signature
 from parity.pytorch.imported.reading import trace
 from parity.pytorch.modules import optimizer
 from parity.pytorch.recorder.recorder import Recorder
+from parity.render.texts.message import Message
 from reference.arrays import Array
 from reference.trace import Trace
 
@@ -49,21 +50,21 @@ class ImportedSide:
                 buffers = {name: recorder.recorded(b) for name, b in self.module.named_buffers()}
                 answer = self.module(rows)
                 if not isinstance(answer, torch.Tensor):
-                    raise UsageError(f"model: its output is {type(answer).__name__}, not one tensor")
+                    raise UsageError(Message("model_output", kind=type(answer).__name__))
                 answered = recorder.recorded(answer)
                 loss = self.loss(answer, targets)
                 if not loss.requires_grad:
-                    raise UsageError(
-                        "model: no gradient reaches a parameter: it is frozen, or under no_grad"
-                    )
+                    raise UsageError(Message("model_no_gradient_frozen"))
                 loss.backward()  # type: ignore[no-untyped-call]
         except (UsageError, EnvironmentUnfit):
             raise
         except Exception as error:
             said = " ".join(str(error).split())[:300]
-            raise UsageError(f"model: raised {type(error).__name__} on x {x.shape}: {said}") from None
+            raise UsageError(
+                Message("model_raised", kind=type(error).__name__, shape=x.shape, reason=said)
+            ) from None
         if not recorder.steps:
-            raise UsageError("model: no gradient reaches a parameter")
+            raise UsageError(Message("model_no_gradient"))
         return Import(recorder.steps[0], *given, answered, buffers)
 
     @contextmanager
@@ -96,9 +97,7 @@ class ImportedSide:
         if self._signature is None:
             self._signature = found_signature
         if found_signature != self._signature:
-            raise UsageError(
-                "model: its graph is not the same in every step; `parity watch` takes such a model"
-            )
+            raise UsageError(Message("model_other_graph"))
         found = trace(recorded)
         found |= self._update()
         return found

@@ -9,6 +9,7 @@ from parity.errors import UsageError
 from parity.pytorch.imported.layers import Mirror, layers, watched
 from parity.pytorch.imported.watch import WatchedModel
 from parity.pytorch.twin import Twin
+from parity.render.texts.message import Message
 from reference.arrays import Array
 from reference.trace import Trace
 
@@ -32,7 +33,7 @@ class MirroredTwin(Twin):
         rows = x.reshape(len(x), *self._mirror.sample)
         found = layers(watched(self._watched, rows)[0], len(rows))
         if [layer.modules for layer in found] != [layer.modules for layer in self._mirror.layers]:
-            raise UsageError("model: its layers are not the same for every batch")
+            raise UsageError(Message("model_layers_vary"))
         return [layer.z for layer in found], [layer.a for layer in found]
 
     def step(self, x: Array, y: Array) -> Trace:
@@ -42,7 +43,7 @@ class MirroredTwin(Twin):
                 return super().step(x, y)
         except RuntimeError as error:
             said = " ".join(str(error).split())[:300]
-            raise UsageError(f"model: raised RuntimeError in training: {said}") from None
+            raise UsageError(Message("model_training_raised", reason=said)) from None
 
     def predict(self, x: Array) -> Array:
         """ŷ as the model computes it. x (features, samples) -> (outputs, samples)."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 
 from parity.errors import UsageError
+from parity.render.texts.message import Message
 
 
 class NoChainError(UsageError):
@@ -46,7 +47,7 @@ class Watch:
         tensors = [value for value in given if isinstance(value, torch.Tensor)]
         if len(given) != 1 or len(tensors) != 1 or not isinstance(made, torch.Tensor):
             kind = type(module).__name__
-            raise NoChainError(f"model: {path} ({kind}) does not turn one tensor into one tensor")
+            raise NoChainError(Message("model_one_to_one", path=path, kind=kind))
         self._continues(tensors[0], path)
         self.ran.append(Ran(path, module, tensors[0], made))
         self._made(made, path)
@@ -54,7 +55,7 @@ class Watch:
     def end(self, output: object) -> torch.Tensor:
         """The model answered. Raises UsageError where that is not what its last module made."""
         if not isinstance(output, torch.Tensor):
-            raise UsageError(f"model: its output is {type(output).__name__}, not one tensor")
+            raise UsageError(Message("model_output", kind=type(output).__name__))
         self._continues(output, "the output")
         return output
 
@@ -73,10 +74,7 @@ class Watch:
             and tensor.requires_grad == before.requires_grad
         )
         if not same or before._version != self._version:
-            raise NoChainError(
-                f"model: between {self._where} and {where} something is computed that is no module"
-                " (such as F.relu, for which there is torch.nn.ReLU)"
-            )
+            raise NoChainError(Message("model_between", here=self._where, where=where))
 
 
 class WatchedModel:
@@ -88,7 +86,7 @@ class WatchedModel:
         self._names = {id(module): name or "model" for name, module in model.named_modules()}
         for module in model.modules():
             if any(getattr(module, hooks) for hooks in HOOKS):
-                raise UsageError(f"model: {self._names[id(module)]} has hooks of its own")
+                raise UsageError(Message("model_module_hooks", path=self._names[id(module)]))
 
     def forward(self, x: torch.Tensor) -> tuple[list[Ran], torch.Tensor]:
         """What ran, and the output. Raises UsageError for what the deck's chain of layers is not."""

@@ -13,6 +13,7 @@ from torch.utils import _python_dispatch
 from torch.utils.hooks import RemovableHandle
 
 from parity.errors import EnvironmentUnfit
+from parity.render.texts.message import Message
 
 if TYPE_CHECKING:
     from torch.autograd.graph import Node as GradNode
@@ -30,7 +31,7 @@ try:
     _undispatched: Callable[[], AbstractContextManager[object]] = torch._C._DisableTorchDispatch
     _is_wrapped: Callable[[torch.Tensor], bool] = torch._C._functorch.is_functorch_wrapped_tensor
 except AttributeError as missing:  # pragma: no cover - another version of PyTorch
-    raise EnvironmentUnfit(f"recording: PyTorch {torch.__version__} does not have {missing.name}") from None
+    raise EnvironmentUnfit(Message("torch_lacks", torch=torch.__version__, name=missing.name)) from None
 
 
 def ranks() -> tuple[int, int]:

@@ -21,18 +21,13 @@ import torch
 from parity.errors import UsageError
 from parity.pytorch.recorder.data import UserFunction
 from parity.pytorch.recorder.internals import APPLY, CALL_IMPL, is_compiled, module_hooks
+from parity.render.texts.message import Message
 
 TORCH = str(Path(torch.__file__).parent) + "/"
 OURS = str(Path(__file__).parent) + "/"
 SKIPPED = (TORCH, OURS, "<", contextlib.__file__)  # our own frames may lie below contextlib's
 SHARDED = TORCH + "distributed/fsdp/"
 COMPILED = (TORCH + "_inductor/", TORCH + "_functorch/_aot_autograd/")
-
-
-NO_FSDP = (
-    "a training under FSDP is not recorded, since no rank has whole parameters; "
-    "watch it on one process, or under DistributedDataParallel"
-)
 
 
 @dataclass(frozen=True)
@@ -156,7 +151,7 @@ class Places:
                 if name:
                     source = f"{name}:{frame.f_lineno}"
                 elif code.co_filename.startswith(SHARDED):
-                    raise UsageError(f"recording: {NO_FSDP}")
+                    raise UsageError(Message("recording_fsdp"))
                 else:
                     compiled = compiled or code.co_filename.startswith(COMPILED)
             if source and module is not None:

@@ -21,6 +21,7 @@ import torch
 from parity.errors import UsageError
 from parity.pytorch.recorder import internals
 from parity.pytorch.recorder.data import Identity, Recorded, Values
+from parity.render.texts.message import Message
 
 LOW = {  # formats that numpy does not have, or that it computes in otherwise, and where they go
     torch.bfloat16: torch.float32,
@@ -100,7 +101,7 @@ class Snapshots:
     def take(self, tensor: torch.Tensor) -> Recorded:
         """The values of a tensor as they are now. Raises UsageError for a tensor that is not on the CPU."""
         if tensor.device.type != "cpu":
-            raise UsageError(f"recording: a tensor is on device {tensor.device}; only the CPU is recorded")
+            raise UsageError(Message("recording_device", device=tensor.device))
         before, self.reading = self.reading, True  # as `quietly`, which costs as much as all the rest
         try:
             if tensor.layout != torch.strided or tensor.is_quantized or internals.is_zero(tensor):

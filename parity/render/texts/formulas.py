@@ -16,3 +16,8 @@ def formula_name(name: str, lang: str) -> str:
     if parameter in PARAMETERS and f"rule.{rule}" in say:
         return f"{say[f'rule.{rule}']} ({say[f'rule.{parameter}']})"
     return name
+
+
+def formula_label(name: str, lang: str) -> str:
+    """A formula's name in a table: as in JSON, which is English, or in words."""
+    return name if lang == "en" else formula_name(name, lang)

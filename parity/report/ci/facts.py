@@ -14,7 +14,10 @@ PROPERTY = "parity"
 
 @dataclass(frozen=True)
 class RootCause:
-    """A formula that is wrong in itself: where, and the mistake's name where one is known."""
+    """A formula that is wrong in itself: where, and the mistake's name where one is known.
+
+    `file` and `line` are where it is likely computed, if that is known.
+    """
 
     formula: str
     layers: tuple[int, ...]
@@ -22,6 +25,8 @@ class RootCause:
     side: str
     mistake: str = ""
     detail: str = ""
+    file: str = ""
+    line: int = 0
 
     @property
     def title(self) -> str:
@@ -57,9 +62,12 @@ class Compared:
 
     def to_json(self) -> str:
         """Compact, without what is empty."""
-        return json.dumps(
-            {k: v for k, v in asdict(self).items() if v or k == "numbers"}, ensure_ascii=False
-        )
+        facts = {k: v for k, v in asdict(self).items() if v or k == "numbers"}
+        for root in facts.get("roots", ()):
+            for place in ("file", "line"):
+                if not root[place]:
+                    del root[place]
+        return json.dumps(facts, ensure_ascii=False)
 
 
 def from_properties(properties: Iterable[tuple[str, object]]) -> list[Compared]:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from parity.render.numbers import written
 from parity.render.texts import catalogue
-from parity.report.ci.facts import Compared
+from parity.report.ci.facts import Compared, RootCause
 from parity.report.ci.github import Annotation, cell, in_repository
 
 
@@ -28,32 +29,36 @@ class Noted:
 def causes(noted: Sequence[Noted], root: Path, lang: str = "en") -> list[Annotation]:
     """One for each cause, however many tests it fails; first first."""
     found: dict[tuple[str, str], list[Noted]] = {}
-    messages: dict[tuple[str, str], str] = {}
+    first: dict[tuple[str, str], RootCause] = {}
     for one in noted:
         if not one.broken:
             continue
         compared = one.compared
         where = f"{compared.file}:{compared.line}" if compared.line else compared.subject
-        here = {(where, root.title): root.detail for root in compared.roots}
-        for cause, detail in (here or {(where, compared.verdict): compared.reason}).items():
-            found.setdefault(cause, []).append(one)
-            messages.setdefault(cause, detail)
-    return [
-        _annotation(title, messages[where, title], tests, root, catalogue(lang))
-        for (where, title), tests in found.items()
-    ]
+        here = {(where, cause.title): cause for cause in compared.roots}
+        unnamed = RootCause(compared.verdict, (), 0, "", detail=compared.reason)
+        for place, cause in (here or {(where, compared.verdict): unnamed}).items():
+            found.setdefault(place, []).append(one)
+            first.setdefault(place, cause)
+    return [_annotation(first[place], tests, root, catalogue(lang)) for place, tests in found.items()]
 
 
-def _annotation(
-    title: str, detail: str, tests: Sequence[Noted], root: Path, say: Mapping[str, str]
-) -> Annotation:
-    first = tests[0].compared
+def _annotation(cause: RootCause, tests: Sequence[Noted], root: Path, say: Mapping[str, str]) -> Annotation:
+    """At the line that is likely wrong; where that is not known, at the file, and it says so."""
+    first, title = tests[0].compared, cause.title
     fails = say["ci.fails_more" if len(tests) > 1 else "ci.fails"]
-    lines = [f"{first.subject}: {title}", detail, fails.format(test=tests[0].test, more=len(tests) - 1)]
+    lines = [
+        f"{first.subject}: {title}",
+        cause.detail,
+        fails.format(test=tests[0].test, more=len(tests) - 1),
+    ]
     if first.reproduce:
         lines.append(say["ci.again"].format(command=first.reproduce))
-    file = in_repository(first.file, root) if first.file else ""
-    return Annotation(f"parity: {title}", "\n".join(filter(None, lines)), file, first.line)
+    if cause.side:
+        lines.append(say["ci.likely_line" if cause.line else "ci.unknown_line"])
+    where, line = (cause.file, cause.line) if cause.line else (first.file, first.line)
+    file = in_repository(where, root) if where else ""
+    return Annotation(f"parity: {title}", "\n".join(filter(None, lines)), file, line)
 
 
 def markdown(noted: Sequence[Noted], unused: Sequence[str], lang: str = "en") -> str:
@@ -67,7 +72,7 @@ def _lines(noted: Sequence[Noted], unused: Sequence[str], say: Mapping[str, str]
     numbers = sum(one.compared.numbers for one in noted)
     yield f"## parity: {verdict}"
     yield ""
-    yield say["ci.counted"].format(count=len(noted), numbers=f"{numbers:,}") + "."
+    yield say["ci.counted"].format(count=len(noted), numbers=written(f"{numbers:,}", say)) + "."
     for one in broken:
         yield ""
         yield from _broken(one, say)
@@ -86,8 +91,8 @@ def _lines(noted: Sequence[Noted], unused: Sequence[str], say: Mapping[str, str]
                 c.kind,
                 c.golden or c.subject,
                 say["ci.error"] if c.verdict == "error" else say[f"run.{c.verdict}"],
-                f"{c.numbers:,}",
-                f"{c.undecided:,}",
+                written(f"{c.numbers:,}", say),
+                written(f"{c.undecided:,}", say),
             )
             yield "| " + " | ".join(cell(text) for text in texts) + " |"
 

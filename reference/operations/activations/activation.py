@@ -11,6 +11,7 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 
 from reference.arrays import Array, Scalar
+from reference.refusal import OptionError
 
 Form: TypeAlias = Callable[..., Scalar]
 
@@ -71,11 +72,11 @@ class Activation:
         """
         for option in options:
             if option not in self.options:
-                raise ValueError(f"{self.name} takes no {option!r}")
+                raise OptionError("{name} takes no {option}", name=self.name, option=repr(option))
         chosen = {**self.options, **options}
         for option, value in chosen.items():
             if value != value:
-                raise ValueError(f"{self.name}: {option} must be given")
+                raise OptionError("{name}: {option} must be given", name=self.name, option=option)
         if not chosen:
             return self
         if self.learned:

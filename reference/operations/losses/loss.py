@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from reference.arrays import Array, Scalar
+from reference.refusal import NUMBER, ONE_OF, TRUTH, OptionError
 
 Option: TypeAlias = float | bool | tuple[float, ...] | None
 """A loss's option: a number, a flag, or one number for each class (None: 1 for all)."""
@@ -61,11 +62,13 @@ class Loss:
         """
         for option, value in options.items():
             if option not in self.options:
-                raise ValueError(f"{self.name} takes no {option!r}")
+                raise OptionError("{name} takes no {option}", name=self.name, option=repr(option))
             _check(self.name, option, self.options[option], value)
             known = self.choices.get(option)
             if known and value not in known:
-                raise ValueError(f"{self.name}: {option} is {' or '.join(f'{k:g}' for k in known)}")
+                raise OptionError(
+                    ONE_OF, name=self.name, option=option, known=", ".join(f"{k:g}" for k in known)
+                )
         chosen = {**self.options, **options}
         if not chosen:
             return self
@@ -88,13 +91,13 @@ class Loss:
 
 def _check(name: str, option: str, default: Option, value: Option) -> None:
     if isinstance(default, bool) != isinstance(value, bool):
-        raise ValueError(
-            f"{name}: {option} is {'true or false' if isinstance(default, bool) else 'a number'}"
-        )
+        raise OptionError(TRUTH if isinstance(default, bool) else NUMBER, name=name, option=option)
     if default is None and not isinstance(value, tuple | None):
-        raise ValueError(f"{name}: {option} is a list, one number for each output")
+        raise OptionError(
+            "{name}: {option} is a list, one number for each output", name=name, option=option
+        )
     if isinstance(default, float | int) and isinstance(value, tuple | None):
-        raise ValueError(f"{name}: {option} is a number")
+        raise OptionError(NUMBER, name=name, option=option)
 
 
 def elementwise(
