@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
-from parity.certify.measure import Measured, Worst, measure
+from parity.certify.measure import Measured, Values, Worst, measure
 from parity.kernel.asked import Reply
 from parity.kernel.recording import RecordedDefinition
 from parity.kernel.result import Part
@@ -53,20 +54,37 @@ def _held(
     part: Part, name: str, found: torch.Tensor, own: torch.Tensor, truths: Truths, makes: str
 ) -> Held:
     observed, of_definition = numbers(found.detach()), numbers(own.detach())
-    measured = truths.measured(makes, observed)
-    if measured.wrong and truths.measured(makes, of_definition).wrong:
+    measured = against(observed, of_definition, truths, makes)
+    if measured is None:
         untold = Measured(observed.size, observed.size, vacuous=False, worst=None)
         return Held(part, name, untold, Message("kernel_deviates"), wrong=False)
-    if observed.dtype.kind != "f":
-        return Held(part, name, measured, wrong=measured.wrong)
-    strange = np.isnan(observed) & ~np.isnan(of_definition)
+    strange = _strange(observed, of_definition)
     if strange.any():
-        index = tuple(int(i) for i in np.argwhere(strange)[0])
-        nan, infinite, at = float("nan"), float("inf"), float(of_definition[index])
-        measured = replace(measured, worst=Worst(index, nan, at, infinite, infinite, infinite))
         return Held(part, name, measured, Message("kernel_nan", count=int(strange.sum())))
-    nothing = measured.wrong and not np.any(observed)
+    nothing = observed.dtype.kind == "f" and measured.wrong and not np.any(observed)
     return Held(part, name, measured, Message("kernel_zero") if nothing else None, wrong=measured.wrong)
+
+
+def against(observed: Values, own: Values, truths: Truths, makes: str) -> Measured | None:
+    """A tensor against the definition's, of which PyTorch's `own` is known: NaN is wrong where that is none.
+
+    None where PyTorch's own is outside of its bounds.
+    """
+    measured = truths.measured(makes, observed)
+    if measured.wrong and truths.measured(makes, own).wrong:
+        return None
+    strange = _strange(observed, own)
+    if not strange.any():
+        return measured
+    index = tuple(int(i) for i in np.argwhere(strange)[0])
+    nan, infinite, at = float("nan"), float("inf"), float(own[index])
+    return replace(measured, worst=Worst(index, nan, at, infinite, infinite, infinite))
+
+
+def _strange(observed: Values, own: Values) -> npt.NDArray[np.bool_]:
+    if observed.dtype.kind != "f":
+        return np.zeros(observed.shape, bool)
+    return np.isnan(observed) & ~np.isnan(own)
 
 
 def misshapen(reply: tuple[torch.Tensor, ...], expected: tuple[torch.Tensor, ...]) -> Held | None:

@@ -57,7 +57,8 @@ class Definition(GraphBuilder):
     """The recorded definition.
 
     `given` are its inputs and parameters by name, `endings` its outputs. `learned` are those of which
-    gradients are asked for though autograd recorded nothing, as inside of a `torch.autograd.Function`.
+    gradients are asked for though autograd recorded nothing, as inside of a `torch.autograd.Function`;
+    `kept` are other tensors that it makes and that somebody asks for.
     `names` are the graph's names of the outputs, `formats` the format of each tensor by the graph's
     name. Raises UsageError as a `GraphBuilder`, for random numbers, and for a leaf that is no input and
     no parameter.
@@ -73,6 +74,7 @@ class Definition(GraphBuilder):
         given: Mapping[str, Recorded],
         endings: Sequence[KernelOutput],
         learned: Collection[str] = (),
+        kept: Sequence[Recorded] = (),
     ) -> None:
         self.formats: dict[str, str] = {}
         self.data: dict[str, Values] = {}  # what is no float: choices, counts, truth values
@@ -81,8 +83,10 @@ class Definition(GraphBuilder):
         for name in learned:
             self._leaf(leaf(name), given[name], learned=True)
         roots = [ending.root for ending in endings if ending.root is not None]
-        for layer, call in enumerate(self._needed(calls, roots, [end.made for end in endings]), start=1):
+        wanted = [*(end.made for end in endings), *kept]
+        for layer, call in enumerate(self._needed(calls, roots, wanted), start=1):
             self._place(call, layer, f"a{layer}")
+        self._kept = [name for one in kept if (name := self.name_of(one)) is not None]
         self.names = [self._end(place, ending) for place, ending in enumerate(endings)]
         live = [(name, end) for name, end in zip(self.names, endings, strict=True) if end.upstream]
         for place, (_, ending) in enumerate(live):
@@ -108,15 +112,15 @@ class Definition(GraphBuilder):
         return given
 
     def _parameter(self, edge: Output, given: Argument, layer: int) -> str:
-        if edge.node not in self.parameters:
+        if edge not in self.parameters:
             node = self.backward.nodes[edge.node]
             name = self._given.get(id(given))
             if node.parameter is None or name is None:
                 if node.parameter is None:
                     return super()._parameter(edge, given, layer)
                 raise ValueError("it takes a tensor with a gradient that is no input; make it one")
-            self.parameters[edge.node] = self._leaf(leaf(name), given, learned=True)
-        return self.parameters[edge.node]
+            self.parameters[edge] = self._leaf(leaf(name), given, learned=True)
+        return self.parameters[edge]
 
     def _still(self, name: str, made: Recorded) -> str:
         still = super()._still(name, made)
@@ -143,13 +147,17 @@ class Definition(GraphBuilder):
         sweeps = forward(self.graph)
         if LOSS in self.graph:
             sweeps = [*sweeps[:-1], *backward(self.graph, LOSS)]
-        wanted = {*self.names, *(node.gradient for node in self.graph.nodes if node.is_leaf)}
+        wanted = {*self.names, *self._kept, *(node.gradient for node in self.graph.nodes if node.is_leaf)}
         needed: list[Equation] = []
         for equation in reversed(sweeps):
             if equation.makes in wanted:
                 needed.append(equation)
                 wanted.update(equation.inputs)
         return needed[::-1]
+
+    def name_of(self, tensor: Recorded) -> str | None:
+        """The graph's name of a tensor that one of its operations takes or makes."""
+        return self._made[id(tensor)][0] if id(tensor) in self._made else None
 
     def gradient(self, name: str) -> str | None:
         """The graph's name of the gradient of an input or parameter; None: nothing depends on it."""

@@ -13,6 +13,7 @@ from parity.watch.check import Check, Found, Left, guarded
 from parity.watch.drawing import Drawing, StepGraph
 from parity.watch.extent import Extent
 from parity.watch.functions import PassedFunction, composed
+from parity.watch.regions import PassedRegion
 from parity.watch.result import WatchResult
 from parity.watch.tally import Evidence, WatchTally
 from parity.watch.updates import updated
@@ -41,6 +42,7 @@ class Certifying:
         self._updates: list[Found] = []  # of the step that is being made
         self._accept = accept
         self._waiting: list[PassedFunction] = []  # the same of functions with a registered definition
+        self._regions: dict[tuple[int, int], PassedRegion] = {}  # that a pass is inside of
         self._registered: list[tuple[int, PassedFunction]] = []  # and the index of their step
 
     @property
@@ -59,7 +61,7 @@ class Certifying:
     def node(self, passed: Backward, number: int) -> None:
         """Autograd went back through a node."""
         self._drawing.node(passed, number)
-        found = checks.backward(passed, number, self._drawn, self._writes, self._custom)
+        found = checks.backward(passed, number, self._drawn, self._writes, self._custom, self._compiled)
         self._extent.node(passed, number, list(found))
 
     def _custom(self, function: PassedFunction) -> Iterable[Check | Left]:
@@ -70,6 +72,15 @@ class Certifying:
             return composed(function, self._drawn)
         self._waiting.append(function)
         return []
+
+    def _compiled(self, passed: Backward, number: int, call: Call) -> Iterable[Check | Left]:
+        """A compiled region, once autograd went back through all of it."""
+        key = id(passed), id(call)
+        region = self._regions.setdefault(key, PassedRegion.of(passed, call))
+        if not region.node(passed, number):
+            return []
+        del self._regions[key]
+        return region.checks(self._drawn)
 
     def update(self, update: Update) -> None:
         """An optimizer made a step."""
@@ -84,7 +95,10 @@ class Certifying:
         self._tally.step = step.index
         self._registered += [(step.index, function) for function in self._waiting]
         self._waiting.clear()
+        self._regions.clear()
         self._enter(self._extent.step(step))
+        for remark in step.remarks:
+            self._tally.operation([Left(remark, "unsupported", "", "")])
         for found in self._updates:
             self._tally.operation(found)
         self._updates.clear()

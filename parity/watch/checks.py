@@ -14,6 +14,7 @@ from parity.watch.check import Check, Draw, Left, guarded, short
 from parity.watch.functions import PassedFunction, passed_function
 from parity.watch.judging import judge, same, summed
 from parity.watch.products import products
+from parity.watch.regions import region_forward
 from parity.watch.writes import Writes
 
 PASSES = ("BackwardHookFunctionBackward",)
@@ -26,7 +27,8 @@ def forward(call: Call, drawn: Draw) -> Iterator[Check | Left]:
     Of each tensor `drawn` is asked whether it is to be checked.
     """
     if call.compiled:
-        yield Left(call.operation, "opaque", call.module, call.source)
+        found = iter(region_forward(call, drawn))
+        yield from guarded(found, call.operation, call.module, call.source)
         return
     found = (check for one in each(call) for check in _outputs(one, drawn))
     yield from guarded(found, call.operation, call.module, call.source)
@@ -65,12 +67,13 @@ def backward(
     drawn: Draw,
     writes: Writes,
     custom: Callable[[PassedFunction], Iterable[Check | Left]],
+    compiled: Callable[[Backward, int, Call], Iterable[Check | Left]],
 ) -> Iterator[Check | Left]:
     """A node of autograd that has run.
 
     What arrived is the sum of what was sent; what it sends on is the vector-Jacobian product of that.
     `writes` are those that autograd does not know of; `custom` says what there is of a function of the
-    user's own.
+    user's own, `compiled` what there is of a compiled region.
     """
     node = passed.nodes[number]
     call = node.call
@@ -96,14 +99,16 @@ def backward(
                 yield Left(f"{node.name}: a module's backward hook", "altered", module, source)
             else:
                 yield Check("vjp", node.name, "", module, source, measured, torch=node.name)
-    elif node.custom is not None:
+    elif call is not None and call.compiled:
+        yield from guarded(iter(compiled(passed, number, call)), operation, module, source)
+    elif node.custom is not None and not node.compiled:
         function = passed_function(passed, node)
         if function is None:
             yield Left(node.custom.name, "opaque", node.custom.module, node.custom.source)
         else:
             found = iter(custom(function))
             yield from guarded(found, node.custom.name, node.custom.module, node.custom.source)
-    elif node.compiled or (call is not None and call.compiled):
+    elif node.compiled:
         yield Left(operation, "opaque", module, source)
     elif call is None:
         yield from _view(passed, node)

@@ -140,6 +140,7 @@ class Backwards:
 
     @contextmanager
     def _pass(self, asked: Asked) -> Iterator[_Open | None]:
+        self._calls.refuse_apart("it runs a backward pass")
         self._calls.settle()
         self._calls.functions.leave()
         outermost = not self._running

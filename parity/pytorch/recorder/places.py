@@ -19,7 +19,7 @@ from types import CodeType, FrameType
 import torch
 
 from parity.pytorch.recorder.data import UserFunction
-from parity.pytorch.recorder.internals import APPLY, CALL_IMPL, is_compiled, module_hooks
+from parity.pytorch.recorder.internals import APPLY, CALL_IMPL, module_hooks
 
 TORCH = str(Path(torch.__file__).parent) + "/"
 OURS = str(Path(__file__).parent) + "/"
@@ -63,10 +63,9 @@ class Places:
 
     def _learn(self, module: torch.nn.Module, prefix: str) -> None:
         for name, part in module.named_modules():
-            path = ".".join(filter(None, (prefix, name)))
-            self.modules[id(part)] = weakref.ref(part), path
+            self.modules[id(part)] = weakref.ref(part), _path(prefix, name)
         for name, parameter in module.named_parameters():
-            path = ".".join(filter(None, (prefix, name)))
+            path = _path(prefix, name)
             self._parameters[id(parameter)] = weakref.ref(parameter), path
 
     def is_parameter(self, leaf: torch.Tensor) -> bool:
@@ -101,7 +100,7 @@ class Places:
         return tuple(
             (path, kind)
             for module, path in alive
-            if module is not None and not is_compiled(module)  # there they are ours
+            if module is not None
             for kind in module_hooks(module)
         )
 
@@ -114,10 +113,10 @@ class Places:
         for name, part in outermost.named_modules():
             known, _ = self.modules.get(id(part), (None, ""))
             if known is None or known() is not part:
-                self.modules[id(part)] = weakref.ref(part), ".".join(filter(None, (root, name)))
+                self.modules[id(part)] = weakref.ref(part), _path(root, name)
         for name, parameter in () if self.knows_parameters else outermost.named_parameters():
             if self._known(parameter) is None:
-                self._parameters[id(parameter)] = weakref.ref(parameter), f"{root}.{name}"
+                self._parameters[id(parameter)] = weakref.ref(parameter), _path(root, name)
 
     def here(self) -> Location:
         """Where the operation that is being dispatched comes from."""
@@ -147,6 +146,12 @@ class Places:
         if reference is None or reference() is not module:
             path = self.module(module, _outermost(frame) or outermost or module)
         return Location(path, type(module).__name__, source, compiled, applied)
+
+
+def _path(*parts: str) -> str:
+    """A path of names, without what `torch.compile` puts in between."""
+    names = (name for part in parts for name in part.split("."))
+    return ".".join(name for name in names if name and name != "_orig_mod")
 
 
 @cache

@@ -96,7 +96,7 @@ class Recorder:
         )
         self._backwards = Backwards(self._calls, self._steps)
         self._updates = Updates(self._calls, optimizers, self._steps)
-        self._regions = Regions(self._calls, modules)
+        self._regions = Regions(self._calls, self._steps.remark)
         self._mode, self._pushed, self._height = _Mode(self), False, 0
 
     def __enter__(self) -> Self:

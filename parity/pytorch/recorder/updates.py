@@ -55,6 +55,7 @@ class Updates:
 
     def _before(self, optimizer: Optimizer, args: object, kwargs: object) -> None:
         del args, kwargs
+        self._calls.refuse_apart("it makes an optimizer's step")
         self._calls.settle()
         if not self._ours(optimizer):
             return

@@ -1,0 +1,195 @@
+"""The eager definition of a compiled region: its own Python code, run once beside the program.
+
+It takes the program's own tensors, so that what it takes from outside is in autograd's graph where the
+compiled code takes it from too. What it changes is put back: numbers that it wrote, random numbers, and
+attributes of modules. What it prints is not shown.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeGuard
+
+import numpy as np
+import torch
+from torch.utils import _pytree
+
+from parity.pytorch.recorder import graph, internals
+from parity.pytorch.recorder.calls import Calls, UndefinedError
+from parity.pytorch.recorder.compiled import EagerDefinition, RegionEnd
+from parity.pytorch.recorder.data import AutogradNode, Backward, Call, Output, flat
+from parity.pytorch.recorder.snapshots import StorageState
+
+
+Container: TypeAlias = "list[Any] | dict[Any, Any] | set[Any]"
+
+
+@dataclass(frozen=True)
+class Defined:
+    """What was recorded, the tensors that it wrote to, and autograd's leaves that must live as long."""
+
+    definition: EagerDefinition
+    targets: list[torch.Tensor]
+    kept: list[object]
+
+
+def defined(
+    calls: Calls,
+    function: Callable[..., object],
+    args: tuple[object, ...],
+    kwargs: Mapping[str, object],
+    given: Mapping[str, object],
+    modules: Iterable[torch.nn.Module],
+) -> Defined:
+    """The definition of a region that is about to run.
+
+    `given` are its arguments by name, `modules` those whose attributes it may set.
+
+    Raises UndefinedError for what cannot be done beside the program, and whatever the function raises.
+    """
+    since, writing, kept = internals.next_sequence(), _Writing(calls), list[object]()
+    try:
+        with _untouched(calls, modules), calls.apart(writing) as made:
+            writing.made = made
+            found = function(*args, **kwargs)
+            calls.settle()
+            ends = tuple(end_of(calls, one, kept) for one in tensors_of(found))
+            roots = [one.grad_fn for one in tensors_of(found) if one.grad_fn is not None]
+            own, outside = internals.made_since(since, roots)
+            names = dict(_names(calls, given, kept))
+            nodes = {calls.tag(node).id: graph.described(node, calls) for node in own}
+            labels: dict[Output, str] = {}
+            for (_, slot), node in outside.items():
+                tag, variable = calls.tag(node).id, internals.variable(node)
+                if variable is not None:
+                    kept.append(node)
+                place = Output(tag, slot)
+                own_name = node.name() if variable is None else calls.places.parameter(variable)
+                labels[place] = names.get(place, own_name)
+                nodes[tag] = AutogradNode(tag, node.name(), 0, None, (), parameter=own_name)
+            written = tuple(map(calls.snapshots.take, writing.targets))
+            del found, roots
+    finally:
+        writing.undo()
+    passed = Backward(nodes, (), None, "", retained=False, needed=frozenset())
+    definition = EagerDefinition(tuple(made), passed, ends, labels, written)
+    return Defined(definition, writing.targets, kept)
+
+
+def end_of(calls: Calls, tensor: torch.Tensor, kept: list[object]) -> RegionEnd:
+    """A tensor that a region gives. What of autograd's graph would be made anew each time is kept."""
+    made = calls.snapshots.take(tensor)
+    if not tensor.requires_grad:
+        return RegionEnd(made, None)
+    with calls.snapshots.quietly():
+        node, slot = graph.edge(tensor)
+    if internals.variable(node) is not None:
+        kept.append(node)
+    return RegionEnd(made, Output(calls.tag(node).id, slot))
+
+
+def tensors_of(value: object) -> Iterator[torch.Tensor]:
+    """The tensors in an argument or a result of any structure that PyTorch knows, in order."""
+    return (leaf for leaf in _pytree.tree_leaves(value) if isinstance(leaf, torch.Tensor))
+
+
+def _names(
+    calls: Calls, given: Mapping[str, object], kept: list[object]
+) -> Iterator[tuple[Output, str]]:
+    """Where the arguments are in autograd's graph, and what they are called."""
+    for name, value in given.items():
+        tensors = list(tensors_of(value))
+        for place, tensor in enumerate(tensors):
+            end = end_of(calls, tensor, kept)
+            if end.output is not None:
+                yield end.output, name if len(tensors) == 1 else f"{name}[{place}]"
+
+
+class _Writing:
+    """Hears of what is about to be written to, and puts back what was there before."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls, self.made = calls, list[Call]()
+        self.targets: list[torch.Tensor] = []
+        self._before: dict[int, tuple[torch.UntypedStorage, torch.UntypedStorage]] = {}
+
+    def __call__(self, targets: Sequence[torch.Tensor]) -> None:
+        """Raises UndefinedError for a tensor that carries a gradient and was there before."""
+        with self._calls.snapshots.quietly():
+            for target in targets:
+                if self._is_own(target):
+                    continue
+                if target.requires_grad:
+                    raise UndefinedError("it writes to a tensor that carries a gradient")
+                storage = target.untyped_storage()
+                if storage.data_ptr() not in self._before:
+                    self._before[storage.data_ptr()] = storage, storage.clone()
+                if not any(one is target for one in self.targets):
+                    self.targets.append(target)
+
+    def _is_own(self, target: torch.Tensor) -> bool:
+        """Whether the definition itself made the memory that a tensor is in."""
+        number = self._calls.snapshots.take(target).identity.storage
+        for call in self.made:
+            taken = {tensor.identity.storage for tensor in flat(tuple(call.arguments.values()))}
+            if number in {tensor.identity.storage for tensor in call.tensors()} - taken:
+                return True
+        return False
+
+    def undo(self) -> None:
+        """Everything as it was; snapshots of what the definition left stay."""
+        held: list[StorageState] = self._calls.snapshots.before_write(self.targets)
+        with self._calls.snapshots.quietly():
+            for storage, before in self._before.values():
+                storage.copy_(before)
+        del held
+
+
+@contextmanager
+def _untouched(calls: Calls, modules: Iterable[torch.nn.Module]) -> Iterator[None]:
+    """Put back random numbers and attributes; show nothing; leave autocast's memory of casts alone."""
+    before = [
+        (part, dict(vars(part)), [(one, copy.copy(one)) for one in vars(part).values() if _holds(one)])
+        for whole in modules
+        for part in whole.modules()
+    ]
+    casts, restore = torch.is_autocast_cache_enabled(), _random(calls)
+    torch.set_autocast_cache_enabled(False)
+    try:
+        with redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        torch.set_autocast_cache_enabled(casts)
+        restore()
+        for part, attributes, contents in before:
+            vars(part).clear()
+            vars(part).update(attributes)
+            for container, own in contents:
+                container.clear()
+                container.extend(own) if isinstance(container, list) else container.update(own)
+
+
+def _holds(value: object) -> TypeGuard[Container]:
+    return isinstance(value, list | dict | set)
+
+
+def _random(calls: Calls) -> Callable[[], None]:
+    """What puts back the state of random numbers: Python's, numpy's and PyTorch's."""
+    python, numpy, cuda = random.getstate(), np.random.get_state(), torch.cuda.is_initialized()
+    with calls.snapshots.quietly():
+        own, devices = torch.get_rng_state(), torch.cuda.get_rng_state_all() if cuda else []
+
+    def restore() -> None:
+        random.setstate(python)
+        np.random.set_state(numpy)
+        with calls.snapshots.quietly():
+            torch.set_rng_state(own)
+            if cuda:
+                torch.cuda.set_rng_state_all(devices)
+
+    return restore
