@@ -16,7 +16,7 @@ from parity.certify.measure import Measured
 from parity.kernel.compare import against
 from parity.kernel.definition import Definition, KernelOutput, leaf
 from parity.kernel.truths import Truths
-from parity.pytorch.recorder.compiled import CompiledRegion, EagerDefinition, RegionEnd
+from parity.pytorch.recorder.compiled import CompiledRegion, EagerDefinition
 from parity.pytorch.recorder.data import Argument, Backward, Call, Output, Recorded, Root, Values
 from parity.watch.check import Check, Draw, Left
 from parity.watch.judging import MISSHAPEN, same
@@ -54,7 +54,10 @@ def _told(
         return [_opaque(call, region.reason if region else "")]
     try:
         return list(checks(region, region.definition))
-    except (ValueError, TypeError) as error:  # no graph of the table's operations, or a rule that is missing
+    except (
+        ValueError,
+        TypeError,
+    ) as error:  # no graph of the table's operations, or a rule that is missing
         return [_opaque(call, str(error).removeprefix("definition: "))]
 
 
@@ -162,7 +165,9 @@ class PassedRegion:
                 if found is not None and (np.any(found) or label == "?"):
                     yield _check(self.call, "vjp", label, same(shares[0], np.zeros_like(found)))
             elif not shares or drawn(shares[0]):
-                observed = np.zeros(definition.leaves[leaf(_place(place))].shape) if found is None else found
+                observed = (
+                    np.zeros(definition.leaves[leaf(_place(place))].shape) if found is None else found
+                )
                 yield _check(self.call, "vjp", label, truths.measured(makes, observed))
 
 

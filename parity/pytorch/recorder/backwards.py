@@ -81,8 +81,8 @@ class Backwards:
         A caller that took hold of one of them before is noticed when its first node runs.
         """
         self._thread = threading.get_ident()
-        torch.autograd.backward = self._announced(BACKWARD)  # type: ignore[assignment]
-        torch.autograd.grad = self._announced(GRAD)  # type: ignore[assignment]
+        torch.autograd.backward = torch.compiler.disable(self._announced(BACKWARD))
+        torch.autograd.grad = torch.compiler.disable(self._announced(GRAD))
         self._calls.on_node = self._prepare
 
     def leave(self) -> None:
@@ -118,7 +118,7 @@ class Backwards:
             return False
         if asked.plain and not asked.batched:
             return True
-        if self._listener.recording and not self._calls.opaque:
+        if self._listener.recording and not self._calls.opaque and not internals.is_tracing():
             where = self._calls.places.here().source
             self._listener.remark(f"{where}: a backward pass of batched or wrapped tensors is not recorded")
         return False

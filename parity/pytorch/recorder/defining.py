@@ -25,7 +25,6 @@ from parity.pytorch.recorder.compiled import EagerDefinition, RegionEnd
 from parity.pytorch.recorder.data import AutogradNode, Backward, Call, Output, flat
 from parity.pytorch.recorder.snapshots import StorageState
 
-
 Container: TypeAlias = "list[Any] | dict[Any, Any] | set[Any]"
 
 
@@ -98,9 +97,7 @@ def tensors_of(value: object) -> Iterator[torch.Tensor]:
     return (leaf for leaf in _pytree.tree_leaves(value) if isinstance(leaf, torch.Tensor))
 
 
-def _names(
-    calls: Calls, given: Mapping[str, object], kept: list[object]
-) -> Iterator[tuple[Output, str]]:
+def _names(calls: Calls, given: Mapping[str, object], kept: list[object]) -> Iterator[tuple[Output, str]]:
     """Where the arguments are in autograd's graph, and what they are called."""
     for name, value in given.items():
         tensors = list(tensors_of(value))

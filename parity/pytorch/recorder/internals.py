@@ -40,6 +40,11 @@ def alias(tensor: torch.Tensor) -> torch.Tensor:
         return tensor.detach()
 
 
+def is_tracing() -> bool:
+    """Whether PyTorch is compiling something in this thread."""
+    return torch._guards.TracingContext.try_get() is not None
+
+
 def in_backward() -> bool:
     """Whether autograd's engine is running a node in this thread."""
     return _graph_task() >= 0
@@ -119,7 +124,9 @@ def original(module: torch.nn.Module) -> torch.nn.Module:
     return cast("torch.nn.Module", module._orig_mod) if is_compiled(module) else module
 
 
-def tell_of_compiled(begins: Callable[[FrameType], bool], ends: Callable[[FrameType], None]) -> Callable[[], None]:
+def tell_of_compiled(
+    begins: Callable[[FrameType], bool], ends: Callable[[FrameType], None]
+) -> Callable[[], None]:
     """Tell of every call of what `torch.compile` made, by the frame of its wrapper, which holds `fn`,
     `args` and `kwargs`, and in the end `result`, unless it raised.
 

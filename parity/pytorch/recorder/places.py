@@ -98,10 +98,7 @@ class Places:
         """The hooks that the user has on modules: path and kind."""
         alive = [(reference(), path) for reference, path in self.modules.values()]
         return tuple(
-            (path, kind)
-            for module, path in alive
-            if module is not None
-            for kind in module_hooks(module)
+            (path, kind) for module, path in alive if module is not None for kind in module_hooks(module)
         )
 
     def _learn_modules(self, outermost: torch.nn.Module) -> None:
@@ -144,7 +141,8 @@ class Places:
             return Location("", "", source, compiled, applied)
         reference, path = self.modules.get(id(module), (None, ""))
         if reference is None or reference() is not module:
-            path = self.module(module, _outermost(frame) or outermost or module)
+            known = (_outermost(frame), outermost)  # a module may be false: an empty list of others is
+            path = self.module(module, next((one for one in known if one is not None), module))
         return Location(path, type(module).__name__, source, compiled, applied)
 
 

@@ -74,7 +74,8 @@ class Regions:
         except UndefinedError as refused:
             region.reason = str(refused)
             if refused.steps:  # what of it is not compiled is recorded as ever
-                self._remark(f"compiled {region.name} ({where.source}): {refused}")
+                if region.reason:
+                    self._remark(f"compiled {region.name} ({where.source}): {refused}")
                 return True
         except Exception as error:  # the compiled code may do where this fails, and the program goes on
             said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
