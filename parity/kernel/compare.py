@@ -66,9 +66,9 @@ def _held(
 
 
 def against(observed: Values, own: Values, truths: Truths, makes: str) -> Measured | None:
-    """A tensor against the definition's, of which PyTorch's `own` is known: NaN is wrong where that is none.
+    """A tensor against the definition's, of which PyTorch's `own` is known.
 
-    None where PyTorch's own is outside of its bounds.
+    NaN is wrong where PyTorch's own is none. None where PyTorch's own is outside of its bounds.
     """
     measured = truths.measured(makes, observed)
     if measured.wrong and truths.measured(makes, own).wrong:

@@ -86,7 +86,7 @@ class Definition(GraphBuilder):
         wanted = [*(end.made for end in endings), *kept]
         for layer, call in enumerate(self._needed(calls, roots, wanted), start=1):
             self._place(call, layer, f"a{layer}")
-        self._kept = [name for one in kept if (name := self.name_of(one)) is not None]
+        self._kept = [made for one in kept if (made := self.name_of(one)) is not None]
         self.names = [self._end(place, ending) for place, ending in enumerate(endings)]
         live = [(name, end) for name, end in zip(self.names, endings, strict=True) if end.upstream]
         for place, (_, ending) in enumerate(live):

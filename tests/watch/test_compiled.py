@@ -1,4 +1,4 @@
-"""Compiled code in a watched training: held to its own Python code as one unit, wherever it was compiled."""
+"""Compiled code in a watched training: held to its own Python code as one unit, however compiled."""
 
 from __future__ import annotations
 

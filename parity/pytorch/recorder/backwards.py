@@ -81,8 +81,8 @@ class Backwards:
         A caller that took hold of one of them before is noticed when its first node runs.
         """
         self._thread = threading.get_ident()
-        torch.autograd.backward = torch.compiler.disable(self._announced(BACKWARD))
-        torch.autograd.grad = torch.compiler.disable(self._announced(GRAD))
+        torch.autograd.backward = internals.uncompiled(self._announced(BACKWARD))  # type: ignore[assignment]
+        torch.autograd.grad = internals.uncompiled(self._announced(GRAD))  # type: ignore[assignment]
         self._calls.on_node = self._prepare
 
     def leave(self) -> None:

@@ -125,7 +125,7 @@ class _Writing:
                     raise UndefinedError("it writes to a tensor that carries a gradient")
                 storage = target.untyped_storage()
                 if storage.data_ptr() not in self._before:
-                    self._before[storage.data_ptr()] = storage, storage.clone()
+                    self._before[storage.data_ptr()] = storage, storage.clone()  # type: ignore[no-untyped-call]
                 if not any(one is target for one in self.targets):
                     self.targets.append(target)
 
@@ -177,7 +177,8 @@ def _holds(value: object) -> TypeGuard[Container]:
 
 def _random(calls: Calls) -> Callable[[], None]:
     """What puts back the state of random numbers: Python's, numpy's and PyTorch's."""
-    python, numpy, cuda = random.getstate(), np.random.get_state(), torch.cuda.is_initialized()
+    python, numpy = random.getstate(), np.random.get_state()
+    cuda = bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
     with calls.snapshots.quietly():
         own, devices = torch.get_rng_state(), torch.cuda.get_rng_state_all() if cuda else []
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from types import CodeType, FrameType, MethodType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import torch
 from torch.utils import _python_dispatch
@@ -16,6 +16,7 @@ from parity.errors import EnvironmentUnfit
 if TYPE_CHECKING:
     from torch.autograd.graph import Node as GradNode
 
+F = TypeVar("F", bound="Callable[..., object]")
 DispatchMode = _python_dispatch.TorchDispatchMode
 CALL_IMPL: CodeType = torch.nn.Module._call_impl.__code__  # the frame in which a module runs its forward
 APPLY: CodeType = cast(
@@ -38,6 +39,11 @@ def alias(tensor: torch.Tensor) -> torch.Tensor:
     """The same memory as a tensor of its own, of which no dispatch mode hears."""
     with _undispatched():
         return tensor.detach()
+
+
+def uncompiled(function: F) -> F:
+    """The function as compiled code calls it: as it is."""
+    return cast("F", torch.compiler.disable(function))  # type: ignore[no-untyped-call]
 
 
 def is_tracing() -> bool:

@@ -13,6 +13,7 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
+from parity.pytorch.recorder import internals
 from parity.pytorch.recorder.calls import Calls
 from parity.pytorch.recorder.data import Argument, ParameterUpdate, Update
 from parity.pytorch.recorder.signatures import tensors
@@ -57,8 +58,8 @@ class Updates:
     def enter(self) -> None:
         """From now on every optimizer tells, one whose step is compiled too."""
         self._handles = [
-            register_optimizer_step_pre_hook(torch.compiler.disable(self._before)),
-            register_optimizer_step_post_hook(torch.compiler.disable(self._after)),
+            register_optimizer_step_pre_hook(internals.uncompiled(self._before)),
+            register_optimizer_step_post_hook(internals.uncompiled(self._after)),
         ]
 
     def leave(self) -> None:
