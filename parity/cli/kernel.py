@@ -35,6 +35,7 @@ def kernel(
             metavar="float32|float64|bfloat16|float16", help="Round floats among the inputs to this first."
         ),
     ] = None,
+    device: options.Device = None,
     json: options.Json = None,
     lang: options.Lang = "en",
 ) -> int:
@@ -53,15 +54,20 @@ def kernel(
     if json:
         writable(json)
     require_torch()
-    from parity.kernel.asked import as_function, as_inputs
+    from parity.kernel.asked import as_function, as_inputs, moved
     from parity.kernel.hold import hold
+    from parity.pytorch.devices import placed
     from parity.pytorch.imported.load import named
 
+    on_device = placed(device)
     specs = {"CANDIDATE": candidate, "DEFINITION": definition, "--inputs": inputs}
     one, other, given = named(specs)
-    result = hold(
-        as_function(one, candidate), as_function(other, definition), *as_inputs(given, inputs), dtype=dtype
-    )
+    functions = as_function(one, candidate), as_function(other, definition)
+    with on_device:
+        tensors = as_inputs(given, inputs)
+        if device:
+            tensors = moved(tensors, functions, device)
+        result = hold(*functions, *tensors, dtype=dtype)
     if json:
         write_text(json, result.to_json())
     result.show(console(stderr=json == "-"), lang)

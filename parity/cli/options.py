@@ -46,6 +46,10 @@ Lang = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+Device = Annotated[
+    str | None,
+    typer.Option("--device", metavar="cuda|mps|cpu", help="Where to run it; exit 3 where there is none."),
+]
 TorchModel = Annotated[
     str | None,
     typer.Option(

@@ -38,6 +38,7 @@ def watch(
             help="What need not be certified: an operation, or opaque, unsupported, altered. Repeatable.",
         ),
     ] = None,
+    device: options.Device = None,
     every_row: Annotated[
         bool, typer.Option("--all", help="Show every tensor of every operation, not modules.")
     ] = False,
@@ -70,13 +71,16 @@ def watch(
     if report:
         writable_folder(report)
     require_torch()
+    from parity.pytorch.devices import placed
+
+    on_device = placed(device)
     errors = console(stderr=True)
 
     def seen(step: int) -> None:
         if errors.is_terminal and not PLAIN:
             errors.print(say["watch.progress"].format(step=step, steps=steps), style="dim")
 
-    with stdout_to_stderr() if json == "-" else nullcontext():
+    with stdout_to_stderr() if json == "-" else nullcontext(), on_device:
         found = run(
             script,
             arguments or [],

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from parity.certify.measure import Measured, Values, Worst, measure
+from parity.certify.measure import Measured, measure
 from parity.kernel.asked import Reply
 from parity.kernel.recording import RecordedDefinition
 from parity.kernel.result import Part
-from parity.kernel.truths import Truths
+from parity.kernel.truths import Truths, against, strange_numbers
 from parity.pytorch.recorder.snapshots import numbers
 from parity.render.texts.message import Message
 
@@ -58,33 +57,11 @@ def _held(
     if measured is None:
         untold = Measured(observed.size, observed.size, vacuous=False, worst=None)
         return Held(part, name, untold, Message("kernel_deviates"), wrong=False)
-    strange = _strange(observed, of_definition)
+    strange = strange_numbers(observed, of_definition)
     if strange.any():
         return Held(part, name, measured, Message("kernel_nan", count=int(strange.sum())))
     nothing = observed.dtype.kind == "f" and measured.wrong and not np.any(observed)
     return Held(part, name, measured, Message("kernel_zero") if nothing else None, wrong=measured.wrong)
-
-
-def against(observed: Values, own: Values, truths: Truths, makes: str) -> Measured | None:
-    """A tensor against the definition's, of which PyTorch's `own` is known.
-
-    NaN is wrong where PyTorch's own is none. None where PyTorch's own is outside of its bounds.
-    """
-    measured = truths.measured(makes, observed)
-    if measured.wrong and truths.measured(makes, own).wrong:
-        return None
-    strange = _strange(observed, own)
-    if not strange.any():
-        return measured
-    index = tuple(int(i) for i in np.argwhere(strange)[0])
-    nan, infinite, at = float("nan"), float("inf"), float(own[index])
-    return replace(measured, worst=Worst(index, nan, at, infinite, infinite, infinite))
-
-
-def _strange(observed: Values, own: Values) -> npt.NDArray[np.bool_]:
-    if observed.dtype.kind != "f":
-        return np.zeros(observed.shape, bool)
-    return np.isnan(observed) & ~np.isnan(own)
 
 
 def misshapen(reply: tuple[torch.Tensor, ...], expected: tuple[torch.Tensor, ...]) -> Held | None:

@@ -120,9 +120,14 @@ class Certifying:
                 else:
                     self._tally.operation([one])
 
-    def result(self, environment: Mapping[str, Fact], reason: str | None = None) -> WatchResult:
-        """What all of it comes to."""
-        return self._tally.result(environment, reason)
+    def result(
+        self,
+        environment: Mapping[str, Fact],
+        reason: str | None = None,
+        arithmetic: Mapping[str, Fact] | None = None,
+    ) -> WatchResult:
+        """What all of it comes to; `arithmetic` is what the contract says of devices."""
+        return self._tally.result(environment, reason, arithmetic)
 
     @property
     def witnessed(self) -> Witnessed:

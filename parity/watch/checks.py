@@ -30,6 +30,9 @@ def forward(call: Call, drawn: Draw) -> Iterator[Check | Left]:
         found = iter(region_forward(call, drawn))
         yield from guarded(found, call.operation, call.module, call.source)
         return
+    if call.lowered:
+        yield _lowered(call)
+        return
     found = (check for one in each(call) for check in _outputs(one, drawn))
     yield from guarded(found, call.operation, call.module, call.source)
 
@@ -112,8 +115,14 @@ def backward(
         yield Left(operation, "opaque", module, source)
     elif call is None:
         yield from _view(passed, node)
+    elif call.lowered:
+        yield _lowered(call)
     else:
         yield from products(passed, node, call, drawn, writes)
+
+
+def _lowered(call: Call) -> Left:
+    return Left(f"{call.operation}, {call.lowered}", "unsupported", call.module, call.source)
 
 
 def _accumulated(passed: Backward, number: int) -> Iterator[Check | Left]:

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from parity.certify.measure import Measured
-from parity.kernel.compare import against
 from parity.kernel.definition import Definition, KernelOutput, leaf
-from parity.kernel.truths import Truths
+from parity.kernel.truths import Truths, against
 from parity.pytorch.recorder.compiled import CompiledRegion, EagerDefinition
 from parity.pytorch.recorder.data import Argument, Backward, Call, Output, Recorded, Root, Values
 from parity.watch.check import Check, Draw, Left

@@ -119,7 +119,12 @@ class WatchTally:
         """What each row of the result rests on, in the order of the rows."""
         return [sums.evidence for sums in self._sums.values()]
 
-    def result(self, environment: Mapping[str, Fact], reason: str | None = None) -> WatchResult:
+    def result(
+        self,
+        environment: Mapping[str, Fact],
+        reason: str | None = None,
+        devices: Mapping[str, Fact] | None = None,
+    ) -> WatchResult:
         """What all of it comes to."""
         rows = [
             WatchedRow(
@@ -162,7 +167,7 @@ class WatchTally:
             rows=rows,
             first_divergence=self.wrong[0] if self.wrong else None,
             wrong=self.wrong,
-            contract=contract(arithmetic("float32")),
+            contract={**contract(arithmetic("float32")), **(devices or {})},
             environment=dict(environment),
             accepted=sorted(self.accepted),
             reason=reason,

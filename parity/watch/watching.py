@@ -79,12 +79,15 @@ class Watching:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        from parity.pytorch.devices import arithmetic_of
+
         self._recorder.__exit__(kind, error, trace)
         self._certifying.end()
         reason = _why(error)
         if reason is None and not self._certifying.steps:
             reason = Message("watch_no_step")
-        result = self._certifying.result(environment(with_torch=True), reason)
+        devices = arithmetic_of(self._recorder.devices)
+        result = self._certifying.result(environment(with_torch=True), reason, devices)
         self._result = self._finish(result, self._certifying.witnessed)
 
     @property

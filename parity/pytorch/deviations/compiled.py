@@ -8,12 +8,11 @@ COMPILED: tuple[Deviation, ...] = (
     Deviation(
         "inductor-local-buffer",
         "compiled",
-        "torch.compile by inductor (CPU), backward of softmax(x) ⊙ x, where x is not contiguous, of two rows "
-        "or more and of as many columns as a vector register has numbers",
+        "torch.compile by inductor (CPU), backward of softmax(x) ⊙ x, where x is not contiguous and the "
+        "loop over rows is vectorized",
         "each row's gradient is made of its own softmax",
-        "all rows' gradients are made of the last row's softmax: the loop over rows is vectorized, since x is "
-        "read with a stride, and the buffer for what it shares with the next loop holds one row. The same in "
-        "gelu(layer_norm(x)) ⊙ tanh(x)",
+        "of rows that go together all gradients are made of the last one's softmax: the buffer for what "
+        "one loop hands to the next holds a single row. The same in gelu(layer_norm(x)) ⊙ tanh(x)",
         """import torch
 torch.manual_seed(0)
 x, g = torch.randn(2, 16, 2)[..., 0].requires_grad_(), torch.randn(2, 16)
@@ -27,7 +26,8 @@ print("off by more than 0.01, in each row:", ((found - right).abs().amax(1) > 0.
         "compiled",
         "torch.compile of an optimizer's step, Adam and its kin, float32",
         "1 − β₂^t, of hyperparameters",
-        "1 − β₂^t in float32, as with capturable=True, which loses 1/(1 − β₂) of its digits in the first steps",
+        "1 − β₂^t in float32, as with capturable=True: in the first steps off by up to u/(1 − β₂), "
+        "relatively",
         """import torch
 p = torch.nn.Parameter(torch.zeros(1))
 p.grad = torch.ones(1)

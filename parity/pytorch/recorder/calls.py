@@ -11,6 +11,7 @@ from weakref import ref
 
 import torch
 
+from parity.pytorch.devices import lowered
 from parity.pytorch.recorder import internals
 from parity.pytorch.recorder.compiled import CompiledRegion
 from parity.pytorch.recorder.data import Application, Argument, Call, Geometry, Output
@@ -160,6 +161,10 @@ class Calls:
         pending.fields["results"] = tuple(self.value(result) for result in results)
         pending.fields["written"] = {name: self.value(value) for name, value in written.items()}
         pending.outputs = list(tensors(results))
+        if self.snapshots.devices - {"cpu"} and pending.outputs:
+            made = pending.outputs[0]
+            kind, format_ = made.device.type, str(made.dtype).removeprefix("torch.")
+            pending.fields["lowered"] = lowered(str(pending.fields["operation"]), kind, format_)
         self._pending = pending
 
     def settle(self) -> Call | None:

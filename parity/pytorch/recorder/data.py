@@ -142,6 +142,7 @@ class Call:
     outputs: tuple[Output | None, ...] = ()  # of the tensors among the results; None carries no gradient
     geometry: Geometry | None = None  # of an operation in place on a view
     compiled: bool = False  # a region that ran compiled
+    lowered: str = ""  # how its device computed it outside of the contract
     region: CompiledRegion | None = None  # what is known of it, while it is there
 
     def tensors(self) -> Iterator[Recorded]:

@@ -35,6 +35,11 @@ except AttributeError as missing:  # pragma: no cover - another version of PyTor
     raise EnvironmentUnfit(f"recording: PyTorch {torch.__version__} does not have {missing.name}") from None
 
 
+def undispatched() -> AbstractContextManager[object]:
+    """Run operations of which no dispatch mode hears."""
+    return _undispatched()
+
+
 def alias(tensor: torch.Tensor) -> torch.Tensor:
     """The same memory as a tensor of its own, of which no dispatch mode hears."""
     with _undispatched():

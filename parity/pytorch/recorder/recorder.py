@@ -59,7 +59,7 @@ class Recorder:
     With `keep=False` a step holds no calls, and gradients and updates are let go once `on_node` and
     `on_update` have seen them.
 
-    Raises UsageError for a tensor that is not on the CPU.
+    Raises UsageError for a tensor on a device whose numbers cannot be read.
     """
 
     def __init__(
@@ -121,6 +121,11 @@ class Recorder:
         self._regions.leave()
         self._updates.leave()
         self._backwards.leave()
+
+    @property
+    def devices(self) -> frozenset[str]:
+        """The kinds of devices that tensors were on."""
+        return frozenset(self._snapshots.devices)
 
     def recorded(self, tensor: torch.Tensor) -> Recorded:
         """A tensor as the calls that use it will show it."""
