@@ -15,6 +15,7 @@ from parity.watch.functions import PassedFunction, passed_function
 from parity.watch.judging import judge, same, summed
 from parity.watch.products import products
 from parity.watch.regions import region_forward
+from parity.watch.short import FORWARD
 from parity.watch.writes import Writes
 
 PASSES = ("BackwardHookFunctionBackward",)
@@ -51,8 +52,11 @@ def _outputs(call: Call, drawn: Draw) -> Iterator[Check]:
             part = _recorded(result)
             if part is not None and drawn(part):
                 options = {**known.options, "at": at} if several else known.options
-                measured = judge(formula, operands, options, part, check)
-                where = short(call.operation), shown, call.module, call.source
+                name = short(call.operation)
+                measured = judge(
+                    formula, operands, options, part, check, own=known.results, inside=name in FORWARD
+                )
+                where = name, shown, call.module, call.source
                 yield Check("forward", *where, measured, formula, call.operation)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from types import SimpleNamespace
 
@@ -17,6 +17,7 @@ from parity.certify.certificate import bounded_constants
 from parity.certify.measure import Measured, Values, Worst, joined, measure
 from parity.pytorch.recorder.data import Argument, Recorded
 from parity.watch.blocks import division
+from parity.watch.short import rounding_inside
 from parity.watch.unrounded import Unrounded, identical, unrounded
 from reference.arrays import total
 from reference.formula import Constants, Formula
@@ -34,11 +35,16 @@ def judge(
     options: Options,
     observed: Recorded,
     check: Form | None = None,
+    *,
+    own: Collection[str] = (),
+    inside: bool = False,
 ) -> Measured:
     """The observed tensor against the formula of the operands that it takes, in its own form first.
 
     `check` stands for the formula of a choice: of the operands and what was chosen, plain numbers all.
-    Where no bound is said to be kept, the tensor must be the same, bit for bit.
+    Where no bound is said to be kept, the tensor must be the same, bit for bit. `own` names operands that
+    the operation itself made: stored in 16 bits, they are roundings of what it went on with. `inside`
+    says that it may round every result to 16 bits.
     """
     taken = [operands[name] for name in formula.takes]
     if check is not None:
@@ -46,7 +52,8 @@ def judge(
         return same(observed, bound(check, options)(*plain, observed.array))  # type: ignore[arg-type]
     forms = tuple(bound(form, options) for form in (formula.function, *formula.other_forms))
     spread = [name.startswith("*") for name in formula.takes]
-    return held(forms, taken, observed, spread)
+    stored = [name in own for name in formula.takes]
+    return held(forms, taken, observed, spread, stored=stored, inside=inside)
 
 
 def held(
@@ -55,6 +62,9 @@ def held(
     observed: Recorded,
     spread: Sequence[bool] = (),
     constants: Constants | None = None,
+    *,
+    stored: Sequence[bool] = (),
+    inside: bool = False,
 ) -> Measured:
     """The observed tensor against the first form that it fits, or against the first.
 
@@ -66,24 +76,27 @@ def held(
         found = _as_it_is(forms[0], taken, spread, observed)
         if found is not None:
             return found
-    first: Measured | None = None
     computed = _computed(taken, observed)
     truths = (None, "ball") if FORMATS[computed].truth == "longdouble" else (None,)
-    for form in forms:
-        for truth in truths:
-            kind = arithmetic(computed, truth)
-            named = _constants(kind, constants)
-            found = _once(
-                form, taken, spread, observed, kind, truth, named, whole=len(forms) * len(truths) == 1
-            )
-            if not found.wrong:
-                return found
-            first = first or found
-    assert first is not None
-    if len(forms) * len(truths) > 1 and first is not MISSHAPEN:  # of which only as much is known as it took
-        kind = arithmetic(computed, truths[0])
+    classes = [(arithmetic(computed, truth), truth) for truth in truths]
+    tries = [(form, *one) for form in forms for one in classes]
+    rounding = rounding_inside([*_tensors(taken), observed]) if inside else None
+    if rounding is not None:
+        tries += [(form, rounding, None) for form in forms]
+
+    def once(form: Form, kind: Arithmetic, truth: str | None, *, whole: bool) -> Measured:
         named = _constants(kind, constants)
-        return _once(forms[0], taken, spread, observed, kind, truths[0], named, whole=True)
+        return _once(form, taken, spread, observed, kind, truth, named, stored, whole=whole)
+
+    first: Measured | None = None
+    for one in tries:
+        found = once(*one, whole=len(tries) == 1)
+        if not found.wrong:
+            return found
+        first = first or found
+    assert first is not None
+    if len(tries) > 1 and first is not MISSHAPEN:  # of which only as much is known as it took
+        return once(*tries[0], whole=True)
     return first
 
 
@@ -167,6 +180,7 @@ def _once(
     kind: Arithmetic,
     truth: str | None,
     constants: SimpleNamespace | None,
+    stored: Sequence[bool] = (),
     *,
     whole: bool,
 ) -> Measured:
@@ -176,10 +190,10 @@ def _once(
     """
     divided = division(form, taken, observed, constants) if truth is None else None
     if divided is None:
-        return _evaluated(form, taken, spread, observed, kind, truth, constants)
+        return _evaluated(form, taken, spread, observed, kind, truth, constants, stored)
     parts: list[Measured] = []
     for start, operands, part in divided.blocks(taken, observed, lambda value: _lifted(value, kind)):
-        found = _evaluated(form, operands, spread, part, kind, truth, constants)
+        found = _evaluated(form, operands, spread, part, kind, truth, constants, stored)
         if found is MISSHAPEN:
             return found
         parts.append(found.moved(partial(divided.index, start, observed.shape)))
@@ -196,11 +210,14 @@ def _evaluated(
     kind: Arithmetic,
     truth: str | None,
     constants: SimpleNamespace | None,
+    stored: Sequence[bool] = (),
 ) -> Measured:
     arguments: list[object] = []
     with np.errstate(all="ignore"), kind.precision():
         for place, value in enumerate(taken):
             lifted = _lifted(value, kind)
+            if stored and stored[place] and isinstance(value, Recorded):
+                lifted = _unstored(value, kind)
             several = bool(spread) and spread[place]
             arguments += lifted if several and isinstance(lifted, tuple) else [lifted]
         made = form(*arguments) if constants is None else form(*arguments, constants)
@@ -209,7 +226,7 @@ def _evaluated(
             if not found.wrong or np.asarray(made).dtype.kind != "f":
                 return found
             made = form(*(_promoted(value, kind) for value in arguments))
-        if isinstance(made, Bounded):
+        if isinstance(made, Bounded) and not kind.u >= FORMATS[observed.dtype].u > FORMATS["float32"].u:
             made = into(observed.dtype, made, truth)
         if not isinstance(made, Bounded):
             return same(observed, np.asarray(made))
@@ -237,6 +254,16 @@ def _lifted(value: object, kind: Arithmetic) -> object:
     if not isinstance(value, Recorded):
         return value
     return exact(kind, value.array) if value.dtype in FORMATS else value.array
+
+
+def _unstored(value: Recorded, kind: Arithmetic) -> object:
+    """What a number of 16 bits is a rounding of: u|v| + η around it."""
+    exactly = _lifted(value, kind)
+    row = FORMATS.get(value.dtype)
+    if row is None or row.inside == row.name or not isinstance(exactly, Bounded):
+        return exactly
+    bound = row.u * (1 + 2 * row.u) * exactly.magnitude() + row.eta
+    return Bounded(kind, exactly.value, bound)
 
 
 def _promoted(value: object, kind: Arithmetic) -> object:
