@@ -38,6 +38,12 @@ def watch(
             help="What need not be certified: an operation, or opaque, unsupported, altered. Repeatable.",
         ),
     ] = None,
+    probes: Annotated[
+        bool,
+        typer.Option(
+            "--probes", help="Run compiled code again, with every result given out and certified."
+        ),
+    ] = False,
     device: options.Device = None,
     every_row: Annotated[
         bool, typer.Option("--all", help="Show every tensor of every operation, not modules.")
@@ -90,6 +96,7 @@ def watch(
             every=every,
             sample=sample,
             accept=accept or (),
+            probes=probes,
             seen=seen,
             finish=with_page,
         )

@@ -14,7 +14,6 @@ from parity.pytorch.imported.builder import GraphBuilder
 from parity.pytorch.recorder.data import Argument, Backward, Call, Output, Recorded, Values
 from reference.arrays import Array
 from reference.equations import Equation
-from reference.graph import Node
 from reference.model import LOSS
 from reference.operation import define
 from reference.walk import backward, forward
@@ -77,6 +76,7 @@ class Definition(GraphBuilder):
         kept: Sequence[Recorded] = (),
     ) -> None:
         self.formats: dict[str, str] = {}
+        self.endings = endings
         self.data: dict[str, Values] = {}  # what is no float: choices, counts, truth values
         self._given = {id(tensor): name for name, tensor in given.items()}
         super().__init__(passed)
@@ -159,14 +159,20 @@ class Definition(GraphBuilder):
         """The graph's name of a tensor that one of its operations takes or makes."""
         return self._made[id(tensor)][0] if id(tensor) in self._made else None
 
+    def learns(self, tensor: Recorded) -> bool:
+        """Whether a tensor is a leaf whose gradient is asked for."""
+        name = self.name_of(tensor)
+        return name is not None and self.graph[name].is_leaf and not self.graph[name].given
+
+    def makes(self, name: str) -> bool:
+        """Whether an equation makes a tensor of this name."""
+        return any(equation.makes == name for equation in self.equations)
+
     def gradient(self, name: str) -> str | None:
         """The graph's name of the gradient of an input or parameter; None: nothing depends on it."""
-        if leaf(name) not in self.graph or not self._reached(self.graph[leaf(name)]):
+        if leaf(name) not in self.graph or not self.makes(self.graph[leaf(name)].gradient):
             return None
         return self.graph[leaf(name)].gradient
-
-    def _reached(self, node: Node) -> bool:
-        return any(equation.makes == node.gradient for equation in self.equations)
 
 
 def leaf(name: str) -> str:

@@ -19,18 +19,21 @@ class Truths:
     """A definition's tensors with their bounds: in its own forms, and on appeal in all admitted ones.
 
     With `exactly` they are whole numbers without bounds; `rounds` says that the definition has none.
+    With `observed` each bound is that of one operation, from the tensors that were observed.
     """
 
-    def __init__(self, definition: Definition, *, exactly: bool) -> None:
-        self._definition = definition
+    def __init__(
+        self, definition: Definition, *, exactly: bool, observed: Mapping[str, Values] | None = None
+    ) -> None:
+        self._definition, self._observed = definition, observed
         self._whole = whole(definition) if exactly else None
         self.rounds = exactly and self._whole is None
-        self._plain = cache(lambda: evaluated(definition))
+        self._plain = cache(lambda: evaluated(definition, observed=observed))
         self._widest = cache(self._of_all_forms)
 
     def _of_all_forms(self) -> Mapping[str, Value]:
         balls = "ball" if "float64" in self._definition.formats.values() else None
-        return evaluated(self._definition, balls, all_forms=True)
+        return evaluated(self._definition, balls, all_forms=True, observed=self._observed)
 
     def nothing(self, name: str) -> bool:
         """Whether a tensor is an exact zero: no rounding of anything that it depends on changes it."""

@@ -32,10 +32,13 @@ class Certifying:
     """Certifies what it is told of, in the order of execution. It needs no torch, but to run a definition.
 
     `sample` is the share of the tensors that are certified, drawn anew in each step; `accept` names what
-    need not be certified.
+    need not be certified. With `probes` every operation inside of compiled regions is certified too, in a
+    program of its own.
     """
 
-    def __init__(self, *, sample: float | None = None, accept: Collection[str] = ()) -> None:
+    def __init__(
+        self, *, sample: float | None = None, accept: Collection[str] = (), probes: bool = False
+    ) -> None:
         self._share, self._random = sample, random.Random(0)
         self._tally = WatchTally(accept, sample or 1.0)
         self._extent, self._drawing, self._writes = Extent(), Drawing(), Writes()
@@ -43,6 +46,7 @@ class Certifying:
         self._accept = accept
         self._waiting: list[PassedFunction] = []  # the same of functions with a registered definition
         self._regions: dict[tuple[int, int], PassedRegion] = {}  # that a pass is inside of
+        self._probes, self._probed = probes, list[tuple[int, PassedRegion]]()
         self._registered: list[tuple[int, PassedFunction]] = []  # and the index of their step
 
     @property
@@ -80,6 +84,8 @@ class Certifying:
         if not region.node(passed, number):
             return []
         del self._regions[key]
+        if self._probes:
+            self._probed.append((self._tally.steps, region))
         return region.checks(self._drawn)
 
     def update(self, update: Update) -> None:
@@ -109,16 +115,26 @@ class Certifying:
     def end(self) -> None:
         """The training is over, and nothing is recorded any more: now registered definitions can run."""
         self._enter(self._extent.rest())
+        for step, region in self._probed:
+            from parity.watch.probes import probed
+
+            where = region.call.operation, region.call.module, region.call.source
+            self._certify(step, guarded(probed(region, self._drawn), *where))
+            self._tally.probed += 1
         for step, function in self._registered:
             from parity.watch.registered import held
 
-            self._tally.step = step
             found = held(function, self._drawn)
-            for one in guarded(found, function.name, function.module, function.source):
-                if isinstance(one, Check):
-                    self._tally.check(one)
-                else:
-                    self._tally.operation([one])
+            self._certify(step, guarded(found, function.name, function.module, function.source))
+
+    def _certify(self, step: int, found: Iterable[Check | Left]) -> None:
+        """Enter what was found late of a step that is over."""
+        self._tally.step = step
+        for one in found:
+            if isinstance(one, Check):
+                self._tally.check(one)
+            else:
+                self._tally.operation([one])
 
     def result(
         self,

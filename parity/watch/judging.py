@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from parity.bounds import Bounded, exact
-from parity.bounds.conversion import into
+from parity.bounds.conversion import into, unstored
 from parity.bounds.formats import COMPUTED, FORMATS, Arithmetic, arithmetic
 from parity.bounds.number import in_format
 from parity.bounds.remembered import Remembered
@@ -257,13 +257,9 @@ def _lifted(value: object, kind: Arithmetic) -> object:
 
 
 def _unstored(value: Recorded, kind: Arithmetic) -> object:
-    """What a number of 16 bits is a rounding of: u|v| + η around it."""
+    """A tensor of floats as what it is a rounding of, if it is stored in 16 bits."""
     exactly = _lifted(value, kind)
-    row = FORMATS.get(value.dtype)
-    if row is None or row.inside == row.name or not isinstance(exactly, Bounded):
-        return exactly
-    bound = row.u * (1 + 2 * row.u) * exactly.magnitude() + row.eta
-    return Bounded(kind, exactly.value, bound)
+    return unstored(exactly, FORMATS[value.dtype]) if isinstance(exactly, Bounded) else exactly
 
 
 def _promoted(value: object, kind: Arithmetic) -> object:

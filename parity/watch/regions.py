@@ -29,6 +29,12 @@ class RegionDefinition(Definition):
         floats = [one for one in eager.written if one.array.dtype.kind == "f"]
         super().__init__(eager.calls, eager.passed, {}, ends, kept=floats)
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """Of each leaf that is learned, what the program calls it."""
+        places = {leaf(_place(edge)): label for edge, label in self._outside.items()}
+        return {name: label for name, label in places.items() if name in self.graph}
+
     def _parameter(self, edge: Output, given: Argument, layer: int) -> str:
         if edge in self._outside and edge not in self.parameters:
             self.parameters[edge] = self._leaf(leaf(_place(edge)), given, learned=True)
@@ -139,6 +145,29 @@ class PassedRegion:
         """What it sent to everything outside, against the definition's gradients."""
         return _told(self.call, lambda region, eager: self._checks(region, eager, drawn))
 
+    @property
+    def definition(self) -> RegionDefinition | None:
+        """What it is held to, with the gradients that arrived; None where nothing can be said."""
+        region = self.call.region
+        if region is None or region.definition is None:
+            return None
+        known = {end.output for end in region.ends}
+        if not self.arrived.keys() <= known:
+            return None
+        try:
+            return RegionDefinition(region.definition, self._ends(region, region.definition))
+        except ValueError:
+            return None
+
+    def _ends(self, region: CompiledRegion, eager: EagerDefinition) -> list[KernelOutput]:
+        """The definition's outputs, and again with each gradient that arrived at the region's."""
+        places = {end.output: place for place, end in enumerate(region.ends) if end.output}
+        ends = [KernelOutput(end.made, end.output, None) for end in eager.ends]
+        for output, shares in self.arrived.items():
+            end = eager.ends[places[output]]
+            ends += [KernelOutput(end.made, end.output, share) for share in shares]
+        return ends
+
     def _checks(
         self, region: CompiledRegion, eager: EagerDefinition, drawn: Draw
     ) -> Iterator[Check | Left]:
@@ -146,11 +175,7 @@ class PassedRegion:
         if not self.arrived.keys() <= places.keys():
             yield _opaque(self.call, "a gradient arrives at what is no output of it")
             return
-        ends = [KernelOutput(end.made, end.output, None) for end in eager.ends]
-        for output, shares in self.arrived.items():
-            end = eager.ends[places[output]]
-            ends += [KernelOutput(end.made, end.output, share) for share in shares]
-        definition = RegionDefinition(eager, ends)
+        definition = RegionDefinition(eager, self._ends(region, eager))
         truths = Truths(definition, exactly=False)
         prefix = f"{self.call.module}." if self.call.module else ""
         outside = {**dict.fromkeys(self.sent, "?"), **eager.outside}

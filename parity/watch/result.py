@@ -95,6 +95,10 @@ class WatchResult(Found):
     environment: dict[str, Fact]
     accepted: list[str] = Field([], description="what was not certified and need not be")
     reason: Said | None = Field(None, description="why watching ended before its last step")
+    probed: int = Field(
+        0,
+        description="runs of compiled code of which a program with probes is certified too",
+    )
     sample: float = Field(1.0, description="the share of the tensors that was certified")
 
     @property

@@ -77,6 +77,7 @@ class WatchTally:
     accepted: Collection[str] = ()
     sample: float = 1.0
     steps: int = 0
+    probed: int = 0  # compiled regions that were run again with probes
     step: int = 0  # the index of the one that is being entered
     seen: int = 0
     numbers: int = 0
@@ -172,6 +173,7 @@ class WatchTally:
             accepted=sorted(self.accepted),
             reason=reason,
             sample=self.sample,
+            probed=self.probed,
         )
 
     def _accepts(self, left: Left) -> bool:

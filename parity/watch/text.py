@@ -42,6 +42,8 @@ def show_watched(result: WatchResult, out: Console, lang: str, *, every_row: boo
     out.print(say["watch.counted"].format(**facts))
     if result.sample < 1:
         out.print(say["watch.sampled"].format(share=f"{result.sample:.1%}"))
+    if result.probed:
+        out.print(say["watch.probed"].format(regions=f"{result.probed:,}"))
     vacuous = sum(row.vacuous for row in result.rows)
     if vacuous:
         out.print(say["watch.vacuous"].format(rows=f"{vacuous:,}"))

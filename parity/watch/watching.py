@@ -40,6 +40,7 @@ class Watching:
         every: int = 1,
         sample: float | None = None,
         accept: Collection[str] = (),
+        probes: bool = False,
         seen: Callable[[int], None] | None = None,
         finish: Callable[[WatchResult, Witnessed], WatchResult] = lambda result, witnessed: result,
     ) -> None:
@@ -55,7 +56,7 @@ class Watching:
             and (step - first) % every == 0
             and (steps is None or (step - first) // every < steps)
         )
-        self._certifying = Certifying(sample=sample, accept=accept)
+        self._certifying = Certifying(sample=sample, accept=accept, probes=probes)
         self._seen, self._finish = seen, finish
         self._recorder = Recorder(
             *modules,

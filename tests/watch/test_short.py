@@ -1,4 +1,4 @@
-"""Trainings in 16 bits: stored in them, computed in float32 but where PyTorch is known to round on the way."""
+"""Trainings in 16 bits: stored in them, computed in float32 but where PyTorch is known to round."""
 
 from __future__ import annotations
 

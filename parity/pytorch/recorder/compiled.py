@@ -45,4 +45,5 @@ class CompiledRegion:
     reason: str = ""
     ends: tuple[RegionEnd, ...] = ()
     written: tuple[Recorded, ...] = ()
+    backend: object = None  # what torch.compile was given, or chose
     kept: list[object] = field(default_factory=list)  # autograd's leaves, which else would be made anew

@@ -166,6 +166,13 @@ def tell_of_compiled(
     return give_back
 
 
+def backend_of(frame: FrameType) -> object:
+    """What compiles for the function that a wrapper's frame is of."""
+    from torch._dynamo import eval_frame as dynamo
+
+    return dynamo.innermost_backend(frame.f_locals["callback"])
+
+
 def stack_height() -> int:
     """How many dispatch modes are active."""
     return torch._C._len_torch_dispatch_stack()

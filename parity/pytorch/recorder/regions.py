@@ -67,7 +67,7 @@ class Regions:
         own = inspect.unwrap(function)
         given = _named(own, args, kwargs)
         where = self._place(own)
-        region = CompiledRegion(_called(own))
+        region = CompiledRegion(_called(own), backend=internals.backend_of(frame))
         beside = None
         try:
             beside = defined(self._calls, function, args, kwargs, given, _modules(own, args))
