@@ -8,7 +8,7 @@ is this program.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import getitem
 from typing import TypeAlias, cast
@@ -16,13 +16,16 @@ from typing import TypeAlias, cast
 import torch
 from torch import fx
 
+from parity.certify.measure import Measured
 from parity.kernel.truths import Truths
 from parity.pytorch.again import operation_of, own_argument, tensor_of
 from parity.pytorch.imported.builder import Placed
-from parity.pytorch.recorder.data import Argument, Recorded, Values
+from parity.pytorch.recorder.data import Argument, Call, Recorded, Values
 from parity.pytorch.recorder.snapshots import numbers
-from parity.watch.check import Check, Draw, Left, short
+from parity.watch.check import Check, Draw, Kind, Left, short
 from parity.watch.regions import PassedRegion, RegionDefinition
+from reference.model import LOSS
+from reference.walk import senders
 
 FxArgument: TypeAlias = "fx.node.Argument"
 
@@ -42,18 +45,24 @@ def probed(passed: PassedRegion, drawn: Draw) -> Iterator[Check | Left]:
         yield Left(f"{call.operation}, probed: {said}", "opaque", call.module, call.source)
         return
     truths = Truths(definition, exactly=False, observed=seen)
-    for placed in definition.placed:
-        gradient = definition.graph[placed.name].gradient
-        for kind, name in (("forward", placed.name), ("vjp", gradient)):
-            if name in seen and definition.makes(name) and drawn(placed.call.results[0]):  # type: ignore[arg-type]
-                shown = f"probed {short(placed.call.operation)}"
-                where = placed.call.module, placed.call.source
-                yield Check(kind, shown, "", *where, truths.measured(name, seen[name]))  # type: ignore[arg-type]
-    for leaf_name, label in definition.labels.items():
-        gradient = definition.graph[leaf_name].gradient
-        if gradient in seen and definition.makes(gradient):
+    calls = {placed.name: placed.call for placed in definition.placed}
+    for name, made_by in calls.items():
+        if name in seen and definition.makes(name) and drawn(next(made_by.tensors())):
+            yield _check("forward", [made_by], "", truths.measured(name, seen[name]))
+    sent = senders(definition.graph, LOSS) if LOSS in definition.graph else {}
+    for name, shares in sent.items():
+        gradient = definition.graph[name].gradient
+        users = {node.name: operand for node, operand, _ in shares.values() if node.name in calls}
+        if users and gradient in seen and definition.makes(gradient):
+            operand = next(iter(users.values())).strip("*") if len(users) == 1 else ""
             found = truths.measured(gradient, seen[gradient])
-            yield Check("vjp", f"probed {call.operation}", label, call.module, call.source, found)
+            yield _check("vjp", [calls[user] for user in users], operand, found)
+
+
+def _check(kind: Kind, calls: Sequence[Call], operand: str, found: Measured) -> Check:
+    """Of the operations that make a tensor together: several, where their gradients are added up."""
+    shown = ", ".join(dict.fromkeys(short(call.operation) for call in calls))
+    return Check(kind, f"probed {shown}", operand, calls[0].module, calls[0].source, found)
 
 
 class _UnprobedError(Exception):

@@ -29,12 +29,6 @@ class RegionDefinition(Definition):
         floats = [one for one in eager.written if one.array.dtype.kind == "f"]
         super().__init__(eager.calls, eager.passed, {}, ends, kept=floats)
 
-    @property
-    def labels(self) -> dict[str, str]:
-        """Of each leaf that is learned, what the program calls it."""
-        places = {leaf(_place(edge)): label for edge, label in self._outside.items()}
-        return {name: label for name, label in places.items() if name in self.graph}
-
     def _parameter(self, edge: Output, given: Argument, layer: int) -> str:
         if edge in self._outside and edge not in self.parameters:
             self.parameters[edge] = self._leaf(leaf(_place(edge)), given, learned=True)

@@ -13,7 +13,7 @@ from torch import nn
 from torch._dynamo.backends.common import aot_autograd
 
 import parity
-from tests.nightly import NIGHTLY
+from tests.nightly import NIGHTLY, but
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the compiler's own
 
@@ -403,3 +403,65 @@ def test_nothing_stays_behind():
     net, loss = whole("aot_eager")
     watched(net, loss, steps=1)
     assert [getattr(eval_frame, name) for name in names] == before
+
+
+# --- With probes ------------------------------------------------------------------------------------------
+
+
+def probed(net, loss):
+    with parity.watch(net, probes=True) as watching:
+        loss().backward()
+    return watching.result
+
+
+def probed_rows(result):
+    return [row for row in result.rows if row.operation.startswith("probed ")]
+
+
+@pytest.mark.parametrize("backend", ["aot_eager", BY_INDUCTOR])
+@pytest.mark.parametrize("way", but([whole, broken_in_two, in_bfloat16, on_a_mean], WAYS))
+def test_probes_show_every_operation_inside(way, backend):
+    result = probed(*way(backend))
+    rows = probed_rows(result.verify())
+    assert result.probed == 1
+    assert all(row.verdict == "match" or row.vacuous for row in rows)
+    assert {row.check for row in rows} == {"forward", "vjp"}
+    if way is whole:
+        fine = {(row.module, row.operation, row.check, row.operand) for row in rows}
+        assert fine >= {
+            ("1", "probed gelu", "forward", ""),
+            ("1", "probed gelu", "vjp", "x"),
+            ("0", "probed addmm", "vjp", "b"),
+            ("2", "probed addmm", "vjp", "x"),
+        }
+        assert max(row.resolution for row in rows) < 1e-6
+        assert "certified operation by operation is that program" in " ".join(str(result).split())
+
+
+def gelu_backwards(factor):
+    """A compiler in whose backward graph GELU's derivative is a little too large."""
+
+    def compiler(graph, inputs):
+        for node in list(graph.graph.nodes):
+            if "gelu_backward" in str(node.target):
+                with graph.graph.inserting_after(node):
+                    larger = graph.graph.call_function(torch.ops.aten.mul.Tensor, (node, factor))
+                node.replace_all_uses_with(larger, lambda user, own=larger: user is not own)
+        graph.recompile()
+        return make_boxed_func(graph)
+
+    return aot_autograd(fw_compiler=right, bw_compiler=compiler)
+
+
+def test_probes_name_the_operation_that_is_wrong():
+    result = probed(*whole(gelu_backwards(1 + 2e-6)))
+    told = {(one.module, one.operation, one.check, one.operand) for one in result.wrong}
+    assert ("1", "probed gelu", "vjp", "x") in told
+    assert {operation for _, operation, _, _ in told if operation.startswith("probed")} == {"probed gelu"}
+
+
+def test_what_cannot_be_probed_is_said():
+    net = mlp()
+    compiled = torch.compile(lambda h: (h * 2).relu_(), backend="aot_eager")
+    result = probed(net, lambda: F.mse_loss(compiled(net(X)), Y))
+    assert left(result) == {("compiled <lambda>, probed: aten.relu_.default writes in place", "opaque")}
