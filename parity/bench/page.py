@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.table import Table
@@ -41,7 +41,8 @@ one thread each: the median over rounds. *plain* is torch's step and the engine'
 
 ABOUT_WATCHING = """A training step of a CNN of MNIST's size (batch 32) and of GPT-2 (256 wide,
 4 layers, 128 tokens, batch 4), float32, AdamW: watched, as a share of what it takes alone.
-*recorded*: nothing is certified; *certified*: every number; *sample*: tensors drawn anew in each step.
+*dispatched*: PyTorch's empty dispatch mode, without which nothing can be recorded. *recorded*: nothing is
+certified; *certified*: every number; *sample*: tensors drawn anew in each step.
 Processor times of interleaved rounds of one process, one thread: the median over rounds.
 *memory* is what training adds to the process's peak, each in a process of its own."""
 
@@ -49,9 +50,10 @@ LEAST_SHARE = 0.005
 """Of a step, for a part to have a line."""
 
 PROFILE_OF_WATCHING = """The processor time of a certified step by formula, forward and backward, timers
-included. *Everything else* is PyTorch's own step, the recorder and the counting. A product is certified by
-one in float64 for its truth and one in float32 for its magnitudes; an elementwise formula by several calls
-of numpy for each of its functions, in blocks, where PyTorch has one kernel for the whole formula."""
+included, and how much of it is inside numpy's calls on buffers that stay in the cache. *Everything else*
+is PyTorch's own step, the recorder and the counting. A product is certified by one in float64 for its
+truth and one in float32 for its magnitudes, three times the work of PyTorch's; an elementwise formula by
+several calls of numpy for each of its functions, where PyTorch has one kernel for the whole formula."""
 
 PROFILE = """A step of the certified lockstep, taken apart while it runs: medians of each part's own time in
 the quicker half of the steps, timers included. PyTorch, the engine and the checks take turns in the caches,
@@ -109,12 +111,8 @@ class Report:
         about = PROFILE_OF_WATCHING if self.watching else PROFILE.format(call_microseconds())
         lines = ["", "## Where the time goes", "", *about.splitlines(), ""]
         for size in dict.fromkeys(part.size for part in self.parts):
-            lines += [f"| {size} | µs | share |", "|---|--:|--:|"]
-            lines += [
-                f"| {part.what} | {part.microseconds:.0f} | {100 * part.share:.0f} % |"
-                for part in self.parts
-                if part.size == size and part.share >= LEAST_SHARE
-            ]
+            here = [part for part in self.parts if part.size == size]
+            lines += _table(size, [part for part in here if part.share >= LEAST_SHARE])
             lines.append("")
         heading = "Above the figure to reach:" if missed else "Every figure was reached."
         return [*lines, heading, "", *(f"* {reason}" for reason in missed)]
@@ -146,6 +144,17 @@ class Report:
         for part in self.parts:
             share = f"{part.microseconds:9.0f} µs {100 * part.share:4.0f} %"
             out.print(f"{part.size:8}{share}  {part.what}", markup=False)
+
+
+def _table(size: str, parts: Sequence[Part]) -> Iterator[str]:
+    """The parts of a step, and what numpy's calls take of them where that was measured."""
+    counted = any(part.calls is not None for part in parts)
+    yield f"| {size} | µs | share |{' numpy on buffers, µs |' if counted else ''}"
+    yield f"|---|--:|--:|{'--:|' if counted else ''}"
+    for part in parts:
+        inside = "" if part.calls is None else f"{part.calls:.0f}"
+        last = f" {inside} |" if counted else ""
+        yield f"| {part.what} | {part.microseconds:.0f} | {100 * part.share:.0f} % |{last}"
 
 
 def cells(row: BenchRow) -> tuple[str, ...]:

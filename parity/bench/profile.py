@@ -54,16 +54,19 @@ IN_PRODUCTS = ", matrix products"
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a step, with its `share` of the step's time."""
+    """One part of a step, with its `share` of the step's time and what numpy's `calls` in plans take."""
 
     size: str
     what: str
     microseconds: float
     share: float
+    calls: float | None = None
 
     def to_json(self) -> dict[str, str | float]:
         """The part as `parity-bench/1` has it."""
         numbers = {"microseconds": self.microseconds, "share": self.share}
+        if self.calls is not None:
+            numbers["calls"] = self.calls
         return {"size": self.size, "what": self.what, **numbers}
 
 

@@ -31,3 +31,8 @@ def somewhere(condition: npt.NDArray[Any]) -> bool:
 def array_of(value: npt.ArrayLike) -> npt.NDArray[Any]:
     """The value as an array, or as it is if it implements numpy's functions by itself."""
     return value if hasattr(value, "__array_function__") else np.asarray(value)  # type: ignore[return-value]
+
+
+def is_recorded(value: object) -> bool:
+    """Whether it implements numpy's functions by itself, so that nothing of it may be remembered."""
+    return not isinstance(value, np.ndarray)

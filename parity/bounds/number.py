@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from parity.bounds.branches import array_of
+from parity.bounds.branches import array_of, is_recorded
 from parity.bounds.formats import Arithmetic
 from parity.bounds.formats import arithmetic as arithmetic_of
 from parity.bounds.overflow import Float64s, guarded
@@ -195,7 +195,7 @@ class BoundRule(NamedTuple):
 
 def _is_single(value: Any) -> bool:
     if isinstance(value, Bounded):
-        return value.value.ndim == 0
+        return value.value.ndim == 0 and not is_recorded(value.value)
     return isinstance(value, bool | int | float)
 
 
@@ -272,7 +272,7 @@ def in_format(arithmetic: Arithmetic, number: Bounded | Array | float | tuple[fl
     if isinstance(number, Bounded):
         if number.arithmetic is arithmetic or number.arithmetic.u == arithmetic.u:
             return number
-        if number.size > 1:
+        if number.size > 1 or (is_recorded(number.value) and not number.is_exact):
             return cast_to(arithmetic, number)
         if not number.is_exact:
             return _REMEMBERED.get(("cast", arithmetic), (number,), partial(cast_to, arithmetic, number))

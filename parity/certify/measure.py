@@ -159,11 +159,7 @@ def measure(observed: Values, truth: Bounded | Values, *, given: bool = True) ->
 
 
 def _within(observed: Values, truth: Bounded) -> Measured | None:
-    """As `shares`, in fewer passes over the numbers; None where it is not that simple.
-
-    It is where every number is decided and lies within its bound: an infinity or a NaN anywhere is one in
-    the largest share, or in the largest bound.
-    """
+    """As `shares`, in fewer passes over the numbers; None where it is not that simple."""
     if (
         not (observed.size and observed.ndim)
         or truth.value.dtype != np.float64
@@ -171,34 +167,58 @@ def _within(observed: Values, truth: Bounded) -> Measured | None:
     ):
         return None
     bound = np.broadcast_to(truth.carried * SLACK, truth.shape)
-    if not np.max(bound) < INFINITE:
-        return None
-    shown = observed.astype(np.float64)
-    error = shown - truth.value
-    np.abs(error, out=error)
-    ratio = error / bound
-    index = _place(ratio)
-    if np.isnan(ratio[index]):  # 0 of 0 is no share
-        ratio = np.where(error == 0, 0.0, ratio)
+    return Within(np.empty(truth.shape), np.empty(truth.shape)).measured(observed, truth.value, bound)
+
+
+class Within:
+    """Measures tensors of which every number is decided and lies within its bound, in kept buffers.
+
+    `apart` has the truth's dtype, `ratio` is of float64.
+    """
+
+    def __init__(self, apart: Values, ratio: Float64s) -> None:
+        self._apart, self._ratio = apart, ratio
+        self._error: Float64s = np.empty(ratio.shape) if apart.dtype != ratio.dtype else apart  # type: ignore[assignment]
+
+    def measured(self, observed: Values, value: Values, bound: Float64s) -> Measured | None:
+        """What `shares` measures; None for a tensor of any other kind.
+
+        An infinity or a NaN anywhere is one in the largest share, or in the largest bound.
+        """
+        if not np.max(bound) < INFINITE:
+            return None
+        apart, error, ratio = self._apart, self._error, self._ratio
+        np.copyto(apart, observed)
+        np.subtract(apart, value, apart)
+        np.absolute(apart, apart)
+        if error is not apart:
+            np.copyto(error, apart, "same_kind")
+        np.divide(error, bound, ratio)
         index = _place(ratio)
-    if not ratio[index] <= 1:
-        return None
-    worst = Worst(
-        index,
-        float(observed[index]),
-        float(truth.value[index]),
-        float(error[index]),
-        float(bound[index]),
-        float(ratio[index]),
-    )
-    error += bound
-    error /= np.abs(shown, out=shown)
-    least = np.min(error)
-    resolution = float(np.fmin.reduce(error, axis=None, initial=INFINITE) if np.isnan(least) else least)
-    return Measured(observed.size, 0, not _told(truth.value, bound), worst, resolution)
+        if np.isnan(ratio[index]):  # 0 of 0 is no share
+            np.copyto(ratio, 0.0, where=error == 0)
+            index = _place(ratio)
+        share = float(ratio[index])
+        if not share <= 1:
+            return None
+        worst = Worst(
+            index,
+            float(observed[index]),
+            float(value[index]),
+            float(error[index]),
+            float(bound[index]),
+            share,
+        )
+        np.copyto(ratio, observed)
+        np.absolute(ratio, ratio)
+        np.add(error, bound, error)
+        np.divide(error, ratio, ratio)
+        least = np.min(ratio)
+        resolution = float(np.fmin.reduce(ratio, axis=None, initial=INFINITE) if np.isnan(least) else least)
+        return Measured(observed.size, 0, not _told(value, bound), worst, resolution)
 
 
-def _told(value: Float64s, bound: Float64s) -> bool:
+def _told(value: Values, bound: Float64s) -> bool:
     """Whether some number differs from 0 by more than its bound."""
     few = (slice(0, 4),) * value.ndim
     if np.any(np.abs(value[few]) > bound[few]):

@@ -8,16 +8,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 
 from parity.bounds import Bounded
 from parity.pytorch.recorder.data import Argument, Recorded
+from parity.watch.compiled import identity
 from parity.watch.separable import CallTrace, Shape, Traced
 
-BLOCK = 32768
+BLOCK = 16384
 """Numbers of a block: some ten temporary arrays of float64 fit into a cache of two MiB."""
 
 PRODUCT_BLOCK, PRODUCT_ROWS = 4 * BLOCK, 64
@@ -45,27 +45,19 @@ class Division:
     flat: bool = False
 
     def blocks(
-        self, taken: Sequence[Argument], observed: Recorded, whole: Callable[[Argument], object]
-    ) -> Iterator[tuple[int, list[object], Recorded]]:
-        """For each block: where it starts, its operands, and its part of what was observed.
-
-        `whole` is asked once for each operand that is not divided.
-        """
+        self, taken: Sequence[Argument], observed: Recorded
+    ) -> Iterator[tuple[int, list[Argument], Recorded]]:
+        """For each block: where it starts, its operands, and its part of what was observed."""
         shown = observed.array.reshape(-1) if self.flat else observed.array
         values = [self._divided(value, axis) for value, axis in zip(taken, self.operands, strict=True)]
-        operands = [
-            value if axis >= 0 else whole(value) for value, axis in zip(values, self.operands, strict=True)
-        ]
+        operands = list(values)
         for start in range(0, self.length, self.rows):
             part = slice(start, start + self.rows)
             for place, (value, axis) in enumerate(zip(values, self.operands, strict=True)):
                 if axis >= 0 and isinstance(value, Recorded):
                     operands[place] = Recorded.of(value.array[(slice(None),) * axis + (part,)], value.dtype)
-            yield (
-                start,
-                list(operands),
-                Recorded.of(shown[(slice(None),) * self.axis + (part,)], observed.dtype),
-            )
+            block = Recorded.of(shown[(slice(None),) * self.axis + (part,)], observed.dtype)
+            yield start, list(operands), block
 
     def _divided(self, value: Argument, axis: int) -> Argument:
         """An operand in the shape in which it is divided, or in which it goes with every block."""
@@ -95,18 +87,12 @@ def division(
         name: v for name, v in vars(constants or SimpleNamespace()).items() if not isinstance(v, Bounded)
     }
     shapes = tuple(value.shape if isinstance(value, Recorded) else repr(value) for value in taken)
-    key = (*_identity(form), shapes, observed.shape, repr(plain))
+    key = (*identity(form), shapes, observed.shape, repr(plain))
     if key not in KNOWN:
         if len(KNOWN) >= MOST_KNOWN:
             KNOWN.clear()
         KNOWN[key] = _divided(form, taken, observed, constants, size)
     return KNOWN[key]
-
-
-def _identity(form: Form) -> tuple[object, ...]:
-    if isinstance(form, partial):
-        return form.func, form.args, repr(sorted(form.keywords.items()))
-    return (form,)
 
 
 def _divided(

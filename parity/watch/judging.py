@@ -17,6 +17,8 @@ from parity.certify.certificate import bounded_constants
 from parity.certify.measure import Measured, Values, Worst, joined, measure
 from parity.pytorch.recorder.data import Argument, Recorded
 from parity.watch.blocks import division
+from parity.watch.compiled import Accepting
+from parity.watch.formula_plan import FormulaCall
 from parity.watch.short import rounding_inside
 from parity.watch.unrounded import Unrounded, identical, unrounded
 from reference.arrays import total
@@ -189,11 +191,27 @@ def _once(
     Unless the `whole` is asked for, the first block that is wrong says enough of a form.
     """
     divided = division(form, taken, observed, constants) if truth is None else None
+    exactly = not any(spread) and not any(stored) and kind.u <= FORMATS["float32"].u
+    plans = Accepting() if truth is None and exactly else None
     if divided is None:
-        return _evaluated(form, taken, spread, observed, kind, truth, constants, stored)
+        asked = FormulaCall(form, kind, taken, (True,) * len(taken), observed, constants)
+        found = plans.measured(asked) if plans else None
+        return found or _evaluated(form, taken, spread, observed, kind, truth, constants, stored)
     parts: list[Measured] = []
-    for start, operands, part in divided.blocks(taken, observed, lambda value: _lifted(value, kind)):
-        found = _evaluated(form, operands, spread, part, kind, truth, constants, stored)
+    moving = [axis >= 0 for axis in divided.operands]
+    shared: dict[int, object] = {}
+    for start, operands, part in divided.blocks(taken, observed):
+        found = (
+            plans.measured(FormulaCall(form, kind, operands, moving, part, constants)) if plans else None
+        )
+        if found is None:
+            shared = shared or {
+                place: _operand(operands[place], kind, stored=bool(stored) and stored[place])
+                for place, own in enumerate(moving)
+                if not own
+            }
+            lifted = [shared.get(place, value) for place, value in enumerate(operands)]
+            found = _evaluated(form, lifted, spread, part, kind, truth, constants, stored)
         if found is MISSHAPEN:
             return found
         parts.append(found.moved(partial(divided.index, start, observed.shape)))
@@ -215,9 +233,7 @@ def _evaluated(
     arguments: list[object] = []
     with np.errstate(all="ignore"), kind.precision():
         for place, value in enumerate(taken):
-            lifted = _lifted(value, kind)
-            if stored and stored[place] and isinstance(value, Recorded):
-                lifted = _unstored(value, kind)
+            lifted = _operand(value, kind, stored=bool(stored) and stored[place])
             several = bool(spread) and spread[place]
             arguments += lifted if several and isinstance(lifted, tuple) else [lifted]
         made = form(*arguments) if constants is None else form(*arguments, constants)
@@ -226,7 +242,8 @@ def _evaluated(
             if not found.wrong or np.asarray(made).dtype.kind != "f":
                 return found
             made = form(*(_promoted(value, kind) for value in arguments))
-        if isinstance(made, Bounded) and not kind.u >= FORMATS[observed.dtype].u > FORMATS["float32"].u:
+        rounded = kind.storage.name == observed.dtype and kind.storage.inside != observed.dtype
+        if isinstance(made, Bounded) and not (rounded and kind.u == kind.storage.u):
             made = into(observed.dtype, made, truth)
         if not isinstance(made, Bounded):
             return same(observed, np.asarray(made))
@@ -256,10 +273,12 @@ def _lifted(value: object, kind: Arithmetic) -> object:
     return exact(kind, value.array) if value.dtype in FORMATS else value.array
 
 
-def _unstored(value: Recorded, kind: Arithmetic) -> object:
-    """A tensor of floats as what it is a rounding of, if it is stored in 16 bits."""
+def _operand(value: object, kind: Arithmetic, *, stored: bool) -> object:
+    """As `_lifted`; a tensor of floats that is `stored` in 16 bits, as what it is a rounding of."""
     exactly = _lifted(value, kind)
-    return unstored(exactly, FORMATS[value.dtype]) if isinstance(exactly, Bounded) else exactly
+    if stored and isinstance(value, Recorded) and isinstance(exactly, Bounded):
+        return unstored(exactly, FORMATS[value.dtype])
+    return exactly
 
 
 def _promoted(value: object, kind: Arithmetic) -> object:

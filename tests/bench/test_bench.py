@@ -59,7 +59,13 @@ def test_bench_of_watching(tmp_path, monkeypatch, capsys):
     assert _run(["bench", "--watch", "--json", str(file), "--markdown", str(page)]) == 0
     assert "certified/eager" in capsys.readouterr().out
     content = json.loads(file.read_text())
-    what = ["recorded/eager", "certified/eager", "sample 0.05/eager", "memory certified/eager"]
+    what = [
+        "dispatched/eager",
+        "recorded/eager",
+        "certified/eager",
+        "sample 0.05/eager",
+        "memory certified/eager",
+    ]
     assert [row["what"] for row in content["rows"]] == what
     for row in content["rows"][:3]:
         assert 0 < row["min"] <= row["median"] <= row["max"]

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from parity.certify.plan.layout import strides_order
+from parity.certify.plan.memory import Memory
 from parity.certify.plan.node import Making, TapeNode, Values
 
 BLOCK = 1 << 13
@@ -77,10 +78,11 @@ class Blocked:
         buffers: Mapping[TapeNode, Values],
         kept: Collection[TapeNode],
         seen: Mapping[TapeNode, Sequence[Seen]],
+        memory: Memory,
     ) -> None:
         self.calls: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
         self._buffers, self._order = buffers, strides_order(_side(chain[0], chain[0].value, 0))
-        self._scratch = _scratch_of(chain, kept)
+        self._scratch, chunks = _scratch_of(chain, kept, memory)
         sides = range(2 if chain[0].stacked else 1)
         size = chain[0].value.size // len(sides)
         pieces = [
@@ -104,6 +106,7 @@ class Blocked:
         for node in chain:
             for i, (look, arguments) in enumerate(seen.get(node, ())):
                 self.calls.append((look, (found[node, i], *arguments)))
+        memory.give_back(chunks)
 
     def _part(self, node: TapeNode, side: int, piece: slice) -> Values:
         """A block of a node's array; raises ValueError if the array is not in the chain's order."""
@@ -122,11 +125,17 @@ def _side(node: TapeNode, array: Values, side: int) -> Values:
     return array[side] if node.stacked else array
 
 
-def _scratch_of(chain: Sequence[TapeNode], kept: Collection[TapeNode]) -> dict[TapeNode, Values]:
-    """Buffers of one block for the members that are not kept, used again after their last use."""
+def _scratch_of(
+    chain: Sequence[TapeNode], kept: Collection[TapeNode], memory: Memory
+) -> tuple[dict[TapeNode, Values], list[Values]]:
+    """Buffers of one block for the members that are not kept, used again after their last use.
+
+    And the pieces of memory that they lie in.
+    """
     last = {part: place for place, node in enumerate(chain) for part in node.operands}
     free: dict[object, list[Values]] = defaultdict(list)
     found: dict[TapeNode, Values] = {}
+    chunks: list[Values] = []
     for place, node in enumerate(chain):
         dying = {part for part in node.operands if part in found and last[part] == place}
         if node not in kept:
@@ -137,10 +146,14 @@ def _scratch_of(chain: Sequence[TapeNode], kept: Collection[TapeNode]) -> dict[T
                 found[node] = found[same[0]]
             else:
                 pool = free[node.value.dtype]
-                found[node] = pool.pop() if pool else np.empty(BLOCK, node.value.dtype)
+                if not pool:
+                    size = BLOCK * node.value.itemsize
+                    chunks.append(memory.take(size))
+                    pool.append(chunks[-1][:size].view(node.value.dtype))
+                found[node] = pool.pop()
         for part in dying:
             free[part.value.dtype].append(found[part])
-    return found
+    return found, chunks
 
 
 def calls_of(

@@ -21,6 +21,10 @@ KEEPS_NAN = {
 """Functions whose result has a NaN wherever an operand has one."""
 
 
+WHOLE = {"transpose", "broadcast_to", "deepened"}
+"""Views of all numbers of an array."""
+
+
 @dataclass
 class Sorted:
     """The guards by what they ask of a node's numbers.
@@ -88,7 +92,7 @@ def _limited(node: TapeNode) -> tuple[TapeNode, float] | None:
 
 def _moved(node: TapeNode) -> TapeNode:
     """The node of which another is a view that holds the same numbers."""
-    while node.kind is Making.VIEW and node.name != "side":
+    while node.kind is Making.VIEW and node.name in WHOLE:
         node = node.operands[0]
     return node
 
@@ -108,8 +112,8 @@ def _without_nan(limited: Sequence[TapeNode]) -> set[int]:
 class Pools:
     """Buffers in which the guards' nodes stand side by side, each asked in one call."""
 
-    def __init__(self, guards: Sorted) -> None:
-        self.guards = guards
+    def __init__(self, guards: Sorted, few: int = FEW) -> None:
+        self.guards, self._few = guards, few
         self.limit = min(guards.below.values(), default=np.inf)
         self.placed: dict[TapeNode, Values] = {}
         self.copied: list[tuple[TapeNode, Values]] = []
@@ -123,8 +127,14 @@ class Pools:
             ask = np.logical_and.reduce if guard.outcome else np.logical_or.reduce
             self.seen.append((guard.node, ask, (None, None, self._others[place, ...])))
 
+    def leave(self) -> None:
+        """Keep nothing but what `hold` asks."""
+        self.guards = Sorted()
+        for known in (self.placed, self.copied, self.seen):
+            known.clear()
+
     def _pool(self, nodes: list[TapeNode], dtype: type[np.generic], ufunc: np.ufunc) -> Values:
-        many = [node.value.size > FEW for node in nodes]
+        many = [node.value.size > self._few for node in nodes]
         pool: Values = np.empty(
             sum(1 if m else n.value.size for n, m in zip(nodes, many, strict=True)), dtype
         )

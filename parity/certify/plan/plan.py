@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from parity.bounds import Bounded
 from parity.certify.accepted import AcceptedShares
 from parity.certify.certificate import Certifier, bounded_constants
 from parity.certify.plan.comparison import Comparison
+from parity.certify.plan.constants import take_in
 from parity.certify.plan.guards import Pools, sort
 from parity.certify.plan.layout import StepLayout
 from parity.certify.plan.node import Making, TapeNode, Values
@@ -110,11 +110,4 @@ class StepPlan:
         wanted = {name: constants[name] for name in self._tracing.changing}
         known = bounded_constants(self._certifier.arithmetic, self._certifier.known(wanted))
         for name, number in known.items():
-            value, bound = self._inputs.get(f"value {name}"), self._inputs.get(f"bound {name}")
-            if isinstance(number, Bounded):
-                if value is not None:
-                    value[...] = number.value
-                if bound is not None:
-                    bound[...] = number.bound
-            elif value is not None:
-                value[...] = number
+            take_in(self._inputs, name, number)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from parity.certify.plan.blocking import Blocked, Seen, calls_of, chains
-from parity.certify.plan.layout import strides_order
+from parity.certify.plan.memory import Memory
 from parity.certify.plan.node import Making, TapeNode, Values
 from parity.certify.plan.sliced import WORTH as WORTH_SLICING
 from parity.certify.plan.sliced import SlicedProduct
@@ -41,16 +41,18 @@ class Program:
         placed: Mapping[TapeNode, Values],
         copied: Sequence[tuple[TapeNode, Values]],
         seen: Sequence[tuple[TapeNode, Callable[..., Any], tuple[Any, ...]]],
+        memory: Memory | None = None,
     ) -> None:
         """Compile the `nodes`.
 
         `placed` are the buffers of some nodes, inputs among them; `copied` nodes are copied to an array
         at the end, or once if they are constants; a `seen` node's array is passed to a reduction, with
-        more arguments and the array of its result, when the node is made.
+        more arguments and the array of its result, when the node is made. Programs that never run at the
+        same time may share their `memory`, after `leave`.
         """
         self.calls: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
         self.buffers: dict[TapeNode, Values] = dict(placed)
-        self._pool: dict[int, list[Values]] = defaultdict(list)
+        self._memory = memory or Memory()
         self._chunks: dict[TapeNode, Values] = {}
         self._seen: dict[TapeNode, list[Seen]] = defaultdict(list)
         for node, look, arguments in seen:
@@ -67,8 +69,7 @@ class Program:
             used = {o.owner: None for node in part for o in (*node.operands, node)}
             for node in used:
                 if self._last.get(node, place) == place and node in self._chunks:
-                    chunk = self._chunks.pop(node)
-                    self._pool[chunk.nbytes].append(chunk)
+                    self._memory.give_back([self._chunks.pop(node)])
         for node, out in copied:
             if node.kind is Making.CONSTANT:
                 np.copyto(out, node.value)
@@ -79,6 +80,12 @@ class Program:
         """Make all wanted nodes from what stands in the buffers of the inputs."""
         for function, arguments in self.calls:
             function(*arguments)
+
+    def leave(self) -> None:
+        """Give all memory back, and keep nothing but the calls."""
+        self._memory.give_back(self._chunks.values())
+        for known in (self.buffers, self._chunks, self._seen, self._last, self._kept):
+            known.clear()
 
     def _make_alone(self, node: TapeNode, place: int) -> None:
         """The calls of one node."""
@@ -132,10 +139,10 @@ class Program:
             if node not in self.buffers:
                 self.buffers[node] = self._allocated(node)
         try:
-            self.calls += Blocked(chain, self.buffers, set(kept), self._seen).calls
+            self.calls += Blocked(chain, self.buffers, set(kept), self._seen, self._memory).calls
         except ValueError:
             for node in self._chunks.keys() - chunks.keys():
-                self._pool[self._chunks[node].nbytes].append(self._chunks.pop(node))
+                self._memory.give_back([self._chunks.pop(node)])
                 del self.buffers[node]
             return False
         return True
@@ -155,13 +162,8 @@ class Program:
         return None
 
     def _allocated(self, node: TapeNode) -> Values:
-        value = node.value
-        free = self._pool[value.nbytes]
-        chunk = free.pop() if free else np.empty(value.nbytes, np.uint8)
-        self._chunks[node] = chunk
-        order = strides_order(value)
-        flat = chunk.view(value.dtype).reshape([value.shape[axis] for axis in order])
-        return flat.transpose(np.argsort(order))
+        self._chunks[node], array = self._memory.array(node.value)
+        return array
 
 
 def _worth_slicing(node: TapeNode) -> bool:

@@ -61,9 +61,18 @@ class RecordingArray(NDArrayOperatorsMixin):
 
     def reshape(self, *shape: Any) -> RecordingArray:
         """As `numpy.ndarray.reshape`, but a copy."""
+        if not self.node.stacked:
+            key = ("reshape", repr(shape))
+            node = self.tape.made(
+                Making.CALL, "reshape", lambda array: array.reshape(*shape), (self.node,), key, view=key
+            )
+            return RecordingArray(self.tape, node)
         return self._called("reshape", lambda array: array.reshape(*shape), (self,), repr(shape))
 
     def __getitem__(self, index: Any) -> RecordingArray:
+        parts = index if isinstance(index, tuple) else (index,)
+        if not self.node.stacked and all(isinstance(part, _BASIC) for part in parts):
+            return self._seen("getitem", lambda array: array[index], repr(index))
         return self._called("getitem", lambda array, at: array[at], (self, index))
 
     def astype(self, dtype: npt.DTypeLike, *, copy: bool = True) -> RecordingArray:
@@ -125,6 +134,8 @@ class RecordingArray(NDArrayOperatorsMixin):
         self, function: Callable[..., Any], types: Any, inputs: Any, options: Any
     ) -> Any:
         name = function.__name__
+        if name == "reshape":
+            return self.reshape(*inputs[1:])
         if name == "where":
             return self._chosen(*inputs)
         if name in _REDUCTIONS:
@@ -137,8 +148,15 @@ class RecordingArray(NDArrayOperatorsMixin):
         if name == "broadcast_arrays":
             shape = np.broadcast_shapes(*(np.shape(part) for part in inputs))
             return tuple(np.broadcast_to(part, shape) for part in inputs)
-        if not all(isinstance(value, _SIMPLE) for value in options.values()):
+        options = {
+            key: value[()] if isinstance(value, np.ndarray) and not value.ndim else value
+            for key, value in options.items()
+        }
+        if not all(map(_simple, options.values())):
             raise UnplannableError(f"numpy.{name} with an option that is not simple")
+        if name in _VIEWS and not self.node.stacked and inputs[0] is self:
+            rest = inputs[1:]
+            return self._seen(name, lambda array: function(array, *rest, **options), repr((rest, options)))
         return self._called(name, lambda *parts: function(*parts, **options), inputs, repr(options))
 
     # --- Recording ---
@@ -199,6 +217,10 @@ class RecordingArray(NDArrayOperatorsMixin):
         node = self.tape.view("transpose", lambda array: array.transpose(whole), self.node, whole)
         return RecordingArray(self.tape, node)
 
+    def _seen(self, name: str, move: Callable[[Values], Values], key: Hashable) -> RecordingArray:
+        """A view of the array."""
+        return RecordingArray(self.tape, self.tape.view(name, move, self.node, (name, key)))
+
     def _called(
         self, name: str, function: Callable[..., Any], inputs: Any, key: Hashable = ()
     ) -> RecordingArray:
@@ -239,8 +261,15 @@ _REDUCTIONS: dict[str, np.ufunc] = {
     "any": np.logical_or,
     "all": np.logical_and,
 }
+_VIEWS = {"sliding_window_view", "expand_dims", "moveaxis", "flip"}
+_BASIC = (int, slice, type(None), type(...))
 _PLACE = type("Place", (), {"__repr__": lambda self: "place"})()
 _SIMPLE = (int, float, str, slice, type(None), type(...), np.generic, type, np.dtype)
+
+
+def _simple(value: Any) -> bool:
+    """Whether a value is written in full by its `repr`."""
+    return all(map(_simple, value)) if isinstance(value, tuple | list) else isinstance(value, _SIMPLE)
 
 
 def _put_back(template: Any, arrays: Iterator[Values]) -> Any:

@@ -20,7 +20,8 @@ def rewritten(
     """A node that is equal to this call, or None if nothing simpler is known.
 
     x + 0, 1 x, x @ 0 of finite x, |x| of x ≥ 0, |−x|, −(−x), casts to the same dtype, and functions of
-    views, which become views of the function's result, so that |Wᵀ| shares the buffer of |W|.
+    views and reshaped copies, which become those of the function's result, so that |Wᵀ| shares the buffer
+    of |W|.
     """
     if kind is Making.CAST:
         return _cast(tape, operands[0], options["dtype"])
@@ -51,7 +52,7 @@ def _cast(tape: CallTape, x: TapeNode, dtype: np.dtype[Any]) -> TapeNode | None:
     narrower = x.operands[0] if x.kind is Making.CAST else None
     if narrower is not None and narrower.value.dtype == dtype and _widens(narrower, x):
         return narrower
-    if x.kind is Making.VIEW:
+    if "view" in x.options:
         return _view_of(tape, x, _cast_node(tape, x.operands[0], dtype))
     if x.name in ("absolute", "negative") and dtype == WIDE and x.value.dtype == np.longdouble:
         function = np.absolute if x.name == "absolute" else np.negative
@@ -75,13 +76,13 @@ def _unary(tape: CallTape, name: str, x: TapeNode) -> TapeNode | None:
         return tape.made(Making.UFUNC, "absolute", np.absolute, x.operands)
     if name == "negative" and x.name == "negative":
         return x.operands[0]
-    if name in ("absolute", "negative") and x.kind is Making.VIEW:
+    if name in ("absolute", "negative") and "view" in x.options:
         function = np.absolute if name == "absolute" else np.negative
         return _view_of(tape, x, tape.made(Making.UFUNC, name, function, (x.operands[0],)))
     return None
 
 
 def _view_of(tape: CallTape, view: TapeNode, base: TapeNode) -> TapeNode:
-    """The same view of another array of the same shape."""
+    """The same view, or reshaped copy, of another array of the same shape."""
     assert view.function is not None
-    return tape.made(Making.VIEW, view.name, view.function, (base,), view.options["view"], **view.options)
+    return tape.made(view.kind, view.name, view.function, (base,), view.options["view"], **view.options)

@@ -102,7 +102,7 @@ class CallTape:
         node = TapeNode(kind, name, function, operands, value, stacked, options=options)
         node.nonnegative = (
             operands[0].nonnegative
-            if kind in (Making.VIEW, Making.CAST)
+            if kind is Making.CAST or "view" in options
             else is_nonnegative(name, operands)
         )
         return self._enter(whole, node)

@@ -12,6 +12,7 @@ from parity.bounds import Bounded, doubles, hold_both
 from parity.bounds.number import EXACT
 from parity.certify.certificate import Certifier, bounded_constants, evaluate
 from parity.certify.cross_check import starts
+from parity.certify.plan.constants import COUNT, recorded
 from parity.certify.plan.layout import StepLayout
 from parity.certify.plan.node import TapeNode
 from parity.certify.plan.recording import RecordingArray
@@ -44,7 +45,7 @@ class StepTracing:
 
 def changing(constants: Constants) -> list[str]:
     """The constants that differ from step to step."""
-    return [name for name, number in constants.items() if name == "t" or isinstance(number, Derived)]
+    return [name for name, number in constants.items() if name == COUNT or isinstance(number, Derived)]
 
 
 def traced(
@@ -113,18 +114,5 @@ def _constants(tape: CallTape, certifier: Certifier, constants: Constants) -> di
     """The constants with bounds; those that differ from step to step are recorded."""
     known: dict[str, object] = dict(bounded_constants(certifier.arithmetic, certifier.known(constants)))
     for name in changing(constants):
-        number = known[name]
-        if isinstance(number, Bounded):
-            value = RecordingArray(
-                tape, tape.given(f"value {name}", np.asarray(number.value), stacked=False)
-            )
-            bound = RecordingArray(
-                tape, tape.given(f"bound {name}", np.asarray(number.bound), stacked=False)
-            )
-            known[name] = Bounded(number.arithmetic, value, bound)  # type: ignore[arg-type]
-        else:
-            t = np.asarray(number, np.float64)
-            node = tape.given(f"value {name}", t, stacked=False)
-            node.number = True
-            known[name] = RecordingArray(tape, node)
+        known[name] = recorded(tape, name, known[name])
     return known
