@@ -63,6 +63,9 @@ def _told(
 def _forward(
     call: Call, region: CompiledRegion, eager: EagerDefinition, drawn: Draw
 ) -> Iterator[Check | Left]:
+    if not eager.ends and not eager.written:
+        yield _opaque(call, "it gives nothing that is known to hold tensors")
+        return
     if len(region.ends) != len(eager.ends):
         yield _check(call, "forward", "", MISSHAPEN)
         return

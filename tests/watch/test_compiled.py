@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ import torch.nn.functional as F
 from functorch.compile import make_boxed_func
 from torch import nn
 from torch._dynamo.backends.common import aot_autograd
+from torch.utils.checkpoint import checkpoint
 
 import parity
 from tests.nightly import NIGHTLY, but
@@ -230,6 +232,54 @@ def test_the_program_does_not_notice():
     for one, other in zip(net.state_dict().values(), plain.state_dict().values(), strict=True):
         assert torch.equal(one, other)
     assert watching.verify().verdict == "match"
+
+
+STEPS = 0
+
+
+def test_what_its_code_changes_outside_is_put_back():
+    """Run once a step, as the program has it: a list, a global, a variable of a closure, an attribute."""
+    global STEPS
+    net, log, calls = mlp(), [], 0
+
+    class Schedule:
+        scale = 1.0
+
+    schedule = Schedule()
+
+    def own(x, seen):
+        global STEPS
+        nonlocal calls
+        STEPS, calls = STEPS + 1, calls + 1
+        schedule.scale *= 0.5
+        h = net(x) * schedule.scale * calls
+        seen["last"] = calls
+        log.append(calls)
+        return h
+
+    STEPS, seen = 0, {}
+    compiled = torch.compile(own, backend="aot_eager")
+    watched(net, lambda: F.mse_loss(compiled(X, seen), Y), steps=3).verify()
+    assert (STEPS, calls, log, seen, schedule.scale) == (3, 3, [1, 2, 3], {"last": 3}, 0.125)
+
+
+@dataclass
+class Made:
+    value: torch.Tensor
+    nothing: object = None
+
+
+def test_the_fields_of_a_dataclass_are_outputs():
+    net = mlp()
+    compiled = torch.compile(lambda x: Made(net(x).tanh()), backend="aot_eager")
+    assert region_rows(watched(net, lambda: F.mse_loss(compiled(X).value, Y)).verify())
+
+
+def test_a_region_that_is_recomputed_in_backward_does_not_notice():
+    net = mlp()
+    compiled = torch.compile(net, backend="aot_eager")
+    result = watched(net, lambda: F.mse_loss(checkpoint(compiled, X, use_reentrant=False), Y))
+    assert ("vjp", "0.weight") in region_rows(result.verify())
 
 
 # --- Broken -----------------------------------------------------------------------------------------------

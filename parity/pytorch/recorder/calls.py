@@ -228,6 +228,10 @@ class Calls:
         self.opaque = True
         return pending
 
+    def abandon_region(self) -> None:
+        """The region raised: it gave nothing."""
+        self.opaque = False
+
     def end_region(
         self, pending: PendingCall, results: Sequence[torch.Tensor], written: Mapping[str, torch.Tensor]
     ) -> None:

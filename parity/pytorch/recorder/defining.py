@@ -1,21 +1,14 @@
 """The eager definition of a compiled region: its own Python code, run once beside the program.
 
 It takes the program's own tensors, so that what it takes from outside is in autograd's graph where the
-compiled code takes it from too. What it changes is put back: numbers that it wrote, random numbers, and
-attributes of modules. What it prints is not shown.
+compiled code takes it from too. What it changes is put back, and what it prints is not shown.
 """
 
 from __future__ import annotations
 
-import copy
-import io
-import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeGuard
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
 
-import numpy as np
 import torch
 from torch.utils import _pytree
 
@@ -24,8 +17,7 @@ from parity.pytorch.recorder.calls import Calls, UndefinedError
 from parity.pytorch.recorder.compiled import EagerDefinition, RegionEnd
 from parity.pytorch.recorder.data import AutogradNode, Backward, Call, Output, flat
 from parity.pytorch.recorder.snapshots import StorageState
-
-Container: TypeAlias = "list[Any] | dict[Any, Any] | set[Any]"
+from parity.pytorch.recorder.untouched import untouched
 
 
 @dataclass(frozen=True)
@@ -39,29 +31,28 @@ class Defined:
 
 def defined(
     calls: Calls,
+    own: Callable[..., object],
     function: Callable[..., object],
     args: tuple[object, ...],
     kwargs: Mapping[str, object],
     given: Mapping[str, object],
-    modules: Iterable[torch.nn.Module],
 ) -> Defined:
     """The definition of a region that is about to run.
 
-    `given` are its arguments by name, `modules` those whose attributes it may set.
-
+    `own` is the function without what `torch.compile` wraps it in, `given` are its arguments by name.
     Raises UndefinedError for what cannot be done beside the program, and whatever the function raises.
     """
     since, writing, kept = internals.next_sequence(), _Writing(calls), list[object]()
     try:
-        with _untouched(calls, modules), calls.apart(writing) as made:
+        with untouched(calls.snapshots, own, args, kwargs), calls.apart(writing) as made:
             writing.made = made
             found = function(*args, **kwargs)
             calls.settle()
             ends = tuple(end_of(calls, one, kept) for one in tensors_of(found))
             roots = [one.grad_fn for one in tensors_of(found) if one.grad_fn is not None]
-            own, outside = internals.made_since(since, roots)
+            inside, outside = internals.made_since(since, roots)
             names = dict(_names(calls, given, kept))
-            nodes = {calls.tag(node).id: graph.described(node, calls) for node in own}
+            nodes = {calls.tag(node).id: graph.described(node, calls) for node in inside}
             labels: dict[Output, str] = {}
             for (_, slot), node in outside.items():
                 tag, variable = calls.tag(node).id, internals.variable(node)
@@ -93,8 +84,12 @@ def end_of(calls: Calls, tensor: torch.Tensor, kept: list[object]) -> RegionEnd:
 
 
 def tensors_of(value: object) -> Iterator[torch.Tensor]:
-    """The tensors in an argument or a result of any structure that PyTorch knows, in order."""
-    return (leaf for leaf in _pytree.tree_leaves(value) if isinstance(leaf, torch.Tensor))
+    """The tensors in an argument or a result, in order: in containers, and in fields of dataclasses."""
+    for leaf in _pytree.tree_leaves(value):
+        if isinstance(leaf, torch.Tensor):
+            yield leaf
+        elif is_dataclass(leaf) and not isinstance(leaf, type):
+            yield from tensors_of([getattr(leaf, part.name) for part in fields(leaf)])
 
 
 def _names(calls: Calls, given: Mapping[str, object], kept: list[object]) -> Iterator[tuple[Output, str]]:
@@ -145,49 +140,3 @@ class _Writing:
             for storage, before in self._before.values():
                 storage.copy_(before)
         del held
-
-
-@contextmanager
-def _untouched(calls: Calls, modules: Iterable[torch.nn.Module]) -> Iterator[None]:
-    """Put back random numbers and attributes; show nothing; leave autocast's memory of casts alone."""
-    before = [
-        (part, dict(vars(part)), [(one, copy.copy(one)) for one in vars(part).values() if _holds(one)])
-        for whole in modules
-        for part in whole.modules()
-    ]
-    casts, restore = torch.is_autocast_cache_enabled(), _random(calls)
-    torch.set_autocast_cache_enabled(False)
-    try:
-        with redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        torch.set_autocast_cache_enabled(casts)
-        restore()
-        for part, attributes, contents in before:
-            vars(part).clear()
-            vars(part).update(attributes)
-            for container, own in contents:
-                container.clear()
-                container.extend(own) if isinstance(container, list) else container.update(own)
-
-
-def _holds(value: object) -> TypeGuard[Container]:
-    return isinstance(value, list | dict | set)
-
-
-def _random(calls: Calls) -> Callable[[], None]:
-    """What puts back the state of random numbers: Python's, numpy's and PyTorch's."""
-    python, numpy = random.getstate(), np.random.get_state()
-    cuda = bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
-    with calls.snapshots.quietly():
-        own, devices = torch.get_rng_state(), torch.cuda.get_rng_state_all() if cuda else []
-
-    def restore() -> None:
-        random.setstate(python)
-        np.random.set_state(numpy)
-        with calls.snapshots.quietly():
-            torch.set_rng_state(own)
-            if cuda:
-                torch.cuda.set_rng_state_all(devices)
-
-    return restore

@@ -9,7 +9,7 @@ import inspect
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import CellType, FrameType, MethodType
+from types import FrameType, MethodType
 
 import torch
 
@@ -70,7 +70,7 @@ class Regions:
         region = CompiledRegion(_called(own), backend=internals.backend_of(frame))
         beside = None
         try:
-            beside = defined(self._calls, function, args, kwargs, given, _modules(own, args))
+            beside = defined(self._calls, own, function, args, kwargs, given)
         except UndefinedError as refused:
             region.reason = str(refused)
             if refused.steps:  # what of it is not compiled is recorded as ever
@@ -93,6 +93,9 @@ class Regions:
         if running is None or running.frame is not frame:
             return
         self._running = None
+        if not frame.f_locals["call_succeeded"]:
+            self._calls.abandon_region()
+            return
         results = list(tensors_of(frame.f_locals.get("result")))
         targets = running.beside.targets if running.beside else []
         region = running.region
@@ -132,21 +135,3 @@ def _named(
         return dict(signature.bind(*args, **kwargs).arguments)
     except (TypeError, ValueError):
         return {**{str(place): value for place, value in enumerate(args)}, **kwargs}
-
-
-def _modules(function: Callable[..., object], args: tuple[object, ...]) -> list[torch.nn.Module]:
-    """The modules that a function has in hand."""
-    cells = getattr(function, "__closure__", None) or ()
-    names = getattr(getattr(function, "__code__", None), "co_names", ())
-    known = getattr(function, "__globals__", {})
-    inside = [cell.cell_contents for cell in cells if _filled(cell)]
-    found = (_owner(function), *inside, *args, *(known.get(name) for name in names))
-    return [one for one in found if isinstance(one, torch.nn.Module)]
-
-
-def _filled(cell: CellType) -> bool:
-    try:
-        cell.cell_contents  # noqa: B018 - raises where nothing is in it yet
-    except ValueError:
-        return False
-    return True
