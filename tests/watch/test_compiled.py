@@ -349,6 +349,36 @@ def test_a_graph_that_is_captured_wrong_is_told():
     assert (first.operation, first.check) == ("compiled <lambda>", "forward")
 
 
+def test_weights_of_the_first_step_are_told_in_the_second():
+    def backend(graph, inputs):
+        first = [one.detach().clone() if isinstance(one, nn.Parameter) else None for one in inputs]
+
+        def run(*given):
+            pairs = zip(given, first, strict=True)
+            return graph(*(now if old is None else now - now.detach() + old for now, old in pairs))
+
+        return run
+
+    net, loss = with_its_loss(backend)
+    firsts = watched(net, loss, steps=3).first_divergence
+    assert (firsts.step, firsts.check) == (1, "forward")
+
+
+def test_a_momentum_that_is_another_is_told_where_it_is_kept():
+    def backend(graph, inputs):
+        for node in graph.graph.nodes:
+            if "batch_norm" in str(node.target):
+                node.args = (*node.args[:6], 0.2, *node.args[7:])
+        graph.recompile()
+        return graph
+
+    result = watched(*on_a_mean(backend), steps=1)
+    assert [(one.check, one.operand) for one in result.wrong] == [
+        ("forward", "written 1"),
+        ("forward", "written 2"),
+    ]
+
+
 def test_statistics_that_are_not_written_are_told():
     class Own(torch.nn.Module):
         def __init__(self):
