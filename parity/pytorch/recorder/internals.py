@@ -23,6 +23,11 @@ APPLY: CodeType = cast(
     MethodType, torch.autograd.Function.apply
 ).__func__.__code__  # the frame of a function's forward
 
+
+def _unfit(missing: AttributeError) -> EnvironmentUnfit:
+    return EnvironmentUnfit(f"recording: PyTorch {torch.__version__} does not have {missing.name}")
+
+
 COMPILE_WRAPPER = "compile_wrapper"  # the code of every function that torch.compile returns
 
 try:
@@ -32,7 +37,7 @@ try:
     _undispatched: Callable[[], AbstractContextManager[object]] = torch._C._DisableTorchDispatch
     _is_wrapped: Callable[[torch.Tensor], bool] = torch._C._functorch.is_functorch_wrapped_tensor
 except AttributeError as missing:  # pragma: no cover - another version of PyTorch
-    raise EnvironmentUnfit(f"recording: PyTorch {torch.__version__} does not have {missing.name}") from None
+    raise _unfit(missing) from None
 
 
 def undispatched() -> AbstractContextManager[object]:
@@ -145,7 +150,10 @@ def tell_of_compiled(
     """
     from torch._dynamo import eval_frame as dynamo  # every dispatch mode has imported it
 
-    chosen, entered = dynamo._callback_from_stance, dynamo._maybe_set_eval_frame
+    try:
+        chosen, entered = dynamo._callback_from_stance, dynamo._maybe_set_eval_frame
+    except AttributeError as missing:  # pragma: no cover - another version of PyTorch
+        raise _unfit(missing) from None
 
     def choosing(callback: object) -> object:
         found, frame = chosen(callback), sys._getframe(1)  # type: ignore[arg-type]
