@@ -10,8 +10,6 @@ import flint
 import numpy as np
 import numpy.typing as npt
 
-from reference.arrays import primitive
-
 Balls: TypeAlias = npt.NDArray[np.object_]
 
 BITS = 128
@@ -61,13 +59,6 @@ def _erf(ball: flint.arb) -> flint.arb:
 def _log(ball: flint.arb) -> flint.arb:
     """log, with log 0 = −∞, which a ball's own log does not return."""
     return flint.arb.neg_inf() if ball == 0 else ball.log()
-
-
-@primitive(1)
-def erf_of_longdoubles(values: npt.NDArray[np.longdouble]) -> npt.NDArray[np.longdouble]:
-    """erf, as the nearest longdouble of a ball."""
-    with precision():
-        return to_longdouble(special("erf", from_floats(values)))
 
 
 def _arctan(ball: flint.arb) -> flint.arb:

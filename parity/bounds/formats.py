@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from parity.bounds import balls
 from parity.bounds.branches import array_of
-from parity.bounds.error_function import erf
+from parity.bounds.error_function import erf, erf_of_longdoubles
 from reference.arrays import Array, primitive
 
 ULP: dict[str, tuple[int, str]] = {
@@ -119,9 +120,9 @@ def format_of(dtype: npt.DTypeLike) -> Format:
 
 
 @primitive(1)
-def erf_of_doubles(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """erf by `error_function`; a primitive, so that a plan records it as one call."""
-    return erf(np.asarray(values, np.float64))
+def erf_of_floats(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
+    """erf of doubles or longdoubles; a primitive, so that a plan records it as one call."""
+    return erf_of_longdoubles(values) if values.dtype == np.longdouble else erf(values.astype(np.float64))
 
 
 UNITS = {"float64": 2.0**-53, "longdouble": 2.0**-64, "ball": 2.0**-120}
@@ -189,11 +190,9 @@ class Arithmetic:
             return array.astype(np.float64, copy=False)
 
     def special(self, name: str, values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-        """A function that numpy lacks: erf in float64 by `error_function`, all else in ball arithmetic."""
-        if name == "erf" and self.truth == "float64":
-            return erf_of_doubles(values)
-        if name == "erf" and self.truth == "longdouble":
-            return balls.erf_of_longdoubles(values)
+        """A function that numpy lacks: erf of floats by `error_function`, all else in ball arithmetic."""
+        if name == "erf" and self.truth != "ball":
+            return erf_of_floats(values)
         with self.precision():
             found = balls.special(
                 name, values.astype(object) if self.truth == "ball" else balls.from_floats(values)

@@ -64,8 +64,6 @@ def page(rows: list[dict[str, object]]) -> str:
         f"{len(rows):,} runs, {complete:,} of them complete; {numbers:,} numbers, {undecided:,} undecided "
         f"({undecided / max(numbers, 1):.4%}), {len(alarms)} with an alarm, "
         f"{sum(not all(map(finding, row['wrong'])) for row in alarms)} with one that is no finding.",
-        f"{sum(bool(row.get('earlier')) for row in rows):,} of the runs are of an earlier state of "
-        "the generator, which drew other models for the same seeds.",
         "",
         "| format | threads | runs | complete | numbers | undecided | alarms | worst share |",
         "|---|--:|--:|--:|--:|--:|--:|--:|",
