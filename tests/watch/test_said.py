@@ -115,7 +115,7 @@ def test_a_write_that_changes_nothing_that_is_used_is_nothing():
 
 @pytest.mark.parametrize("where", ["checks", "products"])
 def test_a_formula_of_ours_that_fails_is_our_fault_and_leaves_the_training_alone(where, monkeypatch):
-    def failing(*_):
+    def failing(*_, **__):
         raise KeyError("planted")
 
     monkeypatch.setattr(f"parity.watch.{where}.judge", failing)
