@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -57,6 +58,9 @@ def watch(
     Forward, backward, accumulation and update: each tensor is held to its formula on PyTorch's own
     numbers, within a rounding bound that is derived. The script computes what it computes without this:
     its threads, seeds and settings are its own. With --json -, what it prints goes to stderr.
+
+    Under torchrun every rank certifies its own steps. Rank 0 shows what all of them found; the files of
+    another rank have its number in their names, as result.rank1.json.
     """
     from contextlib import nullcontext
 
@@ -68,10 +72,13 @@ def watch(
     from parity.render.texts import catalogue
     from parity.report.watch import with_page
     from parity.watch.script import readable, run
-    from parity.watch.text import show_watched
+    from parity.watch.text import finding_lines, show_watched
 
-    say = catalogue(lang)
+    say, rank = catalogue(lang), _rank()
     readable(script)
+    if rank:  # each rank writes what it found; rank 0 shows what all did
+        json = None if json is None or json == "-" else str(_of_rank(Path(json), rank))
+        report = None if report is None else _of_rank(report, rank)
     if json:
         writable(json)
     if report:
@@ -105,7 +112,23 @@ def watch(
         write_text(json, result.to_json())
     if report:
         result.report(report, lang)
-    show_watched(result, console(stderr=json == "-"), lang, every_row=every_row)
+    if not rank:
+        show_watched(result, console(stderr=json == "-"), lang, every_row=every_row)
+    elif result.exit_code:
+        for line in finding_lines(result, lang):
+            errors.print(say["watch.of_rank"].format(rank=rank, line=line), markup=False)
+    found.part()
     if found.failed:
         return EXIT_QUESTION
     return INTERRUPTED if found.interrupted and result.verdict != "mismatch" else result.exit_code
+
+
+def _rank() -> int:
+    """The rank of this process, as torchrun tells it; 0 where it is not one of several."""
+    told = os.environ.get("RANK", "0")
+    return int(told) if told.isdigit() and "WORLD_SIZE" in os.environ else 0
+
+
+def _of_rank(path: Path, rank: int) -> Path:
+    """`result.rank1.json` beside `result.json`."""
+    return path.with_name(f"{path.stem}.rank{rank}{path.suffix}")

@@ -13,6 +13,8 @@ from parity.watch.check import Check, Found, Left, guarded
 from parity.watch.drawing import Drawing, StepGraph
 from parity.watch.extent import Extent
 from parity.watch.functions import PassedFunction, composed
+from parity.watch.ranks.joining import Joining, Meet, alone
+from parity.watch.ranks.making import is_held
 from parity.watch.regions import PassedRegion
 from parity.watch.result import WatchResult
 from parity.watch.tally import Evidence, WatchTally
@@ -32,18 +34,24 @@ class Certifying:
     """Certifies what it is told of, in the order of execution. It needs no torch, but to run a definition.
 
     `sample` is the share of the tensors that are certified, drawn anew in each step; `accept` names what
-    need not be certified. With `probes` every operation inside of compiled regions is certified too, in a
-    program of its own.
+    need not be certified. `meet` finds the other ranks of a training. With `probes` every operation inside
+    of compiled regions is certified too, in a program of its own.
     """
 
     def __init__(
-        self, *, sample: float | None = None, accept: Collection[str] = (), probes: bool = False
+        self,
+        *,
+        sample: float | None = None,
+        accept: Collection[str] = (),
+        meet: Meet = alone,
+        probes: bool = False,
     ) -> None:
         self._share, self._random = sample, random.Random(0)
         self._tally = WatchTally(accept, sample or 1.0)
         self._extent, self._drawing, self._writes = Extent(), Drawing(), Writes()
         self._updates: list[Found] = []  # of the step that is being made
         self._accept = accept
+        self._joining = Joining(meet, self._tally, self._drawn, frozenset(accept))
         self._waiting: list[PassedFunction] = []  # the same of functions with a registered definition
         self._regions: dict[tuple[int, int], PassedRegion] = {}  # that a pass is inside of
         self._probes, self._probed = probes, list[tuple[int, PassedRegion]]()
@@ -57,7 +65,10 @@ class Certifying:
     def call(self, call: Call) -> None:
         """An operation ran."""
         self._writes.saw(call)
-        if call.phase == "update":  # an optimizer's step is held to its rules, as a whole
+        self._joining.making.call(call)
+        if is_held(call):  # by all ranks together
+            self._extent.call(call, [])
+        elif call.phase == "update":  # an optimizer's step is held to its rules, as a whole
             self._extent.inside_update(call)
         else:
             self._extent.call(call, list(checks.forward(call, self._drawn)))
@@ -65,6 +76,7 @@ class Certifying:
     def node(self, passed: Backward, number: int) -> None:
         """Autograd went back through a node."""
         self._drawing.node(passed, number)
+        self._joining.node(passed, number)
         found = checks.backward(passed, number, self._drawn, self._writes, self._custom, self._compiled)
         self._extent.node(passed, number, list(found))
 
@@ -91,6 +103,7 @@ class Certifying:
     def update(self, update: Update) -> None:
         """An optimizer made a step."""
         self._extent.update(update)
+        self._joining.making.update(update)
         self._updates.append(list(updated(update, self._drawn)))
 
     def step(self, step: Step) -> None:
@@ -108,6 +121,7 @@ class Certifying:
         for found in self._updates:
             self._tally.operation(found)
         self._updates.clear()
+        self._joining.step(step)
         self._writes.forget()
         self._tally.steps += 1
         self._drawing.end()
@@ -121,6 +135,7 @@ class Certifying:
             where = region.call.operation, region.call.module, region.call.source
             self._certify(step, guarded(probed(region, self._drawn), *where))
             self._tally.probed += 1
+        self._joining.end()
         for step, function in self._registered:
             from parity.watch.registered import held
 
@@ -142,8 +157,18 @@ class Certifying:
         reason: str | None = None,
         arithmetic: Mapping[str, Fact] | None = None,
     ) -> WatchResult:
-        """What all of it comes to; `arithmetic` is what the contract says of devices."""
-        return self._tally.result(environment, reason, arithmetic)
+        """What all of it comes to; on rank 0 of several, with what the others came to.
+
+        `arithmetic` is what the contract says of devices.
+        """
+        self._joining.hear(failed=reason is not None)
+        found = self._tally.result(environment, reason, arithmetic)
+        self._joining.tell(found)
+        return found
+
+    def part(self) -> None:
+        """Nothing more is to be shown: all ranks may end."""
+        self._joining.part()
 
     @property
     def witnessed(self) -> Witnessed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from parity.certify.measure import Measured
 from parity.pytorch.aten import UnsupportedError
@@ -19,6 +19,21 @@ Reason: TypeAlias = Literal["opaque", "unsupported", "altered", "failed"]
 Draw: TypeAlias = Callable[[Recorded], bool]
 
 
+class Mistaken(NamedTuple):
+    """A mistake that explains what was seen: its name, and what was seen, as a message."""
+
+    mistake: str
+    detail: str
+
+
+class Hint(NamedTuple):
+    """What is no mismatch and may be a mistake: its name, what was seen, as a message, and where."""
+
+    mistake: str
+    detail: str
+    source: str
+
+
 @dataclass(frozen=True)
 class Check:
     """One tensor that was held to its formula, and where in the program it is."""
@@ -31,6 +46,8 @@ class Check:
     measured: Measured
     formula: Formula | Rule | None = None
     torch: str = ""
+    rank: int | None = None  # of what only all ranks together can say
+    mistake: Mistaken | None = None
 
 
 @dataclass(frozen=True)
@@ -54,8 +71,13 @@ def guarded(
     except UnreadArgumentError as error:
         yield Left(f"{operation}: {error}", "unsupported", module, source)
     except Exception as error:  # the program that is watched must not end of it
-        said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        yield Left(f"{operation}: {said}", "failed", module, source)
+        yield failed(error, operation, module, source)
+
+
+def failed(error: Exception, operation: str, module: str = "", source: str = "") -> Left:
+    """A failure of our own, as what it leaves uncertified."""
+    said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    return Left(f"{operation}: {said}", "failed", module, source)
 
 
 Found: TypeAlias = Sequence[Check | Left]

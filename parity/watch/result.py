@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 from pydantic import Field
 
@@ -41,6 +41,15 @@ class WatchedRow(ResultPart):
     vacuous: bool = Field(description="true when no number could have told a wrong formula")
 
 
+class LikelyMistake(ResultPart):
+    """A mistake that explains what was seen."""
+
+    mistake: str
+    detail: Said
+    step: int
+    source: str = ""
+
+
 class WrongOperation(ResultPart):
     """A tensor that its formula cannot have produced: the number that is farthest outside its bound."""
 
@@ -56,6 +65,46 @@ class WrongOperation(ResultPart):
     error: float
     bound: float
     ratio: float
+
+    @property
+    def on_rank(self) -> WrongOnRank | None:
+        """The same with its rank, where there are several."""
+        return None
+
+
+class WrongOnRank(WrongOperation):
+    """A tensor of one of several ranks, and the mistake that makes it, where that is known."""
+
+    rank: int
+    diagnosis: LikelyMistake | None = None
+
+    @property
+    def on_rank(self) -> WrongOnRank:
+        return self
+
+
+class RankResult(ResultPart):
+    """What another rank found of its own steps."""
+
+    rank: int
+    verdict: Whole
+    steps: int
+    numbers_compared: int
+    first_divergence: WrongOnRank | None
+    reason: Said | None = None
+
+    @classmethod
+    def of(cls, rank: int, result: WatchResult) -> Self:
+        """What it says of itself to rank 0."""
+        first = result.first_divergence
+        return cls(
+            rank=rank,
+            verdict=result.verdict,
+            steps=result.steps,
+            numbers_compared=result.numbers_compared,
+            first_divergence=None if first is None else WrongOnRank(**first.model_dump(), rank=rank),
+            reason=result.reason,
+        )
 
 
 class NotCertified(ResultPart):
@@ -89,8 +138,8 @@ class WatchResult(Found):
     undecided: int
     coverage: Coverage
     rows: list[WatchedRow]
-    first_divergence: WrongOperation | None
-    wrong: list[WrongOperation]
+    first_divergence: WrongOnRank | WrongOperation | None
+    wrong: list[WrongOnRank | WrongOperation]
     contract: dict[str, Fact]
     environment: dict[str, Fact]
     accepted: list[str] = Field([], description="what was not certified and need not be")
@@ -99,6 +148,8 @@ class WatchResult(Found):
         0,
         description="runs of compiled code of which a program with probes is certified too",
     )
+    notes: list[LikelyMistake] = Field([], description="what is no mismatch and may be a mistake")
+    ranks: list[RankResult] = Field([], description="on rank 0 of several, what the others found")
     sample: float = Field(1.0, description="the share of the tensors that was certified")
 
     @property

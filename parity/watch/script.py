@@ -6,7 +6,7 @@ import ast
 import runpy
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +20,15 @@ from parity.watch.watching import Watching
 
 @dataclass(frozen=True)
 class Watched:
-    """What was found, and whether the script failed by itself or was interrupted."""
+    """What was found, and whether the script failed by itself or was interrupted.
+
+    `part` is to be called once all is shown: a launcher ends every rank with the first that fails.
+    """
 
     result: WatchResult
     failed: bool = False
     interrupted: bool = False
+    part: Callable[[], None] = lambda: None
 
 
 class EnoughError(BaseException):
@@ -70,7 +74,7 @@ def run(script: Path, arguments: Sequence[str], *, stop: bool = False, **options
 
     watching = Watching(seen=certified, **options)
     ending = run_inside(watching, script, arguments)
-    return Watched(watching.result, *ending)
+    return Watched(watching.result, *ending, watching.part)
 
 
 def run_inside(

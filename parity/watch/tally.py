@@ -10,14 +10,17 @@ from parity.bounds.contract import contract
 from parity.bounds.formats import arithmetic
 from parity.certify.measure import Worst
 from parity.lockstep.result import Fact
-from parity.watch.check import Check, Kind, Left, short
+from parity.watch.check import Check, Hint, Kind, Left, short
 from parity.watch.result import (
     Coverage,
+    LikelyMistake,
     NotCertified,
+    RankResult,
     Told,
     WatchedRow,
     WatchResult,
     Whole,
+    WrongOnRank,
     WrongOperation,
 )
 from reference.formula import Formula
@@ -82,9 +85,11 @@ class WatchTally:
     seen: int = 0
     numbers: int = 0
     undecided: int = 0
-    wrong: list[WrongOperation] = field(default_factory=list)
+    wrong: list[WrongOnRank | WrongOperation] = field(default_factory=list)
     _sums: dict[Place, _Sum] = field(default_factory=dict)
     _left: dict[Left, int] = field(default_factory=dict)
+    _notes: list[LikelyMistake] = field(default_factory=list)
+    _ranks: list[RankResult] = field(default_factory=list)
 
     def operation(self, found: Iterable[Check | Left]) -> None:
         """Enter one operation, or one step back through it: all that was found of it."""
@@ -103,17 +108,34 @@ class WatchTally:
         self.undecided += check.measured.undecided
         worst = check.measured.worst
         if check.measured.wrong and worst is not None and len(self.wrong) < MOST_WRONG:
-            self.wrong.append(
-                WrongOperation(
-                    step=self.step,
-                    module=check.module,
-                    operation=check.operation,
-                    check=check.kind,
-                    operand=check.operand,
-                    source=check.source,
-                    **worst.facts(),
-                )
+            wrong = WrongOperation(
+                step=self.step,
+                module=check.module,
+                operation=check.operation,
+                check=check.kind,
+                operand=check.operand,
+                source=check.source,
+                **worst.facts(),
             )
+            self.wrong.append(wrong if check.rank is None else self._on_rank(wrong, check))
+
+    def hint(self, hint: Hint, step: int) -> None:
+        """Enter what may be a mistake; it is told once, of the first step in which it was seen."""
+        if not any((note.mistake, note.source) == (hint.mistake, hint.source) for note in self._notes):
+            self._notes.append(
+                LikelyMistake(mistake=hint.mistake, detail=hint.detail, step=step, source=hint.source)
+            )
+
+    def rank(self, found: RankResult) -> None:
+        """Enter what another rank found of its own steps."""
+        self._ranks.append(found)
+        if found.first_divergence is not None and len(self.wrong) < MOST_WRONG:
+            self.wrong.append(found.first_divergence)
+
+    def _on_rank(self, wrong: WrongOperation, check: Check) -> WrongOnRank:
+        found = check.mistake
+        likely = found and LikelyMistake(mistake=found.mistake, detail=found.detail, step=self.step)
+        return WrongOnRank(**wrong.model_dump(), rank=check.rank or 0, diagnosis=likely)
 
     @property
     def evidence(self) -> list[Evidence]:
@@ -144,6 +166,7 @@ class WatchTally:
             )
             for (module, operation, kind, operand, source), sums in self._sums.items()
         ]
+        self.wrong.sort(key=lambda one: one.step)  # ranks and definitions are judged later than they ran
         left = {one: count for one, count in self._left.items() if not self._accepts(one)}
         return WatchResult(
             verdict=self._verdict(rows, incomplete=bool(left)),
@@ -174,6 +197,8 @@ class WatchTally:
             reason=reason,
             sample=self.sample,
             probed=self.probed,
+            notes=self._notes,
+            ranks=self._ranks,
         )
 
     def _accepts(self, left: Left) -> bool:
@@ -186,8 +211,9 @@ class WatchTally:
     def _verdict(self, rows: list[WatchedRow], *, incomplete: bool) -> Whole:
         if self.wrong:
             return "mismatch"
-        if not self.steps:
+        others = {found.verdict for found in self._ranks}
+        if not self.steps or "undecided" in others:
             return "undecided"
-        if incomplete:
+        if incomplete or "incomplete" in others:
             return "incomplete"
         return "match" if any(row.verdict == "match" for row in rows) else "undecided"

@@ -53,8 +53,10 @@ def show_watched(result: WatchResult, out: Console, lang: str, *, every_row: boo
         out.print(say["watch.accepted"].format(names=", ".join(result.accepted)), style="yellow")
     if result.reason:
         out.print(said(result.reason, lang), style="yellow", markup=False)
+    for line in (*note_lines(result, lang), *rank_lines(result, lang)):
+        out.print(line, style="yellow", markup=False)
     if result.first_divergence:
-        for line in wrong_lines(result.first_divergence, len(result.wrong), say):
+        for line in first_lines(result, lang):
             out.print(line, style="bold red", markup=False)
     style = {"match": "bold green", "mismatch": "bold red"}.get(result.verdict, "bold yellow")
     out.print(verdict(result, lang), style=style)
@@ -72,9 +74,29 @@ def finding_lines(result: WatchResult, lang: str) -> list[str]:
     """What a person needs to know of a training that does not match."""
     say = catalogue(lang)
     first = result.first_divergence
-    lines = wrong_lines(first, len(result.wrong), say) if first else left_lines(result, say)
+    lines = first_lines(result, lang) if first else left_lines(result, say)
     lines += [said(result.reason, lang)] if result.reason else []
-    return [*lines, verdict(result, lang)]
+    return [*lines, *note_lines(result, lang), verdict(result, lang)]
+
+
+def note_lines(result: WatchResult, lang: str) -> list[str]:
+    """What is no mismatch and may be a mistake, a line each."""
+    say = catalogue(lang)["watch.note"]
+    return [
+        say.format(detail=said(note.detail, lang), where=f" ({note.source})" if note.source else "")
+        for note in result.notes
+    ]
+
+
+def rank_lines(result: WatchResult, lang: str) -> list[str]:
+    """What each other rank found of its own steps, a line each."""
+    say = catalogue(lang)
+    lines = []
+    for one in result.ranks:
+        facts = {"verdict": say[f"watch.{one.verdict}"], "numbers": f"{one.numbers_compared:,}"}
+        line = say["watch.rank"].format(rank=one.rank, steps=one.steps, **facts)
+        lines.append(f"{line} {said(one.reason, lang)}" if one.reason else line)
+    return lines
 
 
 def _modules(result: WatchResult, say: Mapping[str, str], width: int) -> Table:
@@ -170,6 +192,19 @@ def left_lines(result: WatchResult, say: Mapping[str, str]) -> list[str]:
     ]
     more = len(lines) - MOST_LEFT
     return lines if more <= 0 else [*lines[:MOST_LEFT], say["watch.left_more"].format(count=more)]
+
+
+def first_lines(result: WatchResult, lang: str) -> list[str]:
+    """The first wrong operation, its rank and the mistake where there are such."""
+    say, first = catalogue(lang), result.first_divergence
+    if first is None:
+        return []
+    lines, ranked = wrong_lines(first, len(result.wrong), say), first.on_rank
+    if ranked is not None:
+        lines.append(say["watch.on_rank"].format(rank=ranked.rank))
+        if ranked.diagnosis is not None:
+            lines.append(say["watch.likely"].format(detail=said(ranked.diagnosis.detail, lang)))
+    return lines
 
 
 def wrong_lines(first: WrongOperation, wrong: int, say: Mapping[str, str]) -> list[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 from parity.errors import UsageError
 from parity.lockstep.environment import environment
 from parity.render.texts.message import Message
 from parity.watch.certifying import Certifying, Witnessed
+from parity.watch.ranks.exchange import Exchange, Store
 from parity.watch.result import WatchResult
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Watching:
             and (step - first) % every == 0
             and (steps is None or (step - first) // every < steps)
         )
-        self._certifying = Certifying(sample=sample, accept=accept, probes=probes)
+        self._certifying = Certifying(sample=sample, accept=accept, meet=_meet, probes=probes)
         self._seen, self._finish = seen, finish
         self._recorder = Recorder(
             *modules,
@@ -98,6 +99,10 @@ class Watching:
             raise UsageError("watch: there is no result before the end of the `with` block")
         return self._result
 
+    def part(self) -> None:
+        """The result has been shown: rank 0 lets the other ranks end, and these wait until it does."""
+        self._certifying.part()
+
     def verify(self) -> WatchResult:
         """The result. Raises Mismatch where an operation is not its formula, or is not certified."""
         return self.result.verify()
@@ -106,6 +111,14 @@ class Watching:
         self._certifying.step(step)
         if self._seen is not None:
             self._seen(self._certifying.steps)
+
+
+def _meet() -> Exchange | None:
+    """The other ranks of the process group that there is."""
+    from parity.pytorch.recorder import internals
+
+    rank, ranks = internals.ranks()
+    return Exchange(cast("Store", internals.store()), rank, ranks) if ranks > 1 else None
 
 
 def _why(error: BaseException | None) -> str | None:

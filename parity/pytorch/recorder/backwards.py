@@ -17,8 +17,9 @@ from torch.utils.hooks import RemovableHandle
 from parity.pytorch.recorder import graph, internals
 from parity.pytorch.recorder.asked import Asked, several
 from parity.pytorch.recorder.calls import Calls, Tag
-from parity.pytorch.recorder.data import Backward, Leaf, Output, Recorded, Root, senders
+from parity.pytorch.recorder.data import Backward, Leaf, Output, Recorded, ReplicaState, Root
 from parity.pytorch.recorder.places import calling
+from parity.pytorch.recorder.senders import senders
 
 if TYPE_CHECKING:
     from torch.autograd.graph import GradientEdge
@@ -161,6 +162,8 @@ class Backwards:
             self._running.pop()
             if opened is not None:
                 self._close(opened)
+                if outermost and opened.backward.replica is not None:
+                    opened.backward.replica = opened.backward.replica[0], self._replica()
                 if ran:
                     self._listener.backward(opened.backward)
             if outermost:
@@ -181,6 +184,16 @@ class Backwards:
     def _recorded(self, tensor: torch.Tensor | None) -> Recorded | None:
         return None if tensor is None else self._calls.snapshots.take(tensor)
 
+    def _replica(self) -> ReplicaState:
+        known = dict(self._calls.places.parameters())
+        gradients = {name: one.grad for name, one in known.items() if one.grad is not None}
+        take = self._calls.snapshots.take
+        return ReplicaState(
+            {name: take(one) for name, one in known.items()},
+            {name: take(one) for name, one in gradients.items()},
+            tuple(hook for module in self._calls.averaging for hook in internals.communication(module)),
+        )
+
     def _begin(self, asked: Asked, roots: list[tuple[GradNode, int]]) -> _Open:
         reached = graph.reachable(node for node, _ in roots)
         nodes = {self._calls.tag(node).id: graph.described(node, self._calls) for node in reached}
@@ -196,12 +209,16 @@ class Backwards:
             needed=graph.needed(nodes, users, inputs),
             senders=users,
         )
+        if internals.ranks()[1] > 1:
+            backward.replica = (self._replica(),) * 2
         opened = _Open(backward, graph=[] if asked.retained else reached)
         for node in reached:
             number, leaf = self._calls.tag(node).id, internals.variable(node)
             if leaf is not None:
                 before = functools.partial(self._before, opened, number, leaf)
                 opened.handles.append(node.register_prehook(before))
+                after = functools.partial(self._accumulated, opened, number)
+                opened.handles.append(internals.after_accumulating(leaf, after))
             opened.handles.append(node.register_hook(functools.partial(self._ran, opened, number, leaf)))
         return opened
 
@@ -230,6 +247,11 @@ class Backwards:
             backward.leaves[number] = Leaf(name, self._recorded(leaf.grad))
             backward.grad_out[number] = [self._recorded(grad) for grad in grads]
 
+    def _accumulated(self, opened: _Open, number: int, leaf: torch.Tensor) -> None:
+        """A leaf has its gradient, of which no hook of the node's, such as DDP's, has heard yet."""
+        if self._running and self._running[-1] is opened:
+            opened.backward.leaves[number].after = self._recorded(leaf.grad)
+
     def _ran(
         self,
         opened: _Open,
@@ -242,9 +264,7 @@ class Backwards:
             return  # the same node in an inner pass, which has hooks of its own
         backward = opened.backward
         backward.grad_in[number] = [self._recorded(grad) for grad in grad_in]
-        if leaf is not None:
-            backward.leaves[number].after = self._recorded(leaf.grad)
-        else:
+        if leaf is None:
             backward.grad_out[number] = [self._recorded(grad) for grad in grad_out]
         self._listener.node(backward, number)
 

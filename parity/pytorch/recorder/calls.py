@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
-from weakref import ref
+from weakref import WeakSet, ref
 
 import torch
 
@@ -78,6 +78,7 @@ class Calls:
         self.opaque = False  # a compiled region is running
         self.aside = False  # what runs is no part of the program
         self._on_write: Callable[[Sequence[torch.Tensor]], None] | None = None
+        self.averaging: WeakSet[torch.nn.parallel.DistributedDataParallel] = WeakSet()  # that have run
         self.count = 0
         self._pending: PendingCall | None = None
         self._key = object()
@@ -124,6 +125,7 @@ class Calls:
         if location is None or location.compiled or self.opaque:
             held = self.snapshots.before_write(targets)
             found = operation(*args, **kwargs)
+            internals.await_collective(operation, found)
             del held
             return found
         pending = self._begin(str(operation), named, location, backward=backward, grad=grad)
@@ -136,6 +138,7 @@ class Calls:
             pending.before = [node for node in nodes if node is not None]
         held = self.snapshots.before_write(targets)
         found = operation(*args, **kwargs)
+        internals.await_collective(operation, found)
         self._end(pending, found, {name: named[name] for name in written})
         del held
         return found
@@ -152,6 +155,14 @@ class Calls:
             "sequence": internals.next_sequence(),
             "arguments": {key: self.value(value) for key, value in named.items()},
         }  # fmt: skip
+        if where.running is not None and phase == "forward" and internals.ranks()[1] > 1:
+            averaging = internals.averaging()
+            if averaging is not None:
+                self.averaging.add(averaging)
+            fields["buffers"] = {
+                ".".join(filter(None, (where.module, key))): self.snapshots.take(buffer)
+                for key, buffer in where.running.named_buffers(recurse=False)
+            }
         self.count += 1
         in_module = bool(where.module_class) and phase in ("forward", "no_grad")
         return PendingCall(fields, [], None, grad, in_module)
@@ -258,6 +269,8 @@ class Calls:
             return tuple((str(key), self.value(part)) for key, part in value.items())
         if isinstance(value, torch.Generator):
             return "generator"
+        if isinstance(value, torch.ScriptObject):
+            return internals.scripted(value)
         return str(value).removeprefix("torch.")
 
 

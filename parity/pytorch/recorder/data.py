@@ -144,6 +144,7 @@ class Call:
     compiled: bool = False  # a region that ran compiled
     lowered: str = ""  # how its device computed it outside of the contract
     region: CompiledRegion | None = None  # what is known of it, while it is there
+    buffers: Mapping[str, Recorded] = field(default_factory=dict)  # its module's, of one of several ranks
 
     def tensors(self) -> Iterator[Recorded]:
         """The tensors among the results, flat, in the order of `outputs`."""
@@ -211,6 +212,14 @@ class Root:
     seed: Recorded | None
 
 
+class ReplicaState(NamedTuple):
+    """Every parameter that is known, and its `.grad`."""
+
+    parameters: Mapping[str, Recorded]
+    gradients: Mapping[str, Recorded]  # without those that are None
+    averaging: tuple[str, ...]  # what makes something else of their average than the mean of all ranks
+
+
 @dataclass(eq=False)
 class Backward:
     """One run of autograd: `backward()` or `autograd.grad()`."""
@@ -226,6 +235,7 @@ class Backward:
     leaves: dict[int, Leaf] = field(default_factory=dict)
     found: tuple[Recorded | None, ...] = ()  # what autograd.grad returned, one for each of `inputs`
     senders: Mapping[Output, tuple[tuple[int, int], ...]] = field(default_factory=dict)  # (node, edge)
+    replica: tuple[ReplicaState, ReplicaState] | None = None  # before and after, of one of several ranks
 
     def asked(self, node: int, edge: int) -> bool:
         """Whether a gradient was asked for on an edge. Where it was and `grad_in` is None, it is zero."""
@@ -253,16 +263,6 @@ class Backward:
                     self.grad_in[user][edge] = None
 
 
-def senders(nodes: Mapping[int, AutogradNode]) -> dict[Output, tuple[tuple[int, int], ...]]:
-    """Who sends a gradient to an output: node and edge."""
-    found: dict[Output, list[tuple[int, int]]] = {}
-    for node in nodes.values():
-        for place, target in enumerate(node.next):
-            if target is not None:
-                found.setdefault(target, []).append((node.id, place))
-    return {target: tuple(users) for target, users in found.items()}
-
-
 @dataclass(eq=False)
 class ParameterUpdate:
     """One parameter in one step of an optimizer; the hyperparameters are its group's."""
@@ -285,6 +285,7 @@ class Update:
     parameters: tuple[ParameterUpdate, ...]
     first: int  # index of the first call inside, and of the first one after it
     last: int
+    inner: bool = False  # another optimizer made it, as a part of its own step
 
 
 @dataclass(eq=False)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from types import CodeType, FrameType, MethodType
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import torch
 from torch.utils import _python_dispatch
+from torch.utils.hooks import RemovableHandle
 
 from parity.errors import EnvironmentUnfit
 
@@ -43,6 +44,41 @@ except AttributeError as missing:  # pragma: no cover - another version of PyTor
 def undispatched() -> AbstractContextManager[object]:
     """Run operations of which no dispatch mode hears."""
     return _undispatched()
+
+
+def ranks() -> tuple[int, int]:
+    """The rank of this process and the number of ranks; 0 and 1 where there is no process group."""
+    there = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return (torch.distributed.get_rank(), torch.distributed.get_world_size()) if there else (0, 1)
+
+
+def store() -> torch._C._distributed_c10d.Store:
+    """The store through which the ranks of the default process group found each other."""
+    return torch.distributed.distributed_c10d._get_default_store()
+
+
+def await_collective(operation: torch._ops.OpOverload, found: object) -> None:
+    """Wait until an operation of torch.distributed has written its results; not for one rank's message."""
+    if operation.namespace != "c10d" or "send" in str(operation) or "recv" in str(operation):
+        return
+    for part in found if isinstance(found, tuple) else (found,):
+        if isinstance(part, torch.ScriptObject) and _script_type(part) == "Work":
+            torch.distributed.Work.unbox(part).wait()
+
+
+def scripted(value: torch.ScriptObject) -> tuple[int, ...] | str:
+    """The ranks of a process group, the name of a reduction, of anything else its type."""
+    kind = _script_type(value)
+    if kind == "ProcessGroup":
+        group = torch.distributed.ProcessGroup.unbox(value)
+        return tuple(torch.distributed.get_process_group_ranks(group))
+    if kind == "ReduceOp":
+        return torch.distributed.ReduceOp.RedOpType(value.op()).name  # type: ignore[attr-defined]
+    return kind
+
+
+def _script_type(value: torch.ScriptObject) -> str:
+    return str(value._type()).rpartition(".")[2]
 
 
 def alias(tensor: torch.Tensor) -> torch.Tensor:
@@ -103,6 +139,11 @@ def is_plain(tensor: torch.Tensor) -> bool:
 def variable(node: GradNode) -> torch.Tensor | None:
     """The leaf whose gradient a node accumulates, or None for any other node."""
     return cast("torch.Tensor | None", getattr(node, "variable", None))
+
+
+def after_accumulating(leaf: torch.Tensor, hook: Callable[[torch.Tensor], None]) -> RemovableHandle:
+    """Call a hook once a leaf has its gradient, before any hook of the node that accumulates it."""
+    return cast("RemovableHandle", leaf.register_post_accumulate_grad_hook(hook))  # type: ignore[no-untyped-call]
 
 
 def is_zero(tensor: torch.Tensor) -> bool:
@@ -211,3 +252,17 @@ def module_hooks(module: torch.nn.Module) -> tuple[str, ...]:
     """The kinds of hooks that somebody put on a module."""
     kinds = ("forward_pre_hooks", "forward_hooks", "backward_pre_hooks", "backward_hooks")
     return tuple(kind.replace("_", " ")[:-1] for kind in kinds if getattr(module, f"_{kind}"))
+
+
+def averaging() -> torch.nn.parallel.DistributedDataParallel | None:
+    """The module whose forward runs and of whose gradients the ranks take the average."""
+    return torch.nn.parallel.DistributedDataParallel._active_ddp_module
+
+
+def communication(module: torch.nn.parallel.DistributedDataParallel) -> Iterator[str]:
+    """What makes something else of its average than the mean of all ranks."""
+    hook = module._get_ddp_logging_data().get("comm_hook")  # type: ignore[no-untyped-call]
+    if hook:
+        yield f"communication hook {hook}"
+    if module.process_group.size() != ranks()[1]:
+        yield f"a group of {module.process_group.size()} ranks"

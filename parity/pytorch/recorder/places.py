@@ -10,7 +10,7 @@ import inspect
 import sys
 import weakref
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,13 +18,21 @@ from types import CodeType, FrameType
 
 import torch
 
+from parity.errors import UsageError
 from parity.pytorch.recorder.data import UserFunction
 from parity.pytorch.recorder.internals import APPLY, CALL_IMPL, module_hooks
 
 TORCH = str(Path(torch.__file__).parent) + "/"
 OURS = str(Path(__file__).parent) + "/"
 SKIPPED = (TORCH, OURS, "<", contextlib.__file__)  # our own frames may lie below contextlib's
+SHARDED = TORCH + "distributed/fsdp/"
 COMPILED = (TORCH + "_inductor/", TORCH + "_functorch/_aot_autograd/")
+
+
+NO_FSDP = (
+    "a training under FSDP is not recorded, since no rank has whole parameters; "
+    "watch it on one process, or under DistributedDataParallel"
+)
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,7 @@ class Location:
     source: str
     compiled: bool
     applied: Applied | None = None
+    running: torch.nn.Module | None = None
 
 
 class Places:
@@ -67,6 +76,13 @@ class Places:
         for name, parameter in module.named_parameters():
             path = _path(prefix, name)
             self._parameters[id(parameter)] = weakref.ref(parameter), path
+
+    def parameters(self) -> Iterator[tuple[str, torch.Tensor]]:
+        """Every parameter that is known, with its name."""
+        for reference, name in self._parameters.values():
+            parameter = reference()
+            if parameter is not None:
+                yield name, parameter
 
     def is_parameter(self, leaf: torch.Tensor) -> bool:
         """Whether a leaf is a parameter of the given modules; where none were given, any leaf is."""
@@ -116,7 +132,10 @@ class Places:
                 self._parameters[id(parameter)] = weakref.ref(parameter), _path(root, name)
 
     def here(self) -> Location:
-        """Where the operation that is being dispatched comes from."""
+        """Where the operation that is being dispatched comes from.
+
+        Raises UsageError inside of FSDP, which takes memory away from tensors that have been recorded.
+        """
         frame: FrameType | None = sys._getframe(1)
         source, compiled, applied = "", False, None
         module: torch.nn.Module | None = None
@@ -132,6 +151,8 @@ class Places:
                 name = _user_file(code.co_filename)
                 if name:
                     source = f"{name}:{frame.f_lineno}"
+                elif code.co_filename.startswith(SHARDED):
+                    raise UsageError(f"recording: {NO_FSDP}")
                 else:
                     compiled = compiled or code.co_filename.startswith(COMPILED)
             if source and module is not None:
@@ -143,7 +164,7 @@ class Places:
         if reference is None or reference() is not module:
             known = (_outermost(frame), outermost)  # a module may be false: an empty list of others is
             path = self.module(module, next((one for one in known if one is not None), module))
-        return Location(path, type(module).__name__, source, compiled, applied)
+        return Location(path, type(module).__name__, source, compiled, applied, module)
 
 
 def _path(*parts: str) -> str:

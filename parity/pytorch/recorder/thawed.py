@@ -27,9 +27,9 @@ from parity.pytorch.recorder.data import (
     Update,
     UserFunction,
     Values,
-    senders,
 )
 from parity.pytorch.recorder.frozen import Event, NodeRan, by_stride
+from parity.pytorch.recorder.senders import senders
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -118,4 +118,5 @@ class Updates:
         self._counts[id(optimizer)] += 1
         made = tuple(row for _, row in over.rows)
         count = self._counts[id(optimizer)]
-        self._listener.update(Update(type(optimizer).__name__, count, made, over.first, self._calls.count))
+        kind, last, inner = type(optimizer).__name__, self._calls.count, bool(self._open)
+        self._listener.update(Update(kind, count, made, over.first, last, inner))
