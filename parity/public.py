@@ -132,6 +132,7 @@ def watch(
     every: int = 1,
     sample: float | None = None,
     accept: Sequence[str] = (),
+    probes: bool = False,
 ) -> Watching:
     """A training loop, watched: every operation that PyTorch runs in it, certified: `parity watch`.
 
@@ -140,7 +141,8 @@ def watch(
     A step is a backward pass that reaches a parameter of `modules` (of anything, where none are given),
     what led to it, and the updates that follow, by `optimizer` or by any. The first `steps` of them are
     certified, all by default, or every `every`-th; of each the share `sample` of its tensors. `accept`
-    names what need not be certified: an operation, or opaque, unsupported, altered.
+    names what need not be certified: an operation, or opaque, unsupported, altered. With `probes` what is
+    compiled is run again with every result inside given out, and each of its operations certified.
     Raises UsageError for numbers that make no sense, EnvironmentUnfit where torch is missing.
     """
     require_torch()
@@ -156,6 +158,7 @@ def watch(
         every=every,
         sample=sample,
         accept=accept,
+        probes=probes,
         finish=with_watched_page,
     )
 

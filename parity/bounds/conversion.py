@@ -49,6 +49,17 @@ def stored(x: Bounded) -> Bounded:
     return out_to(x.arithmetic.storage, x)
 
 
+def unstored(x: Bounded, storage: Format) -> Bounded:
+    """What exact numbers of a 16-bit format are a rounding of: u(1 + 2u)|x| + η around each.
+
+    Of a t with |x − t| ≤ u|t| + η, |t| is at most (|x| + η)/(1 − u). Other formats: x itself.
+    """
+    if storage.inside == storage.name:
+        return x
+    bound = storage.u * (1 + 2 * storage.u) * x.magnitude() + 2 * storage.eta
+    return Bounded(x.arithmetic, x.value, bound, kink=x.kink)
+
+
 def into(dtype: str, x: Bounded, truth: str | None = None) -> Bounded:
     """x, computed in any format, as a tensor of this format holds it; of other dtypes, x itself.
 

@@ -31,6 +31,7 @@ def kernel(
         str | None,
         typer.Option(metavar="float32|float64|bfloat16|float16"),
     ] = None,
+    device: options.Device = None,
     json: options.Json = None,
     report: options.Report = None,
     lang: options.Lang = options.SPOKEN,
@@ -46,16 +47,21 @@ def kernel(
     if report:
         writable_folder(report)
     require_torch()
-    from parity.kernel.asked import as_function, as_inputs
+    from parity.kernel.asked import as_function, as_inputs, moved
     from parity.kernel.hold import hold
+    from parity.pytorch.devices import placed
     from parity.pytorch.imported.load import named
     from parity.report.kernel import write as write_page
 
+    on_device = placed(device)
     specs = {"CANDIDATE": candidate, "DEFINITION": definition, "--inputs": inputs}
     one, other, given = named(specs)
-    result = hold(
-        as_function(one, candidate), as_function(other, definition), *as_inputs(given, inputs), dtype=dtype
-    )
+    functions = as_function(one, candidate), as_function(other, definition)
+    with on_device:
+        tensors = as_inputs(given, inputs)
+        if device:
+            tensors = moved(tensors, functions, device)
+        result = hold(*functions, *tensors, dtype=dtype)
     if json:
         write_text(json, result.to_json())
     if report:

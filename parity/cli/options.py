@@ -44,6 +44,10 @@ Lang = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+Device = Annotated[
+    str | None,
+    typer.Option("--device", metavar="cuda|mps|cpu"),
+]
 TorchModel = Annotated[
     str | None,
     typer.Option(

@@ -37,6 +37,8 @@ def watch(
             metavar="NAME",
         ),
     ] = None,
+    probes: Annotated[bool, typer.Option("--probes")] = False,
+    device: options.Device = None,
     every_row: Annotated[bool, typer.Option("--all")] = False,
     json: options.Json = None,
     report: options.Report = None,
@@ -64,13 +66,16 @@ def watch(
     if report:
         writable_folder(report)
     require_torch()
+    from parity.pytorch.devices import placed
+
+    on_device = placed(device)
     errors = console(stderr=True)
 
     def seen(step: int) -> None:
         if errors.is_terminal and not PLAIN:
             errors.print(say["watch.progress"].format(step=step, steps=steps), style="dim")
 
-    with stdout_to_stderr() if json == "-" else nullcontext():
+    with stdout_to_stderr() if json == "-" else nullcontext(), on_device:
         found = run(
             script,
             arguments or [],
@@ -80,6 +85,7 @@ def watch(
             every=every,
             sample=sample,
             accept=accept or (),
+            probes=probes,
             seen=seen,
             finish=with_page,
         )

@@ -108,13 +108,20 @@ def paired(candidate: Function, definition: Function) -> dict[str, torch.nn.Para
 def unchanged(*functions: Function) -> Iterator[None]:
     """Put back what running changes in modules (statistics), and the state of random numbers."""
     modules = [module for module in map(owner, functions) if module is not None]
-    states, random = [copy.deepcopy(module.state_dict()) for module in modules], torch.get_rng_state()
+    states = [copy.deepcopy(module.state_dict()) for module in modules]
     try:
-        yield
+        with torch.random.fork_rng():
+            yield
     finally:
         for module, state in zip(modules, states, strict=True):
             module.load_state_dict(cast("dict[str, object]", state))
-        torch.set_rng_state(random)
+
+
+def moved(inputs: Sequence[object], functions: Sequence[Function], device: str) -> tuple[object, ...]:
+    """The inputs on a device; modules among the functions are moved there too."""
+    for module in filter(None, map(owner, functions)):
+        module.to(device)
+    return tuple(one.to(device) if isinstance(one, torch.Tensor) else one for one in inputs)
 
 
 def as_function(found: object, what: str) -> Function:

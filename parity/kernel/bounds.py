@@ -15,7 +15,7 @@ from typing import TypeAlias, cast
 import numpy as np
 
 from parity.bounds import Bounded, exact, hold_both
-from parity.bounds.conversion import into
+from parity.bounds.conversion import into, unstored
 from parity.bounds.formats import FORMATS, Arithmetic, arithmetic
 from parity.bounds.number import EXACT
 from parity.kernel.definition import Definition
@@ -32,12 +32,20 @@ HALF = 0.5
 
 
 def evaluated(
-    definition: Definition, truth: str | None = None, *, all_forms: bool = False
+    definition: Definition,
+    truth: str | None = None,
+    *,
+    all_forms: bool = False,
+    observed: Mapping[str, Values] | None = None,
 ) -> dict[str, Value]:
     """Every tensor of both sweeps, with its bound.
 
-    With `all_forms` the bounds include PyTorch's and the textbook's other forms of each formula.
+    With `all_forms` the bounds include PyTorch's and the textbook's other forms of each formula. What was
+    `observed` goes on as it was, so that its users' bounds begin anew; stored in 16 bits, it may have gone
+    on unrounded.
     """
+    seen = observed or {}
+    truths: dict[str, Value] = {}
     values: dict[str, Value] = {}
     for name, leaf in definition.leaves.items():
         kind = definition.formats.get(name)
@@ -55,10 +63,12 @@ def evaluated(
             judge = _computed(equation, formats, kind, truth)
             with judge.precision():
                 taken = [_as(judge, values[name]) for name in equation.inputs]
-                values[equation.makes] = into(
-                    kind, _held(equation, taken, judge, all_forms=all_forms), truth
-                )
-    return values
+                found = into(kind, _held(equation, taken, judge, all_forms=all_forms), truth)
+            values[equation.makes] = truths[equation.makes] = found
+            if equation.makes in seen and kind in FORMATS:
+                exactly = exact(found.arithmetic, seen[equation.makes])
+                values[equation.makes] = unstored(exactly, FORMATS[kind])
+    return {**values, **truths}
 
 
 def _held(equation: Equation, taken: list[Value], judge: Arithmetic, *, all_forms: bool) -> Bounded:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from parity.certify.measure import Measured, Worst, measure
+from parity.certify.measure import Measured, measure
 from parity.kernel.asked import Reply
 from parity.kernel.recording import RecordedDefinition
 from parity.kernel.result import Part
-from parity.kernel.truths import Truths
+from parity.kernel.truths import Truths, against, strange_numbers
 from parity.pytorch.recorder.snapshots import numbers
 from parity.render.texts.message import Message
 
@@ -53,19 +53,14 @@ def _held(
     part: Part, name: str, found: torch.Tensor, own: torch.Tensor, truths: Truths, makes: str
 ) -> Held:
     observed, of_definition = numbers(found.detach()), numbers(own.detach())
-    measured = truths.measured(makes, observed)
-    if measured.wrong and truths.measured(makes, of_definition).wrong:
+    measured = against(observed, of_definition, truths, makes)
+    if measured is None:
         untold = Measured(observed.size, observed.size, vacuous=False, worst=None)
         return Held(part, name, untold, Message("kernel_deviates"), wrong=False)
-    if observed.dtype.kind != "f":
-        return Held(part, name, measured, wrong=measured.wrong)
-    strange = np.isnan(observed) & ~np.isnan(of_definition)
+    strange = strange_numbers(observed, of_definition)
     if strange.any():
-        index = tuple(int(i) for i in np.argwhere(strange)[0])
-        nan, infinite, at = float("nan"), float("inf"), float(of_definition[index])
-        measured = replace(measured, worst=Worst(index, nan, at, infinite, infinite, infinite))
         return Held(part, name, measured, Message("kernel_nan", count=int(strange.sum())))
-    nothing = measured.wrong and not np.any(observed)
+    nothing = observed.dtype.kind == "f" and measured.wrong and not np.any(observed)
     return Held(part, name, measured, Message("kernel_zero") if nothing else None, wrong=measured.wrong)
 
 

@@ -15,7 +15,6 @@ from parity.pytorch.recorder.data import Argument, Backward, Call, Output, Recor
 from parity.render.texts.message import Message
 from reference.arrays import Array
 from reference.equations import Equation
-from reference.graph import Node
 from reference.model import LOSS
 from reference.operation import define
 from reference.walk import backward, forward
@@ -58,7 +57,8 @@ class Definition(GraphBuilder):
     """The recorded definition.
 
     `given` are its inputs and parameters by name, `endings` its outputs. `learned` are those of which
-    gradients are asked for though autograd recorded nothing, as inside of a `torch.autograd.Function`.
+    gradients are asked for though autograd recorded nothing, as inside of a `torch.autograd.Function`;
+    `kept` are other tensors that it makes and that somebody asks for.
     `names` are the graph's names of the outputs, `formats` the format of each tensor by the graph's
     name. Raises UsageError as a `GraphBuilder`, for random numbers, and for a leaf that is no input and
     no parameter.
@@ -74,16 +74,20 @@ class Definition(GraphBuilder):
         given: Mapping[str, Recorded],
         endings: Sequence[KernelOutput],
         learned: Collection[str] = (),
+        kept: Sequence[Recorded] = (),
     ) -> None:
         self.formats: dict[str, str] = {}
+        self.endings = endings
         self.data: dict[str, Values] = {}  # what is no float: choices, counts, truth values
         self._given = {id(tensor): name for name, tensor in given.items()}
         super().__init__(passed)
         for name in learned:
             self._leaf(leaf(name), given[name], learned=True)
         roots = [ending.root for ending in endings if ending.root is not None]
-        for layer, call in enumerate(self._needed(calls, roots, [end.made for end in endings]), start=1):
+        wanted = [*(end.made for end in endings), *kept]
+        for layer, call in enumerate(self._needed(calls, roots, wanted), start=1):
             self._place(call, layer, f"a{layer}")
+        self._kept = [made for one in kept if (made := self.name_of(one)) is not None]
         self.names = [self._end(place, ending) for place, ending in enumerate(endings)]
         live = [(name, end) for name, end in zip(self.names, endings, strict=True) if end.upstream]
         for place, (_, ending) in enumerate(live):
@@ -109,15 +113,15 @@ class Definition(GraphBuilder):
         return given
 
     def _parameter(self, edge: Output, given: Argument, layer: int) -> str:
-        if edge.node not in self.parameters:
+        if edge not in self.parameters:
             node = self.backward.nodes[edge.node]
             name = self._given.get(id(given))
             if node.parameter is None or name is None:
                 if node.parameter is None:
                     return super()._parameter(edge, given, layer)
                 raise ValueError("it takes a tensor with a gradient that is no input; make it one")
-            self.parameters[edge.node] = self._leaf(leaf(name), given, learned=True)
-        return self.parameters[edge.node]
+            self.parameters[edge] = self._leaf(leaf(name), given, learned=True)
+        return self.parameters[edge]
 
     def _still(self, name: str, made: Recorded) -> str:
         still = super()._still(name, made)
@@ -144,7 +148,7 @@ class Definition(GraphBuilder):
         sweeps = forward(self.graph)
         if LOSS in self.graph:
             sweeps = [*sweeps[:-1], *backward(self.graph, LOSS)]
-        wanted = {*self.names, *(node.gradient for node in self.graph.nodes if node.is_leaf)}
+        wanted = {*self.names, *self._kept, *(node.gradient for node in self.graph.nodes if node.is_leaf)}
         needed: list[Equation] = []
         for equation in reversed(sweeps):
             if equation.makes in wanted:
@@ -152,14 +156,24 @@ class Definition(GraphBuilder):
                 wanted.update(equation.inputs)
         return needed[::-1]
 
+    def name_of(self, tensor: Recorded) -> str | None:
+        """The graph's name of a tensor that one of its operations takes or makes."""
+        return self._made[id(tensor)][0] if id(tensor) in self._made else None
+
+    def learns(self, tensor: Recorded) -> bool:
+        """Whether a tensor is a leaf whose gradient is asked for."""
+        name = self.name_of(tensor)
+        return name is not None and self.graph[name].is_leaf and not self.graph[name].given
+
+    def makes(self, name: str) -> bool:
+        """Whether an equation makes a tensor of this name."""
+        return any(equation.makes == name for equation in self.equations)
+
     def gradient(self, name: str) -> str | None:
         """The graph's name of the gradient of an input or parameter; None: nothing depends on it."""
-        if leaf(name) not in self.graph or not self._reached(self.graph[leaf(name)]):
+        if leaf(name) not in self.graph or not self.makes(self.graph[leaf(name)].gradient):
             return None
         return self.graph[leaf(name)].gradient
-
-    def _reached(self, node: Node) -> bool:
-        return any(equation.makes == node.gradient for equation in self.equations)
 
 
 def leaf(name: str) -> str:

@@ -29,6 +29,7 @@ from parity.kernel.result import KernelDivergence, KernelResult, KernelRow, Kern
 from parity.kernel.trials import Trial, is_float, trials, whole_numbers
 from parity.kernel.truths import Truths
 from parity.lockstep.environment import environment
+from parity.pytorch.devices import DEVICES, arithmetic_of
 from parity.render.texts.message import Message
 
 SEED = 0
@@ -58,6 +59,7 @@ def hold(
                 continue
             rows += [_row(trial, one) for one in found]
             wrong += [_divergence(trial, one) for one in found if one.wrong]
+    devices = {value.device.type for value in given if isinstance(value, torch.Tensor)}
     kind = next((_dtype(value) for value in given if isinstance(value, torch.Tensor)), "")
     return KernelResult(
         verdict=_verdict(rows),
@@ -71,7 +73,7 @@ def hold(
         first_divergence=wrong[0] if wrong else None,
         wrong=wrong,
         seed=SEED,
-        contract=contract(arithmetic(kind if kind in FORMATS else "float32")),
+        contract={**contract(arithmetic(kind if kind in FORMATS else "float32")), **arithmetic_of(devices)},
         environment=environment(with_torch=True),
     )
 
@@ -119,7 +121,7 @@ class _Holding:
             if trial.kind == "whole":
                 return whole_numbers(output, random)
             normal = np.asarray(random.standard_normal(tuple(output.shape)))
-            return trial.own(torch.from_numpy(normal).to(output.dtype))
+            return trial.own(torch.from_numpy(normal).to(output.device, output.dtype))
 
         try:
             recording = record(self.definition, inputs, learned, {**tensors, **self.ours}, drawn)
@@ -174,7 +176,7 @@ def _prepared(inputs: tuple[object, ...], dtype: str | None, definition: Functio
     if not tensors:
         raise UsageError(Message("kernel_no_tensor"))
     for value in tensors:
-        if value.device.type != "cpu" or value.layout != torch.strided:
+        if value.device.type not in DEVICES or value.layout != torch.strided:
             raise UsageError(Message("kernel_layout", layout=value.layout, device=value.device))
         if value.numel() == 0:
             raise UsageError(Message("kernel_empty", shape=tuple(value.shape)))

@@ -65,7 +65,7 @@ def is_float(value: object) -> TypeGuard[torch.Tensor]:
 
 def strided(tensor: torch.Tensor) -> torch.Tensor:
     """The same numbers, every second place of a tensor twice as large."""
-    room = torch.zeros((*tensor.shape, 2), dtype=tensor.dtype)
+    room = tensor.new_zeros((*tensor.shape, 2))
     room[..., 0] = tensor
     return room[..., 0]
 
@@ -74,7 +74,7 @@ def whole_numbers(like: torch.Tensor, random: np.random.Generator) -> torch.Tens
     """Whole numbers without zero, in the shape and format of a tensor."""
     sign = random.choice((-1, 1), tuple(like.shape))
     whole = np.asarray(sign * random.integers(1, MOST + 1, tuple(like.shape)))
-    return torch.from_numpy(whole).to(like.dtype)
+    return torch.from_numpy(whole).to(like.device, like.dtype)
 
 
 def _one(inputs: Inputs) -> Iterator[Trial]:
@@ -99,7 +99,8 @@ def _floats(inputs: Sequence[object], change: Callable[[torch.Tensor], torch.Ten
 
 
 def _scaled(tensor: torch.Tensor, factor: float) -> torch.Tensor:
-    return (tensor.detach().to(torch.float64) * factor).to(tensor.dtype)
+    exact = tensor.detach().cpu().to(torch.float64)  # not every device has the format
+    return (exact * factor).to(tensor.device, tensor.dtype)
 
 
 def _name(dtype: torch.dtype) -> str:

@@ -7,9 +7,10 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 
 from parity.bounds import Bounded
-from parity.certify.measure import Measured, Values, measure
+from parity.certify.measure import Measured, Values, Worst, measure
 from parity.kernel.bounds import Value, evaluated, whole
 from parity.kernel.definition import Definition
 
@@ -18,18 +19,21 @@ class Truths:
     """A definition's tensors with their bounds: in its own forms, and on appeal in all admitted ones.
 
     With `exactly` they are whole numbers without bounds; `rounds` says that the definition has none.
+    With `observed` each bound is that of one operation, from the tensors that were observed.
     """
 
-    def __init__(self, definition: Definition, *, exactly: bool) -> None:
-        self._definition = definition
+    def __init__(
+        self, definition: Definition, *, exactly: bool, observed: Mapping[str, Values] | None = None
+    ) -> None:
+        self._definition, self._observed = definition, observed
         self._whole = whole(definition) if exactly else None
         self.rounds = exactly and self._whole is None
-        self._plain = cache(lambda: evaluated(definition))
+        self._plain = cache(lambda: evaluated(definition, observed=observed))
         self._widest = cache(self._of_all_forms)
 
     def _of_all_forms(self) -> Mapping[str, Value]:
         balls = "ball" if "float64" in self._definition.formats.values() else None
-        return evaluated(self._definition, balls, all_forms=True)
+        return evaluated(self._definition, balls, all_forms=True, observed=self._observed)
 
     def nothing(self, name: str) -> bool:
         """Whether a tensor is an exact zero: no rounding of anything that it depends on changes it."""
@@ -67,3 +71,26 @@ def _resolution(truth: Bounded) -> float:
     bound, size = np.broadcast_to(truth.carried, truth.shape), truth.magnitude()
     known = (size > 0) & np.isfinite(bound) & np.isfinite(size)
     return float(np.min(bound[known] / size[known], initial=np.inf))
+
+
+def against(observed: Values, own: Values, truths: Truths, makes: str) -> Measured | None:
+    """A tensor against the definition's, of which PyTorch's `own` is known.
+
+    NaN is wrong where PyTorch's own is none. None where PyTorch's own is outside of its bounds.
+    """
+    measured = truths.measured(makes, observed)
+    if measured.wrong and truths.measured(makes, own).wrong:
+        return None
+    strange = strange_numbers(observed, own)
+    if not strange.any():
+        return measured
+    index = tuple(int(i) for i in np.argwhere(strange)[0])
+    nan, infinite, at = float("nan"), float("inf"), float(own[index])
+    return replace(measured, worst=Worst(index, nan, at, infinite, infinite, infinite))
+
+
+def strange_numbers(observed: Values, own: Values) -> npt.NDArray[np.bool_]:
+    """Which numbers are NaN where PyTorch's own are none."""
+    if observed.dtype.kind != "f":
+        return np.zeros(observed.shape, bool)
+    return np.isnan(observed) & ~np.isnan(own)

@@ -27,12 +27,12 @@ def run_again(name: str, arguments: Mapping[str, object]) -> tuple[object, ...]:
 
     Only operations of the table are run. Raises EnvironmentUnfit for one that this PyTorch does not have.
     """
-    operation = _operation(name)
+    operation = operation_of(name)
     positional, named = [], {}
     for argument in operation._schema.arguments:
         if argument.name not in arguments:
             continue
-        value = _own(argument.name, arguments[argument.name])
+        value = own_argument(argument.name, arguments[argument.name])
         if argument.kwarg_only:
             named[argument.name] = value
         else:
@@ -41,7 +41,8 @@ def run_again(name: str, arguments: Mapping[str, object]) -> tuple[object, ...]:
     return tuple(found) if isinstance(found, tuple | list) else (found,)
 
 
-def _operation(name: str) -> torch._ops.OpOverload:
+def operation_of(name: str) -> torch._ops.OpOverload:
+    """PyTorch's operation of this name, if the table has it. Raises EnvironmentUnfit as `run_again`."""
     space, _, rest = name.partition(".")
     base, _, overload = rest.partition(".")
     found: object = None
@@ -52,10 +53,10 @@ def _operation(name: str) -> torch._ops.OpOverload:
     return found
 
 
-def _own(name: str, value: object) -> object:
+def own_argument(name: str, value: object) -> object:
     """PyTorch's own object that a recorded argument names; any other as it is."""
     if isinstance(value, tuple | list):
-        return [_own(name, part) for part in value]
+        return [own_argument(name, part) for part in value]
     if not isinstance(value, str):
         return value
     if name == "generator":
@@ -89,10 +90,10 @@ def can_run_again(call: Call) -> bool:
 def _argument(value: Argument) -> object:
     if isinstance(value, tuple):
         return tuple(_argument(part) for part in value)
-    return _tensor(value) if isinstance(value, Recorded) else value
+    return tensor_of(value) if isinstance(value, Recorded) else value
 
 
-def _tensor(recorded: Recorded) -> torch.Tensor:
+def tensor_of(recorded: Recorded) -> torch.Tensor:
     """A tensor of its own memory, laid out as the recorded one was."""
     dtype = getattr(torch, recorded.dtype)
     once = tuple(slice(0, 1) if stride == 0 else slice(None) for stride in recorded.strides)

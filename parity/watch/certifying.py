@@ -15,6 +15,7 @@ from parity.watch.extent import Extent
 from parity.watch.functions import PassedFunction, composed
 from parity.watch.ranks.joining import Joining, Meet, alone
 from parity.watch.ranks.making import is_held
+from parity.watch.regions import PassedRegion
 from parity.watch.result import WatchResult
 from parity.watch.tally import Evidence, WatchTally
 from parity.watch.updates import updated
@@ -33,11 +34,17 @@ class Certifying:
     """Certifies what it is told of, in the order of execution. It needs no torch, but to run a definition.
 
     `sample` is the share of the tensors that are certified, drawn anew in each step; `accept` names what
-    need not be certified. `meet` finds the other ranks of a training.
+    need not be certified. `meet` finds the other ranks of a training. With `probes` every operation inside
+    of compiled regions is certified too, in a program of its own.
     """
 
     def __init__(
-        self, *, sample: float | None = None, accept: Collection[str] = (), meet: Meet = alone
+        self,
+        *,
+        sample: float | None = None,
+        accept: Collection[str] = (),
+        meet: Meet = alone,
+        probes: bool = False,
     ) -> None:
         self._share, self._random = sample, random.Random(0)
         self._tally = WatchTally(accept, sample or 1.0)
@@ -46,6 +53,8 @@ class Certifying:
         self._accept = accept
         self._joining = Joining(meet, self._tally, self._drawn, frozenset(accept))
         self._waiting: list[PassedFunction] = []  # the same of functions with a registered definition
+        self._regions: dict[tuple[int, int], PassedRegion] = {}  # that a pass is inside of
+        self._probes, self._probed = probes, list[tuple[int, PassedRegion]]()
         self._registered: list[tuple[int, PassedFunction]] = []  # and the index of their step
 
     @property
@@ -68,7 +77,7 @@ class Certifying:
         """Autograd went back through a node."""
         self._drawing.node(passed, number)
         self._joining.node(passed, number)
-        found = checks.backward(passed, number, self._drawn, self._writes, self._custom)
+        found = checks.backward(passed, number, self._drawn, self._writes, self._custom, self._compiled)
         self._extent.node(passed, number, list(found))
 
     def _custom(self, function: PassedFunction) -> Iterable[Check | Left]:
@@ -79,6 +88,17 @@ class Certifying:
             return composed(function, self._drawn)
         self._waiting.append(function)
         return []
+
+    def _compiled(self, passed: Backward, number: int, call: Call) -> Iterable[Check | Left]:
+        """A compiled region, once autograd went back through all of it."""
+        key = id(passed), id(call)
+        region = self._regions.setdefault(key, PassedRegion.of(passed, call))
+        if not region.node(passed, number):
+            return []
+        del self._regions[key]
+        if self._probes:
+            self._probed.append((self._tally.steps, region))
+        return region.checks(self._drawn)
 
     def update(self, update: Update) -> None:
         """An optimizer made a step."""
@@ -94,7 +114,10 @@ class Certifying:
         self._tally.step = step.index
         self._registered += [(step.index, function) for function in self._waiting]
         self._waiting.clear()
+        self._regions.clear()
         self._enter(self._extent.step(step))
+        for remark in step.remarks:
+            self._tally.operation([Left(remark, "unsupported", "", "")])
         for found in self._updates:
             self._tally.operation(found)
         self._updates.clear()
@@ -106,22 +129,40 @@ class Certifying:
     def end(self) -> None:
         """The training is over, and nothing is recorded any more: now registered definitions can run."""
         self._enter(self._extent.rest())
+        for step, region in self._probed:
+            from parity.watch.probes import probed
+
+            where = region.call.operation, region.call.module, region.call.source
+            self._certify(step, guarded(probed(region, self._drawn), *where))
+            self._tally.probed += 1
         self._joining.end()
         for step, function in self._registered:
             from parity.watch.registered import held
 
-            self._tally.step = step
             found = held(function, self._drawn)
-            for one in guarded(found, function.name, function.module, function.source):
-                if isinstance(one, Check):
-                    self._tally.check(one)
-                else:
-                    self._tally.operation([one])
+            self._certify(step, guarded(found, function.name, function.module, function.source))
 
-    def result(self, environment: Mapping[str, Fact], reason: str | None = None) -> WatchResult:
-        """What all of it comes to; on rank 0 of several, with what the others came to."""
+    def _certify(self, step: int, found: Iterable[Check | Left]) -> None:
+        """Enter what was found late of a step that is over."""
+        self._tally.step = step
+        for one in found:
+            if isinstance(one, Check):
+                self._tally.check(one)
+            else:
+                self._tally.operation([one])
+
+    def result(
+        self,
+        environment: Mapping[str, Fact],
+        reason: str | None = None,
+        arithmetic: Mapping[str, Fact] | None = None,
+    ) -> WatchResult:
+        """What all of it comes to; on rank 0 of several, with what the others came to.
+
+        `arithmetic` is what the contract says of devices.
+        """
         self._joining.hear(failed=reason is not None)
-        found = self._tally.result(environment, reason)
+        found = self._tally.result(environment, reason, arithmetic)
         self._joining.tell(found)
         return found
 

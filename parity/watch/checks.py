@@ -14,6 +14,8 @@ from parity.watch.check import Check, Draw, Left, guarded, short
 from parity.watch.functions import PassedFunction, passed_function
 from parity.watch.judging import judge, same, summed
 from parity.watch.products import products
+from parity.watch.regions import region_forward
+from parity.watch.short import FORWARD
 from parity.watch.writes import Writes
 
 PASSES = ("BackwardHookFunctionBackward",)
@@ -26,7 +28,11 @@ def forward(call: Call, drawn: Draw) -> Iterator[Check | Left]:
     Of each tensor `drawn` is asked whether it is to be checked.
     """
     if call.compiled:
-        yield Left(call.operation, "opaque", call.module, call.source)
+        found = iter(region_forward(call, drawn))
+        yield from guarded(found, call.operation, call.module, call.source)
+        return
+    if call.lowered:
+        yield _lowered(call)
         return
     found = (check for one in each(call) for check in _outputs(one, drawn))
     yield from guarded(found, call.operation, call.module, call.source)
@@ -46,8 +52,11 @@ def _outputs(call: Call, drawn: Draw) -> Iterator[Check]:
             part = _recorded(result)
             if part is not None and drawn(part):
                 options = {**known.options, "at": at} if several else known.options
-                measured = judge(formula, operands, options, part, check)
-                where = short(call.operation), shown, call.module, call.source
+                name = short(call.operation)
+                measured = judge(
+                    formula, operands, options, part, check, own=known.results, inside=name in FORWARD
+                )
+                where = name, shown, call.module, call.source
                 yield Check("forward", *where, measured, formula, call.operation)
 
 
@@ -65,12 +74,13 @@ def backward(
     drawn: Draw,
     writes: Writes,
     custom: Callable[[PassedFunction], Iterable[Check | Left]],
+    compiled: Callable[[Backward, int, Call], Iterable[Check | Left]],
 ) -> Iterator[Check | Left]:
     """A node of autograd that has run.
 
     What arrived is the sum of what was sent; what it sends on is the vector-Jacobian product of that.
     `writes` are those that autograd does not know of; `custom` says what there is of a function of the
-    user's own.
+    user's own, `compiled` what there is of a compiled region.
     """
     node = passed.nodes[number]
     call = node.call
@@ -96,19 +106,27 @@ def backward(
                 yield Left(f"{node.name}: a module's backward hook", "altered", module, source)
             else:
                 yield Check("vjp", node.name, "", module, source, measured, torch=node.name)
-    elif node.custom is not None:
+    elif call is not None and call.compiled:
+        yield from guarded(iter(compiled(passed, number, call)), operation, module, source)
+    elif node.custom is not None and not node.compiled:
         function = passed_function(passed, node)
         if function is None:
             yield Left(node.custom.name, "opaque", node.custom.module, node.custom.source)
         else:
             found = iter(custom(function))
             yield from guarded(found, node.custom.name, node.custom.module, node.custom.source)
-    elif node.compiled or (call is not None and call.compiled):
+    elif node.compiled:
         yield Left(operation, "opaque", module, source)
     elif call is None:
         yield from _view(passed, node)
+    elif call.lowered:
+        yield _lowered(call)
     else:
         yield from products(passed, node, call, drawn, writes)
+
+
+def _lowered(call: Call) -> Left:
+    return Left(f"{call.operation}, {call.lowered}", "unsupported", call.module, call.source)
 
 
 def _accumulated(passed: Backward, number: int) -> Iterator[Check | Left]:

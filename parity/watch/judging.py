@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 
 from parity.bounds import Bounded, exact
-from parity.bounds.conversion import into
+from parity.bounds.conversion import into, unstored
 from parity.bounds.formats import COMPUTED, FORMATS, Arithmetic, arithmetic
 from parity.bounds.number import in_format
 from parity.bounds.remembered import Remembered
@@ -19,6 +19,7 @@ from parity.pytorch.recorder.data import Argument, Recorded
 from parity.watch.blocks import division
 from parity.watch.compiled import Accepting
 from parity.watch.formula_plan import FormulaCall
+from parity.watch.short import rounding_inside
 from parity.watch.unrounded import Unrounded, identical, unrounded
 from reference.arrays import total
 from reference.formula import Constants, Formula
@@ -36,11 +37,16 @@ def judge(
     options: Options,
     observed: Recorded,
     check: Form | None = None,
+    *,
+    own: Collection[str] = (),
+    inside: bool = False,
 ) -> Measured:
     """The observed tensor against the formula of the operands that it takes, in its own form first.
 
     `check` stands for the formula of a choice: of the operands and what was chosen, plain numbers all.
-    Where no bound is said to be kept, the tensor must be the same, bit for bit.
+    Where no bound is said to be kept, the tensor must be the same, bit for bit. `own` names operands that
+    the operation itself made: stored in 16 bits, they are roundings of what it went on with. `inside`
+    says that it may round every result to 16 bits.
     """
     taken = [operands[name] for name in formula.takes]
     if check is not None:
@@ -48,7 +54,8 @@ def judge(
         return same(observed, bound(check, options)(*plain, observed.array))  # type: ignore[arg-type]
     forms = tuple(bound(form, options) for form in (formula.function, *formula.other_forms))
     spread = [name.startswith("*") for name in formula.takes]
-    return held(forms, taken, observed, spread)
+    stored = [name in own for name in formula.takes]
+    return held(forms, taken, observed, spread, stored=stored, inside=inside)
 
 
 def held(
@@ -57,6 +64,9 @@ def held(
     observed: Recorded,
     spread: Sequence[bool] = (),
     constants: Constants | None = None,
+    *,
+    stored: Sequence[bool] = (),
+    inside: bool = False,
 ) -> Measured:
     """The observed tensor against the first form that it fits, or against the first.
 
@@ -68,24 +78,27 @@ def held(
         found = _as_it_is(forms[0], taken, spread, observed)
         if found is not None:
             return found
-    first: Measured | None = None
     computed = _computed(taken, observed)
     truths = (None, "ball") if FORMATS[computed].truth == "longdouble" else (None,)
-    for form in forms:
-        for truth in truths:
-            kind = arithmetic(computed, truth)
-            named = _constants(kind, constants)
-            found = _once(
-                form, taken, spread, observed, kind, truth, named, whole=len(forms) * len(truths) == 1
-            )
-            if not found.wrong:
-                return found
-            first = first or found
-    assert first is not None
-    if len(forms) * len(truths) > 1 and first is not MISSHAPEN:  # of which only as much is known as it took
-        kind = arithmetic(computed, truths[0])
+    classes = [(arithmetic(computed, truth), truth) for truth in truths]
+    tries = [(form, *one) for form in forms for one in classes]
+    rounding = rounding_inside([*_tensors(taken), observed]) if inside else None
+    if rounding is not None:
+        tries += [(form, rounding, None) for form in forms]
+
+    def once(form: Form, kind: Arithmetic, truth: str | None, *, whole: bool) -> Measured:
         named = _constants(kind, constants)
-        return _once(forms[0], taken, spread, observed, kind, truths[0], named, whole=True)
+        return _once(form, taken, spread, observed, kind, truth, named, stored, whole=whole)
+
+    first: Measured | None = None
+    for one in tries:
+        found = once(*one, whole=len(tries) == 1)
+        if not found.wrong:
+            return found
+        first = first or found
+    assert first is not None
+    if len(tries) > 1 and first is not MISSHAPEN:  # of which only as much is known as it took
+        return once(*tries[0], whole=True)
     return first
 
 
@@ -169,6 +182,7 @@ def _once(
     kind: Arithmetic,
     truth: str | None,
     constants: SimpleNamespace | None,
+    stored: Sequence[bool] = (),
     *,
     whole: bool,
 ) -> Measured:
@@ -177,11 +191,12 @@ def _once(
     Unless the `whole` is asked for, the first block that is wrong says enough of a form.
     """
     divided = division(form, taken, observed, constants) if truth is None else None
-    plans = Accepting() if truth is None and not any(spread) else None
+    exactly = not any(spread) and not any(stored) and kind.u <= FORMATS["float32"].u
+    plans = Accepting() if truth is None and exactly else None
     if divided is None:
         asked = FormulaCall(form, kind, taken, (True,) * len(taken), observed, constants)
         found = plans.measured(asked) if plans else None
-        return found or _evaluated(form, taken, spread, observed, kind, truth, constants)
+        return found or _evaluated(form, taken, spread, observed, kind, truth, constants, stored)
     parts: list[Measured] = []
     moving = [axis >= 0 for axis in divided.operands]
     shared: dict[int, object] = {}
@@ -191,10 +206,12 @@ def _once(
         )
         if found is None:
             shared = shared or {
-                place: _lifted(operands[place], kind) for place, own in enumerate(moving) if not own
+                place: _operand(operands[place], kind, stored=bool(stored) and stored[place])
+                for place, own in enumerate(moving)
+                if not own
             }
             lifted = [shared.get(place, value) for place, value in enumerate(operands)]
-            found = _evaluated(form, lifted, spread, part, kind, truth, constants)
+            found = _evaluated(form, lifted, spread, part, kind, truth, constants, stored)
         if found is MISSHAPEN:
             return found
         parts.append(found.moved(partial(divided.index, start, observed.shape)))
@@ -211,11 +228,12 @@ def _evaluated(
     kind: Arithmetic,
     truth: str | None,
     constants: SimpleNamespace | None,
+    stored: Sequence[bool] = (),
 ) -> Measured:
     arguments: list[object] = []
     with np.errstate(all="ignore"), kind.precision():
         for place, value in enumerate(taken):
-            lifted = _lifted(value, kind)
+            lifted = _operand(value, kind, stored=bool(stored) and stored[place])
             several = bool(spread) and spread[place]
             arguments += lifted if several and isinstance(lifted, tuple) else [lifted]
         made = form(*arguments) if constants is None else form(*arguments, constants)
@@ -224,7 +242,8 @@ def _evaluated(
             if not found.wrong or np.asarray(made).dtype.kind != "f":
                 return found
             made = form(*(_promoted(value, kind) for value in arguments))
-        if isinstance(made, Bounded):
+        rounded = kind.storage.name == observed.dtype and kind.storage.inside != observed.dtype
+        if isinstance(made, Bounded) and not (rounded and kind.u == kind.storage.u):
             made = into(observed.dtype, made, truth)
         if not isinstance(made, Bounded):
             return same(observed, np.asarray(made))
@@ -252,6 +271,14 @@ def _lifted(value: object, kind: Arithmetic) -> object:
     if not isinstance(value, Recorded):
         return value
     return exact(kind, value.array) if value.dtype in FORMATS else value.array
+
+
+def _operand(value: object, kind: Arithmetic, *, stored: bool) -> object:
+    """As `_lifted`; a tensor of floats that is `stored` in 16 bits, as what it is a rounding of."""
+    exactly = _lifted(value, kind)
+    if stored and isinstance(value, Recorded) and isinstance(exactly, Bounded):
+        return unstored(exactly, FORMATS[value.dtype])
+    return exactly
 
 
 def _promoted(value: object, kind: Arithmetic) -> object:

@@ -11,6 +11,7 @@ from parity.pytorch.recorder.data import Argument, AutogradNode, Backward, Call,
 from parity.watch import views
 from parity.watch.check import Check, Draw, Left, guarded, short
 from parity.watch.judging import judge, same
+from parity.watch.short import BACKWARD
 from parity.watch.writes import Writes
 from reference.formula import Formula
 from reference.operation import Options
@@ -55,7 +56,8 @@ def _products(
         formula = known.operation.vjps[operand]
         if any(name not in formula.takes and _counts(g) for name, g in gradients.items()):
             raise UnsupportedError(f"{call.operation}: the gradient of a by-product")
-        measured = judge(formula, operands, options, sent)
+        rounds = short(call.operation) in BACKWARD
+        measured = judge(formula, operands, options, sent, inside=rounds)
         write = _write(formula, operands, options, sent, writes) if measured.wrong else None
         if write is not None:
             altered = f"{call.operation}, backward: {write.operation} wrote to what it had taken"

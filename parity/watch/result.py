@@ -144,6 +144,10 @@ class WatchResult(Found):
     environment: dict[str, Fact]
     accepted: list[str] = Field([], description="what was not certified and need not be")
     reason: Said | None = Field(None, description="why watching ended before its last step")
+    probed: int = Field(
+        0,
+        description="runs of compiled code of which a program with probes is certified too",
+    )
     notes: list[LikelyMistake] = Field([], description="what is no mismatch and may be a mistake")
     ranks: list[RankResult] = Field([], description="on rank 0 of several, what the others found")
     sample: float = Field(1.0, description="the share of the tensors that was certified")

@@ -80,6 +80,7 @@ class WatchTally:
     accepted: Collection[str] = ()
     sample: float = 1.0
     steps: int = 0
+    probed: int = 0  # compiled regions that were run again with probes
     step: int = 0  # the index of the one that is being entered
     seen: int = 0
     numbers: int = 0
@@ -141,7 +142,12 @@ class WatchTally:
         """What each row of the result rests on, in the order of the rows."""
         return [sums.evidence for sums in self._sums.values()]
 
-    def result(self, environment: Mapping[str, Fact], reason: str | None = None) -> WatchResult:
+    def result(
+        self,
+        environment: Mapping[str, Fact],
+        reason: str | None = None,
+        devices: Mapping[str, Fact] | None = None,
+    ) -> WatchResult:
         """What all of it comes to."""
         rows = [
             WatchedRow(
@@ -185,11 +191,12 @@ class WatchTally:
             rows=rows,
             first_divergence=self.wrong[0] if self.wrong else None,
             wrong=self.wrong,
-            contract=contract(arithmetic("float32")),
+            contract={**contract(arithmetic("float32")), **(devices or {})},
             environment=dict(environment),
             accepted=sorted(self.accepted),
             reason=reason,
             sample=self.sample,
+            probed=self.probed,
             notes=self._notes,
             ranks=self._ranks,
         )

@@ -45,6 +45,8 @@ def show_watched(result: WatchResult, out: Console, lang: str, *, every_row: boo
     out.print(say["watch.counted"].format(**facts))
     if result.sample < 1:
         out.print(say["watch.sampled"].format(share=written(f"{result.sample:.1%}", say)))
+    if result.probed:
+        out.print(say["watch.probed"].format(regions=written(f"{result.probed:,}", say)))
     vacuous = sum(row.vacuous for row in result.rows)
     if vacuous:
         out.print(say["watch.vacuous"].format(rows=written(f"{vacuous:,}", say)))

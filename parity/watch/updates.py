@@ -115,7 +115,8 @@ def _held(
     t = _steps(optimizer, row)
     constants = {"lr": lr, "t": t, **optimizer.numbers, **optimizer.derive(lr, t)}
     forms = (rule.function, *rule.other_functions)
-    return held(forms, [tensors[name] for name in rule.inputs], observed, constants=constants)
+    taken = [tensors[name] for name in rule.inputs]
+    return held(forms, taken, observed, constants=constants, inside=True)
 
 
 def _steps(optimizer: Optimizer, row: ParameterUpdate) -> int:

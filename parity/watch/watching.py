@@ -41,6 +41,7 @@ class Watching:
         every: int = 1,
         sample: float | None = None,
         accept: Collection[str] = (),
+        probes: bool = False,
         seen: Callable[[int], None] | None = None,
         finish: Callable[[WatchResult, Witnessed], WatchResult] = lambda result, witnessed: result,
     ) -> None:
@@ -56,7 +57,7 @@ class Watching:
             and (step - first) % every == 0
             and (steps is None or (step - first) // every < steps)
         )
-        self._certifying = Certifying(sample=sample, accept=accept, meet=_meet)
+        self._certifying = Certifying(sample=sample, accept=accept, meet=_meet, probes=probes)
         self._seen, self._finish = seen, finish
         self._recorder = Recorder(
             *modules,
@@ -80,12 +81,15 @@ class Watching:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        from parity.pytorch.devices import arithmetic_of
+
         self._recorder.__exit__(kind, error, trace)
         self._certifying.end()
         reason = _why(error)
         if reason is None and not self._certifying.steps:
             reason = Message("watch_no_step")
-        result = self._certifying.result(environment(with_torch=True), reason)
+        devices = arithmetic_of(self._recorder.devices)
+        result = self._certifying.result(environment(with_torch=True), reason, devices)
         self._result = self._finish(result, self._certifying.witnessed)
 
     @property

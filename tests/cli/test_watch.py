@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from tests.command import ROOT, parity
 from tests.nightly import one_in
@@ -127,6 +128,32 @@ def test_a_script_that_cannot_be_run_is_one_line(text, said, script, tmp_path):
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"parity: {said}")
     assert done.stderr.count("\n") == 1
+
+
+def test_compiled_code_is_held_to_its_own_with_probes(script, tmp_path):
+    text = SCRIPT.replace(
+        "optimizer =", 'whole = torch.compile(model, backend="aot_eager")\noptimizer =', 1
+    )
+    assert text.count("whole") == text.count("(model(") == 1
+    text = text.replace("(model(", "(whole(")
+    done = parity(
+        "watch", script(text), "--probes", "--steps", "1", "--stop", "--json", "f.json", folder=tmp_path
+    )
+    assert done.returncode == 0, done.stdout
+    found = json.loads((tmp_path / "f.json").read_text())
+    operations = {row["operation"] for row in found["rows"]}
+    assert {"compiled Sequential", "probed addmm"} <= operations
+    assert found["probed"] == 1
+    assert "With probes: 1 runs of compiled code" in done.stdout
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a device")
+def test_a_device_that_is_not_there_is_one_line(script, tmp_path):
+    done = parity("watch", "--device", "cuda", script(SCRIPT), folder=tmp_path)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == "parity: device cuda: this machine, or this build of torch, has no cuda device\n"
+    assert parity("watch", "--device", "cpu", script(SCRIPT), folder=tmp_path).returncode == 0
+    assert parity("watch", "--device", "abacus", script(SCRIPT), folder=tmp_path).returncode == 2
 
 
 def test_without_a_backward_pass_nothing_was_checked(script, tmp_path):

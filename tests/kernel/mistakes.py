@@ -69,6 +69,7 @@ MISTAKES = [
         ("no mean of the gradient", "- gw.mean(-1, keepdim=True) ", "", "x"),
         ("no variance term", " - h * (gw * h).mean(-1, keepdim=True)", "", "x"),
         ("eps outside the root", "(var + EPS).sqrt()", "(var.sqrt() + EPS)", "0"),
+        ("weight forgotten in dx", "gw = g * w", "gw = g", "x"),
         (
             "unbiased variance",
             "square().mean(-1, keepdim=True)",
@@ -199,6 +200,7 @@ MISTAKES = [
         "group_norm",
         ("no mean of the gradient", "- gw.mean(-1, keepdim=True) ", "", "x"),
         ("weight's sum misses the batch", "(g * h).sum((0, 2))", "(g * h)[0].sum(1)", "w"),
+        ("weight forgotten in dx", "(g * w[:, None]).reshape(shape)", "g.reshape(shape)", "x"),
         ("eps outside the root", "(var + EPS).sqrt()", "(var.sqrt() + EPS)", "0"),
         (
             "one group",

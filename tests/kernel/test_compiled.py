@@ -11,7 +11,7 @@ from torch import nn
 from torch._dynamo.backends.common import aot_autograd
 
 import parity
-from tests.kernel.kernels import KERNELS, normal
+from tests.kernel.kernels import KERNELS, inside, normal
 from tests.nightly import NIGHTLY
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the compiler's own
@@ -39,6 +39,11 @@ MODULES = {
     ),
     "attention": (Attending, (2, 4, 6)),
 }
+
+
+def one_dtype_each():
+    formats = ("float32", "float64", "bfloat16")
+    return [(name, formats[place % 3]) for place, name in enumerate(KERNELS)]
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +99,15 @@ def test_inductor_compiles_a_function_right(name):
 def test_inductor_compiles_a_module_right(name):
     module, x = made(name)
     parity.kernel(torch.compile(module), module, x).verify()
+
+
+@NIGHTLY
+@inductor
+@pytest.mark.parametrize(("name", "dtype"), one_dtype_each())
+def test_inductor_compiles_a_kernel_written_by_hand_right(name, dtype):
+    kernel, definition, inputs = KERNELS[name]
+    written = inside(kernel.apply) if dtype == "bfloat16" else kernel.apply
+    parity.kernel(torch.compile(written), definition, *inputs(), dtype=dtype).verify()
 
 
 @NIGHTLY

@@ -36,27 +36,46 @@ def test_a_right_kernel_that_rounds_once_to_a_short_format_matches(name, dtype):
     assert max(row.resolution for row in found.rows if row.inputs == "given") < 1
 
 
+ADMITTED = "lower precision inside"
+"""No mistake in a short format: each result of the definition's operations is rounded to it."""
+
+COARSE = ("eps outside the root", "last block of backward forgotten")
+"""In a short format told elsewhere: on other inputs, or in another gradient."""
+
+
+KEPT = {name: ("float32", "bfloat16")[place % 2] for place, name in enumerate(KERNELS)}
+
+
 def case(mistake, dtype):
-    always = FIRST[mistake.kernel] is mistake and dtype == "float32"
+    always = FIRST[mistake.kernel] is mistake and dtype == KEPT[mistake.kernel]
     name = f"{mistake.kernel}: {mistake.what}, {dtype}"
     return pytest.param(mistake, dtype, id=name, marks=() if always else NIGHTLY)
 
 
 @pytest.mark.parametrize(
-    ("mistake", "dtype"), [case(mistake, dtype) for mistake in MISTAKES for dtype in ("float32", "float64")]
+    ("mistake", "dtype"),
+    [
+        case(mistake, dtype)
+        for mistake in MISTAKES
+        for dtype in ("float32", "float64", "bfloat16")
+        if (mistake.what, dtype) != (ADMITTED, "bfloat16")
+    ],
 )
 def test_a_mistake_is_told_where_it_is(mistake, dtype):
     _, definition, inputs = KERNELS[mistake.kernel]
-    found = hold(mistake.planted, definition, *inputs(), dtype=dtype)
+    short = dtype == "bfloat16"
+    candidate = inside(mistake.planted) if short else mistake.planted
+    found = hold(candidate, definition, *inputs(), dtype=dtype)
     first = found.first_divergence
     assert found.verdict == "mismatch"
-    assert first.name == mistake.told
-    if first.index is not None and first.expected:
+    assert first.name == mistake.told or (short and mistake.what in COARSE)
+    if first.index is not None and first.expected and not first.complaint:
         assert first.error / abs(first.expected) > first.resolution
 
 
 def test_each_kernel_has_at_least_five_mistakes():
-    counts = [sum(mistake.kernel == name for mistake in MISTAKES) for name in KERNELS]
+    told = [mistake for mistake in MISTAKES if mistake.what not in (ADMITTED, *COARSE)]
+    counts = [sum(mistake.kernel == name for mistake in told) for name in KERNELS]
     assert min(counts) >= 5
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,15 +14,24 @@ from parity.config.config import Config
 from parity.errors import UsageError
 from parity.lockstep.run import run
 from parity.pytorch.deviations import DEVIATIONS, accepted
-from tests.reports.deviations import page
+from tests.nightly import but
+from tests.reports.deviations import entry
 
 PAGE = Path(__file__).parents[2] / "reports" / "findings.md"
 PINNED = "2.13.0"
 
 
 @pytest.mark.skipif(version("torch").partition("+")[0] != PINNED, reason=f"findings are torch {PINNED}'s")
-def test_the_page_is_what_the_scripts_print_today():
-    assert PAGE.read_text(encoding="utf-8") == page()
+@pytest.mark.parametrize("name", but(DEVIATIONS.keys() - {"inductor-local-buffer"}, DEVIATIONS))
+def test_the_page_is_what_the_scripts_print_today(name):
+    if name == "inductor-local-buffer" and shutil.which("g++") is None:
+        pytest.skip("inductor needs a C++ compiler, g++")
+    assert entry(DEVIATIONS[name]) in PAGE.read_text(encoding="utf-8")
+
+
+def test_the_page_has_every_finding():
+    names = re.findall(r"^### `(.*)`$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(names) == sorted(DEVIATIONS)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from parity.certify.certificate import Certifier
 from parity.certify.continuity import Continuity
 from parity.check.calls import asked_calls
 from parity.check.points import Points
-from parity.render.texts import catalogue
 from parity.render.texts.message import Message
 from parity.report.classroom import write_class
 from parity.report.page import html as page
@@ -64,7 +63,7 @@ class Texts(HTMLParser):
 
 def shown(lang: str) -> list[str]:
     """The texts that pages show: what is refused, and what `--help` says, is in files of its own."""
-    file = RECORDINGS.parents[1] / "parity" / "render" / "texts" / f"{lang}.toml"
+    file = Path(__file__).parents[2] / "parity" / "render" / "texts" / f"{lang}.toml"
     return [text for table in tomllib.loads(file.read_text("utf-8")).values() for text in table.values()]
 
 

@@ -12,6 +12,7 @@ from parity.render.files import write_text
 TITLES = {
     "numbers": "In PyTorch's numbers",
     "operations": "In operations that watched programs run",
+    "compiled": "In what `torch.compile` makes",
     "documentation": "In PyTorch's documentation",
 }
 HEAD = """# Findings
@@ -40,11 +41,12 @@ def page() -> str:
         parts.append(f"\n## {title}\n")
         for finding in DEVIATIONS.values():
             if finding.kind == kind:
-                parts.append(_entry(finding))
+                parts.append(entry(finding))
     return "".join(parts)
 
 
-def _entry(finding: Deviation) -> str:
+def entry(finding: Deviation) -> str:
+    """A finding's section, with its script run now."""
     return (
         f"\n### `{finding.name}`\n\n{finding.where}.\n\n"
         f"| documented | computed |\n|---|---|\n| {finding.documented} | {finding.computed} |\n\n"

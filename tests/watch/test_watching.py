@@ -46,7 +46,7 @@ def test_a_training_matches_and_stays_what_it_is():
 def test_the_fields_are_the_contracts():
     found = json.loads(watched().to_json())
     assert set(RESULT.split()) <= set(found)
-    assert set(found) - set(RESULT.split()) == {"reason", "sample", "notes", "ranks"}
+    assert set(found) - set(RESULT.split()) == {"reason", "sample", "probed", "notes", "ranks"}
     assert set(found["rows"][0]) == set(ROW.split()) == set(WatchedRow.model_fields)
     assert set(WrongOperation.model_fields) == set(FIRST.split())
     assert set(Coverage.model_fields) == {"certified", "seen", "not_certified"}

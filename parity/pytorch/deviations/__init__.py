@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from parity.errors import UsageError
+from parity.pytorch.deviations.compiled import COMPILED
 from parity.pytorch.deviations.deviation import Deviation
 from parity.pytorch.deviations.documentation import DOCUMENTATION
 from parity.pytorch.deviations.numbers import NUMBERS
 from parity.pytorch.deviations.operations import OPERATIONS
 from parity.render.texts.message import Message
 
-EVERY = (*NUMBERS, *OPERATIONS, *DOCUMENTATION)
+EVERY = (*NUMBERS, *OPERATIONS, *COMPILED, *DOCUMENTATION)
 DEVIATIONS: dict[str, Deviation] = {finding.name: finding for finding in EVERY}
 
 

@@ -20,12 +20,12 @@ class Deviation:
     `admits(equation, architecture)` is the formula that PyTorch computes instead, where that makes one;
     `loosens(constants)` are the step's constants as roughly as PyTorch knows them. A run in which the
     finding is accepted admits these, of PyTorch and never of the reference, and says so. A finding of
-    the documentation changes no number that a run compares, and one in operations is met by watched
-    programs alone: there is nothing to accept.
+    the documentation changes no number that a run compares, and one in operations, or in what is compiled,
+    is met by watched programs alone: there is nothing to accept.
     """
 
     name: str
-    kind: Literal["numbers", "operations", "documentation"]
+    kind: Literal["numbers", "operations", "compiled", "documentation"]
     where: str
     documented: str
     computed: str

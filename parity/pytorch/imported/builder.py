@@ -59,7 +59,7 @@ class GraphBuilder:
         self.paths: dict[str, str] = {}
         self.leaves: dict[str, Values] = {}
         self.outputs: dict[Output, str] = {}
-        self.parameters: dict[int, str] = {}  # by autograd's node
+        self.parameters: dict[Output, str] = {}  # by where they are in autograd's graph
         self.still: dict[str, str] = {}  # nodes that stop a gradient, and of what
         self._made: dict[int, tuple[str, Recorded]] = {}  # by the identity of the recorded tensor
         self._storages: set[int] = set()
@@ -165,8 +165,8 @@ class GraphBuilder:
         return self._leaf(name, given)
 
     def _parameter(self, edge: Output, given: Argument, layer: int) -> str:
-        if edge.node in self.parameters:
-            return self.parameters[edge.node]
+        if edge in self.parameters:
+            return self.parameters[edge]
         node = self.backward.nodes[edge.node]
         if node.parameter is None:
             kind = f"{node.custom.name} ({node.custom.source})" if node.custom else node.name
@@ -175,7 +175,7 @@ class GraphBuilder:
         name = f"{kind}{layer}"
         while name in self.graph:
             name = f"also_{name}"
-        self.parameters[edge.node] = name
+        self.parameters[edge] = name
         self.paths[name] = node.parameter
         return self._leaf(name, given, learned=True)
 

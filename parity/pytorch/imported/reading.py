@@ -31,7 +31,7 @@ def trace(built: Import) -> Trace:
                     found[f"part{at}_{made}" if isinstance(tensor, tuple) else made] = part.array
     found |= {still: found[name] for still, name in built.still.items()}
     placed_by = {placed.name: placed for placed in built.placed}
-    leaves = {name: number for number, name in built.parameters.items()}
+    leaves = {name: place.node for place, name in built.parameters.items()}
     for name, shares in senders(built.graph, LOSS).items():
         like = found[name]
         found[built.graph[name].gradient] = _or_zeros(_gradient(built, name, placed_by, leaves), like)

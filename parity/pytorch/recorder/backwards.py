@@ -82,8 +82,8 @@ class Backwards:
         A caller that took hold of one of them before is noticed when its first node runs.
         """
         self._thread = threading.get_ident()
-        torch.autograd.backward = self._announced(BACKWARD)  # type: ignore[assignment]
-        torch.autograd.grad = self._announced(GRAD)  # type: ignore[assignment]
+        torch.autograd.backward = internals.uncompiled(self._announced(BACKWARD))  # type: ignore[assignment]
+        torch.autograd.grad = internals.uncompiled(self._announced(GRAD))  # type: ignore[assignment]
         self._calls.on_node = self._prepare
 
     def leave(self) -> None:
@@ -119,7 +119,7 @@ class Backwards:
             return False
         if asked.plain and not asked.batched:
             return True
-        if self._listener.recording and not self._calls.opaque:
+        if self._listener.recording and not self._calls.opaque and not internals.is_tracing():
             where = self._calls.places.here().source
             self._listener.remark(f"{where}: a backward pass of batched or wrapped tensors is not recorded")
         return False
@@ -141,6 +141,7 @@ class Backwards:
 
     @contextmanager
     def _pass(self, asked: Asked) -> Iterator[_Open | None]:
+        self._calls.refuse_apart("it runs a backward pass")
         self._calls.settle()
         self._calls.functions.leave()
         outermost = not self._running

@@ -11,7 +11,9 @@ from weakref import WeakSet, ref
 
 import torch
 
+from parity.pytorch.devices import lowered
 from parity.pytorch.recorder import internals
+from parity.pytorch.recorder.compiled import CompiledRegion
 from parity.pytorch.recorder.data import Application, Argument, Call, Geometry, Output
 from parity.pytorch.recorder.functions import Functions
 from parity.pytorch.recorder.places import Location, Places
@@ -39,7 +41,7 @@ class Tag:
 
 
 @dataclass
-class _Pending:
+class PendingCall:
     """A call whose outputs autograd has not wrapped yet: it will have, at the next event."""
 
     fields: dict[str, object]
@@ -49,6 +51,18 @@ class _Pending:
     begins: bool
     before: list[GradNode] = field(default_factory=list)  # nodes of what the call writes to
     inside: Application | None = None
+    since: int = 0  # of a region: the number of the first node that is its own
+
+
+class UndefinedError(Exception):
+    """A definition does what cannot be done beside the program; the text says what.
+
+    `steps`: it is part of a training's step, a backward pass or an update.
+    """
+
+    def __init__(self, what: str, *, steps: bool = False) -> None:
+        super().__init__(what)
+        self.steps = steps
 
 
 class Calls:
@@ -62,9 +76,11 @@ class Calls:
         self.places, self.snapshots, self._listener = places, snapshots, listener
         self.updating = False  # an optimizer's step is running
         self.opaque = False  # a compiled region is running
+        self.aside = False  # what runs is no part of the program
+        self._on_write: Callable[[Sequence[torch.Tensor]], None] | None = None
         self.averaging: WeakSet[torch.nn.parallel.DistributedDataParallel] = WeakSet()  # that have run
         self.count = 0
-        self._pending: _Pending | None = None
+        self._pending: PendingCall | None = None
         self._key = object()
         self._ids = itertools.count()
         self.functions = Functions(self.value)
@@ -113,6 +129,8 @@ class Calls:
             del held
             return found
         pending = self._begin(str(operation), named, location, backward=backward, grad=grad)
+        if self._on_write is not None and targets:
+            self._on_write(targets)
         pending.inside = self.functions.inside(location.applied)
         if grad and targets:
             pending.base, pending.fields["geometry"] = _in_place_on_view(targets[0])
@@ -127,7 +145,7 @@ class Calls:
 
     def _begin(
         self, name: str, named: Mapping[str, object], where: Location, *, backward: bool, grad: bool
-    ) -> _Pending:
+    ) -> PendingCall:
         phase = "backward-with-grad" if backward else "forward" if grad else "no_grad"
         if self.updating and not grad:
             phase = "update"
@@ -147,20 +165,24 @@ class Calls:
             }
         self.count += 1
         in_module = bool(where.module_class) and phase in ("forward", "no_grad")
-        return _Pending(fields, [], None, grad, in_module)
+        return PendingCall(fields, [], None, grad, in_module)
 
-    def _end(self, pending: _Pending, found: object, written: Mapping[str, object]) -> None:
+    def _end(self, pending: PendingCall, found: object, written: Mapping[str, object]) -> None:
         results = tuple(found) if isinstance(found, (tuple, list)) else (found,)
         pending.fields["results"] = tuple(self.value(result) for result in results)
         pending.fields["written"] = {name: self.value(value) for name, value in written.items()}
         pending.outputs = list(tensors(results))
+        if self.snapshots.devices - {"cpu"} and pending.outputs:
+            made = pending.outputs[0]
+            kind, format_ = made.device.type, str(made.dtype).removeprefix("torch.")
+            pending.fields["lowered"] = lowered(str(pending.fields["operation"]), kind, format_)
         self._pending = pending
 
-    def settle(self) -> None:
+    def settle(self) -> Call | None:
         """Autograd has wrapped the outputs of the last call by now: note who made them, and tell."""
         pending, self._pending = self._pending, None
         if pending is None:
-            return
+            return None
         makers: dict[int, tuple[GradNode, list[torch.Tensor]]] = {}
         outputs: list[Output | None] = []
         for tensor in [pending.base] if pending.base is not None else pending.outputs:
@@ -169,7 +191,8 @@ class Calls:
                 outputs.append(None)
                 continue
             outputs.append(Output(self.tag(node).id, tensor.output_nr))
-            older = self.tag(node).call is not None  # a value that was saved, handed out again
+            # a value that was saved and is handed out again, or that a region hands on
+            older = self.tag(node).call is not None or internals.sequence(node) < pending.since
             if not older and not any(node is old for old in pending.before):
                 makers.setdefault(id(node), (node, []))[1].append(tensor)
         call = Call(outputs=tuple(outputs), **pending.fields)  # type: ignore[arg-type]
@@ -181,30 +204,56 @@ class Calls:
                 self.on_node(node, tag)
         forward = call.phase == "forward" and any(output is not None for output in outputs)
         self._listener(call, begins=pending.begins or forward)
+        return call
 
     # --- Compiled regions -----------------------------------------------------------------------------
 
     @contextmanager
-    def region(
-        self, name: str, module: torch.nn.Module, given: Mapping[str, object]
-    ) -> Iterator[Callable[[object], None]]:
-        """A region that runs compiled: one call, which tells nothing of what is inside."""
+    def apart(self, on_write: Callable[[Sequence[torch.Tensor]], None]) -> Iterator[list[Call]]:
+        """Record calls that are no part of the program; `on_write` hears what one is about to write to."""
         self.settle()
-        where = Location(self.places.module(module, module), type(module).__name__, "", compiled=True)
-        pending = self._begin(name, given, where, backward=False, grad=torch.is_grad_enabled())
-        pending.fields |= {"compiled": True, "source": self.places.here().source}
-        held = self.snapshots.before_write([*tensors(dict(given)), *module.buffers()])
-        self.opaque = True
-
-        def done(found: object) -> None:
-            self._end(pending, tuple(tensors(found)), {})
-
+        found: list[Call] = []
+        listener, self._listener = self._listener, lambda call, *, begins: found.append(call)
+        self.aside, self._on_write = True, on_write
         try:
-            yield done
+            yield found
         finally:
-            self.opaque = False
-            del held
             self.settle()
+            self.functions.leave()
+            self._listener, self.aside, self._on_write = listener, False, None
+
+    def refuse_apart(self, what: str) -> None:
+        """A part of a training's step begins. Raises UndefinedError inside of `apart`."""
+        if self.aside:
+            raise UndefinedError(what, steps=True)
+
+    def begin_region(
+        self, region: CompiledRegion, where: Location, given: Mapping[str, object]
+    ) -> PendingCall:
+        """A compiled region is about to run: one call, which tells nothing of what is inside."""
+        self.settle()
+        name = f"compiled {region.name}"
+        pending = self._begin(name, given, where, backward=False, grad=torch.is_grad_enabled())
+        pending.fields |= {"compiled": True, "region": region}
+        pending.since = internals.next_sequence()
+        self.opaque = True
+        return pending
+
+    def abandon_region(self) -> None:
+        """The region raised: it gave nothing."""
+        self.opaque = False
+
+    def end_region(
+        self, pending: PendingCall, results: Sequence[torch.Tensor], written: Mapping[str, torch.Tensor]
+    ) -> None:
+        """The region has run. What it made in autograd's graph is its own."""
+        self.opaque = False
+        self._end(pending, tuple(results), written)
+        call = self.settle()
+        roots = [tensor.grad_fn for tensor in results if tensor.grad_fn is not None]
+        for node in internals.made_since(pending.since, roots)[0]:
+            if self.tag(node).call is None:
+                self._mark(node, call, ())
 
     # --- Values -------------------------------------------------------------------------------------
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from parity.pytorch.recorder.compiled import CompiledRegion
 
 Values: TypeAlias = NDArray[np.generic]
 
@@ -138,7 +141,9 @@ class Call:
     sequence: int = 0  # autograd's counter before the call
     outputs: tuple[Output | None, ...] = ()  # of the tensors among the results; None carries no gradient
     geometry: Geometry | None = None  # of an operation in place on a view
-    compiled: bool = False  # a region that ran compiled: opaque
+    compiled: bool = False  # a region that ran compiled
+    lowered: str = ""  # how its device computed it outside of the contract
+    region: CompiledRegion | None = None  # what is known of it, while it is there
     buffers: Mapping[str, Recorded] = field(default_factory=dict)  # its module's, of one of several ranks
 
     def tensors(self) -> Iterator[Recorded]:
@@ -237,12 +242,13 @@ class Backward:
         target = self.nodes[node].next[edge]
         return target is not None and target.node in self.needed
 
-    def shares(self, output: Output) -> list[Recorded]:
+    def shares(self, output: Output, without: frozenset[int] = frozenset()) -> list[Recorded]:
         """What arrived at an output: from its users, in the order they ran, and from the caller."""
-        users = [sent for sent in self.senders.get(output, ()) if sent[0] in self.grad_in]
+        ran = self.grad_in.keys() - without
+        users = [sent for sent in self.senders.get(output, ()) if sent[0] in ran]
         if len(users) > 1:
-            ran = {node: place for place, node in enumerate(self.grad_in)}
-            users.sort(key=lambda sent: ran[sent[0]])
+            order = {node: place for place, node in enumerate(self.grad_in)}
+            users.sort(key=lambda sent: order[sent[0]])
         found = [self.grad_in[node][edge] for node, edge in users]
         seeds = [root.seed for root in self.roots if root.output == output]
         return [share for share in (*seeds, *found) if share is not None]

@@ -125,7 +125,7 @@ class _Freezer:
 
     def _call(self, call: Call) -> int:
         if id(call) not in self._calls:
-            entry = self._fields(call, without={"arguments", "results", "written"})
+            entry = self._fields(call, without={"arguments", "results", "written", "region"})
             bare = call.phase == "update"
             entry["arguments"] = {"map": []} if bare else self._written(call.arguments)
             entry["results"] = self._written(call.results, bare=bare)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from types import CodeType, MethodType
-from typing import TYPE_CHECKING, cast
+from types import CodeType, FrameType, MethodType
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import torch
 from torch.utils import _python_dispatch
@@ -18,11 +18,19 @@ from parity.render.texts.message import Message
 if TYPE_CHECKING:
     from torch.autograd.graph import Node as GradNode
 
+F = TypeVar("F", bound="Callable[..., object]")
 DispatchMode = _python_dispatch.TorchDispatchMode
 CALL_IMPL: CodeType = torch.nn.Module._call_impl.__code__  # the frame in which a module runs its forward
 APPLY: CodeType = cast(
     MethodType, torch.autograd.Function.apply
 ).__func__.__code__  # the frame of a function's forward
+
+
+def _unfit(missing: AttributeError) -> EnvironmentUnfit:
+    return EnvironmentUnfit(Message("torch_lacks", torch=torch.__version__, name=missing.name))
+
+
+COMPILE_WRAPPER = "compile_wrapper"  # the code of every function that torch.compile returns
 
 try:
     next_sequence: Callable[[], int] = torch._C._autograd._get_sequence_nr
@@ -31,7 +39,12 @@ try:
     _undispatched: Callable[[], AbstractContextManager[object]] = torch._C._DisableTorchDispatch
     _is_wrapped: Callable[[torch.Tensor], bool] = torch._C._functorch.is_functorch_wrapped_tensor
 except AttributeError as missing:  # pragma: no cover - another version of PyTorch
-    raise EnvironmentUnfit(Message("torch_lacks", torch=torch.__version__, name=missing.name)) from None
+    raise _unfit(missing) from None
+
+
+def undispatched() -> AbstractContextManager[object]:
+    """Run operations of which no dispatch mode hears."""
+    return _undispatched()
 
 
 def ranks() -> tuple[int, int]:
@@ -75,6 +88,16 @@ def alias(tensor: torch.Tensor) -> torch.Tensor:
         return tensor.detach()
 
 
+def uncompiled(function: F) -> F:
+    """The function as compiled code calls it: as it is."""
+    return cast("F", torch.compiler.disable(function))  # type: ignore[no-untyped-call]
+
+
+def is_tracing() -> bool:
+    """Whether PyTorch is compiling something in this thread."""
+    return torch._guards.TracingContext.try_get() is not None
+
+
 def in_backward() -> bool:
     """Whether autograd's engine is running a node in this thread."""
     return _graph_task() >= 0
@@ -83,6 +106,25 @@ def in_backward() -> bool:
 def sequence(node: GradNode) -> int:
     """The number that autograd gave a node when it was made; they grow."""
     return node._sequence_nr()
+
+
+def made_since(
+    number: int, roots: Iterable[GradNode]
+) -> tuple[list[GradNode], dict[tuple[int, int], GradNode]]:
+    """The nodes behind these that were made since the counter stood at a number, and by identity and
+    output those older ones, and leaves, that they send to. As long as a node lives, so does its identity.
+    """
+    own: dict[int, GradNode] = {}
+    outside: dict[tuple[int, int], GradNode] = {}
+    waiting = [(node, 0) for node in roots]
+    while waiting:
+        node, slot = waiting.pop()
+        if variable(node) is not None or sequence(node) < number:
+            outside[id(node), slot] = node
+        elif id(node) not in own:
+            own[id(node)] = node
+            waiting += [(after, at) for after, at in node.next_functions if after is not None]
+    return list(own.values()), outside
 
 
 def notes(node: GradNode) -> dict[object, object]:
@@ -133,6 +175,52 @@ def is_compiled(module: torch.nn.Module) -> bool:
     """Whether a module is what `torch.compile` returned. Nothing is, before that was imported."""
     compiler = sys.modules.get("torch._dynamo.eval_frame")
     return compiler is not None and isinstance(module, compiler.OptimizedModule)
+
+
+def original(module: torch.nn.Module) -> torch.nn.Module:
+    """What `torch.compile` was given where a module is what it returned, else the module itself."""
+    return cast("torch.nn.Module", module._orig_mod) if is_compiled(module) else module
+
+
+def tell_of_compiled(
+    begins: Callable[[FrameType], bool], ends: Callable[[FrameType], None]
+) -> Callable[[], None]:
+    """Tell of every call of what `torch.compile` made, by the frame of its wrapper, which holds `fn`,
+    `args` and `kwargs`, and in the end `result`, unless it raised.
+
+    Where `begins` says False, the call runs eagerly. Returns what ends the telling.
+    """
+    from torch._dynamo import eval_frame as dynamo  # every dispatch mode has imported it
+
+    try:
+        chosen, entered = dynamo._callback_from_stance, dynamo._maybe_set_eval_frame
+    except AttributeError as missing:  # pragma: no cover - another version of PyTorch
+        raise _unfit(missing) from None
+
+    def choosing(callback: object) -> object:
+        found, frame = chosen(callback), sys._getframe(1)  # type: ignore[arg-type]
+        if found is None or frame.f_code.co_name != COMPILE_WRAPPER:
+            return found
+        return found if begins(frame) else None
+
+    def entering(callback: object) -> object:
+        frame = sys._getframe(1)
+        if frame.f_code.co_name == COMPILE_WRAPPER and "call_succeeded" in frame.f_locals:
+            ends(frame)
+        return entered(callback)  # type: ignore[arg-type]
+
+    def give_back() -> None:
+        dynamo._callback_from_stance, dynamo._maybe_set_eval_frame = chosen, entered
+
+    dynamo._callback_from_stance, dynamo._maybe_set_eval_frame = choosing, entering  # type: ignore[assignment]
+    return give_back
+
+
+def backend_of(frame: FrameType) -> object:
+    """What compiles for the function that a wrapper's frame is of."""
+    from torch._dynamo import eval_frame as dynamo
+
+    return dynamo.innermost_backend(frame.f_locals["callback"])
 
 
 def stack_height() -> int:

@@ -20,7 +20,7 @@ import torch
 
 from parity.errors import UsageError
 from parity.pytorch.recorder.data import UserFunction
-from parity.pytorch.recorder.internals import APPLY, CALL_IMPL, is_compiled, module_hooks
+from parity.pytorch.recorder.internals import APPLY, CALL_IMPL, module_hooks
 from parity.render.texts.message import Message
 
 TORCH = str(Path(torch.__file__).parent) + "/"
@@ -67,10 +67,9 @@ class Places:
 
     def _learn(self, module: torch.nn.Module, prefix: str) -> None:
         for name, part in module.named_modules():
-            path = ".".join(filter(None, (prefix, name)))
-            self.modules[id(part)] = weakref.ref(part), path
+            self.modules[id(part)] = weakref.ref(part), _path(prefix, name)
         for name, parameter in module.named_parameters():
-            path = ".".join(filter(None, (prefix, name)))
+            path = _path(prefix, name)
             self._parameters[id(parameter)] = weakref.ref(parameter), path
 
     def parameters(self) -> Iterator[tuple[str, torch.Tensor]]:
@@ -110,10 +109,7 @@ class Places:
         """The hooks that the user has on modules: path and kind."""
         alive = [(reference(), path) for reference, path in self.modules.values()]
         return tuple(
-            (path, kind)
-            for module, path in alive
-            if module is not None and not is_compiled(module)  # there they are ours
-            for kind in module_hooks(module)
+            (path, kind) for module, path in alive if module is not None for kind in module_hooks(module)
         )
 
     def _learn_modules(self, outermost: torch.nn.Module) -> None:
@@ -125,10 +121,10 @@ class Places:
         for name, part in outermost.named_modules():
             known, _ = self.modules.get(id(part), (None, ""))
             if known is None or known() is not part:
-                self.modules[id(part)] = weakref.ref(part), ".".join(filter(None, (root, name)))
+                self.modules[id(part)] = weakref.ref(part), _path(root, name)
         for name, parameter in () if self.knows_parameters else outermost.named_parameters():
             if self._known(parameter) is None:
-                self._parameters[id(parameter)] = weakref.ref(parameter), f"{root}.{name}"
+                self._parameters[id(parameter)] = weakref.ref(parameter), _path(root, name)
 
     def here(self) -> Location:
         """Where the operation that is being dispatched comes from.
@@ -161,8 +157,15 @@ class Places:
             return Location("", "", source, compiled, applied)
         reference, path = self.modules.get(id(module), (None, ""))
         if reference is None or reference() is not module:
-            path = self.module(module, _outermost(frame) or outermost or module)
+            known = (_outermost(frame), outermost)  # a module may be false: an empty list of others is
+            path = self.module(module, next((one for one in known if one is not None), module))
         return Location(path, type(module).__name__, source, compiled, applied, module)
+
+
+def _path(*parts: str) -> str:
+    """A path of names, without what `torch.compile` puts in between."""
+    names = (name for part in parts for name in part.split("."))
+    return ".".join(name for name in names if name and name != "_orig_mod")
 
 
 @cache

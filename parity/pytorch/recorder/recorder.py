@@ -59,7 +59,7 @@ class Recorder:
     With `keep=False` a step holds no calls, and gradients and updates are let go once `on_node` and
     `on_update` have seen them.
 
-    Raises UsageError for a tensor that is not on the CPU.
+    Raises UsageError for a tensor on a device whose numbers cannot be read.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Recorder:
         )
         self._backwards = Backwards(self._calls, self._steps)
         self._updates = Updates(self._calls, optimizers, self._steps)
-        self._regions = Regions(self._calls, modules)
+        self._regions = Regions(self._calls, self._steps.remark)
         self._mode, self._pushed, self._height = _Mode(self), False, 0
 
     def __enter__(self) -> Self:
@@ -121,6 +121,11 @@ class Recorder:
         self._regions.leave()
         self._updates.leave()
         self._backwards.leave()
+
+    @property
+    def devices(self) -> frozenset[str]:
+        """The kinds of devices that tensors were on."""
+        return frozenset(self._snapshots.devices)
 
     def recorded(self, tensor: torch.Tensor) -> Recorded:
         """A tensor as the calls that use it will show it."""

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from parity.errors import UsageError
+from parity.pytorch.devices import DEVICES
 from parity.pytorch.recorder import internals
 from parity.pytorch.recorder.data import Identity, Recorded, Values
 from parity.render.texts.message import Message
@@ -28,16 +29,19 @@ LOW = {  # formats that numpy does not have, or that it computes in otherwise, a
     torch.float16: torch.float32,
     torch.complex32: torch.complex64,
 }
+Watched: TypeAlias = "tuple[StorageState, torch.Tensor | None]"
+StorageKey: TypeAlias = tuple[str, int]
 Place: TypeAlias = tuple[torch.dtype, int, tuple[int, ...], tuple[int, ...], bool]
 
 
 def numbers(tensor: torch.Tensor) -> Values:
-    """A tensor's values as numpy shows them, in PyTorch's memory where numpy knows the format.
+    """A tensor's values as numpy shows them: on the CPU in PyTorch's memory, where numpy knows the format.
 
     `Tensor.numpy` would leave a mark: it forbids that the storage is ever resized.
     """
-    plain = tensor.resolve_conj().resolve_neg()
-    values = np.from_dlpack(plain.to(LOW[plain.dtype]) if plain.dtype in LOW else plain)
+    with internals.undispatched():
+        plain = tensor.resolve_conj().resolve_neg()
+        values = np.from_dlpack(plain.to("cpu", LOW.get(plain.dtype, plain.dtype)))
     values.flags.writeable = False
     return values
 
@@ -85,8 +89,9 @@ class Snapshots:
 
     def __init__(self) -> None:
         self.reading = False
-        self._states: WeakValueDictionary[int, StorageState] = WeakValueDictionary()
-        self._watched: WeakKeyDictionary[Recorded, StorageState] = WeakKeyDictionary()
+        self.devices: set[str] = set()  # the kinds that were seen
+        self._states: WeakValueDictionary[StorageKey, StorageState] = WeakValueDictionary()
+        self._watched: WeakKeyDictionary[Recorded, Watched] = WeakKeyDictionary()
         self._numbers = itertools.count()
 
     @contextmanager
@@ -99,9 +104,11 @@ class Snapshots:
             self.reading = before
 
     def take(self, tensor: torch.Tensor) -> Recorded:
-        """The values of a tensor as they are now. Raises UsageError for a tensor that is not on the CPU."""
-        if tensor.device.type != "cpu":
-            raise UsageError(Message("recording_device", device=tensor.device))
+        """The values of a tensor as they are now. Raises UsageError for one on a device that has none."""
+        kind = tensor.device.type
+        if kind not in DEVICES:
+            raise UsageError(Message("recording_device", device=tensor.device, known=", ".join(DEVICES)))
+        self.devices.add(kind)
         before, self.reading = self.reading, True  # as `quietly`, which costs as much as all the rest
         try:
             if tensor.layout != torch.strided or tensor.is_quantized or internals.is_zero(tensor):
@@ -120,7 +127,8 @@ class Snapshots:
 
     def _strided(self, alias: torch.Tensor) -> Recorded:
         storage = alias.untyped_storage()
-        key, exported = storage.data_ptr(), not storage.resizable()
+        key, away = _key(storage), elsewhere(alias)
+        exported = not away and not storage.resizable()
         state = self._states.get(key)
         if state is None:
             state = self._states[key] = StorageState(Identity(next(self._numbers), 0))
@@ -135,12 +143,13 @@ class Snapshots:
             known = Recorded(state.identity, _name(alias.dtype), place[2], place[3], place[1],
                              partial(_live, alias, state))  # fmt: skip
             state.members[place], state.aliases[known] = known, alias
-        if exported:
+        if exported or away:
             state.freeze()
-            self._watched[known] = state  # a frozen snapshot does not hold its state, this does
+            # A frozen snapshot holds neither its state nor the memory: away, another would be there next.
+            self._watched[known] = state, alias if away else None
         return known
 
-    def _next(self, key: int, state: StorageState) -> StorageState:
+    def _next(self, key: StorageKey, state: StorageState) -> StorageState:
         state.freeze()
         fresh = StorageState(Identity(state.identity.storage, state.identity.state + 1))
         self._states[key] = fresh
@@ -153,8 +162,8 @@ class Snapshots:
             return fresh
         with self.quietly():
             for tensor in tensors:
-                if tensor.layout == torch.strided and tensor.device.type == "cpu":
-                    key = tensor.untyped_storage().data_ptr()
+                if tensor.layout == torch.strided and tensor.device.type in DEVICES:
+                    key = _key(tensor.untyped_storage())
                     state = self._states.get(key)
                     if state is not None:
                         fresh.append(self._next(key, state))
@@ -166,6 +175,15 @@ class Snapshots:
             for state in list(self._states.values()):
                 state.freeze()
             self._watched.clear()
+
+
+def _key(storage: torch.UntypedStorage) -> StorageKey:
+    return str(storage.device), storage.data_ptr()
+
+
+def elsewhere(tensor: torch.Tensor) -> bool:
+    """Whether a tensor is not in memory that numpy can read: then its values are copied at once."""
+    return tensor.device.type != "cpu"
 
 
 def _live(alias: torch.Tensor, state: StorageState) -> Values:

@@ -363,7 +363,7 @@ def compiled_pair(backend):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_compiled_module_runs_compiled_and_is_one_opaque_call():
+def test_what_is_compiled_runs_compiled_and_is_one_call():
     from torch._dynamo.testing import CompileCounterWithBackend
 
     counter = CompileCounterWithBackend("aot_eager")
@@ -384,8 +384,11 @@ def test_a_compiled_module_runs_compiled_and_is_one_opaque_call():
     assert all(torch.equal(p.grad, g) for p, g in zip(net.parameters(), gradients, strict=True))
     (step,) = recorder.steps
     (backward,) = step.backwards
-    (region,) = [call for call in step.calls if call.compiled]
-    assert (region.module, region.module_class) == ("1", "OptimizedModule")
+    region, function = [call for call in step.calls if call.compiled]
+    assert (region.module, region.module_class) == ("1", "Sequential")
+    assert function.operation == "compiled tail"
+    inside = [call.operation for call in region.region.definition.calls]
+    assert inside == ["aten.t.default", "aten.addmm.default", "aten.gelu.default", *inside[:2]]
     assert not [call for call in step.calls if call.operation.startswith("aten.gelu")]
     assert not [call for call in step.calls if call.operation.startswith("aten.tanh")]
     opaque = [found for found in backward.nodes.values() if found.compiled]
@@ -394,7 +397,7 @@ def test_a_compiled_module_runs_compiled_and_is_one_opaque_call():
     assert known in opaque
     assert known.call is region
     first = calls(step, "addmm")[0]
-    assert region.arguments["0"] is first.results[0]
+    assert region.arguments["input"] is first.results[0]
     assert backward.grad_out[known.id][0].shape == region.results[0].shape
     assert all(backward.grad_out[found.id][0] is not None for found in opaque)
 
