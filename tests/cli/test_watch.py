@@ -114,7 +114,7 @@ def test_how_a_script_ends_is_its_own_affair(how, script, tmp_path):
 
 
 WRONG = {
-    "missing": (None, "none.py: no such file"),
+    "missing": (None, "none.py: there is no such file"),
     "empty": ("# nothing here\n", "train.py: is empty"),
     "no Python": ("x = 1\nif x\n", "train.py: line 2: expected ':'"),
     "binary": ("\0\1", "train.py: "),

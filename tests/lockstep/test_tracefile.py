@@ -149,7 +149,7 @@ def test_what_was_written_is_read(tmp_path):
 
 
 def test_a_number_of_a_step_that_is_not_there(trace, tmp_path):
-    with pytest.raises(UsageError, match="holds steps 0 to 2 of side any, not step 3"):
+    with pytest.raises(UsageError, match="holds steps 0 to 2, not step 3"):
         recorded(trace, 3)
     save_file({"0/torch/x": np.zeros((2, 2))}, tmp_path / "s", metadata={"parity": canonical({})})
     with pytest.raises(UsageError, match="is no trace file"):
