@@ -75,6 +75,14 @@ def test_every_job_of_our_own_is_a_script_that_runs_here():
         assert os.access(script, os.X_OK)
 
 
+def test_the_second_command_of_the_readme_is_the_whole_suite():
+    """`.ci/run` runs the README's own commands: a part of the suite there would be a part of it here."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.M | re.S)
+    commands = "".join(blocks).splitlines()
+    assert commands[0].endswith("parity run")
+    assert commands[1] == ".venv/bin/python -m pytest -n 2"
+
+
 def test_the_workflows_versions_are_the_projects():
     environment = (ROOT / ".ci" / "environment").read_text(encoding="utf-8")
     oldest = ".".join(map(str, OLDEST_TORCH))
