@@ -1,9 +1,13 @@
 """One thread each, before numpy is imported, and hypothesis without clocks."""
 
 import os
+import signal
 
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a shell's background, where Ctrl-C is ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 os.environ["LC_ALL"] = "C.UTF-8"  # the tests read English, whatever the machine speaks
 
