@@ -114,13 +114,15 @@ class Recorder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._calls.settle()
-        self._steps.end()
-        self.pause()
-        self.settle()
-        self._regions.leave()
-        self._updates.leave()
-        self._backwards.leave()
+        try:
+            self._calls.settle()
+            self._steps.end()
+        finally:  # also where somebody who listens has heard enough, and raises
+            self.pause()
+            self.settle()
+            self._regions.leave()
+            self._updates.leave()
+            self._backwards.leave()
 
     @property
     def devices(self) -> frozenset[str]:

@@ -236,6 +236,17 @@ def test_a_failed_backward_is_no_step():
     assert [len(step.backwards) for step in recorder.steps] == [1]
 
 
+def test_a_listener_that_has_heard_enough_leaves_nothing_behind():
+    def enough(step):
+        raise ZeroDivisionError
+
+    net, _, loss = small()
+    with pytest.raises(ZeroDivisionError), Recorder(net, on_step=enough):
+        loss().backward()
+    assert torch.utils._python_dispatch._get_current_dispatch_mode() is None
+    loss().backward()
+
+
 def test_the_users_own_exception_passes():
     net, _, loss = small()
     recorder = Recorder(net)
