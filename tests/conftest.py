@@ -35,3 +35,14 @@ def ask(capsys):
         return code, out, err
 
     return run
+
+
+@pytest.fixture
+def compiler_afresh():
+    """torch.compile without what earlier tests left, and without processes of its own."""
+    import torch
+
+    torch._dynamo.reset()
+    with torch._inductor.config.patch(force_disable_caches=True, compile_threads=1):
+        yield
+    torch._dynamo.reset()

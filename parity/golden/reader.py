@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from parity.certify.certificate import Certifier
 from parity.config.case import Case, build
 from parity.config.config import Config, DataTable, complaint
-from parity.errors import UsageError
+from parity.errors import UsageError, quoted
 from parity.golden.format import MAX_BYTES, MAX_HEADER, SCHEMA, SIDES, Golden, digest, sidecar
 from parity.golden.graph import stored_case
 from parity.golden.script import SIDE, ScriptGolden
@@ -126,7 +126,7 @@ def _case(path: Path, facts: Facts, steps: list[dict[str, Trace]]) -> tuple[Conf
     except Exception as error:  # whatever a formula raises on options that no model has
         if "graph" not in facts:
             raise
-        said = " ".join(str(error).split())[:200]
+        said = quoted(error, 200)
         raise UsageError(Message("golden_graph", file=path, reason=said or type(error).__name__)) from None
     for wrong in complaints:
         raise UsageError(Message("file_failed", file=path, reason=wrong))

@@ -11,7 +11,7 @@ from typing import TypeAlias, cast
 
 import torch
 
-from parity.errors import UsageError
+from parity.errors import UsageError, quoted
 from parity.render.texts.message import Message
 
 Function: TypeAlias = "Callable[..., object]"
@@ -68,7 +68,7 @@ def refusing(key: str) -> Iterator[None]:
     except (RefusedError, UsageError):
         raise
     except Exception as error:
-        said = " ".join(str(error).split())[:300]
+        said = quoted(error)
         raise RefusedError(Message(key, kind=type(error).__name__, reason=said)) from error
 
 
@@ -140,7 +140,7 @@ def as_inputs(found: object, spec: str) -> tuple[object, ...]:
         try:
             found = found()
         except Exception as error:
-            said = " ".join(str(error).split())[:300]
+            said = quoted(error)
             raise UsageError(
                 Message("inputs_raised", spec=spec, kind=type(error).__name__, reason=said)
             ) from None

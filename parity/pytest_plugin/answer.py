@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from parity.pytest_plugin.context import Context
-from parity.render.files import make_folder, write_text
+from parity.render.files import write_folder
 from parity.render.texts import catalogue
 from parity.report.ci.facts import Compared
 
@@ -45,6 +45,5 @@ def keep(context: Context, kind: str, number: int, found: Outcome) -> Path | Non
     """Write `result.json` into a folder of its own, if a report was asked for; the path of the folder."""
     folder = context.report_folder(kind, number)
     if folder:
-        make_folder(folder)
-        write_text(str(folder / "result.json"), found.to_json())
+        write_folder(folder, {"result.json": found.to_json()})
     return folder

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -86,6 +86,14 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(Message("cannot_be_made", file=path, reason=error)) from None
+
+
+def write_folder(folder: Path, texts: Mapping[str, str]) -> list[Path]:
+    """Write texts by their names into a folder, which is made where it is not. Raises UsageError."""
+    make_folder(folder)
+    for name, text in texts.items():
+        write_text(str(folder / name), text)
+    return [folder / name for name in texts]
 
 
 def write_text(path: str, text: str) -> None:

@@ -11,7 +11,7 @@ from markupsafe import escape
 
 from parity.errors import Mismatch
 from parity.render.console import on_paper
-from parity.render.files import make_folder, write_text
+from parity.render.files import write_folder
 
 if TYPE_CHECKING:
     from typing import Self
@@ -70,9 +70,9 @@ class Outcome:
         if self._pages:
             self._pages.write(folder, lang)
             return
-        make_folder(folder)
-        write_text(str(folder / "report.md"), f"```text\n{self.text(lang)}\n```\n")
-        write_text(str(folder / "result.json"), self.to_json())
+        write_folder(
+            folder, {"report.md": f"```text\n{self.text(lang)}\n```\n", "result.json": self.to_json()}
+        )
 
     def _repr_html_(self) -> str:
         """HTML for notebooks."""

@@ -27,7 +27,7 @@ def write(
     Raises UsageError for an unknown language or a folder that cannot be written to; nothing is
     written then.
     """
-    from parity.render.files import make_folder, write_text
+    from parity.render.files import write_folder
     from parity.report.diagnosis import told_of
     from parity.report.markdown import markdown
     from parity.report.page import html
@@ -41,7 +41,4 @@ def write(
         "report.md": markdown(result, recording, lang, titles, judged),
         "result.json": result.to_json(),
     }
-    make_folder(folder)
-    for name, text in texts.items():
-        write_text(str(folder / name), text)
-    return [folder / name for name in texts]
+    return write_folder(folder, texts)

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from parity.kernel.result import KernelResult
 from parity.kernel.text import counted_line, finding_lines
-from parity.render.files import make_folder, write_text
+from parity.render.files import write_folder
 from parity.render.texts import LANGUAGES
 from parity.report.bilingual import bilingual, one
 from parity.report.page import framed
@@ -30,10 +30,7 @@ def write(result: KernelResult, folder: Path, lang: str = "en") -> list[Path]:
         "report.md": f"```text\n{result.text(lang)}\n```\n",
         "result.json": result.to_json(),
     }
-    make_folder(folder)
-    for name, page in texts.items():
-        write_text(str(folder / name), page)
-    return [folder / name for name in texts]
+    return write_folder(folder, texts)
 
 
 def html(result: KernelResult, lang: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from parity.render.files import make_folder, write_text
+from parity.render.files import write_folder
 from parity.render.graph.drawing import DrawnGraph
 from parity.render.graph.names import written
 from parity.render.texts import LANGUAGES, catalogue
@@ -47,10 +47,7 @@ def write(result: WatchResult, witnessed: Witnessed, folder: Path, lang: str = "
         "report.md": markdown(result, lang),
         "result.json": result.to_json(),
     }
-    make_folder(folder)
-    for name, page in texts.items():
-        write_text(str(folder / name), page)
-    return [folder / name for name in texts]
+    return write_folder(folder, texts)
 
 
 def html(result: WatchResult, witnessed: Witnessed, lang: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
 from parity.certify.measure import Measured
+from parity.errors import quoted
 from parity.pytorch.aten import UnsupportedError
 from parity.pytorch.recorder.data import Recorded
 from reference.formula import Formula
@@ -76,7 +77,7 @@ def guarded(
 
 def failed(error: Exception, operation: str, module: str = "", source: str = "") -> Left:
     """A failure of our own, as what it leaves uncertified."""
-    said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    said = quoted(f"{type(error).__name__}: {error}", 200)
     return Left(f"{operation}: {said}", "failed", module, source)
 
 

@@ -88,11 +88,12 @@ class FormulaPlan:
         tape.begin(())
         outputs = self._recorded(tape, asked)
         self.general = tape.general
-        nodes = live(tape.nodes, [*outputs, *sort(tape.guards, outputs).nodes])
+        moving = _dependent(tape.nodes, {_name(i) for i, divided in enumerate(asked.divided) if divided})
+        before = sort((guard for guard in tape.guards if guard.node not in moving), ())
+        after = sort((guard for guard in tape.guards if guard.node in moving), outputs)
+        nodes = live(tape.nodes, [*outputs, *before.nodes, *after.nodes])
         if max(node.value.nbytes for node in nodes) > LARGEST:
             raise UnplannableError("too large")
-        moving = _dependent(tape.nodes, {_name(i) for i, divided in enumerate(asked.divided) if divided})
-        decided = [[g for g in tape.guards if (g.node in moving) is late] for late in (False, True)]
         chunks: list[Values] = []
 
         def placed(node: TapeNode) -> Values:
@@ -106,12 +107,12 @@ class FormulaPlan:
         needed = {o.owner for node in each for o in node.operands} | {node.owner for node in outputs}
         shared = {node: placed(node) for node in needed - moving if node.kind in MADE}
         once = [node for node in nodes if node not in moving]
-        first = _Part(once, inputs | shared, sort(decided[0], ()), [])
+        first = _Part(once, inputs | shared, before, [])
         made = [node.value if node.kind is Making.CONSTANT else placed(node) for node in outputs]
         known = inputs | {
             node: first.program.buffers[node] for node in once if node in first.program.buffers
         }
-        rest = _Part(each, known, sort(decided[1], outputs), list(zip(outputs, made, strict=True)))
+        rest = _Part(each, known, after, list(zip(outputs, made, strict=True)))
         self._value, self._bound = made
         self._within = Within(placed(outputs[0]), placed(outputs[1]))
         for part in (first, rest):

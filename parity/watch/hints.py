@@ -13,7 +13,7 @@ from parity.render.texts.message import Message
 from parity.watch.check import Hint
 from parity.watch.judging import same
 from parity.watch.losses import Reduction
-from parity.watch.ranks.averages import Losses, main_losses, mean, shares, weighted
+from parity.watch.ranks.averages import Losses, main_losses, mean, mean_of_all, shares, weighted
 from parity.watch.ranks.round import Round
 
 
@@ -68,9 +68,7 @@ def _unequal(losses: Losses, parts: Sequence[Recorded], shown: Sequence[Recorded
     if least.numbers == most.numbers or least.weight <= 0 or not _differ(least, most):
         return None
     counts = [sum(one.numbers for one in own) for own in losses]
-    if len(parts) > 1 and any(
-        not weighted(parts, [count / sum(counts) for count in counts], state).wrong for state in shown
-    ):
+    if len(parts) > 1 and any(not mean_of_all(parts, counts, state).wrong for state in shown):
         return None
     times = f"{most.weight / least.weight:.3g}"
     seen_as = Message("hint_unequal_batches", few=most.numbers, many=least.numbers, times=times)

@@ -133,6 +133,11 @@ def same(observed: Recorded, expected: Values) -> Measured:
     return measure(np.where(either, 0, found), np.where(either, 0, cast))
 
 
+def zeros(like: Recorded) -> Recorded:
+    """Zeros of a tensor's shape and format."""
+    return Recorded.of(np.zeros(like.shape, like.array.dtype), like.dtype)
+
+
 def _as_it_is(
     form: Form, taken: Sequence[Argument], spread: Sequence[bool], observed: Recorded
 ) -> Measured | None:

@@ -17,6 +17,7 @@ import torch
 from torch import fx
 
 from parity.certify.measure import Measured
+from parity.errors import quoted
 from parity.kernel.truths import Truths
 from parity.pytorch.again import operation_of, own_argument, tensor_of
 from parity.pytorch.imported.builder import Placed
@@ -41,7 +42,7 @@ def probed(passed: PassedRegion, drawn: Draw) -> Iterator[Check | Left]:
             program.add(placed)
         seen = program.run(definition, call.region.backend)
     except Exception as error:  # whatever the compiler says of a program that is not the user's
-        said = " ".join(str(error).split())[:200]
+        said = quoted(error, 200)
         yield Left(f"{call.operation}, probed: {said}", "opaque", call.module, call.source)
         return
     truths = Truths(definition, exactly=False, observed=seen)

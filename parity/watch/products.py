@@ -10,7 +10,7 @@ from parity.pytorch.aten import Bound, UnsupportedError, bind, edge_places
 from parity.pytorch.recorder.data import Argument, AutogradNode, Backward, Call, Recorded
 from parity.watch import views
 from parity.watch.check import Check, Draw, Left, guarded, short
-from parity.watch.judging import judge, same
+from parity.watch.judging import judge, same, zeros
 from parity.watch.short import BACKWARD
 from parity.watch.writes import Writes
 from reference.formula import Formula
@@ -103,7 +103,7 @@ def _gradients(passed: Backward, node: AutogradNode, call: Call, known: Bound) -
         found = arrived[slot] if 0 <= slot < len(arrived) else None
         if found is not None and call.geometry is not None:
             found = views.inside(call.geometry, found)
-        return found if found is not None else _zeros(made)
+        return found if found is not None else zeros(made)
 
     found: dict[str, Argument] = {}
     for output, made in known.results.items():
@@ -112,8 +112,3 @@ def _gradients(passed: Backward, node: AutogradNode, call: Call, known: Bound) -
         else:
             found["g" if output == known.operation.value else f"g_{output}"] = of(made)
     return found
-
-
-def _zeros(like: Recorded) -> Recorded:
-    zeros = np.zeros(like.shape, like.array.dtype)
-    return Recorded.of(zeros, like.dtype)

@@ -14,7 +14,10 @@ import parity
 from tests.kernel.kernels import KERNELS, inside, normal
 from tests.nightly import NIGHTLY
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # the compiler's own
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # the compiler's own
+    pytest.mark.usefixtures("compiler_afresh"),
+]
 
 inductor = pytest.mark.skipif(shutil.which("g++") is None, reason="inductor needs a C++ compiler, g++")
 
@@ -44,14 +47,6 @@ MODULES = {
 def one_dtype_each():
     formats = ("float32", "float64", "bfloat16")
     return [(name, formats[place % 3]) for place, name in enumerate(KERNELS)]
-
-
-@pytest.fixture(autouse=True)
-def afresh():
-    torch._dynamo.reset()
-    with torch._inductor.config.patch(force_disable_caches=True, compile_threads=1):
-        yield
-    torch._dynamo.reset()
 
 
 def made(name):

@@ -17,18 +17,13 @@ from torch.utils.checkpoint import checkpoint
 import parity
 from tests.nightly import NIGHTLY, but
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # the compiler's own
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # the compiler's own
+    pytest.mark.usefixtures("compiler_afresh"),
+]
 
 X = torch.randn(6, 4, generator=torch.Generator().manual_seed(1))
 Y = torch.randn(6, 3, generator=torch.Generator().manual_seed(2))
-
-
-@pytest.fixture(autouse=True)
-def afresh():
-    torch._dynamo.reset()
-    with torch._inductor.config.patch(force_disable_caches=True, compile_threads=1):
-        yield
-    torch._dynamo.reset()
 
 
 def mlp():

@@ -11,7 +11,7 @@ import torch
 from pydantic import JsonValue
 
 from parity.bounds.formats import COMPUTED, FORMATS
-from parity.errors import UsageError
+from parity.errors import UsageError, quoted
 from parity.pytorch.imported.as_it_is import as_it_is
 from parity.pytorch.imported.names import DROPOUTS, INERT, activation_of, class_name, known_activations
 from parity.pytorch.imported.watch import NoChainError, Ran, WatchedModel
@@ -112,7 +112,7 @@ def watched(model: WatchedModel, x: torch.Tensor) -> tuple[list[Ran], torch.Tens
     except UsageError:
         raise
     except Exception as error:
-        said = " ".join(str(error).split())[:300]
+        said = quoted(error)
         shape = tuple(x.shape)
         raise UsageError(
             Message("model_raised", kind=type(error).__name__, shape=shape, reason=said)

@@ -12,7 +12,7 @@ from types import ModuleType
 
 import torch
 
-from parity.errors import UsageError
+from parity.errors import UsageError, quoted
 from parity.render.texts.message import Message
 
 
@@ -59,7 +59,7 @@ def _said(option: str, spec: str) -> Iterator[None]:
     except UsageError:
         raise
     except (Exception, SystemExit) as error:
-        said = " ".join(str(error).split())[:300]
+        said = quoted(error)
         raise UsageError(
             Message("load_raised", option=option, spec=spec, kind=type(error).__name__, reason=said)
         ) from None

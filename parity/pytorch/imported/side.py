@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-from parity.errors import EnvironmentUnfit, UsageError
+from parity.errors import EnvironmentUnfit, UsageError, quoted
 from parity.pytorch.imported.graph import Import
 from parity.pytorch.imported.model import ImportedModel, signature
 from parity.pytorch.imported.reading import trace
@@ -59,7 +59,7 @@ class ImportedSide:
         except (UsageError, EnvironmentUnfit):
             raise
         except Exception as error:
-            said = " ".join(str(error).split())[:300]
+            said = quoted(error)
             raise UsageError(
                 Message("model_raised", kind=type(error).__name__, shape=x.shape, reason=said)
             ) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from parity.config.case import Case
-from parity.errors import UsageError
+from parity.errors import UsageError, quoted
 from parity.pytorch.imported.layers import Mirror, layers, watched
 from parity.pytorch.imported.watch import WatchedModel
 from parity.pytorch.twin import Twin
@@ -42,7 +42,7 @@ class MirroredTwin(Twin):
             with torch.enable_grad():  # whatever the caller has set
                 return super().step(x, y)
         except RuntimeError as error:
-            said = " ".join(str(error).split())[:300]
+            said = quoted(error)
             raise UsageError(Message("model_training_raised", reason=said)) from None
 
     def predict(self, x: Array) -> Array:

@@ -13,6 +13,7 @@ from types import FrameType, MethodType
 
 import torch
 
+from parity.errors import quoted
 from parity.pytorch.recorder import internals
 from parity.pytorch.recorder.calls import Calls, PendingCall, UndefinedError
 from parity.pytorch.recorder.compiled import CompiledRegion
@@ -78,7 +79,7 @@ class Regions:
                     self._remark(f"compiled {region.name} ({where.source}): {refused}")
                 return True
         except Exception as error:  # the compiled code may do where this fails, and the program goes on
-            said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            said = quoted(f"{type(error).__name__}: {error}", 200)
             region.reason = f"its Python code raised {said}"
         if beside is not None:
             region.definition, region.kept = beside.definition, beside.kept

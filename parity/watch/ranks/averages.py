@@ -53,6 +53,11 @@ def weighted(parts: Sequence[Recorded], weights: Sequence[float], observed: Reco
     return held((form,), parts, observed, constants=named)
 
 
+def mean_of_all(parts: Sequence[Recorded], counts: Sequence[int], observed: Recorded) -> Measured:
+    """Σ n_r g_r / Σ n_r: the mean of all samples, of which the ranks have unequally many."""
+    return weighted(parts, [count / sum(counts) for count in counts], observed)
+
+
 def added(parts: Sequence[Recorded], observed: Recorded) -> Measured:
     """g_0 + … + g_{N−1}, in any order."""
     return held((total,), parts, observed)
@@ -82,7 +87,7 @@ def averaged(
     main = main_losses(losses)
     counts = [sum(one.numbers for one in own) for own in main]
     if all(own and all(one.mean for one in own) for own in main) and len(set(counts)) > 1:
-        of_all = weighted(parts, [count / sum(counts) for count in counts], used)
+        of_all = mean_of_all(parts, counts, used)
         if not of_all.wrong:
             return Averaged(of_all)
     twice = weighted(parts, [1 / n**2] * n, used)

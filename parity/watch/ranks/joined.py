@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 
-import numpy as np
-
 from parity.pytorch.recorder.data import Recorded
 from parity.render.texts.message import Message
 from parity.watch.check import Check, Draw, Found, Kind, Left, Mistaken
-from parity.watch.judging import MISSHAPEN, same
+from parity.watch.judging import MISSHAPEN, same, zeros
 from parity.watch.ranks.averages import averaged
 from parity.watch.ranks.collectives import held_to_formula
 from parity.watch.ranks.round import Round
+from parity.watch.short import shortest
 
 AVERAGE, REPLICA = "average", "replica"
 """The operations' names of a mean over the ranks, and of a tensor that all of them have."""
-
-SIXTEEN = ("float16", "bfloat16")
 
 
 def joined(rounds: Sequence[Round], drawn: Draw, accepted: Set[str]) -> Iterator[Found]:
@@ -85,11 +82,12 @@ def _average(name: str, rounds: Sequence[Round]) -> Iterator[Check | Left]:
     if all(part is None for part in found_alone):
         yield Left(f"{AVERAGE} of {operand}: no gradient of its own arrived", "unsupported", module, "")
         return
-    parts = [_zeros(like) if part is None else part for part in found_alone]
+    # A rank that found none where others did: nothing of its loss depends on the parameter.
+    parts = [zeros(like) if part is None else part for part in found_alone]
     if any(part.shape != like.shape for part in parts):
         yield Left(f"{AVERAGE} of {operand}: a part on each rank", "unsupported", module, "")
         return
-    if like.dtype in SIXTEEN and len(rounds) > 2:
+    if shortest([like]) and len(rounds) > 2:
         yield Left(
             f"{AVERAGE} of {operand}: {like.dtype} of {len(rounds)} ranks", "unsupported", module, ""
         )
@@ -113,8 +111,3 @@ def _average(name: str, rounds: Sequence[Round]) -> Iterator[Check | Left]:
             yield Left(f"{AVERAGE} of {operand}: {', '.join(hooks)}", "altered", module, "")
             return
         yield Check("grad", AVERAGE, operand, module, "", found.measured, rank=rank, mistake=found.mistake)
-
-
-def _zeros(like: Recorded) -> Recorded:
-    """Of a rank that found no gradient where others did: nothing of its loss depends on the parameter."""
-    return Recorded.of(np.zeros(like.shape, like.array.dtype), like.dtype)

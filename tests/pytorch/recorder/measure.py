@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from parity.pytorch.recorder.recorder import Recorder
-from tests.pytorch.recorder.models import GPT, batch, classes, real, tokens, whole
+from tests.pytorch.recorder.models import SmallGPT, batch, classes, real, tokens, whole
 
 STEPS = 12
 
@@ -32,7 +32,7 @@ def cnn():
 
 
 def gpt():
-    return GPT(256, 256, 4, 4, 128), batch(whole(256, 4, 128), whole(256, 4, 128)), tokens
+    return SmallGPT(256, 256, 4, 4, 128), batch(whole(256, 4, 128), whole(256, 4, 128)), tokens
 
 
 def peak():

@@ -338,7 +338,7 @@ class Block(nn.Module):
         return x + self.mlp(self.ln2(x))
 
 
-class GPT(nn.Module):
+class SmallGPT(nn.Module):
     """A GPT in plain torch, its head tied to its embedding."""
 
     def __init__(
@@ -358,12 +358,12 @@ class GPT(nn.Module):
 
 @model
 def gpt():
-    return GPT(13, 8, 2, 2, 6), batch(whole(13, 2, 6), whole(13, 2, 6)), tokens
+    return SmallGPT(13, 8, 2, 2, 6), batch(whole(13, 2, 6), whole(13, 2, 6)), tokens
 
 
 @model
 def gpt_fused_attention():
-    return GPT(13, 8, 2, 1, 6, fused=True), batch(whole(13, 2, 6), whole(13, 2, 6)), tokens
+    return SmallGPT(13, 8, 2, 1, 6, fused=True), batch(whole(13, 2, 6), whole(13, 2, 6)), tokens
 
 
 @model
