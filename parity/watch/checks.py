@@ -12,10 +12,11 @@ from parity.pytorch.recorder.data import Argument, AutogradNode, Backward, Call,
 from parity.watch import views
 from parity.watch.check import Check, Draw, Left, guarded, short
 from parity.watch.functions import PassedFunction, passed_function
-from parity.watch.judging import judge, same, summed
+from parity.watch.judging import judge, summed
 from parity.watch.products import products
 from parity.watch.regions import region_forward
 from parity.watch.short import FORWARD
+from parity.watch.unchanged import same
 from parity.watch.writes import Writes
 
 PASSES = ("BackwardHookFunctionBackward",)

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from parity.pytorch.recorder.data import Recorded
 from parity.render.texts.message import Message
 from parity.watch.check import Hint
-from parity.watch.judging import same
 from parity.watch.losses import Reduction
 from parity.watch.ranks.averages import Losses, main_losses, mean, mean_of_all, shares, weighted
 from parity.watch.ranks.round import Round
+from parity.watch.unchanged import same
 
 
 def hints(rounds: Sequence[Round]) -> Iterator[Hint]:

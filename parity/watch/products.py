@@ -10,8 +10,9 @@ from parity.pytorch.aten import Bound, UnsupportedError, bind, edge_places
 from parity.pytorch.recorder.data import Argument, AutogradNode, Backward, Call, Recorded
 from parity.watch import views
 from parity.watch.check import Check, Draw, Left, guarded, short
-from parity.watch.judging import judge, same, zeros
+from parity.watch.judging import judge
 from parity.watch.short import BACKWARD
+from parity.watch.unchanged import same, zeros
 from parity.watch.writes import Writes
 from reference.formula import Formula
 from reference.operation import Options

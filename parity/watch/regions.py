@@ -18,7 +18,7 @@ from parity.kernel.truths import Truths, against
 from parity.pytorch.recorder.compiled import CompiledRegion, EagerDefinition
 from parity.pytorch.recorder.data import Argument, Backward, Call, Output, Recorded, Root, Values
 from parity.watch.check import Check, Draw, Left
-from parity.watch.judging import MISSHAPEN, same
+from parity.watch.unchanged import MISSHAPEN, same
 
 
 class RegionDefinition(Definition):

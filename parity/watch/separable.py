@@ -36,6 +36,7 @@ POINTWISE = {function.__name__ for function in ELEMENTARY} | {f"{name} (vectoriz
 CARRIED = frozenset(
     {"swapaxes", "transpose", "moveaxis", "expand_dims", "broadcast_to", "flip", "sliding_window_view"}
 )
+FILLED = frozenset({"where", "full_like", "zeros_like", "ones_like"})
 REDUCTIONS = frozenset({"add", "maximum", "minimum"})
 SUMMARIES = frozenset({"sum", "mean", "max", "min"})
 
@@ -164,7 +165,7 @@ class Traced(NDArrayOperatorsMixin):
         name = function.__name__
         if name in ("shape", "ndim", "size") and len(inputs) == 1:
             return getattr(inputs[0], name)
-        if name == "where" and len(inputs) == 3 and not options:
+        if name in FILLED and (name != "where" or len(inputs) == 3) and not options:
             return self._elementwise(name, inputs)
         if name == "reshape":
             return inputs[0].reshape(*inputs[1:], **options)

@@ -91,8 +91,11 @@ class Unrounded(NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Unrounded:
         """The choice among operands of one format."""
-        chosen = CHOICES.get((ufunc.__name__, method))
         options.pop("out", None)
+        if ufunc.__name__ == "scatter_add (vectorized)":
+            shape, index, values = inputs
+            return Unrounded(_placed(shape, index, _array(values)))
+        chosen = CHOICES.get((ufunc.__name__, method))
         if chosen is None:
             raise RoundedError(ufunc.__name__)
         return Unrounded(chosen(*_together(inputs), **options))
@@ -119,6 +122,19 @@ class Unrounded(NDArrayOperatorsMixin):
 
 def _array(value: Any) -> Any:
     return value.array if isinstance(value, Unrounded) else value
+
+
+def _placed(shape: tuple[int, ...], index: tuple[Values, ...], values: Values) -> Values:
+    """Values in the cells of zeros that they are added to. Raises RoundedError where two of them meet."""
+    cells = np.zeros(shape, values.dtype)
+    if not values.size:
+        return cells
+    each, rest = np.broadcast_arrays(*index), shape[len(index) :]
+    places = np.ravel_multi_index(each, shape[: len(index)]).reshape(-1)
+    if np.bincount(places).max() > 1:
+        raise RoundedError("a sum")
+    cells.reshape(-1, *rest)[places] = np.broadcast_to(values, (*each[0].shape, *rest)).reshape(-1, *rest)
+    return cells
 
 
 def _together(values: Sequence[Any]) -> list[Any]:

@@ -90,7 +90,7 @@ def _moving(old: Array, new: Array, momentum: float) -> Array:
     return (1 - share) * old + share * new
 
 
-def _running_mean(x: Array, running_mean: Array, mean: Array, *, training: bool, momentum: float) -> Array:
+def _running_mean(running_mean: Array, mean: Array, *, training: bool, momentum: float) -> Array:
     return _moving(running_mean, mean, momentum) if training else np.positive(running_mean)
 
 

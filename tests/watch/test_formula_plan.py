@@ -12,8 +12,8 @@ from parity.certify.certificate import bounded_constants
 from parity.certify.plan.tape import UnplannableError
 from parity.pytorch.recorder.data import Recorded
 from parity.watch.compiled import PATIENCE, Accepting
+from parity.watch.forms import by_rules
 from parity.watch.formula_plan import FormulaCall, FormulaPlan
-from parity.watch.judging import _evaluated
 from reference.operation import bound
 from reference.operations import OPERATIONS
 from reference.optimizers import OPTIMIZERS
@@ -37,7 +37,7 @@ def _asked(form, *operands, divided=None, constants=None, plain=None):
 
 
 def _by_rules(asked):
-    return _evaluated(asked.form, asked.operands, (), asked.observed, KIND, None, asked.constants)
+    return by_rules(asked.form, asked.operands, (), asked.observed, KIND, None, asked.constants)
 
 
 def _normal(*shape):

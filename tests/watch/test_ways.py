@@ -17,6 +17,7 @@ from parity.bounds.formats import arithmetic
 from parity.certify import measure as measuring
 from parity.pytorch.recorder.data import Recorded
 from parity.watch import blocks, compiled, judging
+from parity.watch import forms as forms_of
 from reference.operation import bound
 from reference.operations import OPERATIONS
 
@@ -117,9 +118,9 @@ def test_quick_and_plain_say_the_same(name, monkeypatch):
                 observed = Recorded.of(shown, "float32")
                 quick = judging.held(forms, taken, observed, spread)
                 with monkeypatch.context() as plainly:
-                    plainly.setattr(judging, "division", lambda *args: None)
+                    plainly.setattr(forms_of, "division", lambda *args: None)
                     plainly.setattr(compiled.Accepting, "measured", lambda *args: None)
-                    plainly.setattr(judging, "_as_it_is", lambda *args: None)
+                    plainly.setattr(judging, "as_it_is", lambda *args: None)
                     plainly.setattr(measuring, "_within", lambda *args: None)
                     plain = judging.held(forms, taken, observed, spread)
                 _agree(quick, plain)

@@ -116,6 +116,8 @@ class Program:
             lowered = [self._double_of(part) for part in node.operands]
             x, y = arrays
             self.calls.append((SlicedProduct(x, y, out, (lowered[0], lowered[1])), ()))
+        elif node.name == "reshape" and out.flags.c_contiguous:
+            self.calls.append((np.copyto, (out.reshape(arrays[0].shape), arrays[0])))
         elif node.kind is Making.CALL:
             self.calls.append((_copy_result, (out, node.function, arrays)))
         else:

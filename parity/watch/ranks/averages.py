@@ -13,8 +13,9 @@ from parity.certify.measure import Measured
 from parity.pytorch.recorder.data import Recorded
 from parity.render.texts.message import Message
 from parity.watch.check import Mistaken
-from parity.watch.judging import held, same
+from parity.watch.judging import held
 from parity.watch.losses import LossPlace, Reduction
+from parity.watch.unchanged import same
 from reference.arrays import total
 
 Form: TypeAlias = Callable[..., Any]

@@ -10,8 +10,9 @@ import numpy as np
 from parity.certify.measure import Values
 from parity.pytorch.recorder.data import Recorded
 from parity.watch.check import Check, Left
-from parity.watch.judging import MISSHAPEN, held, same
+from parity.watch.judging import held
 from parity.watch.ranks.round import Collective
+from parity.watch.unchanged import MISSHAPEN, same
 from reference.arrays import total
 
 CHOSEN: Mapping[str, Callable[[Values, Values], Values]] = {"MAX": np.maximum, "MIN": np.minimum}

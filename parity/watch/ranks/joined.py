@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from parity.pytorch.recorder.data import Recorded
 from parity.render.texts.message import Message
 from parity.watch.check import Check, Draw, Found, Kind, Left, Mistaken
-from parity.watch.judging import MISSHAPEN, same, zeros
 from parity.watch.ranks.averages import averaged
 from parity.watch.ranks.collectives import held_to_formula
 from parity.watch.ranks.round import Round
 from parity.watch.short import shortest
+from parity.watch.unchanged import MISSHAPEN, same, zeros
 
 AVERAGE, REPLICA = "average", "replica"
 """The operations' names of a mean over the ranks, and of a tensor that all of them have."""

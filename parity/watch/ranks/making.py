@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from parity.pytorch.foreach import each
 from parity.pytorch.recorder.data import Backward, Call, Recorded, Step, Update, flat
 from parity.watch.check import short
-from parity.watch.judging import same
 from parity.watch.losses import LossReduction, Reduction, reductions, weighed
 from parity.watch.ranks.round import Collective, Round
+from parity.watch.unchanged import same
 
 Region = tuple[int, int, tuple[int, ...], tuple[int, ...]]
 
