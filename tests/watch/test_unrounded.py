@@ -18,7 +18,7 @@ def test_a_number_for_each_cell_is_placed():
 def test_whole_rows_are_placed():
     values, index = np.float32([[1.1, 2.2], [3.3, 4.4]]), (np.array([2, 0]),)
     found = unrounded(lambda g: scatter_add((3, 2), index, g), [Unrounded(values)])
-    assert np.array_equal(found, [[3.3, 4.4], [0, 0], [1.1, 2.2]] * np.float32(1))
+    assert np.array_equal(found, np.float32([[3.3, 4.4], [0, 0], [1.1, 2.2]]))
 
 
 @pytest.mark.parametrize("places", [[[2, 2], [1, 0]], [[2, 0], [1, -1]]])
