@@ -67,6 +67,8 @@ def test_a_class(tmp_path):
     ]
     page = (tmp_path / "class" / "index.html").read_text(encoding="utf-8")
     assert "sign-flipped" in page
+    line = next(n for n, text in enumerate(FLIPPED.splitlines(), 1) if "-(W[l + 1].T" in text)
+    assert f'<span lang="en">line {line}</span><span lang="es">línea {line}</span>' in page
     assert "<b>.py" not in page
     assert 'href="cyd/%3Cb%3E/index.html"' in page
     alone = (tmp_path / "class" / "cyd" / "<b>" / "index.html").read_text(encoding="utf-8")
