@@ -38,7 +38,7 @@ class Answers:
 
 
 @dataclass
-class Traced:
+class FollowedCall:
     """One call, followed line by line.
 
     `lines` has, by tensor, the line that made it; `shown` the tensors; `made` every array on the way,
@@ -94,7 +94,7 @@ class PythonSubject:
                     answers.failures[number] = broken or wrong or ending.failure or Message("no_answer")
             return answers
 
-    def traced(self, calls: Sequence[SubjectCall], limits: Limits, tracer: Path) -> list[Traced]:
+    def traced(self, calls: Sequence[SubjectCall], limits: Limits, tracer: Path) -> list[FollowedCall]:
         """Each call, followed; of one that does not come back, nothing."""
         with tempfile.TemporaryDirectory(prefix="parity-") as place:
             self._asked(calls, limits, tracer, place)
@@ -107,7 +107,7 @@ class PythonSubject:
                         _read(file, number, kept, limits)
                 whole = {name: line for name, line in lines.items() if isinstance(line, int)}
                 on_the_way = _by_line(made.tensors.get(number, {}))
-                found.append(Traced(whole, answers.tensors.get(number, {}), on_the_way))
+                found.append(FollowedCall(whole, answers.tensors.get(number, {}), on_the_way))
             return found
 
     def _asked(self, calls: Sequence[SubjectCall], limits: Limits, program: Path, place: str) -> Ending:

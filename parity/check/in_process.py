@@ -18,7 +18,7 @@ import numpy as np
 
 from parity.check.calls import MOST_STEPS, asked_calls
 from parity.check.cases import SubjectCall
-from parity.check.implementations import Answers, Subject, Traced, python_subject, raised
+from parity.check.implementations import Answers, FollowedCall, Subject, python_subject, raised
 from parity.check.process import Limits
 from parity.check.tracer import LineTracer
 from parity.check.worker import UnusableError, as_array, call, layout_of, reason
@@ -64,9 +64,9 @@ class OwnSubject:
         """The file in which the function stands."""
         return self.file
 
-    def traced(self, calls: Sequence[SubjectCall]) -> list[Traced]:
+    def traced(self, calls: Sequence[SubjectCall]) -> list[FollowedCall]:
         """Each call, followed line by line; up to one that raises."""
-        found: list[Traced] = []
+        found: list[FollowedCall] = []
         for one in calls:
             tracer = LineTracer(str(self.file))
             try:
@@ -77,7 +77,7 @@ class OwnSubject:
             for line, value in tracer.made():
                 with suppress(UnusableError):
                     made.append((line, np.array(as_array(value, "", one.given["x"].dtype))))
-            found.append(Traced(tracer.lines, shown, made))
+            found.append(FollowedCall(tracer.lines, shown, made))
         return found
 
     def _shown(self, function: Callable[..., object], one: SubjectCall) -> dict[str, Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from parity.check.diagnosis.judge import Judge
 from parity.check.diagnosis.mistake import DoesNotApplyError
 from parity.check.diagnosis.scenario import Scenario
 from parity.check.diagnosis.text import SourceLine
-from parity.check.implementations import PythonSubject, Subject, Traced
+from parity.check.implementations import FollowedCall, PythonSubject, Subject
 from parity.check.in_process import OwnSubject
 from parity.check.process import Limits
 from reference.arrays import Array
@@ -33,11 +34,9 @@ def blamed_lines(
     it is the line that made, on the way, an array whose every number is what the named mistake makes of
     that tensor, and not what the formula makes of it; both within their rounding bounds.
     """
-    file = source_of(subject)
-    try:
-        text = file.read_text(encoding="utf-8", errors="replace").splitlines() if file else []
-    except OSError:
-        text = []
+    file = str(source_of(subject) or "")
+    linecache.checkcache(file)
+    text = linecache.getlines(file)  # which has the cells of a notebook too
     if not text:
         return [None] * len(blames)
     traced = _traced(subject, [blame.first.observation for blame in blames], limits)
@@ -62,22 +61,22 @@ def source_of(subject: Subject) -> Path | None:
     return subject.source if isinstance(subject, PythonSubject | OwnSubject) else None
 
 
-def _traced(subject: Subject, seen: Sequence[Observation], limits: Limits | None) -> list[Traced]:
+def _traced(subject: Subject, seen: Sequence[Observation], limits: Limits | None) -> list[FollowedCall]:
     """The observations asked again, each followed; of a subject that is not Python nothing is known."""
     asked = [SubjectCall(o.case, o.step, o.architecture, o.lr, o.given) for o in seen]
-    traced: Sequence[Traced] = ()
+    traced: Sequence[FollowedCall] = ()
     if isinstance(subject, PythonSubject):
         traced = subject.traced(asked, limits or Limits(), TRACER) if asked else ()
     elif isinstance(subject, OwnSubject):
         traced = subject.traced(asked)
-    return [*traced, *(Traced() for _ in range(len(seen) - len(traced)))]
+    return [*traced, *(FollowedCall() for _ in range(len(seen) - len(traced)))]
 
 
-def _lines_as_seen(traced: Traced, observation: Observation) -> dict[str, int]:
+def _lines_as_seen(traced: FollowedCall, observation: Observation) -> dict[str, int]:
     return {n: line for n, line in traced.lines.items() if _is_what_was_seen(n, traced, observation)}
 
 
-def _is_what_was_seen(name: str, traced: Traced, observation: Observation) -> bool:
+def _is_what_was_seen(name: str, traced: FollowedCall, observation: Observation) -> bool:
     known = {**observation.shown, **observation.misshapen}
     if name not in known or name not in traced.shown:
         return False
@@ -85,7 +84,7 @@ def _is_what_was_seen(name: str, traced: Traced, observation: Observation) -> bo
     return any(np.array_equal(before, one, equal_nan=True) for one in (now, now.T))
 
 
-def _line(court: Judge, blame: Blame, traced: Traced) -> int | None:
+def _line(court: Judge, blame: Blame, traced: FollowedCall) -> int | None:
     first = blame.first
     lines = _lines_as_seen(traced, first.observation)
     if blame.may_be:  # nobody can tell which of these formulas it is

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import linecache
+
 import pytest
 
 from parity.check.calls import asked_calls
@@ -133,3 +135,14 @@ def test_the_line_stands_in_a_module_too(tmp_path, monkeypatch):
     found = check(python_subject("mine:step"), asked_calls(None, None, None))
     (wrong,) = found.result.wrong_formulas
     assert "W[l] + lr" in (tmp_path / "mine.py").read_text().splitlines()[wrong.line - 1]
+
+
+def test_a_notebook_has_lines_too(monkeypatch):
+    """Where a cell has no file, Python's own cache of sources has its text."""
+    source = GOOD.replace("W[l] - lr", "W[l] + lr")
+    name, lines = "<cell 3>", source.splitlines(keepends=True)
+    monkeypatch.setitem(linecache.cache, name, (len(source), None, lines, name))
+    space = {}
+    exec(compile(source, name, "exec"), space)
+    (wrong,) = check(own_subject(space["step"]), asked_calls(None, None, None)).result.wrong_formulas
+    assert "W[l] + lr" in lines[wrong.line - 1]
