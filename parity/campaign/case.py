@@ -1,4 +1,4 @@
-"""What a campaign asks, and what it is told: `Case`, `Answer` and `Alarm`."""
+"""What a campaign asks, and what it is told: `CampaignCase`, `CampaignAnswer` and `Alarm`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ WITHIN: Mapping[str, tuple[str, ...]] = {"kind": KINDS, "format": FORMATS}
 
 
 @dataclass(frozen=True)
-class Case:
+class CampaignCase:
     """One thing to try: `name` of a `kind`, in a number format, on numbers of a regime, of a shape.
 
     The seed draws every number; the same case asks the same question on every machine.
@@ -68,7 +68,7 @@ class Case:
         return hashlib.sha256(self.to_toml().encode()).hexdigest()[:16]
 
     @classmethod
-    def read(cls, source: str | Path) -> Case:
+    def read(cls, source: str | Path) -> CampaignCase:
         """The case of a TOML text, or of a file that holds one. Raises UsageError."""
         where, text = "case", source
         if isinstance(source, Path):
@@ -113,7 +113,7 @@ class Alarm:
 
 
 @dataclass(frozen=True)
-class Answer:
+class CampaignAnswer:
     """What came of a case. `worst_share` is the largest share of its bound that a number used.
 
     `skipped` says why nothing could be asked, where that is so.
@@ -138,7 +138,7 @@ class Answer:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, text: str) -> Answer:
+    def from_json(cls, text: str) -> CampaignAnswer:
         """The answer that `to_json` wrote. Raises ValueError, KeyError or TypeError for another text."""
         facts = json.loads(text)
         alarms = (
