@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from parity.campaign.case import Case
+from parity.campaign.case import CampaignCase
 from parity.campaign.cluster import Asker, Request, asking
-from parity.campaign.judge import Answered, CaseLimits, Judging
+from parity.campaign.judge import CaseLimits, JudgeReply, Judging
 from parity.campaign.result import CampaignResult
 from parity.campaign.store import CampaignFolder
 from parity.campaign.summary import summarised, unshrunk
@@ -43,7 +43,7 @@ class Campaigned:
 
 
 def campaign(
-    cases: Iterable[Case],
+    cases: Iterable[CampaignCase],
     folder: Path,
     *,
     workers: int = 1,
@@ -102,9 +102,9 @@ class _Run:
             self._admit(answered)
         self.begun = True
 
-    def ask(self, asker: Asker, cases: Iterator[Case]) -> None:
+    def ask(self, asker: Asker, cases: Iterator[CampaignCase]) -> None:
         """Ask what is missing, and keep each answer as it comes."""
-        under_way: dict[str, Case] = {}
+        under_way: dict[str, CampaignCase] = {}
 
         def missing() -> Iterator[tuple[str, Request]]:
             for case in cases:
@@ -127,9 +127,9 @@ class _Run:
         for cause, answered in asker(requests):
             said = answered.said or {}
             if "case" in said:
-                self.folder.keep_smallest(cause, Case.read(said["case"]), said["torch"])
+                self.folder.keep_smallest(cause, CampaignCase.read(said["case"]), said["torch"])
 
-    def _keep(self, case: Case, answered: Answered) -> None:
+    def _keep(self, case: CampaignCase, answered: JudgeReply) -> None:
         progress, said = self.progress, answered.said
         progress.cases += 1
         progress.asked_again += len(answered.endings)
@@ -144,7 +144,7 @@ class _Run:
         progress.undecided += facts["undecided"]
         progress.alarms += len(facts["alarms"])
 
-    def _admit(self, answered: Answered) -> str:
+    def _admit(self, answered: JudgeReply) -> str:
         if not answered.environment:  # the whole worker was lost
             return ""
         problems = unfit(dict(answered.environment))
@@ -153,7 +153,7 @@ class _Run:
         return self.folder.admit(answered.environment)
 
 
-def _before(until: float | None, cases: Iterable[Case]) -> Iterator[Case]:
+def _before(until: float | None, cases: Iterable[CampaignCase]) -> Iterator[CampaignCase]:
     """The cases, until the time is up."""
     for case in cases:
         if until is not None and time.monotonic() > until:

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from parity.campaign import judge
-from parity.campaign.judge import Answered, CaseLimits, Judging
+from parity.campaign.judge import CaseLimits, JudgeReply, Judging
 from parity.errors import EnvironmentUnfit, quoted
 from parity.render.texts.message import Message
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 Request: TypeAlias = dict[str, Any]
-Asker: TypeAlias = "Callable[[Iterator[tuple[str, Request]]], Iterator[tuple[str, Answered]]]"
+Asker: TypeAlias = "Callable[[Iterator[tuple[str, Request]]], Iterator[tuple[str, JudgeReply]]]"
 """Requests by a name of their own in, replies by the same name out, in any order; lazy on both sides."""
 
 AHEAD = 4
@@ -55,7 +55,7 @@ def asking(
 
 def _here(
     requests: Iterator[tuple[str, Request]], judging: Judging, limits: CaseLimits
-) -> Iterator[tuple[str, Answered]]:
+) -> Iterator[tuple[str, JudgeReply]]:
     for name, request in requests:
         try:
             yield name, judge.ask(request, judging, limits)
@@ -96,7 +96,7 @@ def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
 
 def _over(
     client: Client, requests: Iterator[tuple[str, Request]], judging: Judging, limits: CaseLimits
-) -> Iterator[tuple[str, Answered]]:
+) -> Iterator[tuple[str, JudgeReply]]:
     """As many requests under way as keep every process busy, however many join."""
     from distributed import as_completed
     from distributed.scheduler import KilledWorker
@@ -125,7 +125,7 @@ def _over(
             if status == "finished":
                 yield name, found
             elif status == "error" and isinstance(found[1], KilledWorker):
-                yield name, Answered(None, {}, ("worker",) * judge.TRIES)
+                yield name, JudgeReply(None, {}, ("worker",) * judge.TRIES)
             elif status == "error":
                 reason = f"{type(found[1]).__name__}: {quoted(found[1])}"
                 raise EnvironmentUnfit(Message("campaign_no_judge", reason=reason))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from parity.campaign.case import Answer
+from parity.campaign.case import CampaignAnswer
 from parity.campaign.store import CampaignFolder
 from parity.campaign.summary import command
 from parity.errors import UsageError
@@ -132,11 +132,11 @@ def _opened(folder: Path) -> CampaignFolder:
     return CampaignFolder(folder)
 
 
-def _of(answer: Answer) -> _Held:
+def _of(answer: CampaignAnswer) -> _Held:
     return _Held(_said(answer), answer.worst_share, bool(answer.alarms))
 
 
-def _said(answer: Answer) -> str:
+def _said(answer: CampaignAnswer) -> str:
     """What an answer says in short: its verdict, and whose formulas are wrong by which finding."""
     if answer.skipped is not None:
         return "skipped"

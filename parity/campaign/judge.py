@@ -48,7 +48,7 @@ class Judging:
 
 
 @dataclass(frozen=True)
-class Answered:
+class JudgeReply:
     """What came of a request: what was said, or how each try ended; and what it was computed with."""
 
     said: Mapping[str, Any] | None
@@ -127,7 +127,7 @@ _own = threading.local()
 _all: list[JudgingProcess] = []
 
 
-def ask(request: Mapping[str, Any], judging: Judging, limits: CaseLimits) -> Answered:
+def ask(request: Mapping[str, Any], judging: Judging, limits: CaseLimits) -> JudgeReply:
     """Ask this thread's process, at most `TRIES` times.
 
     Raises Ended where no process can be started.
@@ -138,7 +138,7 @@ def ask(request: Mapping[str, Any], judging: Judging, limits: CaseLimits) -> Ans
         judge = _judge(judging, limits)
         environment = judge.environment
         try:
-            return Answered(judge.ask(request, limits.seconds), environment, tuple(endings))
+            return JudgeReply(judge.ask(request, limits.seconds), environment, tuple(endings))
         except Ended as ended:
             endings.append(str(ended))
             _all.remove(judge)
@@ -146,7 +146,7 @@ def ask(request: Mapping[str, Any], judging: Judging, limits: CaseLimits) -> Ans
             _all.remove(judge)
             judge.close()
             raise
-    return Answered(None, environment, tuple(endings))
+    return JudgeReply(None, environment, tuple(endings))
 
 
 def computing(judging: Judging, limits: CaseLimits) -> Mapping[str, Any]:

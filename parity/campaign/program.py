@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any, TextIO
 
 from parity.errors import quoted
@@ -23,12 +24,11 @@ TOO_LARGE = 77
 LOOKS_EVERY = 0.1
 """Seconds between two looks at memory and parent."""
 
-UNIT = 1 if sys.platform == "darwin" else 1024
-"""Bytes of `ru_maxrss`'s unit."""
+STATM = Path("/proc/self/statm")
 
 
 def main() -> None:
-    """Answer until stdin ends: `program ANSWERS ENVIRONMENT BYTES`, functions as `module:name`."""
+    """CampaignAnswer until stdin ends: `program ANSWERS ENVIRONMENT BYTES`, functions as `module:name`."""
     from parity.lockstep import openblas
 
     openblas.choose()  # before anything imports numpy
@@ -52,10 +52,20 @@ def _guard(parent: int, memory: int) -> None:
     """End this process where it is too large, or nobody is left to answer to."""
     while True:
         time.sleep(LOOKS_EVERY)
-        if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * UNIT > memory:
+        if _held() > memory:
             os._exit(TOO_LARGE)
         if os.getppid() != parent:
             os._exit(1)
+
+
+def _held() -> int:
+    """Bytes that this process holds; where there is no /proc, as on macOS, the most that it ever held.
+
+    On Linux that most would be the parent's: it goes over to a program that a large process starts.
+    """
+    if STATM.exists():
+        return int(STATM.read_text().split()[1]) * resource.getpagesize()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _say(replies: TextIO, said: Mapping[str, object]) -> None:
@@ -73,15 +83,15 @@ def answer(request: Mapping[str, Any]) -> dict[str, object]:
 
     An empty request is whether any can be answered.
     """
-    from parity.campaign.case import Alarm, Case
+    from parity.campaign.case import Alarm, CampaignCase
     from parity.campaign.judging import judged
     from parity.campaign.shrink import shrunk, torch_lines
 
     if "case" in request:
-        return {"answer": judged(Case.read(request["case"])).to_json()}
+        return {"answer": judged(CampaignCase.read(request["case"])).to_json()}
     if not request:
         return {}
     facts = request["alarm"]
     alarm = Alarm(**{**facts, "index": None if facts["index"] is None else tuple(facts["index"])})
-    smallest = shrunk(Case.read(request["shrink"]), alarm)
+    smallest = shrunk(CampaignCase.read(request["shrink"]), alarm)
     return {"case": smallest.to_toml(), "torch": torch_lines(smallest, alarm)}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pydantic import Field
 
-from parity.campaign.case import Answer, Side
+from parity.campaign.case import CampaignAnswer, Side
 from parity.lockstep.result import (
     EXIT_FAULT,
     EXIT_MATCH,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CampaignVerdict: TypeAlias = Literal["match", "mismatch", "fault", "undecided"]
 
 
-def answer_code(answer: Answer) -> int:
+def answer_code(answer: CampaignAnswer) -> int:
     """The exit code of one case alone."""
     sides = {alarm.side for alarm in answer.alarms if alarm.finding is None}
     if sides:

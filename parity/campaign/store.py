@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from parity.campaign.case import Answer, Case
+from parity.campaign.case import CampaignAnswer, CampaignCase
 from parity.campaign.environment import differing, named
 from parity.errors import UsageError
 from parity.render.files import make_folder, writable_folder, write_text
@@ -98,13 +98,13 @@ class CampaignFolder:
             _write(self.path / HEAD, {"schema": SCHEMA, "environments": self.environments})
         return name
 
-    def keep(self, case: Case, answer: Mapping[str, Any], environment: str) -> None:
+    def keep(self, case: CampaignCase, answer: Mapping[str, Any], environment: str) -> None:
         """A case and its answer."""
         self._case(case)
         _write(self.path / "answers" / f"{case.digest}.json", {"environment": environment, **answer})
         self.done.add(case.digest)
 
-    def set_aside(self, case: Case, endings: list[str]) -> None:
+    def set_aside(self, case: CampaignCase, endings: list[str]) -> None:
         """A case that has no answer."""
         self._case(case)
         facts = {"kind": case.kind, "name": case.name, "format": case.format, "regime": case.regime}
@@ -114,19 +114,19 @@ class CampaignFolder:
         )
         self.done.add(case.digest)
 
-    def keep_smallest(self, cause: str, case: Case, torch: str | None) -> None:
+    def keep_smallest(self, cause: str, case: CampaignCase, torch: str | None) -> None:
         """The smallest case that raises an alarm of a cause."""
         self._case(case)
         _write(self.path / "smallest" / f"{cause}.json", {"digest": case.digest, "torch": torch})
 
-    def answers(self) -> Iterator[tuple[Answer, str]]:
+    def answers(self) -> Iterator[tuple[CampaignAnswer, str]]:
         """Every answer, in the order of digests, and the name of its environment. Raises UsageError."""
         for digest in sorted(_digests(self.path / "answers")):
             path = self.path / "answers" / f"{digest}.json"
             held = _read(path)
             try:
                 environment = str(held.pop("environment"))
-                yield Answer.from_json(json.dumps(held)), environment
+                yield CampaignAnswer.from_json(json.dumps(held)), environment
             except (KeyError, TypeError, ValueError):
                 raise UsageError(Message("campaign_broken", file=path)) from None
 
@@ -140,11 +140,11 @@ class CampaignFolder:
         path = self.path / "smallest" / f"{cause}.json"
         return Smallest(**_read(path)) if path.exists() else None
 
-    def case(self, digest: str) -> Case:
+    def case(self, digest: str) -> CampaignCase:
         """A case that is kept."""
-        return Case.read(self.path / "cases" / f"{digest}.toml")
+        return CampaignCase.read(self.path / "cases" / f"{digest}.toml")
 
-    def _case(self, case: Case) -> None:
+    def _case(self, case: CampaignCase) -> None:
         path = self.path / "cases" / f"{case.digest}.toml"
         if not path.exists():
             write_text(str(path), case.to_toml())
@@ -163,7 +163,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(Message("cannot_be_read", file=path, reason=error)) from None
+        raise UsageError(Message("file_failed", file=path, reason=error)) from None
     except ValueError:
         raise UsageError(Message("campaign_broken", file=path)) from None
     if not isinstance(found, dict):

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import get_args
 
-from parity.campaign.case import Alarm, Answer, Side
+from parity.campaign.case import Alarm, CampaignAnswer, Side
 from parity.campaign.result import (
     AlarmGroup,
     CampaignEnvironment,
@@ -40,7 +40,7 @@ class _Sums:
     alarms: int = 0
     skipped: int = 0
 
-    def add(self, answer: Answer) -> None:
+    def add(self, answer: CampaignAnswer) -> None:
         self.cases += 1
         self.numbers += answer.numbers
         self.undecided += answer.undecided
@@ -54,7 +54,7 @@ class _Sums:
 class _Cause:
     """Alarms of one cause: the first of them, and how many cases raised it where."""
 
-    answer: Answer
+    answer: CampaignAnswer
     alarm: Alarm
     cases: int = 0
     regimes: set[str] = field(default_factory=set)
@@ -123,16 +123,16 @@ def command(folder: CampaignFolder, digest: str) -> str:
     return shlex.join(["parity", "campaign", "--case", str(folder.path / "cases" / f"{digest}.toml")])
 
 
-def unshrunk(folder: CampaignFolder) -> dict[str, tuple[Answer, Alarm]]:
+def unshrunk(folder: CampaignFolder) -> dict[str, tuple[CampaignAnswer, Alarm]]:
     """By cause, an alarm of each of which no smallest case was looked for yet."""
-    found: dict[str, tuple[Answer, Alarm]] = {}
+    found: dict[str, tuple[CampaignAnswer, Alarm]] = {}
     for answer, _ in folder.answers():
         for alarm in answer.alarms:
             found.setdefault(_named(_key(answer, alarm)), (answer, alarm))
     return {cause: first for cause, first in found.items() if folder.smallest(cause) is None}
 
 
-def _key(answer: Answer, alarm: Alarm) -> tuple[str, ...]:
+def _key(answer: CampaignAnswer, alarm: Alarm) -> tuple[str, ...]:
     named = (alarm.side, answer.kind, answer.name, answer.format)
     return (*named, alarm.formula, alarm.operation, alarm.tensor, alarm.finding or "")
 

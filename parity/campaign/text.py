@@ -15,7 +15,7 @@ from parity.render.texts import catalogue
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from parity.campaign.case import Answer
+    from parity.campaign.case import CampaignAnswer
     from parity.campaign.result import AlarmGroup, CampaignResult, CampaignRow, SetAside
 
 STYLES = {"match": "green", "mismatch": "bold red", "fault": "bold red", "undecided": "yellow"}
@@ -165,7 +165,7 @@ def _worst(rows: list[CampaignRow], say: Mapping[str, str]) -> Table:
     return table
 
 
-def answer_lines(answer: Answer, lang: str) -> Iterator[tuple[str, str]]:
+def answer_lines(answer: CampaignAnswer, lang: str) -> Iterator[tuple[str, str]]:
     """What one case alone says, line by line, each with its style."""
     say = catalogue(lang)
     facts = {name: getattr(answer, name) for name in ("kind", "name", "format", "regime")}

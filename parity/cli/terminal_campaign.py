@@ -57,10 +57,10 @@ def asked_alone(file: Path, json: str | None, lang: str) -> int:
     from parity.render.files import write_text
 
     require_torch()
-    from parity.campaign.case import Case
+    from parity.campaign.case import CampaignCase
     from parity.campaign.judging import judged
 
-    answer = judged(Case.read(file))
+    answer = judged(CampaignCase.read(file))
     if json:
         write_text(json, answer.to_json())
     out = console(stderr=json == "-")

@@ -11,7 +11,7 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from parity.campaign.case import Alarm, Answer, Case
+from parity.campaign.case import Alarm, CampaignAnswer, CampaignCase
 from parity.campaign.judge import Judging
 
 JUDGING = Judging(f"{__name__}:answer", f"{__name__}:computing")
@@ -53,9 +53,9 @@ def answer(request):
     if not request:
         return {}
     if "shrink" in request:
-        case = replace(Case.read(request["shrink"]), seed=0)
+        case = replace(CampaignCase.read(request["shrink"]), seed=0)
         return {"case": case.to_toml(), "torch": f"import torch  # {case.name}"}
-    case = Case.read(request["case"])
+    case = CampaignCase.read(request["case"])
     alarms = {
         "dies": lambda: os.kill(os.getpid(), signal.SIGKILL),
         "exits": lambda: sys.exit("no more"),
@@ -73,7 +73,7 @@ def answer(request):
             file.write(f"{case.digest}\n")
     drawn = int(hashlib.sha256(case.digest.encode()).hexdigest()[:8], 16)
     asked = case.regime != "skipped"
-    said = Answer(
+    said = CampaignAnswer(
         digest=case.digest, kind=case.kind, name=case.name, format=case.format, regime=case.regime,
         verdict="mismatch" if alarms else "match",
         numbers=asked * (drawn % 1000 + 2), undecided=asked * (drawn % 2),
@@ -102,6 +102,6 @@ def grows():
 
 
 def case(number, regime="ordinary", kind="activations", **others):
-    return Case(**{
+    return CampaignCase(**{
         "kind": kind, "name": "tanh", "format": "float32", "regime": regime, "seed": number, **others
     })  # fmt: skip

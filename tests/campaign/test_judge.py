@@ -47,7 +47,7 @@ def test_what_is_raised_beside_a_judgement_is_said_and_the_process_goes_on():
 
 
 def test_it_says_what_it_computes_with():
-    assert judge.ask({}, JUDGING, LIMITS) == judge.Answered({}, FACTS)
+    assert judge.ask({}, JUDGING, LIMITS) == judge.JudgeReply({}, FACTS)
 
 
 def test_a_process_that_cannot_start_says_why():
