@@ -49,7 +49,7 @@ def campaign(
     workers: int = 1,
     scheduler: str | None = None,
     minutes: float | None = None,
-    judging: Judging | None = None,
+    judging: Judging,
     limits: CaseLimits | None = None,
     seen: Callable[[CampaignProgress], None] = lambda _: None,
 ) -> Campaigned:
@@ -65,9 +65,7 @@ def campaign(
         interrupted = False
         run = _Run(held, seen)
         try:
-            with asking(
-                judging or Judging(), limits or CaseLimits(), workers=workers, scheduler=scheduler
-            ) as asker:
+            with asking(judging, limits or CaseLimits(), workers=workers, scheduler=scheduler) as asker:
                 run.begin(asker)
                 run.ask(asker, _before(until, cases))
                 run.shrink(asker)

@@ -9,7 +9,6 @@ import typer
 from parity import __version__
 from parity.cli import (
     bench,
-    campaign,
     check,
     diff,
     doctor,
@@ -41,7 +40,6 @@ for command in (
     run,
     watch,
     kernel,
-    campaign,
     check,
     explain,
     graph,
