@@ -76,3 +76,22 @@ def _say(replies: TextIO, said: Mapping[str, object]) -> None:
 def _function(name: str) -> Any:
     module, _, function = name.partition(":")
     return getattr(import_module(module), function)
+
+
+def answer(request: Mapping[str, Any]) -> dict[str, object]:
+    """What is said of a request: `{"case": toml}` or `{"shrink": toml, "alarm": facts}`.
+
+    An empty request is whether any can be answered.
+    """
+    from parity.campaign.case import Alarm, CampaignCase
+    from parity.campaign.judging import judged
+    from parity.campaign.shrink import shrunk, torch_lines
+
+    if "case" in request:
+        return {"answer": judged(CampaignCase.read(request["case"])).to_json()}
+    if not request:
+        return {}
+    facts = request["alarm"]
+    alarm = Alarm(**{**facts, "index": None if facts["index"] is None else tuple(facts["index"])})
+    smallest = shrunk(CampaignCase.read(request["shrink"]), alarm)
+    return {"case": smallest.to_toml(), "torch": torch_lines(smallest, alarm)}
