@@ -56,7 +56,6 @@ def campaign(
     and summed up. Raises UsageError for a folder that is no campaign's or was computed otherwise, and
     EnvironmentUnfit where nothing can be asked at all.
     """
-    until = None if minutes is None else time.monotonic() + 60 * minutes
     CampaignFolder.check(folder)
     with asking(
         judging or Judging(), limits or CaseLimits(), workers=workers, scheduler=scheduler
@@ -64,6 +63,7 @@ def campaign(
         environment = _computing(asker)
         with CampaignFolder.opened(folder) as held:
             held.admit(environment)
+            until = None if minutes is None else time.monotonic() + 60 * minutes
             run = _Run(held, seen)
             ended: Exception | None = None
             interrupted = False

@@ -114,11 +114,11 @@ def alarm_lines(group: AlarmGroup, lang: str) -> Iterator[str]:
     say = catalogue(lang)
     key = "listed" if group.finding else "alarm"
     place = f"[{','.join(map(str, group.index))}]" if group.index else ""
-    named = ", ".join(filter(None, (group.formula, group.operation)))
+    named, formats = ", ".join(filter(None, (group.formula, group.operation))), ", ".join(group.formats)
     yield say[f"campaign.{key}"].format(
         side=say[f"campaign.side_{group.side}"],
         finding=group.finding,
-        what=f"{group.name} ({group.format}): {named} {group.tensor}{place}".rstrip(),
+        what=f"{group.name} ({formats}): {named} {group.tensor}{place}".rstrip(),
         cases=counted(group.cases, say),
         regimes=", ".join(group.regimes),
     )
