@@ -18,7 +18,7 @@ from parity.campaign.result import CampaignResult
 from tests.campaign.test_cluster import answers, until
 from tests.command import ROOT, parity
 
-FEW = ("--only", "activations", "--minutes", "0.07")
+FEW = ("--only", "activations", "--minutes", "0.1")
 
 
 @pytest.fixture(scope="module")
