@@ -8,7 +8,7 @@ from statistics import median
 
 import numpy as np
 
-from parity.bench.measure import SIZES, Size, bench_case, contestants, measured
+from parity.bench.measure import SIZES, Contestants, Size, Walking, bench_case, measured, plain
 from parity.bench.rows import BenchRow
 from parity.bounds.formats import COMPUTED
 from parity.config.case import Case
@@ -26,20 +26,29 @@ EASED = {"adafactor": 2.0, "muon": float("inf")}
 """Factors on the figure to reach: a rule of many more operations, and one that is not of first order."""
 
 
+SINGLY = "judged number by number, as PyTorch deviates or a number stays undecided"
+
+
 @dataclass(frozen=True)
 class Summary:
-    """All names of one size and format: the median ratio, the worst one, and those above their figure."""
+    """All names of one size and format: the median ratio and the worst one, of those accepted whole.
+
+    `above` are those of them above their figure, `singly` the names that no plan accepts.
+    """
 
     size: str
     dtype: str
     median: float
     worst: BenchRow
     above: tuple[BenchRow, ...]
+    singly: tuple[BenchRow, ...]
 
     def __str__(self) -> str:
         text = f"{self.size} {self.dtype}: median {self.median:.2f}, worst {_said(self.worst)}"
-        missed = ", ".join(map(_said, self.above))
-        return f"{text}; above the figure to reach: {missed}" if missed else text
+        for heading, rows in (("above the figure to reach", self.above), (SINGLY, self.singly)):
+            if rows:
+                text += f"; {heading}: {', '.join(map(_said, rows))}"
+        return text
 
 
 def _said(row: BenchRow) -> str:
@@ -51,8 +60,10 @@ def vocabulary(size: str) -> Iterator[BenchRow]:
     for dtype in COMPUTED:
         for name, case in cases(SIZES[size], dtype):
             reach = SIZES[size].vocabulary[dtype] * EASED.get(name, 1.0)
-            for row in measured(size, contestants(case), (("certified", "plain", reach),), dtype, ROUNDS):
-                yield replace(row, name=name)
+            certified = Walking(case, certified=True)
+            timed: Contestants = {"plain": plain(case), "certified": certified}
+            for row in measured(size, timed, (("certified", "plain", reach),), dtype, ROUNDS):
+                yield replace(row, name=name, whole=certified.gates.whole)
 
 
 def cases(size: Size, dtype: str) -> Iterator[tuple[str, Case]]:
@@ -92,7 +103,9 @@ def summary(rows: list[BenchRow]) -> list[Summary]:
     found = []
     for size, dtype in dict.fromkeys((row.size, row.dtype) for row in rows):
         here = [row for row in rows if (row.size, row.dtype) == (size, dtype)]
-        above = tuple(row for row in here if row.reach is not None and row.median > row.reach)
-        worst = max(here, key=lambda row: row.median)
-        found.append(Summary(size, dtype, median(row.median for row in here), worst, above))
+        singly = tuple(row for row in here if not row.whole)
+        whole = [row for row in here if row.whole] or here
+        above = tuple(row for row in whole if row.reach is not None and row.median > row.reach)
+        worst = max(whole, key=lambda row: row.median)
+        found.append(Summary(size, dtype, median(row.median for row in here), worst, above, singly))
     return found

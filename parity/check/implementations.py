@@ -37,6 +37,19 @@ class Answers:
     output: str = ""
 
 
+@dataclass
+class FollowedCall:
+    """One call, followed line by line.
+
+    `lines` has, by tensor, the line that made it; `shown` the tensors; `made` every array on the way,
+    oldest first, with its line.
+    """
+
+    lines: Mapping[str, int] = field(default_factory=dict)
+    shown: Mapping[str, Array] = field(default_factory=dict)
+    made: Sequence[tuple[int, Array]] = ()
+
+
 class Subject(Protocol):
     """Anybody's implementation of one training step."""
 
@@ -81,20 +94,20 @@ class PythonSubject:
                     answers.failures[number] = broken or wrong or ending.failure or Message("no_answer")
             return answers
 
-    def traced(
-        self, calls: Sequence[SubjectCall], limits: Limits, tracer: Path
-    ) -> list[tuple[dict[str, int], dict[str, Array]]]:
-        """For each call that comes back, by tensor, the line that made it, and what was shown."""
+    def traced(self, calls: Sequence[SubjectCall], limits: Limits, tracer: Path) -> list[FollowedCall]:
+        """Each call, followed; of one that does not come back, nothing."""
         with tempfile.TemporaryDirectory(prefix="parity-") as place:
             self._asked(calls, limits, tracer, place)
-            answers, found = Answers(), []
+            answers, made, found = Answers(), Answers(), []
             for number in range(len(calls)):
                 lines = _json(Path(place, f"lines{number}.json"))
-                answer = Path(place, f"answer{number}.safetensors")
-                if answer.exists():
-                    _read(answer, number, answers, limits)
+                for name, kept in (("answer", answers), ("made", made)):
+                    file = Path(place, f"{name}{number}.safetensors")
+                    if file.exists():
+                        _read(file, number, kept, limits)
                 whole = {name: line for name, line in lines.items() if isinstance(line, int)}
-                found.append((whole, answers.tensors.get(number, {})))
+                on_the_way = _by_line(made.tensors.get(number, {}))
+                found.append(FollowedCall(whole, answers.tensors.get(number, {}), on_the_way))
             return found
 
     def _asked(self, calls: Sequence[SubjectCall], limits: Limits, program: Path, place: str) -> Ending:
@@ -113,10 +126,17 @@ class PythonSubject:
         return run(command, self.folder, limits)
 
     @property
+    def source(self) -> Path | None:
+        """The file, also of a module that is found from the folder; None for one that is installed."""
+        where = self.folder.joinpath(*self.module.split("."))
+        files = (self.file or where.with_suffix(".py"), where / "__init__.py")
+        return next((file for file in files if file.is_file()), None)
+
+    @property
     def line(self) -> int:
         """Where in its file the function stands; 0 where that is not to be seen."""
         try:
-            tree = ast.parse(self.file.read_text(encoding="utf-8")) if self.file else None
+            tree = ast.parse(self.source.read_text(encoding="utf-8")) if self.source else None
         except (OSError, SyntaxError, ValueError):
             return 0
         body = tree.body if tree else []
@@ -126,6 +146,12 @@ class PythonSubject:
         """What the runner says went wrong, with the line."""
         facts = _json(path)
         return raised(facts) if "error" in facts else None
+
+
+def _by_line(made: Mapping[str, Array]) -> list[tuple[int, Array]]:
+    """Arrays that are called by their place and their line, `12:34`, in the order of their places."""
+    places = {tuple(map(int, name.split(":"))): array for name, array in made.items()}
+    return [(line, places[place, line]) for place, line in sorted(places)]
 
 
 def raised(facts: Mapping[str, object]) -> Message:

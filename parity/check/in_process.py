@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -17,10 +18,10 @@ import numpy as np
 
 from parity.check.calls import MOST_STEPS, asked_calls
 from parity.check.cases import SubjectCall
-from parity.check.implementations import Answers, Subject, python_subject, raised
+from parity.check.implementations import Answers, FollowedCall, Subject, python_subject, raised
 from parity.check.process import Limits
 from parity.check.tracer import LineTracer
-from parity.check.worker import UnusableError, call, layout_of, reason
+from parity.check.worker import UnusableError, as_array, call, layout_of, reason
 from parity.config.case import Case, build
 from parity.config.options import read_config
 from parity.errors import UsageError
@@ -58,16 +59,25 @@ class OwnSubject:
                 answers.tensors[number] = shown
         return answers
 
-    def traced(self, calls: Sequence[SubjectCall]) -> list[tuple[Mapping[str, int], Mapping[str, Array]]]:
-        """For each call, by tensor, the line that made it, and what was shown; up to one that raises."""
-        found: list[tuple[Mapping[str, int], Mapping[str, Array]]] = []
+    @property
+    def source(self) -> Path | None:
+        """The file in which the function stands."""
+        return self.file
+
+    def traced(self, calls: Sequence[SubjectCall]) -> list[FollowedCall]:
+        """Each call, followed line by line; up to one that raises."""
+        found: list[FollowedCall] = []
         for one in calls:
             tracer = LineTracer(str(self.file))
             try:
                 shown = self._shown(partial(tracer.call, self.function), one)
             except (Exception, SystemExit):
                 break
-            found.append((tracer.lines, shown))
+            made: list[tuple[int, Array]] = []
+            for line, value in tracer.made():
+                with suppress(UnusableError):
+                    made.append((line, np.array(as_array(value, "", one.given["x"].dtype))))
+            found.append(FollowedCall(tracer.lines, shown, made))
         return found
 
     def _shown(self, function: Callable[..., object], one: SubjectCall) -> dict[str, Array]:

@@ -20,10 +20,11 @@ from parity.check.diagnosis.anatomy import kind
 from parity.check.diagnosis.blame import Blame
 from parity.check.diagnosis.judge import Judge
 from parity.check.diagnosis.search import blames
-from parity.check.diagnosis.text import Diagnosed, diagnosed
+from parity.check.diagnosis.text import Diagnosed, SourceLine, diagnosed
 from parity.check.implementations import Subject
 from parity.check.in_process import Shown
 from parity.check.layout import Answered, answered_by
+from parity.check.lines import blamed_lines
 from parity.check.process import Limits
 from parity.check.text import show_checked
 from parity.check.unseen import unseen_calls
@@ -47,7 +48,8 @@ SIDE = "subject"
 class Checked(Outcome):
     """What a check found: the result, each wrong formula in words, what failed, what it printed.
 
-    `court` and `blames` are what all that was said from; `subject` is asked in the layout it was read in.
+    `court` and `blames` are what all that was said from; `subject` is asked in the layout it was read in;
+    `lines` are those of its file that likely compute what is wrong, formula by formula.
     """
 
     result: Result
@@ -57,6 +59,7 @@ class Checked(Outcome):
     court: Judge
     blames: tuple[Blame, ...]
     subject: Subject
+    lines: tuple[SourceLine | None, ...] = ()
     _pages: Pages | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -122,7 +125,8 @@ def check(
                 Message("file_failed", file=subject.name, reason=failures[0]), answers.output
             )
         found = blames(court, lambda: _unseen(answered, calls, limits or Limits()))
-        wrong = tuple(diagnosed(court, blame, lang) for blame in found)
+        lines = blamed_lines(answered.subject, court, found, limits)
+        wrong = tuple(diagnosed(court, *one, lang) for one in zip(found, lines, strict=True))
         court.forget()
     reached = [call for number, call in enumerate(calls) if number not in answers.failures]
     result = Result(
@@ -134,7 +138,7 @@ def check(
         first_divergence=_first(tally, found),
         formulas=tally.formula_rows(),
         side_by_side=[],
-        wrong_formulas=[_wrong_formula(blame, words) for blame, words in zip(found, wrong, strict=True)],
+        wrong_formulas=[_wrong_formula(*one) for one in zip(found, wrong, lines, strict=True)],
         reason=Message("not_every", failure=failures[0]) if failures else None,
         not_shown=_not_shown(court),
         coverage=covered(reached),
@@ -144,7 +148,9 @@ def check(
         environment=environment(with_torch=False),
         config=_config(subject, reached, str(calls[0].architecture.dtype)),
     )
-    return Checked(result, wrong, failures, answers.output, court, tuple(found), answered.subject)
+    return Checked(
+        result, wrong, failures, answers.output, court, tuple(found), answered.subject, tuple(lines)
+    )
 
 
 def _overflows(failure: str) -> bool:
@@ -175,7 +181,7 @@ def _first(tally: Tally, found: Sequence[Blame]) -> Divergence | None:
     return tally.first.model_copy(update={"case": case})
 
 
-def _wrong_formula(blame: Blame, words: Diagnosed) -> WrongFormula:
+def _wrong_formula(blame: Blame, words: Diagnosed, line: SourceLine | None) -> WrongFormula:
     name = blame.formula
     named = Diagnosis(mistake=words.mistake, detail=words.detail) if words.mistake else None
     return WrongFormula(
@@ -187,6 +193,7 @@ def _wrong_formula(blame: Blame, words: Diagnosed) -> WrongFormula:
         note=None if named else words.detail,
         evidence=words.evidence,
         may_be=list(blame.may_be),
+        line=line.number if line else None,
     )
 
 

@@ -7,6 +7,7 @@ In a process of its own this stands alone, as `worker.py` beside it does, and wr
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import runpy
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 MOST_LINES = 200_000
 """Lines that are followed; of a program that runs more, nothing is said."""
+
+MOST_ARRAYS = 1000
+"""Arrays of one call that are given out with their lines."""
 
 
 class LineTracer:
@@ -45,6 +49,11 @@ class LineTracer:
         if self._run < MOST_LINES:
             self._name(answer)
         return answer
+
+    def made(self) -> list[tuple[int, object]]:
+        """What each line made, oldest first."""
+        kept = [(line, array) for array, _, line in self._made.values() if line]
+        return kept[:MOST_ARRAYS] if self._run < MOST_LINES else []
 
     def _called(self, frame: FrameType, event: str, argument: object) -> TraceFunction | None:
         if os.path.abspath(frame.f_code.co_filename) != self.file:
@@ -135,6 +144,11 @@ def main(folder: str, request: dict[str, str]) -> None:
             shown = worker["call"](traced, request["layout"] or layout, tensors, names)
         worker["write"](f"{folder}/answer{number}.safetensors", shown)
         worker["report"](f"{folder}/lines{number}.json", tracer.lines)
+        made = {}
+        for place, (line, value) in enumerate(tracer.made()):
+            with contextlib.suppress(worker["UnusableError"]):
+                made[f"{place}:{line}"] = worker["as_array"](value, "", tensors["x"].dtype)
+        worker["write"](f"{folder}/made{number}.safetensors", made)
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ def check(
         write_page(checked, one, report, lang)
     show_output(checked.output, lang)
     checked.show(console(stderr=json == "-"), lang)
-    file, line = (str(one.file or ""), one.line) if isinstance(one, PythonSubject) else ("", 0)
+    file, line = (str(one.source or ""), one.line) if isinstance(one, PythonSubject) else ("", 0)
     judged = compared("check", one.name, checked.result, file, line)
     tell("parity check", [judged], checked.result.formulas, lang)
     return checked.result.exit_code

@@ -18,7 +18,7 @@ import numpy as np
 from parity.certify.certificate import Certifier
 from parity.certify.continuity import Continuity
 from parity.certify.step import CheckedStep
-from parity.certify.whole import WholeSteps
+from parity.certify.whole import PATIENCE, WholeSteps
 from parity.config.case import Case
 from parity.errors import UsageError
 from parity.lockstep.tally import Tally
@@ -157,16 +157,25 @@ def lockstep(
 
 
 class Gates:
-    """Both gates and continuity, over all steps of a lockstep."""
+    """Both gates and continuity, over all steps of a lockstep.
 
-    def __init__(self, case: Case, sides: Sequence[str], *, filtered: bool = True) -> None:
+    `patience` is how many steps are judged one by one before a plan is recorded; `whole` tells whether the
+    last step was accepted whole.
+    """
+
+    whole = False
+
+    def __init__(
+        self, case: Case, sides: Sequence[str], *, filtered: bool = True, patience: int = PATIENCE
+    ) -> None:
         self.case, self.tally = case, Tally()
         self.certifier = Certifier(case.architecture, findings=case.findings)
         self._certifiers = {name: self._certifier_of(name) for name in sides}
         start = case.parameters | case.architecture.initial_state(case.parameters, case.lr)
         self._continuity = {name: Continuity(start) for name in sides}
         alike = all(certifier is self.certifier for certifier in self._certifiers.values())
-        self._whole = WholeSteps(self.certifier) if filtered and len(sides) == 2 and alike else None
+        whole = filtered and len(sides) == 2 and alike
+        self._whole = WholeSteps(self.certifier, patience) if whole else None
 
     def _certifier_of(self, side: str) -> Certifier:
         findings = self.case.findings_of(side)
@@ -182,6 +191,7 @@ class Gates:
             return 0.0
         known = constants(self.case.architecture, batch, self.case.lr, step + 1)
         shares = self._whole.accepts(traces, known, batch) if self._whole and continuous else None
+        self.whole = shares is not None
         if shares is not None:
             ours, theirs = traces
             self.tally.accept(self.certifier.equations, (ours, theirs), shares)

@@ -150,6 +150,7 @@ class WrongFormula(ResultPart):
     diagnosis: Diagnosis | None = None
     note: str | None = Field(None, description="the error's pattern, where no mistake could be named")
     evidence: str | None = Field(None, description="how finely what was shown can place it")
+    line: int | None = Field(None, description="of a subject in Python: the line that likely computes it")
     may_be: list[str] = Field(
         [], description="where nothing is named and tensors are hidden: the formulas that may be wrong"
     )

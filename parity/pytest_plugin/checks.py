@@ -103,7 +103,7 @@ def judged(
         result.verdict if not checked.failures or result.verdict != "match" else "error",
         result.numbers_compared,
         result.undecided,
-        roots(result.wrong_formulas),
+        roots(result.wrong_formulas, str(facts["file"])),
         reason=result.reason or "",
         report=context.relative(report),
         **facts,  # type: ignore[arg-type]
@@ -152,8 +152,8 @@ def _cause(subject: Subject) -> BaseException | None:
 def _where(subject: Subject) -> tuple[Path | None, int]:
     if isinstance(subject, OwnSubject):
         return subject.file, subject.line or 0
-    if isinstance(subject, PythonSubject) and subject.file:
-        return subject.file, subject.line
+    if isinstance(subject, PythonSubject) and subject.source:
+        return subject.source, subject.line
     return None, 0
 
 

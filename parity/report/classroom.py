@@ -16,7 +16,7 @@ from parity.check.submitted import Submitted, result_of
 from parity.lockstep.result import WrongFormula
 from parity.render.files import make_folder, write_text
 from parity.render.texts import LANGUAGES
-from parity.report.bilingual import formula_title, mistake_title, one, say_again
+from parity.report.bilingual import formula_title, mistake_title, one, say, say_again
 from parity.report.page import framed
 
 MARKS: Mapping[State, str] = {
@@ -113,11 +113,11 @@ def _row(name: str, outcome: Submitted, points: Points) -> ClassRow:
 
 
 def _wrong(wrong: WrongFormula) -> Markup:
-    """A wrong formula, and the mistake where it has a name."""
-    where = Markup("{} ({})").format(formula_title(wrong.formula), ", ".join(map(str, wrong.layers)))
-    return (
-        Markup("{}: {}").format(where, mistake_title(wrong.diagnosis.mistake)) if wrong.diagnosis else where
-    )
+    """A wrong formula, with the mistake where it has a name, and the line where it is known."""
+    said = Markup("{} ({})").format(formula_title(wrong.formula), ", ".join(map(str, wrong.layers)))
+    if wrong.diagnosis:
+        said = Markup("{}: {}").format(said, mistake_title(wrong.diagnosis.mistake))
+    return Markup("{}, {}").format(said, say("class.line", line=wrong.line)) if wrong.line else said
 
 
 def _mistakes(rows: list[ClassRow], outcomes: Mapping[str, Submitted]) -> list[CommonMistake]:

@@ -10,7 +10,7 @@ from parity.check.diagnosis.anatomy import ANATOMIES, kind
 from parity.check.diagnosis.blame import Blame
 from parity.check.diagnosis.judge import Judge
 from parity.check.diagnosis.search import blames
-from parity.check.diagnosis.text import diagnosed
+from parity.check.diagnosis.text import SourceLine, diagnosed
 from parity.lockstep.result import Result
 from parity.render.texts import LANGUAGES
 from parity.render.texts.message import Message
@@ -22,9 +22,10 @@ from reference.formula import FORMULAS
 from reference.trace import Trace
 
 
-def tell(judge: Judge, found: Sequence[Blame]) -> dict[str, list[Told]]:
-    """What a judge found, in words, by language."""
-    return {lang: [_told(judge, blame, lang) for blame in found] for lang in LANGUAGES}
+def tell(judge: Judge, found: Sequence[Blame], lines: Sequence[SourceLine | None]) -> dict[str, list[Told]]:
+    """What a judge found, in words, by language; with the line of each that likely computes it."""
+    blamed = list(zip(found, lines, strict=True))
+    return {lang: [_told(judge, blame, line, lang) for blame, line in blamed] for lang in LANGUAGES}
 
 
 def told_of(result: Result, judged: JudgedSteps) -> dict[str, list[Told]]:
@@ -39,7 +40,8 @@ def told_of(result: Result, judged: JudgedSteps) -> dict[str, list[Told]]:
     shown = {row.equation.makes: row.sides[first.side] for row in judged.rows(first.step)}
     findings = {name: side.finding for name, side in shown.items() if side}
     judge = Judge([_observation(of, recording.lr, traces[first.side], first.step)], findings)
-    return tell(judge, blames(judge))
+    found = blames(judge)
+    return tell(judge, found, [None] * len(found))
 
 
 def _in_the_catalogue(of: Architecture) -> bool:
@@ -49,8 +51,8 @@ def _in_the_catalogue(of: Architecture) -> bool:
     return known and plain and of.loss.target == "values" and not of.loss.counts
 
 
-def _told(judge: Judge, blame: Blame, lang: str) -> Told:
-    words = diagnosed(judge, blame, lang)
+def _told(judge: Judge, blame: Blame, line: SourceLine | None, lang: str) -> Told:
+    words = diagnosed(judge, blame, line, lang)
     return Told(
         blame.formula, FORMULAS[blame.formula].slide, list(blame.layers), words.mistake, list(words.marked)
     )

@@ -59,7 +59,7 @@ def recording_of(checked: Checked, source: Path | None = None) -> Recording:
     return recorder.recording().with_extras(
         lines=_lines(checked, observations, text.splitlines()) if text else {},
         said={o.step: {SIDE: dict(o.complaints)} for o in observations if o.complaints},
-        told=tell(judge, checked.blames),
+        told=tell(judge, checked.blames, checked.lines),
         source=text,
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import linecache
+
 import pytest
 
 from parity.check.calls import asked_calls
@@ -92,3 +94,55 @@ def test_lists_of_numbers_are_traced_too():
     tracer.call(step, 1.5)
     start = step.__code__.co_firstlineno
     assert tracer.lines == {"dW1": start + 1, "dW2": start + 3}
+
+
+ONLY_GRADIENTS = 'return {"dW": dW, "db": db, "W": W, "b": b}'
+BACK = "        d[l] = (W[l + 1].T @ d[l + 1]) * F[activation[l]][1](z[l], a[l + 1])\n"
+HIDDEN = {
+    "in one expression": "        d[l] = W[l + 1].T @ d[l + 1]  # wrong\n",
+    "in two": "        back = W[l + 1].T @ d[l + 1]  # wrong\n        d[l] = back + 0 * back\n",
+    "in a copy": "        d[l] = (W[l + 1].T @ d[l + 1]).copy()  # wrong\n",
+    "sample by sample": "        one = [W[l + 1].T @ c for c in d[l + 1].T]  # wrong\n"
+    "        d[l] = np.stack(one, 1)\n",
+}
+
+
+@pytest.mark.parametrize("how", HIDDEN)
+def test_the_line_of_a_hidden_formula_made_what_the_mistake_makes(how, tmp_path):
+    file = tmp_path / "mine.py"
+    source = GOOD.replace(BACK, HIDDEN[how])
+    file.write_text(source[: source.index("return {")] + ONLY_GRADIENTS + "\n")
+    found = check(python_subject(str(file)), asked_calls(None, None, None))
+    (wrong,) = found.result.wrong_formulas
+    assert (wrong.formula, wrong.diagnosis.mistake) == ("hidden_delta", "missing-derivative")
+    right = next(n for n, line in enumerate(source.splitlines(), 1) if "# wrong" in line)
+    assert wrong.line == right
+    assert f"Likely line {right}: " in str(found)
+
+
+def test_of_a_hidden_formula_without_a_name_the_line_is_not_known(tmp_path):
+    file = tmp_path / "mine.py"
+    source = GOOD.replace(BACK, BACK.replace("(W[l + 1].T", "np.cbrt(W[l + 1].T"))
+    file.write_text(source[: source.index("return {")] + ONLY_GRADIENTS + "\n")
+    found = check(python_subject(str(file)), asked_calls(None, None, None))
+    assert {(w.diagnosis, w.line) for w in found.result.wrong_formulas} == {(None, None)}
+    assert "Likely line" not in str(found)
+
+
+def test_the_line_stands_in_a_module_too(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(GOOD.replace("W[l] - lr", "W[l] + lr"))
+    monkeypatch.chdir(tmp_path)
+    found = check(python_subject("mine:step"), asked_calls(None, None, None))
+    (wrong,) = found.result.wrong_formulas
+    assert "W[l] + lr" in (tmp_path / "mine.py").read_text().splitlines()[wrong.line - 1]
+
+
+def test_a_notebook_has_lines_too(monkeypatch):
+    """Where a cell has no file, Python's own cache of sources has its text."""
+    source = GOOD.replace("W[l] - lr", "W[l] + lr")
+    name, lines = "<cell 3>", source.splitlines(keepends=True)
+    monkeypatch.setitem(linecache.cache, name, (len(source), None, lines, name))
+    space = {}
+    exec(compile(source, name, "exec"), space)
+    (wrong,) = check(own_subject(space["step"]), asked_calls(None, None, None)).result.wrong_formulas
+    assert "W[l] + lr" in lines[wrong.line - 1]

@@ -7,11 +7,13 @@ import json
 
 import pytest
 
+from parity.check.implementations import python_subject
 from parity.check.points import ENTRIES, Points, states
+from parity.check.run import check
 from parity.errors import UsageError
 from parity.report.classroom import write_class
 from parity.report.gradescope import gradescope_results
-from tests.check.test_strangers import checked
+from tests.check.test_strangers import CALLS, checked
 from tests.mutants.styles import CLEAN, edited
 
 AFTER = "\n\nwhole = step\n\n\ndef step(*args):\n    r = whole(*args)\n"
@@ -50,11 +52,12 @@ def test_precision_costs_nothing_and_is_told():
 
 
 def test_a_class(tmp_path):
+    (tmp_path / "bea.py").write_text(FLIPPED)
     (tmp_path / "p.toml").write_text("[points]\nhidden_delta = 3\nloss = 0\n")
     points = Points.read(tmp_path / "p.toml")
     outcomes = {
         "ana.py": checked(CLEAN),
-        "=bea.py": checked(FLIPPED),
+        "=bea.py": check(python_subject(str(tmp_path / "bea.py")), CALLS["float64"]),
         "cyd/<b>.py": "line 1: SyntaxError <script>",
     }
     write_class(tmp_path / "class", outcomes, points, "es")
@@ -67,6 +70,8 @@ def test_a_class(tmp_path):
     ]
     page = (tmp_path / "class" / "index.html").read_text(encoding="utf-8")
     assert "sign-flipped" in page
+    line = next(n for n, text in enumerate(FLIPPED.splitlines(), 1) if "-(W[l + 1].T" in text)
+    assert f'<span lang="en">line {line}</span><span lang="es">línea {line}</span>' in page
     assert "<b>.py" not in page
     assert 'href="cyd/%3Cb%3E/index.html"' in page
     alone = (tmp_path / "class" / "cyd" / "<b>" / "index.html").read_text(encoding="utf-8")

@@ -39,7 +39,7 @@ def test_from_an_empty_repository_to_green_to_red(tmp_path):
     assert red.returncode == 1, red.stdout + red.stderr
     [told] = [line for line in red.stdout.splitlines() if line.startswith("::error")]
     assert "file=network.py" in told
-    assert "No se sabe" in told or "probablemente" in told
+    assert "es donde probablemente se calculó el número" in told
     assert "hidden" in (tmp_path / "summary.md").read_text()
 
 

@@ -15,6 +15,12 @@ pytest_plugins = ["pytester"]
 
 BAD = GOOD.replace("(W[l + 1].T @ d[l + 1]) *", "-(W[l + 1].T @ d[l + 1]) *")
 
+
+def line_of(part):
+    """The line of the wrong network in which something stands."""
+    return next(n for n, line in enumerate(BAD.strip().splitlines(), 1) if part in line)
+
+
 TESTS = """
 import pytest
 import bad, good
@@ -129,6 +135,8 @@ def test_junit_has_the_facts(outcome, project):
             "side": "subject",
             "mistake": "sign-flipped",
             "detail": "The sign is turned round.",
+            "file": "bad.py",
+            "line": line_of("-(W[l + 1].T"),
         }
     ]
     assert wrong["file"] == "bad.py"
@@ -159,7 +167,7 @@ def test_the_same_under_xdist(project, monkeypatch):
     errors = [line for line in said.splitlines() if line.startswith("::error")]
     assert len(errors) == 2, "one for each cause, not for each test"
     cause = next(line for line in errors if "sign-flipped" in line)
-    where = f"file={project.path.name}/bad.py,line="
+    where = f"file={project.path.name}/bad.py,line={line_of('-(W[l + 1].T')},"
     assert cause.startswith(f"::error {where}")
     assert "title=parity%3A hidden_delta%2C layer" in cause
     assert "%0A" in cause

@@ -48,7 +48,10 @@ def test_from_nothing_to_green_and_to_red(repository):
     assert "parity check network.py:step" in red.stdout
     errors = [line for line in red.stdout.splitlines() if line.startswith("::error")]
     assert len(errors) == 1, "one cause, one annotation"
-    assert errors[0].startswith("::error file=network.py,line=")
+    text = (repository / "network.py").read_text(encoding="utf-8").splitlines()
+    planted = next(n for n, line in enumerate(text, 1) if stranger.BUG[1] in line)
+    assert errors[0].startswith(f"::error file=network.py,line={planted},")
+    assert "is where the number was likely computed" in errors[0]
     assert "hidden\\_delta" in summary.read_text(encoding="utf-8")
     case = next(ElementTree.parse(repository / "junit.xml").getroot().iter("testcase"))
     assert case.find("failure") is not None

@@ -87,7 +87,7 @@ def outcome(mutant: Mutant) -> Outcome | None:
             return Outcome(mutant, False, False, "", "", "", None, seconds)
         first = found[0]
         named = first.guess is not None
-        words = diagnosed(court, first, "en")
+        words = diagnosed(court, first, None, "en")
         return Outcome(
             mutant,
             caught=True,

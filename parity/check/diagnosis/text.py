@@ -24,6 +24,14 @@ Say = Mapping[str, str]
 
 
 @dataclass(frozen=True)
+class SourceLine:
+    """A line of a subject's file: its number, and what stands there where that can be read."""
+
+    number: int
+    text: str = ""
+
+
+@dataclass(frozen=True)
 class Diagnosed:
     """One wrong formula, said to a person. `mistake` is empty where none could be named.
 
@@ -41,8 +49,8 @@ class Diagnosed:
         return tuple(line.replace("`", "") for line in self.marked)
 
 
-def diagnosed(court: Judge, blame: Blame, lang: str) -> Diagnosed:
-    """A blame, in English or Spanish."""
+def diagnosed(court: Judge, blame: Blame, line: SourceLine | None, lang: str) -> Diagnosed:
+    """A blame, in English or Spanish, with the subject's line that likely computes it."""
     say = catalogue(lang)
     name = blame.formula
     layers = ", ".join(map(str, blame.layers))
@@ -62,7 +70,11 @@ def diagnosed(court: Judge, blame: Blame, lang: str) -> Diagnosed:
     case = said(blame.first.observation.case, lang)
     case = say["check.case"].format(case=case, step=blame.first.observation.step)
     marked = _evidence(blame, name, say, mark="`")
-    lines = [detail, *([marked] if marked else []), *_worked(court, blame, say), case]
+    lines = [detail, *([marked] if marked else []), *_worked(court, blame, say)]
+    if line:
+        text = line.text.replace("`", "'")
+        lines.append(say["check.line"].format(line=line.number, text=f"`{text}`"))
+    lines.append(case)
     return Diagnosed(headline, mistake, detail, tuple(lines), evidence)
 
 

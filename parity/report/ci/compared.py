@@ -16,8 +16,8 @@ from parity.report.ci.summary import Noted, causes, markdown
 from reference.trace import tensor_name
 
 
-def roots(wrong: Sequence[WrongFormula]) -> tuple[RootCause, ...]:
-    """The wrong formulas as facts that travel."""
+def roots(wrong: Sequence[WrongFormula], file: str = "") -> tuple[RootCause, ...]:
+    """The wrong formulas as facts that travel; `file` is that of the lines."""
     return tuple(
         RootCause(
             w.formula,
@@ -26,6 +26,8 @@ def roots(wrong: Sequence[WrongFormula]) -> tuple[RootCause, ...]:
             w.side,
             w.diagnosis.mistake if w.diagnosis else "",
             w.diagnosis.detail if w.diagnosis else w.note or "",
+            file if w.line else "",
+            w.line or 0,
         )
         for w in wrong
     )
@@ -39,7 +41,7 @@ def compared(kind: str, subject: str, result: Result | Replay, file: str = "", l
         result.verdict,
         result.numbers_compared,
         result.undecided,
-        roots(result.wrong_formulas),
+        roots(result.wrong_formulas, file),
         reason=_reason(result),
         reproduce=result.reproduce or "",
         file=file,

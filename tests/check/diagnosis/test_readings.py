@@ -40,7 +40,7 @@ def found(plant, asked=CALLS):
     court = Judge(observations(mutant(plant), asked))
     with np.errstate(all="ignore"):
         read = blames(court, lambda: Judge(observations(mutant(plant), unseen_calls(asked))))
-        return read, diagnosed(court, read[0], "en")
+        return read, diagnosed(court, read[0], None, "en")
 
 
 @pytest.mark.parametrize("plant", one_in(3, LEFT_IN), ids=lambda plant: " ".join(filter(None, plant)))

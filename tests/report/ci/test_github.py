@@ -173,14 +173,27 @@ def test_a_wrong_step_is_told_with_its_line(ask, actions):
     assert code == 1
     assert "::error" not in out
     properties, message = parsed(err.strip())
-    line = next(i for i, text in enumerate(BAD.splitlines(), 1) if text.startswith("def step"))
+    line = next(i for i, text in enumerate(BAD.splitlines(), 1) if "-(W[l + 1].T" in text)
     assert properties == {
         "file": "bad.py",
         "line": str(line),
         "title": "parity: hidden_delta, layer 1: sign-flipped",
     }
     assert "parity check bad.py" in message
+    assert "is where the number was likely computed" in message
     assert "sign-flipped" in actions.read_text(encoding="utf-8")
+
+
+def test_a_line_that_is_not_known_is_said_to_be_unknown(ask, actions):
+    """δ is hidden, and no mistake has a name: it may be one of two formulas, in two lines."""
+    hidden = BAD.replace("-(W[l + 1].T", "np.cbrt(W[l + 1].T").partition("    return {")[0]
+    actions.with_name("bad.py").write_text(hidden + '    return {"dW": dW, "db": db}\n', encoding="utf-8")
+    code, _, err = ask("check", "bad.py")
+    assert code == 1
+    properties, message = parsed(err.splitlines()[0])
+    line = next(i for i, text in enumerate(hidden.splitlines(), 1) if text.startswith("def step"))
+    assert (properties["file"], properties["line"]) == ("bad.py", str(line))
+    assert "Which line is wrong is not known" in message
 
 
 def test_a_folder_of_submissions_is_told(ask, actions):
