@@ -157,7 +157,7 @@ class Bounded(NDArrayOperatorsMixin):
         raise TypeError("a number that carries a bound cannot decide an `if`")
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Bounded:
-        """The rule of a numpy ufunc or of a primitive of `reference.arrays`; UnknownBoundError without one."""
+        """The rule of a ufunc or a primitive of `reference.arrays`. Raises UnknownBoundError."""
         found = RULES.get((ufunc.__name__, method))
         if found is None:
             raise UnknownBoundError(f"{ufunc.__name__} ({method})")
