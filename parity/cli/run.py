@@ -74,7 +74,7 @@ def run(
             writable(path)
     if report:
         writable_folder(report)
-    peer = model_peer(model, asked.training.seed) if model else None
+    peer = model_peer(asked, model)
     with progress(lang) as watch, ending_at_ctrl_c() as interrupted:
         result = run_case(
             asked,
@@ -93,5 +93,5 @@ def run(
         result.report(report, lang)
     result.show(console(stderr=json == "-"), lang)
     subject = model or str(case.file or result.config["data"])
-    tell("parity run", [compared("run", subject, result)], result.formulas, lang)
+    tell("parity run", [compared("run", subject, result, lang=lang)], result.formulas, lang)
     return INTERRUPTED if interrupted.was and result.verdict != "mismatch" else result.exit_code
