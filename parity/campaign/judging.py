@@ -9,11 +9,11 @@ from pathlib import Path
 
 from parity.campaign.case import Alarm, CampaignAnswer, CampaignCase, Kind, Verdict
 from parity.campaign.layered import judged_layers
-from parity.campaign.verdicts import Judged, NotAskedError
+from parity.campaign.verdicts import CaseVerdict, NotAskedError
 from parity.campaign.watched import judged_model, judged_operator
 from parity.errors import UsageError, quoted
 
-JUDGES: Mapping[Kind, Callable[[CampaignCase], Judged]] = {
+JUDGES: Mapping[Kind, Callable[[CampaignCase], CaseVerdict]] = {
     "activations": judged_layers,
     "losses": judged_layers,
     "optimizers": judged_layers,
@@ -34,12 +34,14 @@ def judged(case: CampaignCase) -> CampaignAnswer:
     except UsageError:
         raise
     except NotAskedError as error:
-        found = Judged(0, 0, [], skipped=str(error))
+        found = CaseVerdict(0, 0, [], skipped=str(error))
     except Exception as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(last.filename).name}:{last.lineno}"
         text = f"{type(error).__name__}: {quoted(error)}"
-        found = Judged(0, 0, [], (Alarm("verifier", where, "", "", None, None, None, None, text, None),))
+        found = CaseVerdict(
+            0, 0, [], (Alarm("verifier", where, "", "", None, None, None, None, text, None),)
+        )
     share, where = found.worst
     return CampaignAnswer(
         digest=case.digest,
@@ -58,7 +60,7 @@ def judged(case: CampaignCase) -> CampaignAnswer:
     )
 
 
-def _verdict(found: Judged) -> Verdict:
+def _verdict(found: CaseVerdict) -> Verdict:
     if any(alarm.side != "verifier" for alarm in found.alarms):
         return "mismatch"
     return "match" if found.numbers > found.undecided and not found.alarms else "undecided"

@@ -13,7 +13,7 @@ from parity.campaign.drawn.entries import VocabularyKind
 from parity.campaign.drawn.networks import HARD_REGIMES, random_case
 from parity.campaign.drawn.vocabulary import NetworkSize, filled, last, network
 from parity.campaign.findings import known
-from parity.campaign.verdicts import Judged, NotAskedError, alarm_of, refused
+from parity.campaign.verdicts import CaseVerdict, NotAskedError, alarm_of, refused
 from parity.certify.certificate import Finding
 from parity.certify.cross_check import CrossCheck
 from parity.config.case import Case
@@ -71,7 +71,7 @@ class _Noting(Tally):
         self.alarms.setdefault(_place(alarm), alarm)
 
 
-def judged_layers(case: CampaignCase) -> Judged:
+def judged_layers(case: CampaignCase) -> CaseVerdict:
     """Both sides of a case, and PyTorch's known deviations where they explain an alarm."""
     if case.kind == "activations" and case.regime == LADDER:
         return _alone(case)
@@ -87,7 +87,7 @@ def judged_layers(case: CampaignCase) -> Judged:
         for row in tally.formula_rows()
         if row.verdict != "different-formula"
     ]
-    return Judged(tally.numbers, tally.undecided, shares, alarms)
+    return CaseVerdict(tally.numbers, tally.undecided, shares, alarms)
 
 
 def walked(case: Case) -> _Noting:
@@ -156,7 +156,7 @@ def _network(case: CampaignCase, size: NetworkSize) -> Case:
     return filled(architecture, size, case.regime, np.random.default_rng(case.seed), steps)
 
 
-def _alone(case: CampaignCase) -> Judged:
+def _alone(case: CampaignCase) -> CaseVerdict:
     """One activation by itself, forward and backward."""
     if len(case.shape) != 2 or 0 in case.shape:
         raise refused(case, "shape", list(case.shape))
@@ -177,7 +177,7 @@ def _alone(case: CampaignCase) -> Judged:
     told = found()
     architecture = Architecture((1, case.shape[0]), (f,), dtype=dtype)
     alarms = _explained(accused(told), architecture, lambda name: accused(found(name)))
-    return Judged(
+    return CaseVerdict(
         sum(one.finding.numbers for one in told),
         sum(one.finding.undecided for one in told),
         [(one.finding.ratio, f"{one.side} {one.formula}") for one in told if not one.finding.wrong],

@@ -18,7 +18,7 @@ class NotAskedError(Exception):
 
 
 @dataclass(frozen=True)
-class Judged:
+class CaseVerdict:
     """Numbers compared, those of them undecided, the largest accepted share of a bound, and the alarms."""
 
     numbers: int

@@ -12,7 +12,7 @@ from parity.campaign.drawn.models import FAMILIES, drawn
 from parity.campaign.drawn.networks import HARD_REGIMES
 from parity.campaign.drawn.samples import AS_GIVEN, forward_and_back, in_regime, operators, samples
 from parity.campaign.findings import known
-from parity.campaign.verdicts import Judged, NotAskedError, refused
+from parity.campaign.verdicts import CaseVerdict, NotAskedError, refused
 from parity.errors import quoted
 from parity.watch.result import WatchResult
 from parity.watch.watching import Watching
@@ -20,7 +20,7 @@ from parity.watch.watching import Watching
 STEPS = 2
 
 
-def judged_operator(case: CampaignCase) -> Judged:
+def judged_operator(case: CampaignCase) -> CaseVerdict:
     """One call of an operator, forward and backward.
 
     Raises NotAskedError where PyTorch has no samples, or refuses this one; UsageError for a wrong case.
@@ -65,7 +65,7 @@ def judged_operator(case: CampaignCase) -> Judged:
     return said(watching.result)
 
 
-def judged_model(case: CampaignCase) -> Judged:
+def judged_model(case: CampaignCase) -> CaseVerdict:
     """Two steps of a random model. Raises NotAskedError where PyTorch refuses it, UsageError."""
     if case.name not in FAMILIES:
         raise refused(case, "name", case.name)
@@ -105,7 +105,7 @@ def judged_model(case: CampaignCase) -> Judged:
     return said(watching.result)
 
 
-def said(result: WatchResult) -> Judged:
+def said(result: WatchResult) -> CaseVerdict:
     """What watching found, as a campaign says it; a formula of ours that failed is the verifier's alarm."""
     alarms = [
         Alarm(
@@ -129,7 +129,7 @@ def said(result: WatchResult) -> Judged:
         if one.kind == "failed"
     ]
     nothing = ", ".join(sorted({one.operation for one in left})) if not result.numbers_compared else None
-    return Judged(
+    return CaseVerdict(
         result.numbers_compared,
         result.undecided,
         [
