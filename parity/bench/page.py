@@ -53,7 +53,8 @@ PROFILE_OF_WATCHING = """The processor time of a certified step by formula, forw
 included, and how much of it is inside numpy's calls on buffers that stay in the cache. *Everything else*
 is PyTorch's own step, the recorder and the counting. A product is certified by one in float64 for its
 truth and one in float32 for its magnitudes, three times the work of PyTorch's; an elementwise formula by
-several calls of numpy for each of its functions, where PyTorch has one kernel for the whole formula."""
+several calls of numpy for each of its functions, where PyTorch has one kernel for the whole formula.
+What a formula takes beyond the last column is Python, copies, and rules without a plan."""
 
 PROFILE = """A step of the certified lockstep, taken apart while it runs: medians of each part's own time in
 the quicker half of the steps, timers included. PyTorch, the engine and the checks take turns in the caches,
