@@ -74,7 +74,7 @@ def run(
         certify=certify,
         threads=threads,
         witness=witness,
-        peer=model_peer(model, asked.training.seed) if model else None,
+        peer=model_peer(asked, model),
     )
 
 
@@ -207,8 +207,8 @@ def explain(
     if trace:
         return explain_number(recorded(Path(trace), step, side), question)
     asked = read_config(_source(config), options)
-    if model:
-        return explain_number(walked_model(model_peer(model, asked.training.seed), asked, step), question)
+    if peer := model_peer(asked, model):
+        return explain_number(walked_model(peer, asked, step), question)
     case = build(asked)
     return explain_number(walked(case, step, with_torch=has_torch()), question)
 
@@ -230,7 +230,7 @@ def record(
     already.
     """
     asked = with_steps(read_config(_source(config), options))
-    peer = model_peer(model, asked.training.seed) if model else None
+    peer = model_peer(asked, model)
     if not update:
         return record_golden(asked, output, torch=not no_torch, threads=threads, peer=peer)
     nothing_said = config is None and not model and not options and Path(output).exists()

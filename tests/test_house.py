@@ -35,6 +35,7 @@ FLOORS = {
     "parity.bench": 5,
     "parity.kernel": 5,
     "parity.watch": 5,
+    "parity.campaign": 5,
     "parity.report": 6,
     "parity.cli": 7,
     "parity.pytest_plugin": 7,

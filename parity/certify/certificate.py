@@ -153,8 +153,10 @@ class Certifier:
         """
         return self.measure(equation, trace, constants)[0]
 
-    def measure(self, equation: Equation, trace: Trace, constants: Constants) -> tuple[Finding, Bounded]:
-        """The finding of `check`, and the truth and bound of the contract's form."""
+    def measure(
+        self, equation: Equation, trace: Trace, constants: Constants
+    ) -> tuple[Finding, Bounded | Array]:
+        """The finding of `check`, and the truth and bound of the contract's form; of data, the truth."""
         finding, truth = self._judge(equation.evaluate, equation, trace, constants, self.arithmetic)
         return (self._reconsider(finding, trace, constants) if finding.wrong else finding), truth
 
@@ -181,7 +183,7 @@ class Certifier:
         trace: Trace,
         constants: Constants,
         judge: Arithmetic,
-    ) -> tuple[Finding, Bounded]:
+    ) -> tuple[Finding, Bounded | Array]:
         with judge.precision():
             observed = trace[equation.makes]
             if equation.check is not None:  # of numbers as they are: a choice rounds nothing
@@ -189,7 +191,7 @@ class Certifier:
                 return compare(equation, observed, right), exact(judge, observed)
             inputs = {name: taken(judge, trace[name]) for name in equation.inputs}
             known = bounded_constants(judge, self.known(constants))
-            truth = cast(Bounded, evaluate(form, equation, inputs, known))
+            truth = cast("Bounded | Array", evaluate(form, equation, inputs, known))
             return compare(equation, observed, truth), truth
 
 

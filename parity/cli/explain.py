@@ -41,12 +41,11 @@ def explain(
     question = parse(number)
     if trace:
         found = recorded(trace, step, side)
-    elif model:
-        config = case.config()
-        found = walked_model(model_peer(model, config.training.seed), config, step)
     else:
+        config = case.config()
+        peer = model_peer(config, model)
         torch = find_spec("torch") is not None
-        found = walked(build(case.config()), step, with_torch=torch)
+        found = walked_model(peer, config, step) if peer else walked(build(config), step, with_torch=torch)
     explanation = explain_number(found, question)
     explanation.show(console(), lang)
     return 0 if explanation.verdict == "match" else 1

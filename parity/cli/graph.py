@@ -39,7 +39,7 @@ def graph(
         raise UsageError(Message("option_known", option="--format", name=form, known=", ".join(FORMATS)))
     writable(output)
     config = case.config()
-    peer = model_peer(model, config.training.seed) if model else None
+    peer = model_peer(config, model)
     of = peer.resolve(config)[1] if peer else build(config)
     drawn = drawing(of.architecture, of.batch)
     if form == "svg":

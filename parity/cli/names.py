@@ -12,7 +12,7 @@ import typer
 from parity.cli import options
 from parity.cli.speech import SpokenCommand
 
-KINDS = ("activations", "losses", "optimizers", "clipping", "initialisers", "operations", "data")
+KINDS = ("activations", "losses", "optimizers", "clipping", "initialisers", "modules", "operations", "data")
 MUST_BE_GIVEN = "(must be given)"
 """In JSON, in place of a default that there is not."""
 
@@ -74,6 +74,7 @@ class _Row(Protocol):
 def _entries(kind: str) -> Mapping[str, Facts]:
     """Each name of a kind, with its facts."""
     from parity.config.datasets import SHIPPED
+    from parity.config.module_names import TYPES
     from reference.clipping import CLIPPINGS
     from reference.initialisers import INITIALISERS
     from reference.operations import OPERATIONS
@@ -94,6 +95,7 @@ def _entries(kind: str) -> Mapping[str, Facts]:
         "optimizers": OPTIMIZERS,
         "clipping": CLIPPINGS,
         "initialisers": INITIALISERS,
+        "modules": TYPES,
     }
     return {name: Facts(row.source, _said(row.options)) for name, row in tables[kind].items()}
 

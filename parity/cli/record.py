@@ -99,7 +99,7 @@ def record(
         return max(outcome.exit_code for outcome in outcomes)
     place(output)
     asked = with_steps(case.config())
-    peer = model_peer(model, asked.training.seed) if model else None
+    peer = model_peer(asked, model)
     with progress(lang) as shown:
         if update:
             mine = None if case.is_empty and not peer and output.exists() else asked

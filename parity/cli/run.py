@@ -74,7 +74,7 @@ def run(
             writable(path)
     if report:
         writable_folder(report)
-    peer = model_peer(model, asked.training.seed) if model else None
+    peer = model_peer(asked, model)
     with progress(lang) as watch, ending_at_ctrl_c() as interrupted:
         result = run_case(
             asked,

@@ -19,7 +19,7 @@ def schema(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="[result|replay|watch|kernel|diff]",
+            metavar="[result|replay|watch|kernel|diff|campaign|compare]",
         ),
     ] = "result",
     lang: options.Lang = options.SPOKEN,
@@ -28,6 +28,8 @@ def schema(
 
     from pydantic import BaseModel
 
+    from parity.campaign.compare import CampaignComparison
+    from parity.campaign.result import CampaignResult
     from parity.golden.diff_result import Diff
     from parity.golden.result import Replay
     from parity.kernel.result import KernelResult
@@ -43,6 +45,8 @@ def schema(
         "watch": WatchResult,
         "kernel": KernelResult,
         "diff": Diff,
+        "campaign": CampaignResult,
+        "compare": CampaignComparison,
     }
     if what not in models:
         raise unknown("schema", what, models)

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 
 from parity.config import datasets, names
 from parity.config.config import Config
+from parity.config.datasets.dataset import Floats
 from parity.config.options import parse_layers
 from parity.config.targets import fitting, is_indices, target
 from parity.errors import UsageError
@@ -75,8 +76,11 @@ class Case:
 def build(config: Config, given: datasets.Dataset | None = None) -> Case:
     """Build the case that a config describes, on the config's data or on `given`.
 
-    Raises UsageError if its parts do not fit together.
+    Raises UsageError if its parts do not fit together, and for `[[network.modules]]`, which only PyTorch
+    builds.
     """
+    if config.network.modules:
+        raise UsageError(Message("modules_not_here"))
     dtype = np.dtype(config.network.dtype)
     name, training, held = (given.name, given, None) if given else data_of(config)
     defaults = DEFAULTS.get(name, OTHER_DATA)
@@ -182,7 +186,11 @@ def described(facts: Mapping[str, JsonValue], targets: int) -> Described:
     return Described(architecture, float(lr), tuple(config.training.accept))
 
 
-def data_of(config: Config) -> tuple[str, datasets.Dataset, datasets.Dataset | None]:
+Data: TypeAlias = tuple[str, datasets.Dataset, datasets.Dataset | None]
+"""Its name, its training part, and the held-back part, if there is one."""
+
+
+def data_of(config: Config) -> Data:
     """The data's name, its training part, and the held-back part, if there is one."""
     table = config.data
     if table.x is not None and table.y is not None:
@@ -206,17 +214,19 @@ def _rectangle(rows: list[list[float]], key: str) -> np.ndarray[tuple[int, int],
     return np.array(rows, dtype=np.float64)
 
 
-def _columns(
-    rows: np.ndarray[tuple[int, ...], np.dtype[np.float64]], dtype: np.dtype[np.generic], key: str
-) -> Array:
-    """Rows of samples as the deck's columns, in the network's dtype; a sample is contiguous in memory."""
+def in_format(rows: Floats, dtype: np.dtype[np.generic], key: str) -> Array:
+    """Rows of samples in the network's dtype. Raises UsageError for a number that is not finite there."""
     with np.errstate(over="ignore"):
-        converted = np.ascontiguousarray(rows.astype(dtype))
+        converted: Array = np.ascontiguousarray(rows.astype(dtype))
     if not np.isfinite(converted).all():
         sample = int(np.argwhere(~np.isfinite(converted))[0][0])
         raise UsageError(Message("data_does_not_fit", key=key, sample=sample, dtype=dtype))
-    columns: Array = converted.T
-    return columns
+    return converted
+
+
+def _columns(rows: Floats, dtype: np.dtype[np.generic], key: str) -> Array:
+    """Rows of samples as the deck's columns, in the network's dtype; a sample is contiguous in memory."""
+    return in_format(rows, dtype, key).T
 
 
 def _parameters(config: Config, architecture: Architecture) -> dict[str, Array]:

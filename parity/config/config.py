@@ -8,8 +8,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from parity.config.modules import module_rows
 from parity.config.names import Named
 from parity.errors import UsageError
 from parity.render.texts.message import Message
@@ -40,6 +49,25 @@ class NetworkTable(_Table):
     initialiser: Named | None = None
     bias_initialiser: Named | None = None
     parameters: dict[str, list[NumberRow] | NumberRow] | None = None
+    modules: Annotated[list[dict[str, JsonValue]], Field(min_length=1, max_length=MAX_DEPTH)] | None = None
+
+    @field_validator("modules")
+    @classmethod
+    def _readable(cls, modules: list[dict[str, JsonValue]] | None) -> list[dict[str, JsonValue]] | None:
+        module_rows(modules or [])
+        return modules
+
+    @model_validator(mode="after")
+    def _alone(self) -> NetworkTable:
+        fields = type(self).model_fields
+        others = [
+            key
+            for key in sorted(self.model_fields_set - {"modules", "dtype"})
+            if getattr(self, key) != fields[key].default
+        ]
+        if self.modules and others:
+            raise ValueError(Message("modules_alone", key=others[0]))
+        return self
 
     @model_validator(mode="after")
     def _bounded(self) -> NetworkTable:

@@ -13,6 +13,7 @@ from typing import cast
 import numpy as np
 
 from parity.bounds import SLACK
+from parity.bounds.number import Bounded
 from parity.certify.certificate import Certifier, compare
 from parity.certify.cross_check import CrossCheck, cross_check, starts
 from parity.certify.observation import Observation, Reconstruction
@@ -118,6 +119,8 @@ class _ShownSide:
         else:
             truth = self.reconstruction.predict(equation)
             finding = compare(equation, observed, truth)
+        if not isinstance(truth, Bounded):  # whole numbers that nothing rounds
+            return SideNumbers(observed, np.asarray(truth, np.float64), np.zeros(truth.shape), finding)
         bound = np.broadcast_to(np.asarray(truth.carried) * SLACK, truth.shape)
         return SideNumbers(observed, np.asarray(judge.lower(truth.value)), np.asarray(bound), finding)
 

@@ -67,11 +67,13 @@ def run(
 ) -> Result:
     """Train the deck's engine and the identical PyTorch model in lockstep, and certify both.
 
-    With a `peer`, PyTorch's side is the user's own model, and the engine is built to match it.
+    With a `peer`, by default the config's own modules if it has such, PyTorch's side is that model, and
+    the engine is built to match it.
     `observers(case)` makes the observers, once the case is known. Without `torch` only the engine runs,
     and PyTorch is not imported. Raises UsageError for a config that does not fit its data,
     EnvironmentUnfit if torch is missing or set to lower precision.
     """
+    peer = peer or model_peer(config)
     config, case = peer.resolve(config) if peer else (config, build(config))
     if torch:
         require_torch()  # imports torch, so that its thread pools exist before they are limited
@@ -95,13 +97,18 @@ def run(
     return result_of(config, case, walk, Circumstances(facts, shares, third, reproduce, peer))
 
 
-def model_peer(spec: str, seed: int) -> Peer:
-    """The torch model that `--model` names. Raises UsageError, and EnvironmentUnfit without torch."""
+def model_peer(config: Config, spec: str | None = None) -> Peer | None:
+    """The torch model that `--model` or `[[network.modules]]` describes; none for a network of layers.
+
+    Raises UsageError, and EnvironmentUnfit without torch.
+    """
+    if spec is None and not config.network.modules:
+        return None
     require_torch()
-    from parity.pytorch.imported.case import ModelPeer
+    from parity.pytorch.imported.case import DeclaredPeer, ModelPeer
     from parity.pytorch.imported.load import load
 
-    return ModelPeer(spec, load(spec, seed))
+    return DeclaredPeer() if spec is None else ModelPeer(name=spec, model=load(spec, config.training.seed))
 
 
 def _twin(case: Case) -> TorchSide:

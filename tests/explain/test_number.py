@@ -132,7 +132,7 @@ def recorded_model(tmp_path_factory):
     file = tmp_path_factory.mktemp("zoo") / "zoo.py"
     file.write_text(ZOO)
     config = read_config(None, {"loss": "cross_entropy", "batch": 3, "optimizer": "adam"})
-    return walked_model(model_peer(f"{file}:Small", 0), config, 1)
+    return walked_model(model_peer(config, f"{file}:Small"), config, 1)
 
 
 def test_every_tensor_of_a_graph_is_explained_with_what_it_was_computed_from(recorded_model):

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from parity.config import names
-from parity.config.case import Case, build, data_of, scored
+from parity.config.case import Case, Data, build, data_of, in_format, scored
 from parity.config.config import Config, read
 from parity.config.datasets.dataset import Dataset
-from parity.config.targets import target
+from parity.config.modules import module_rows
+from parity.config.targets import is_indices, target
 from parity.errors import UsageError
+from parity.pytorch.declared import declared, shown
 from parity.pytorch.imported.layers import DTYPES, Mirror, mirror
 from parity.pytorch.imported.names import known_losses, loss_of
 from parity.pytorch.imported.peer import GraphPeer
@@ -66,8 +68,41 @@ class _Peer:
         return MirroredTwin(self.mirror, case)
 
 
-@dataclass
-class ModelPeer(_Peer):
+@dataclass(kw_only=True)
+class _ConfigPeer(_Peer):
+    """A model whose data come from a config."""
+
+    name: str
+
+    def _resolved(
+        self, config: Config, model: torch.nn.Module, data: Data, outputs: int
+    ) -> tuple[Config, Case]:
+        """The config with the model's layers in it, if it has such, and its case; it has `outputs`."""
+        asked, (name, training, held) = config.model_dump(exclude_unset=True), data
+        own = np.dtype(dtype(model))
+        try:
+            self.mirror = mirror(model, torch.from_numpy(training.x[:SAMPLES].astype(own)))
+        except NoChainError:
+            loss = names.loss_of(config.training.loss)[0]
+            wanted = target(loss, outputs, training.y)
+            y = in_format(wanted, own, "y")
+            if is_indices(loss, outputs, wanted.shape[1]):
+                y = wanted[:, 0].astype(np.int64)
+            elif loss.target == "labels":
+                y = wanted.astype(np.int64)
+            parts = {
+                part: (in_format(rows.x, own, "x"), in_format(rows.y, own, "y"))
+                for part, rows in scored(training, held)
+            }
+            x = in_format(training.x, own, "x")
+            self.graph = GraphPeer(self.name, model, x, y, parts, name)
+            return config, self.graph.case(config)
+        resolved = read({**asked, "network": network(self.mirror)}, {})
+        return resolved, with_weights(build(resolved), self.mirror)
+
+
+@dataclass(kw_only=True)
+class ModelPeer(_ConfigPeer):
     """A model whose data comes from a config: `parity run --model`."""
 
     name: str
@@ -78,27 +113,34 @@ class ModelPeer(_Peer):
 
         Raises UsageError where the config asks for a network of its own, or the model has no mirror.
         """
-        for key in ("layers", "activation", "dtype", "parameters"):
+        for key in ("layers", "activation", "dtype", "parameters", "modules"):
             if key in config.network.model_fields_set:
                 raise UsageError(Message("model_leave_out", key=key))
-        asked = config.model_dump(exclude_unset=True)
-        data, training, held = data_of(config)
-        samples = training.x[:SAMPLES].astype(dtype(self.model))
-        try:
-            self.mirror = mirror(self.model, torch.from_numpy(samples))
-        except NoChainError:
-            loss = names.loss_of(config.training.loss)[0]
-            wanted = target(loss, training.y.shape[1], training.y)
-            y = wanted[:, 0].astype(np.int64) if loss.target == "class" else wanted.astype(samples.dtype)
-            parts = {
-                part: (rows.x.astype(samples.dtype), rows.y.astype(samples.dtype))
-                for part, rows in scored(training, held)
-            }
-            x = training.x.astype(samples.dtype)
-            self.graph = GraphPeer(self.name, self.model, x, y, parts, data)
-            return config, self.graph.case(config)
-        resolved = read({**asked, "network": network(self.mirror)}, {})
-        return resolved, with_weights(build(resolved), self.mirror)
+        data = data_of(config)
+        return self._resolved(config, self.model, data, data[1].y.shape[1])
+
+
+@dataclass(kw_only=True)
+class DeclaredPeer(_ConfigPeer):
+    """The module that a config's `[[network.modules]]` describes, on its data."""
+
+    name: str = "network.modules"
+
+    def resolve(self, config: Config) -> tuple[Config, Case]:
+        """As a model's, of the module drawn with the config's seed. Raises UsageError."""
+        data = data_of(config)
+        rows, training = module_rows(config.network.modules or ()), data[1]
+        x = in_format(training.x, np.dtype(config.network.dtype), "x")
+        model, made = declared(rows, x, config.training.seed)
+        loss, width = names.loss_of(config.training.loss)[0], training.y.shape[1]
+        outputs = made[1] if len(made) == 2 else 0
+        indices = is_indices(loss, outputs, width)
+        if outputs != width and not (indices and width == 1 < outputs):
+            given, wanted = shown(made), shown((len(x), width))
+            raise UsageError(
+                Message("modules_outputs", row=rows[-1].where, given=given, data=data[0], wanted=wanted)
+            )
+        return self._resolved(config, model, data, outputs)
 
 
 @dataclass

@@ -96,12 +96,12 @@ def unknown(what: str, name: object, known: Iterable[str]) -> UsageError:
     activation: unknown 'tahn'; did you mean 'tanh'? Known: relu, tanh
     """
     known = list(known)
-    near = get_close_matches(str(name), known, 1)
+    small = {one.lower(): one for one in reversed(known)}
+    near = get_close_matches(str(name).lower(), small, 1)  # relu is nearer to ReLU than to PReLU
     listed = ", ".join(known)
     if near:
-        return UsageError(
-            Message("unknown_near", what=what, name=repr(name), near=repr(near[0]), known=listed)
-        )
+        found = repr(small[near[0]])
+        return UsageError(Message("unknown_near", what=what, name=repr(name), near=found, known=listed))
     return UsageError(Message("unknown", what=what, name=repr(name), known=listed))
 
 
