@@ -97,7 +97,7 @@ def _divide_to_whole(x: Array, z: Array, *, rounding_mode: str | None) -> Array:
     return floor if rounding_mode == "floor" else floor + ((floor < 0) & (floor * z != x))
 
 
-def _whole_numbers(x: Array) -> bool:
+def _whole_numbers(x: object) -> bool:
     return isinstance(x, int) or (isinstance(x, np.ndarray) and x.dtype.kind != "f")
 
 
@@ -164,10 +164,8 @@ def _whole() -> Iterator[Sample]:
     for rounding_mode in ("floor", "trunc"):
         yield Sample({"x": x, "z": z}, {"rounding_mode": rounding_mode})
         yield Sample({"x": x, "z": 4}, {"rounding_mode": rounding_mode})
-    for rounding_mode in ("floor", "trunc", None):
-        yield from (
-            Sample({"x": x, "z": z}, {"rounding_mode": rounding_mode}) for x, z in _pairs(positive=True)
-        )
+    for mode in ("floor", "trunc", None):
+        yield from (Sample({"x": x, "z": z}, {"rounding_mode": mode}) for x, z in _pairs(positive=True))
 
 
 def _whole_pairs() -> Iterator[Sample]:
