@@ -41,7 +41,7 @@ VALUE = "y"
 """Default name of an operation's main output."""
 
 
-class UnreadArgumentError(ValueError):
+class UnreadArgumentError(OptionError):
     """An argument that no formula of the operation reads, so the call is not supported."""
 
 

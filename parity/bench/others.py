@@ -12,19 +12,20 @@ import torch
 
 from parity.config.case import Case
 from parity.pytorch.modules import activation_module
+from parity.render.texts.message import Message
 
 NAMES = ("torch.compile", "jax", "scikit-learn")
 
 
 def absent() -> dict[str, str]:
     """The peers that are not available, each with the reason."""
-    reasons = {}
+    reasons: dict[str, str] = {}
     if not any(shutil.which(compiler) for compiler in ("c++", "g++", "clang++")):
-        reasons["torch.compile"] = "no C++ compiler"
+        reasons["torch.compile"] = Message("bench_no_compiler")
     if find_spec("jax") is None:
-        reasons["jax"] = "not installed"
+        reasons["jax"] = Message("bench_not_installed")
     if find_spec("sklearn") is None:
-        reasons["scikit-learn"] = "not installed"
+        reasons["scikit-learn"] = Message("bench_not_installed")
     return reasons
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from rich.table import Table
 
@@ -18,10 +19,13 @@ from parity.bench.rows import BenchRow
 from parity.bench.vocabulary import summary
 from parity.lockstep.result import Fact
 from parity.render.console import console
+from parity.render.numbers import local, written
+from parity.render.texts import catalogue
+from parity.render.texts.message import said
 
 MEASURED = ("engine", "torch", "lockstep", "certified")
 STEPS = 5
-COLUMNS = ("size", "ratio", "median", "min", "max", "to reach", "µs a step")
+COLUMNS = ("size", "ratio", "median", "min", "max", "reach", "step")
 MACHINE = (
     "processor",
     "cores",
@@ -34,32 +38,8 @@ MACHINE = (
 )
 
 
-ABOUT = """Ratios of step times within interleaved rounds of one process,
-one thread each: the median over rounds. *plain* is torch's step and the engine's in turn;
-*lockstep* records and links both; *certified* asks both gates about every number of both.
-*products* are the engine's matrix products alone, which no engine in numpy goes below."""
-
-ABOUT_WATCHING = """A training step of a CNN of MNIST's size (batch 32) and of GPT-2 (256 wide,
-4 layers, 128 tokens, batch 4), float32, AdamW: watched, as a share of what it takes alone.
-*dispatched*: PyTorch's empty dispatch mode, without which nothing can be recorded. *recorded*: nothing is
-certified; *certified*: every number; *sample*: tensors drawn anew in each step.
-Processor times of interleaved rounds of one process, one thread: the median over rounds.
-*memory* is what training adds to the process's peak, each in a process of its own."""
-
 LEAST_SHARE = 0.005
 """Of a step, for a part to have a line."""
-
-PROFILE_OF_WATCHING = """The processor time of a certified step by formula, forward and backward, timers
-included, and how much of it is inside numpy's calls on buffers that stay in the cache. *Everything else*
-is PyTorch's own step, the recorder and the counting. A product is certified by one in float64 for its
-truth and one in float32 for its magnitudes, three times the work of PyTorch's; an elementwise formula by
-several calls of numpy for each of its functions, where PyTorch has one kernel for the whole formula."""
-
-PROFILE = """A step of the certified lockstep, taken apart while it runs: medians of each part's own time in
-the quicker half of the steps, timers included. PyTorch, the engine and the checks take turns in the caches,
-so each takes longer here than by itself. The checks' matrix products are float64 where they make truths and
-float32 where they make magnitudes. A numpy call on four numbers took {:.2f} µs: in the small sizes it is
-the number of calls that counts."""
 
 
 @dataclass(frozen=True)
@@ -87,81 +67,94 @@ class Report:
             content["profile"] = [part.to_json() for part in self.parts]
         return json.dumps(content, indent=2)
 
-    def to_markdown(self) -> str:
+    def to_markdown(self, lang: str = "en") -> str:
         """The page to commit: how it was made, the table, the machine."""
+        say = catalogue(lang)
+        kind = "watching" if self.watching else "plain"
+        heads = " | ".join(say[f"bench.{column}"] for column in COLUMNS)
         lines = [
-            "# Benchmark of watching" if self.watching else "# Benchmark",
+            f"# {say[f'bench.title_{kind}']}",
             "",
-            f"Made by `{self.command}`.",
+            say["bench.made"].format(command=self.command),
             "",
-            *(ABOUT_WATCHING if self.watching else ABOUT).splitlines(),
+            *say[f"bench.about_{kind}"].splitlines(),
             "",
-            f"| {' | '.join(COLUMNS)} |",
+            f"| {heads} |",
             "|---|---|--:|--:|--:|--:|--:|",
-            *(f"| {' | '.join(cells(row))} |" for row in self.rows),
+            *(f"| {' | '.join(cells(row, say))} |" for row in self.rows),
             "",
-            *(f"* {line}" for line in self.notes()),
-            *(self._profile() if self.parts else ()),
+            *(f"* {line}" for line in self.notes(lang)),
+            *(self._profile(lang) if self.parts else ()),
         ]
         return "\n".join(lines)
 
-    def _profile(self) -> list[str]:
+    def _profile(self, lang: str) -> list[str]:
         """Where a certified step's time goes, size by size, and why a figure was not reached."""
-        missed = reasons(self.rows, self.parts)
-        about = PROFILE_OF_WATCHING if self.watching else PROFILE.format(call_microseconds())
-        lines = ["", "## Where the time goes", "", *about.splitlines(), ""]
+        say, missed = catalogue(lang), reasons(self.rows, self.parts)
+        kind = "watching" if self.watching else "plain"
+        call = written(f"{call_microseconds():.2f}", say)
+        about = say[f"bench.profile_{kind}"].format(call=call)
+        lines = ["", f"## {say['bench.where']}", "", *about.splitlines(), ""]
         for size in dict.fromkeys(part.size for part in self.parts):
             here = [part for part in self.parts if part.size == size]
-            lines += _table(size, [part for part in here if part.share >= LEAST_SHARE])
+            lines += _table(size, [part for part in here if part.share >= LEAST_SHARE], say)
             lines.append("")
-        heading = "Above the figure to reach:" if missed else "Every figure was reached."
-        return [*lines, heading, "", *(f"* {reason}" for reason in missed)]
+        heading = say["bench.missed" if missed else "bench.all_reached"]
+        return [*lines, heading, "", *(f"* {local(said(reason, lang), say)}" for reason in missed)]
 
-    def notes(self) -> list[str]:
+    def notes(self, lang: str = "en") -> list[str]:
         """Memory, absent peers, machine."""
+        say = catalogue(lang)
         named = [row for row in self.rows if row.name]
-        lines = [str(every) for every in summary(named)]
+        lines = [local(said(every.told, lang), say) for every in summary(named)]
+        kind = "watching" if self.watching else "plain"
         for size, peak in self.memory.items():
             shown = ", ".join(f"{name} {mib:.0f}" for name, mib in peak.items())
-            counted = "added by training" if self.watching else "imports included"
-            lines.append(f"peak memory of {size} in MiB, {counted}: {shown}")
+            lines.append(say[f"bench.memory_{kind}"].format(size=size, peaks=shown))
         if not self.watching:
-            lines += [f"absent: {peer} ({reason})" for peer, reason in absent().items()]
+            lines += [
+                say["bench.absent"].format(peer=peer, reason=said(reason, lang))
+                for peer, reason in absent().items()
+            ]
         return [*lines, "; ".join(f"{name} {self.facts.get(name)}" for name in MACHINE)]
 
-    def show(self, *, stderr: bool) -> None:
+    def show(self, lang: str = "en", *, stderr: bool) -> None:
         """Print the table and the notes."""
-        out = console(stderr=stderr)
+        say, out = catalogue(lang), console(stderr=stderr)
         table = Table(title_justify="left")
         for column in COLUMNS:
-            table.add_column(column, justify="left" if column in ("size", "ratio") else "right")
+            justify: Literal["left", "right"] = "left" if column in ("size", "ratio") else "right"
+            table.add_column(say[f"bench.{column}"], justify=justify)
         for row in self.rows:
             reached = row.reach is None or row.median <= row.reach
-            table.add_row(*cells(row), style="green" if reached else "yellow")
+            table.add_row(*cells(row, say), style="green" if reached else "yellow")
         out.print(table)
-        for line in self.notes():
+        for line in self.notes(lang):
             out.print(line, markup=False)
         for part in self.parts:
             share = f"{part.microseconds:9.0f} µs {100 * part.share:4.0f} %"
-            out.print(f"{part.size:8}{share}  {part.what}", markup=False)
+            out.print(f"{part.size:8}{share}  {local(said(part.what, lang), say)}", markup=False)
 
 
-def _table(size: str, parts: Sequence[Part]) -> Iterator[str]:
+def _table(size: str, parts: Sequence[Part], say: Mapping[str, str]) -> Iterator[str]:
     """The parts of a step, and what numpy's calls take of them where that was measured."""
     counted = any(part.calls is not None for part in parts)
-    yield f"| {size} | µs | share |{' numpy on buffers, µs |' if counted else ''}"
+    calls = f" {say['bench.calls']} |" if counted else ""
+    yield f"| {size} | µs | {say['bench.share']} |{calls}"
     yield f"|---|--:|--:|{'--:|' if counted else ''}"
     for part in parts:
         inside = "" if part.calls is None else f"{part.calls:.0f}"
         last = f" {inside} |" if counted else ""
-        yield f"| {part.what} | {part.microseconds:.0f} | {100 * part.share:.0f} % |{last}"
+        what = local(said(part.what, say["language.code"]), say)
+        yield f"| {what} | {part.microseconds:.0f} | {100 * part.share:.0f} % |{last}"
 
 
-def cells(row: BenchRow) -> tuple[str, ...]:
+def cells(row: BenchRow, say: Mapping[str, str]) -> tuple[str, ...]:
     """A row of the table."""
-    numbers = (f"{value:.2f}" for value in (row.median, row.min, row.max))
-    reach = "–" if row.reach is None else f"{row.reach:g}"
-    what = f"{row.what} of {row.name}, {row.dtype}" if row.name else row.what
+    numbers = (written(f"{value:.2f}", say) for value in (row.median, row.min, row.max))
+    reach = "–" if row.reach is None else written(f"{row.reach:g}", say)
+    facts = {"what": row.what, "name": row.name, "dtype": row.dtype}
+    what = say["bench.ratio_of"].format(**facts) if row.name else row.what
     return row.size, what, *numbers, reach, f"{row.microseconds:.0f}"
 
 

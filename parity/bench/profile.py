@@ -27,6 +27,7 @@ from parity.certify.plan.plan import StepPlan
 from parity.certify.plan.program import Program
 from parity.lockstep.lockstep import Reference
 from parity.pytorch.twin import Twin
+from parity.render.texts.message import Message, joined
 
 SECONDS = 1.5
 """Approximate duration of profiling, in seconds."""
@@ -34,22 +35,21 @@ SECONDS = 1.5
 CALL = 4
 """Size of an array so small that the time of a numpy call on it is the overhead of a call."""
 
-PARTS: dict[tuple[type, str], str] = {
-    (Twin, "step"): "PyTorch's step, recorded",
-    (Reference, "step"): "the engine's step",
-    (Continuity, "broken"): "links",
-    (Continuity, "advance"): "links",
-    (StepPlan, "take_in"): "checks: taking both traces in",
-    (Program, "run"): "checks: both gates, truths and bounds",
-    (Comparison, "shares"): "checks: held against the bounds",
-    (StepInputs, "gather"): "checks: taking both traces in",
-    (FirstGate, "evaluate"): "checks: first gate, z a s δ",
-    (FirstGate, "shares"): "checks: held against the bounds, z a s δ",
-    (SecondGate, "evaluate"): "checks: second gate, z a s δ",
-    (Parameters, "evaluate"): "checks: both gates, gradients and updates",
+PARTS: dict[tuple[type, str], Message] = {
+    (Twin, "step"): Message("bench_part_torch"),
+    (Reference, "step"): Message("bench_part_engine"),
+    (Continuity, "broken"): Message("bench_part_links"),
+    (Continuity, "advance"): Message("bench_part_links"),
+    (StepPlan, "take_in"): Message("bench_part_taking"),
+    (Program, "run"): Message("bench_part_gates"),
+    (Comparison, "shares"): Message("bench_part_held"),
+    (StepInputs, "gather"): Message("bench_part_taking"),
+    (FirstGate, "evaluate"): Message("bench_part_first"),
+    (FirstGate, "shares"): Message("bench_part_held_forward"),
+    (SecondGate, "evaluate"): Message("bench_part_second"),
+    (Parameters, "evaluate"): Message("bench_part_updates"),
 }
-REST = "everything else"
-IN_PRODUCTS = ", matrix products"
+REST = Message("bench_rest")
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,8 @@ class _Clock:
         """The function with its time counted as `what`, or as its caller's matrix products."""
 
         def call(*args: object, **options: object) -> object:
-            part = what or (self._open[-1][0] + IN_PRODUCTS if self._open else REST)
+            outer = self._open[-1][0] if self._open else None
+            part = what or (Message("bench_part_products", part=outer) if outer else REST)
             self._open.append((part, 0.0))
             start = time.perf_counter()
             try:
@@ -91,8 +92,8 @@ class _Clock:
                 inner = self._open.pop()[1]
                 self.spent[part] = self.spent.get(part, 0.0) + took - inner
                 if self._open:
-                    outer, before = self._open[-1]
-                    self._open[-1] = (outer, before + took)
+                    caller, before = self._open[-1]
+                    self._open[-1] = (caller, before + took)
 
         return call
 
@@ -147,7 +148,7 @@ def call_microseconds() -> float:
     return median(times) * 1e6
 
 
-def reasons(rows: Sequence[BenchRow], parts: Sequence[Part]) -> list[str]:
+def reasons(rows: Sequence[BenchRow], parts: Sequence[Part]) -> list[Message]:
     """For each ratio above its target, the largest parts of its time."""
     found = []
     for row in rows:
@@ -161,8 +162,29 @@ def reasons(rows: Sequence[BenchRow], parts: Sequence[Part]) -> list[str]:
         elif row.what == "lockstep/plain":
             here = [part for part in here if not part.what.startswith("checks")]
         floor = [other.median for other in rows if (other.size, other.what) == (row.size, PRODUCTS)]
-        times = ", ".join(f"{part.what} {part.microseconds:.0f} µs" for part in here[:5])
+        times = [
+            Message("bench_time", what=part.what, microseconds=f"{part.microseconds:.0f}")
+            for part in here[:5]
+        ]
         if row.what == "engine/torch" and floor:
-            times = f"its matrix products alone take {floor[0]:.2f} of PyTorch's whole step; {times}"
-        found.append(f"{row.size} {row.what}: {row.median:.2f} instead of {row.reach:g}; {times}")
+            times.insert(0, Message("bench_floor", share=f"{floor[0]:.2f}"))
+        if row.what == "certified/eager" and here:
+            times.insert(0, Message("bench_least", ratio=f"{_least(row, here):.1f}"))
+        took, reach = f"{row.median:.2f}", f"{row.reach:g}"
+        found.append(
+            Message(
+                "bench_missed",
+                size=row.size,
+                what=row.what,
+                median=took,
+                reach=reach,
+                times=joined(times),
+            )
+        )
     return found
+
+
+def _least(row: BenchRow, parts: Sequence[Part]) -> float:
+    """A watched step's ratio of numpy's calls on buffers, PyTorch's step and the recorder alone."""
+    eager = row.microseconds / row.median
+    return sum(part.microseconds if part.what == REST else part.calls or 0.0 for part in parts) / eager

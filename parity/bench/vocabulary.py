@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from statistics import median
+from typing import cast
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from parity.bench.measure import SIZES, Contestants, Size, Walking, bench_case, 
 from parity.bench.rows import BenchRow
 from parity.bounds.formats import COMPUTED
 from parity.config.case import Case
+from parity.render.texts.message import Message, joined
 from reference.architecture import Architecture
 from reference.arrays import Array
 from reference.operations.activations import ACTIVATIONS
@@ -24,9 +26,6 @@ GIVEN = {"threshold": {"threshold": 0.1, "value": 0.0}}
 
 EASED = {"adafactor": 2.0, "muon": float("inf")}
 """Factors on the figure to reach: a rule of many more operations, and one that is not of first order."""
-
-
-SINGLY = "judged number by number, as PyTorch deviates or a number stays undecided"
 
 
 @dataclass(frozen=True)
@@ -43,12 +42,17 @@ class Summary:
     above: tuple[BenchRow, ...]
     singly: tuple[BenchRow, ...]
 
-    def __str__(self) -> str:
-        text = f"{self.size} {self.dtype}: median {self.median:.2f}, worst {_said(self.worst)}"
-        for heading, rows in (("above the figure to reach", self.above), (SINGLY, self.singly)):
-            if rows:
-                text += f"; {heading}: {', '.join(map(_said, rows))}"
-        return text
+    @property
+    def told(self) -> Message:
+        """All of it in one line."""
+        middle, worst = f"{self.median:.2f}", _said(self.worst)
+        first = Message("bench_summary", size=self.size, dtype=self.dtype, median=middle, worst=worst)
+        parts: list[str] = [first]
+        if self.above:
+            parts.append(Message("bench_above", names=", ".join(map(_said, self.above))))
+        if self.singly:
+            parts.append(Message("bench_singly", names=", ".join(map(_said, self.singly))))
+        return cast(Message, joined(parts))
 
 
 def _said(row: BenchRow) -> str:

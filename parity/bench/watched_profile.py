@@ -12,6 +12,7 @@ from parity.bench.profile import REST, Part
 from parity.bench.watched import watching
 from parity.certify.measure import Measured, Within
 from parity.certify.plan.program import Program
+from parity.render.texts.message import Message
 from parity.watch import checks, products, updates
 from reference.formula import Formula
 
@@ -51,8 +52,8 @@ def profile(name: str) -> list[Part]:
     return sorted(parts, key=lambda part: -part.microseconds)
 
 
-def _shown(what: str, numbers: float) -> str:
-    return f"{what}, {numbers / 1e6:.2f} million numbers"
+def _shown(what: str, numbers: float) -> Message:
+    return Message("bench_numbers", what=what, millions=f"{numbers / 1e6:.2f}")
 
 
 @contextmanager
@@ -87,8 +88,8 @@ def _timed(spent: dict[str, _Spent]) -> Iterator[None]:
     judges: list[tuple[object, str, Callable[..., str]]] = [
         (checks, "judge", formula),
         (products, "judge", formula),
-        (checks, "summed", lambda *args: "sums of gradients"),
-        (updates, "held", lambda *args: "the optimizer"),
+        (checks, "summed", lambda *args: Message("bench_sums")),
+        (updates, "held", lambda *args: Message("bench_optimizer")),
     ]
     with ExitStack() as stack:
         for owner, judge, named in judges:

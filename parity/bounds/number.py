@@ -28,6 +28,7 @@ from parity.bounds.formats import Arithmetic
 from parity.bounds.formats import arithmetic as arithmetic_of
 from parity.bounds.overflow import Float64s, guarded
 from parity.bounds.remembered import Remembered
+from parity.bounds.unknown import UnknownBoundError
 from reference.arrays import Array
 
 Truths: TypeAlias = npt.NDArray[Any]
@@ -156,13 +157,10 @@ class Bounded(NDArrayOperatorsMixin):
         raise TypeError("a number that carries a bound cannot decide an `if`")
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Bounded:
-        """Apply the rule of a numpy ufunc or of a primitive of `reference.arrays`.
-
-        Raises TypeError for a function without a rule.
-        """
+        """The rule of a ufunc or a primitive of `reference.arrays`. Raises UnknownBoundError."""
         found = RULES.get((ufunc.__name__, method))
         if found is None:
-            raise TypeError(f"no rounding bound is known for numpy.{ufunc.__name__} ({method})")
+            raise UnknownBoundError(f"{ufunc.__name__} ({method})")
         options.pop("out", None)  # always (None,): only the engine uses buffers
         if not options and all(_is_single(value) for value in inputs):
             return _REMEMBERED.get((ufunc.__name__, method), inputs, lambda: found.on(inputs, options))
@@ -174,7 +172,7 @@ class Bounded(NDArrayOperatorsMixin):
         """Apply the rule of a numpy function that is not a ufunc; most of them only move numbers."""
         found = RULES.get((function.__name__, "__array_function__"))
         if found is None:
-            raise TypeError(f"no rounding bound is known for numpy.{function.__name__}")
+            raise UnknownBoundError(function.__name__)
         return found.function(*inputs, **options)
 
 

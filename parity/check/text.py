@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from parity.render.console import console
+from parity.render.numbers import written
 from parity.render.texts import catalogue
 from parity.render.texts.formulas import formula_label
 from parity.render.texts.message import said
@@ -73,9 +74,9 @@ def _show_beside(result: Result, lang: str, out: Console) -> None:
             "batches": ", ".join(map(str, reached.batches)),
             "depths": ", ".join(map(str, reached.depths)),
             "calls": reached.calls_in_a_row,
-            "gradient": f"{reached.largest_gradient:.3g}",
-            "norm": f"{reached.smallest_gradient_norm:.2g}",
-            "weight": f"{reached.largest_weight:.3g}",
+            "gradient": written(f"{reached.largest_gradient:.3g}", say),
+            "norm": written(f"{reached.smallest_gradient_norm:.2g}", say),
+            "weight": written(f"{reached.largest_weight:.3g}", say),
         }
         out.print(say["check.reached"].format(**facts), markup=False, soft_wrap=True)
         if reached.not_reached:

@@ -38,10 +38,13 @@ def bench(
     ] = False,
     watch: Annotated[bool, typer.Option("--watch")] = False,
     threads: options.Threads = 1,
+    lang: options.Lang = options.SPOKEN,
 ) -> int:
     from parity.errors import UsageError
     from parity.render.files import writable
+    from parity.render.texts import catalogue
 
+    say = catalogue(lang)
     for path in (json, markdown):
         if path:
             writable(path)
@@ -80,15 +83,15 @@ def bench(
 
         with limited(threads):
             for name in names:
-                console(stderr=True).print(f"measuring every name at {name} …", style="dim")
+                console(stderr=True).print(say["bench.measuring_names"].format(size=name), style="dim")
                 rows += every_name(name)
             facts = environment()
         report = Report(rows, {}, facts, f"parity bench --vocabulary --sizes {','.join(names)}")
-        return _written(report, json, markdown)
+        return _written(report, json, markdown, lang)
     memory: dict[str, dict[str, float]] = {}
     with limited(threads):
         for name in names:
-            console(stderr=True).print(f"measuring {name} …", style="dim")
+            console(stderr=True).print(say["bench.measuring"].format(size=name), style="dim")
             if watch:
                 memory[name] = watched.peaks(name)
                 rows += [*watched.measure(name), watched.memory(name, memory[name])]
@@ -114,16 +117,17 @@ def bench(
         Report(rows, memory, facts, f"parity bench {' '.join(asked)}", parts, watching=watch),
         json,
         markdown,
+        lang,
     )
 
 
-def _written(report: Report, json: str | None, markdown: str | None) -> int:
+def _written(report: Report, json: str | None, markdown: str | None, lang: str) -> int:
     """Write and show a report."""
     from parity.render.files import write_text
 
     if json:
         write_text(json, report.to_json())
     if markdown:
-        write_text(markdown, report.to_markdown())
-    report.show(stderr="-" in (json, markdown))
+        write_text(markdown, report.to_markdown(lang))
+    report.show(lang, stderr="-" in (json, markdown))
     return 0

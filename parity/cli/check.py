@@ -94,6 +94,6 @@ def check(
     show_output(checked.output, lang)
     checked.show(console(stderr=json == "-"), lang)
     file, line = (str(one.source or ""), one.line) if isinstance(one, PythonSubject) else ("", 0)
-    judged = compared("check", one.name, checked.result, file, line)
+    judged = compared("check", one.name, checked.result, file, line, lang)
     tell("parity check", [judged], checked.result.formulas, lang)
     return checked.result.exit_code

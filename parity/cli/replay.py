@@ -97,7 +97,11 @@ def replay(
     for reason in unreadable:
         told = Message.about(reason).said(lang)
         console(stderr=True).print(f"parity: {told}", markup=False, highlight=False, soft_wrap=True)
-    tell("parity replay", [compared("golden", one.golden, one, one.golden) for one in replays], lang=lang)
+    tell(
+        "parity replay",
+        [compared("golden", one.golden, one, one.golden, lang=lang) for one in replays],
+        lang=lang,
+    )
     if len(replays) < len(found):
         told = Message("interrupted_files", done=len(replays), of=len(found))
         console(stderr=True).print(told.said(lang), markup=False)

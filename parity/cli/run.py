@@ -93,5 +93,5 @@ def run(
         result.report(report, lang)
     result.show(console(stderr=json == "-"), lang)
     subject = model or str(case.file or result.config["data"])
-    tell("parity run", [compared("run", subject, result)], result.formulas, lang)
+    tell("parity run", [compared("run", subject, result, lang=lang)], result.formulas, lang)
     return INTERRUPTED if interrupted.was and result.verdict != "mismatch" else result.exit_code

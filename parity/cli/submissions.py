@@ -96,7 +96,7 @@ def check_folder(task: Task, *, json: str | None, gradescope: Path | None) -> in
     if task.report:
         write_class(task.report, outcomes, task.points, task.lang)
     _show(outcomes, task.lang, stderr=json == "-")
-    told = [_told(task.folder, name, outcome) for name, outcome in outcomes.items()]
+    told = [_told(task.folder, name, outcome, task.lang) for name, outcome in outcomes.items()]
     tell("parity check", told, lang=task.lang)
     if len(outcomes) < len(files):
         note = Message("interrupted_files", done=len(outcomes), of=len(files))
@@ -120,12 +120,12 @@ def _no_module_of_this_folder() -> Iterator[None]:
             os.environ[SAFE_PATH] = before
 
 
-def _told(folder: Path, name: str, outcome: Submitted) -> Compared:
+def _told(folder: Path, name: str, outcome: Submitted, lang: str) -> Compared:
     """A submission's outcome as CI is told it."""
     file = str(folder.absolute() / name)
     if isinstance(outcome, str):
         return Compared("check", name, "error", reason=outcome, file=file)
-    return compared("check", name, outcome.result, file, python_subject(file).line)
+    return compared("check", name, outcome.result, file, python_subject(file).line, lang)
 
 
 def submissions(folder: Path) -> list[Path]:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from parity.bounds.formats import digits_of
 from parity.explain import Given, written_at
 from parity.render.latex_text import plain
+from parity.render.numbers import local
 from parity.render.texts import catalogue
 from parity.render.texts.formulas import formula_name
+from parity.render.texts.message import said
 from reference.equations import kind
 from reference.formula import GRAPH_SLIDE
 from reference.trace import split
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 def lines(found: Explanation, lang: str) -> Iterator[str]:
     """Formula, symbols, numbers put in, and an answer for each side."""
     say, step, digits = catalogue(lang), found.step, digits_of(found.dtype)
+
+    def short(number: float, most: int) -> str:
+        return local(f"{number:.{most}g}", say)
+
     row, work = found.row, found.work
     if row is None or work is None:
         yield say["explain.given"].format(where=found.where, step=step)
@@ -29,26 +35,28 @@ def lines(found: Explanation, lang: str) -> Iterator[str]:
         name = "s" if kind(row.equation) == "backpropagated" else formula.name
         facts = {"formula": formula_name(name, lang), "slide": formula.slide, "layer": row.equation.layer}
         headline = "explain.headline_module" if found.module else "explain.headline"
-        yield say[headline].format(where=found.where, step=step, module=found.module, **facts)
-        yield f"  {work.formula_text}"
+        yield say[headline].format(
+            where=found.where, step=step, module=said(found.module or "", lang), **facts
+        )
+        yield f"  {local(work.formula_text, say)}"
         if work.f:
-            yield f"  {plain(work.f)}"
+            yield f"  {local(plain(work.f), say)}"
         yield say["explain.where"]
         for given in work.given:
             of_graph = formula.slide == GRAPH_SLIDE
             told = found.origins.get(given.name, "") if of_graph else meaning(given.name, say)
-            yield f"  {given_text(given)}   {told}".rstrip()
+            yield f"  {local(given_text(given), say)}   {told}".rstrip()
         if work.text:
             yield say["explain.put_in"]
-            yield f"  {found.where} = {work.text}"
+            yield f"  {found.where} = {local(work.text, say)}"
     width = max(len(_side(answer.side, say)) for answer in found.answers)
     for answer in found.answers:
         name = f"{_side(answer.side, say):{width}}"
         if row is None:
-            yield f"  {name}  {answer.observed:.{digits}g}"
+            yield f"  {name}  {short(answer.observed, digits)}"
             continue
-        facts = {"observed": f"{answer.observed:.{digits}g}", "exact": f"{answer.exact:.17g}"}
-        facts |= {"bound": f"{answer.bound:.3g}", "ratio": f"{answer.ratio:.2g}"}
+        facts = {"observed": short(answer.observed, digits), "exact": short(answer.exact, 17)}
+        facts |= {"bound": short(answer.bound, 3), "ratio": short(answer.ratio, 2)}
         yield f"  {name}  {say['explain.answer'].format(**facts)}"
         if not answer.ratio <= 1:
             yield f"  {name}  {say['explain.outside']}"

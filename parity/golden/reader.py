@@ -126,8 +126,9 @@ def _case(path: Path, facts: Facts, steps: list[dict[str, Trace]]) -> tuple[Conf
     except Exception as error:  # whatever a formula raises on options that no model has
         if "graph" not in facts:
             raise
-        said = quoted(error, 200)
-        raise UsageError(Message("golden_graph", file=path, reason=said or type(error).__name__)) from None
+        told = Message.about(error)
+        said = told if told.key != "own_words" else quoted(error, 200) or type(error).__name__
+        raise UsageError(Message("golden_graph", file=path, reason=said)) from None
     for wrong in complaints:
         raise UsageError(Message("file_failed", file=path, reason=wrong))
     return config, case

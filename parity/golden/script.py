@@ -55,7 +55,7 @@ class ScriptGolden(Stored):
         tensors = {name: tensor for sides in self.steps for name, tensor in sides[SIDE].items()}
         tables = self.facts.get("recording")
         if not isinstance(tables, dict):
-            raise ValueError("no tables")
+            raise ValueError(Message("golden_no_tables"))
         return thaw(tables, tensors)
 
 

@@ -119,7 +119,7 @@ class Definition(GraphBuilder):
             if node.parameter is None or name is None:
                 if node.parameter is None:
                     return super()._parameter(edge, given, layer)
-                raise ValueError("it takes a tensor with a gradient that is no input; make it one")
+                raise ValueError(Message("definition_outside"))
             self.parameters[edge] = self._leaf(leaf(name), given, learned=True)
         return self.parameters[edge]
 

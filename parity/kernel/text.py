@@ -10,7 +10,7 @@ from rich.text import Text
 
 from parity.render.console import fitted
 from parity.render.notebook import html_of, paragraphs
-from parity.render.numbers import written
+from parity.render.numbers import local, written
 from parity.render.texts import catalogue
 from parity.render.texts.message import said
 
@@ -119,5 +119,6 @@ def _first(first: KernelDivergence, wrong: int, say: Mapping[str, str], lang: st
             for name, value in first.model_dump().items()
             if name in ("error", "bound", "ratio", "resolution")
         }
+        shown |= {name: local(str(getattr(first, name)), say) for name in ("observed", "expected")}
         key = "numbers_of_first" if first.bound else "bits_of_first"
-        yield say[f"kernel.{key}"].format(observed=first.observed, expected=first.expected, **shown)
+        yield say[f"kernel.{key}"].format(**shown)

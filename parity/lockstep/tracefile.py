@@ -180,7 +180,7 @@ def parsed(text: str | bytes) -> Facts:
 def _once(pairs: list[tuple[str, JsonValue]]) -> Facts:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a name stands in it twice")
+        raise ValueError(Message("tracefile_twice"))
     return found
 
 

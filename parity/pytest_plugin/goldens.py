@@ -41,7 +41,7 @@ def golden(
     asked = read(source, {}) if source is not None else None
     made = _update(context, path, asked) if context.update else None
     if made and isinstance(made.result, Result) and made.outcome == "refused":
-        facts = compared("golden", name, made.result, context.relative(context.file))
+        facts = compared("golden", name, made.result, context.relative(context.file), lang=context.lang)
         lines = [catalogue(context.lang)["plugin.refused"].format(golden=context.relative(path))]
         text = failure_text(context, lines + walk_lines(made.result, context.lang), None)
         return Answer(None, replace(facts, golden=context.relative(path)), text)  # type: ignore[arg-type]
@@ -52,9 +52,9 @@ def golden(
     found = replay_golden(held, context.relative(path), sides, reproduce=again)
     report = keep(context, "golden", number, found)
     facts = replace(
-        compared("golden", name, found, context.relative(context.file)),
+        compared("golden", name, found, context.relative(context.file), lang=context.lang),
         golden=context.relative(path),
-        updated=_said(made, name),
+        updated=_said(made, name, context.lang),
         report=context.relative(report),
     )
     failure = None
@@ -118,12 +118,14 @@ def _existing(context: Context, path: Path, asked: Config | None) -> Golden | Sc
     return held
 
 
-def _said(made: RecordedGolden | None, name: str) -> tuple[str, ...]:
+def _said(made: RecordedGolden | None, name: str, lang: str = "en") -> tuple[str, ...]:
     """What an update did, in words: nothing for a golden that it left alone."""
     if made is None or made.outcome == "unchanged":
         return ()
-    why = ", ".join(made.changed)
+    why: str = ", ".join(made.changed)
     first = made.replay.first_divergence if made.replay else None
     if first:
-        why = f"{tensor_name(first.quantity, first.layer)} of {first.side} was outside its bound"
-    return (f"{made.outcome}: {why}" if why else made.outcome,)
+        tensor = tensor_name(first.quantity, first.layer)
+        why = Message("golden_outside", tensor=tensor, side=first.side)
+    done = Message("golden_made_new" if made.outcome == "recorded" else "golden_made_anew")
+    return (Message("op_because", operation=done, reason=why).said(lang) if why else done.said(lang),)

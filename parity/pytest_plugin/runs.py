@@ -80,7 +80,7 @@ def judged(
 ) -> Answer[Result]:
     """A walk's result as facts, and as a failure where it is no match."""
     facts = replace(
-        compared(kind, subject, result, context.relative(context.file)),
+        compared(kind, subject, result, context.relative(context.file), lang=context.lang),
         reproduce=result.reproduce or context.command,
         report=context.relative(folder),
     )

@@ -98,9 +98,9 @@ class Gathering:
             )
             out.write_line(say["ci.report"].format(path=self.report / "index.md"))
         if github.on_github():
-            for line in github.commands(causes(self.noted, self.config.rootpath, self.lang)):
+            for line in github.commands(causes(self.noted, self.config.rootpath, self.lang), self.lang):
                 out.write_line(line)
-            github.summarize(text)
+            github.summarize(text, self.lang)
 
     def unused(self) -> list[str]:
         """Golden files beside tests that all passed, and that none of them asked for.

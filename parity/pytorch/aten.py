@@ -8,6 +8,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from parity.pytorch.recorder.data import Argument, AutogradNode, Call, Recorded, flat
+from parity.render.texts.message import Message
 from reference.operation import Operation, Option, UnreadArgumentError
 from reference.operations import OPERATIONS
 
@@ -79,9 +80,9 @@ def bind(call: Call) -> Bound:
     operation = found.operation
     for tensor in (*flat(tuple(call.arguments.values())), *flat(call.results)):
         if tensor.layout != "strided":
-            raise UnsupportedError(f"{call.operation} of a {tensor.layout} tensor")
+            raise UnsupportedError(Message("op_layout", operation=call.operation, layout=tensor.layout))
         if tensor.dtype.startswith("complex"):
-            raise UnsupportedError(f"{call.operation} of complex numbers")
+            raise UnsupportedError(Message("op_complex", operation=call.operation))
     known = {name.strip("?*"): name for name in operation.operands}
     operands: dict[str, Argument] = {}
     options: dict[str, Option] = {}
@@ -100,16 +101,14 @@ def bind(call: Call) -> Bound:
             results[f"{name}_next"] = call.written[schema]
     x = operands.get("x")
     if "storage_offset" in operation.options and isinstance(x, Recorded) and not _is_whole(x):
-        raise UnsupportedError(f"{call.operation} of a part of a storage")
+        raise UnsupportedError(Message("op_part", operation=call.operation))
     for operand in operation.operands:
         if operand.endswith("?"):  # an overload without it
             operands.setdefault(operand.rstrip("?"), None)
     try:
         return Bound(operation, operands, operation.settled(options), results)
-    except UnreadArgumentError as error:
-        raise UnsupportedError(f"{call.operation}: {error}") from None
     except ValueError as error:
-        raise UnsupportedError(f"{call.operation}: {error}") from None
+        raise UnsupportedError(Message("op_because", operation=call.operation, reason=error)) from None
 
 
 def _is_whole(x: Recorded) -> bool:

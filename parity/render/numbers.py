@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 
 DECIMAL = {"en": ".", "es": ","}
@@ -46,6 +47,18 @@ def written(text: str, say: Mapping[str, str]) -> str:
     """A number as Python writes it, in the language of a catalogue: "1,234.5" is "1 234,5" in Spanish."""
     signs = {",": say["language.thousands"], ".": say["language.decimal"], "%": say["language.percent"]}
     return "".join(signs.get(sign, sign) for sign in text)
+
+
+def local(text: str, say: Mapping[str, str]) -> str:
+    """A formula or a list with numbers in it, in the language: "0.5 · [0.1, 2]" is "0,5 · [0,1; 2]".
+
+    What stands between numbers in a list is a semicolon where their decimal sign is a comma.
+    """
+    sign = say["language.decimal"]
+    if sign == ".":
+        return text
+    listed = re.sub(r"(?<=\d), (?=[-−+…\d])", "; ", text)
+    return re.sub(r"(?<![\w.])(\d+)\.(\d+)(?!\.?\d)", rf"\1{sign}\2", listed)  # no version is one
 
 
 def exponent_up(exponent: int) -> str:

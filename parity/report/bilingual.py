@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from markupsafe import Markup, escape
 
-from parity.render.numbers import code, percent, prose
+from parity.render.numbers import code, local, percent, prose
 from parity.render.texts import LANGUAGES, catalogue
 from parity.render.texts.formulas import formula_name
 from parity.render.texts.message import TABLE, Message
@@ -27,8 +27,8 @@ class Precise(float):
 def say(key: str, /, **values: object) -> Markup:
     """The text of a key in both languages: `<span lang="en">…</span><span lang="es">…</span>`.
 
-    Counts and percentages are written as the language writes them; a float is the program's, and has
-    its point in both. Where both languages say the same, it is said once.
+    Numbers are written as the language writes them; those of tables and formulas, which stand there
+    once, get its decimal sign by the page's script. Where both languages say the same, it is said once.
     """
     return bilingual({lang: one(key, lang, **values) for lang in LANGUAGES})
 
@@ -102,11 +102,11 @@ def _written(value: object, lang: str) -> object:
     if isinstance(value, Share):
         return percent(value, lang)
     if isinstance(value, Precise):
-        return Markup("<code>{}</code>").format(code(value, 9))
+        return Markup("<code>{}</code>").format(local(code(value, 9), catalogue(lang)))
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int):
         return prose(value, lang)
     if isinstance(value, float):
-        return Markup("<code>{}</code>").format(code(value, 3))
+        return Markup("<code>{}</code>").format(local(code(value, 3), catalogue(lang)))
     return value

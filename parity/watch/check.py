@@ -10,6 +10,7 @@ from parity.certify.measure import Measured
 from parity.errors import quoted
 from parity.pytorch.aten import UnsupportedError
 from parity.pytorch.recorder.data import Recorded
+from parity.render.texts.message import Message
 from reference.formula import Formula
 from reference.operation import UnreadArgumentError
 from reference.optimizers import Rule
@@ -70,7 +71,8 @@ def guarded(
     except UnsupportedError:
         yield Left(operation, "unsupported", module, source)
     except UnreadArgumentError as error:
-        yield Left(f"{operation}: {error}", "unsupported", module, source)
+        why = Message("op_because", operation=operation, reason=error)
+        yield Left(why, "unsupported", module, source)
     except Exception as error:  # the program that is watched must not end of it
         yield failed(error, operation, module, source)
 
@@ -78,7 +80,8 @@ def guarded(
 def failed(error: Exception, operation: str, module: str = "", source: str = "") -> Left:
     """A failure of our own, as what it leaves uncertified."""
     said = quoted(f"{type(error).__name__}: {error}", 200)
-    return Left(f"{operation}: {said}", "failed", module, source)
+    what = Message("op_because", operation=operation, reason=said)
+    return Left(what, "failed", module, source)
 
 
 Found: TypeAlias = Sequence[Check | Left]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
 from parity.pytorch.aten import bind
 from parity.pytorch.foreach import each
 from parity.pytorch.recorder.data import Argument, AutogradNode, Backward, Call, Output, Recorded
+from parity.render.texts.message import Message, joined
 from parity.watch import views
 from parity.watch.check import Check, Draw, Left, guarded, short
 from parity.watch.functions import PassedFunction, passed_function
@@ -95,7 +96,8 @@ def backward(
         if arrived is not None and shares and drawn(arrived):
             measured = summed(shares, arrived)
             if measured.wrong and node.hooks:
-                yield Left(f"{operation}: {', '.join(node.hooks)}", "altered", module, source)
+                what = Message("op_because", operation=operation, reason=_hooks(node.hooks))
+                yield Left(what, "altered", module, source)
             else:
                 yield Check("sum", operation, "", module, source, measured, torch=node.name)
     if node.name in PASSES:
@@ -104,7 +106,7 @@ def backward(
                 continue
             measured = same(sent, arrived.array)
             if measured.wrong:
-                yield Left(f"{node.name}: a module's backward hook", "altered", module, source)
+                yield Left(Message("op_module_hook", operation=node.name), "altered", module, source)
             else:
                 yield Check("vjp", node.name, "", module, source, measured, torch=node.name)
     elif call is not None and call.compiled:
@@ -126,6 +128,11 @@ def backward(
         yield from products(passed, node, call, drawn, writes)
 
 
+def _hooks(names: Sequence[str]) -> str:
+    """What a tensor's hooks are, in words."""
+    return joined([Message.known(name, {}) or name for name in names])
+
+
 def _lowered(call: Call) -> Left:
     return Left(f"{call.operation}, {call.lowered}", "unsupported", call.module, call.source)
 
@@ -141,7 +148,8 @@ def _accumulated(passed: Backward, number: int) -> Iterator[Check | Left]:
     module, _, name = leaf.name.rpartition(".")
     measured, hooks = summed(parts, leaf.after), passed.nodes[number].hooks
     if measured.wrong and hooks:
-        yield Left(f"accumulate of {name}: {', '.join(hooks)}", "altered", module, "")
+        what = Message("op_accumulate", name=name, hooks=_hooks(hooks))
+        yield Left(what, "altered", module, "")
     else:
         yield Check("grad", "accumulate", name, module, "", measured, torch="AccumulateGrad")
 

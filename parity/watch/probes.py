@@ -23,6 +23,7 @@ from parity.pytorch.again import operation_of, own_argument, tensor_of
 from parity.pytorch.imported.builder import Placed
 from parity.pytorch.recorder.data import Argument, Call, Recorded, Values
 from parity.pytorch.recorder.snapshots import numbers
+from parity.render.texts.message import Message
 from parity.watch.check import Check, Draw, Kind, Left, short
 from parity.watch.regions import PassedRegion, RegionDefinition
 from reference.model import LOSS
@@ -43,7 +44,9 @@ def probed(passed: PassedRegion, drawn: Draw) -> Iterator[Check | Left]:
         seen = program.run(definition, call.region.backend)
     except Exception as error:  # whatever the compiler says of a program that is not the user's
         said = quoted(error, 200)
-        yield Left(f"{call.operation}, probed: {said}", "opaque", call.module, call.source)
+        yield Left(
+            Message("op_probed", operation=call.operation, reason=said), "opaque", call.module, call.source
+        )
         return
     truths = Truths(definition, exactly=False, observed=seen)
     calls = {placed.name: placed.call for placed in definition.placed}

@@ -8,6 +8,7 @@ import numpy as np
 
 from parity.pytorch.aten import Bound, UnsupportedError, bind, edge_places
 from parity.pytorch.recorder.data import Argument, AutogradNode, Backward, Call, Recorded
+from parity.render.texts.message import Message
 from parity.watch import views
 from parity.watch.check import Check, Draw, Left, guarded, short
 from parity.watch.judging import judge
@@ -22,7 +23,7 @@ def products(
     passed: Backward, node: AutogradNode, call: Call, drawn: Draw, writes: Writes
 ) -> Iterator[Check | Left]:
     """Each gradient that a node sends on is the vector-Jacobian product of the gradients that arrived."""
-    operation = f"{call.operation}, backward"
+    operation = Message("op_backward", operation=call.operation)
     yield from guarded(_products(passed, node, call, drawn, writes), operation, call.module, call.source)
 
 
@@ -31,12 +32,14 @@ def _products(
 ) -> Iterator[Check | Left]:
     inside = call.geometry if node.name == "CopySlices" else None
     if call.geometry is not inside:
-        raise UnsupportedError(f"{call.operation}: a view that was written to")
+        raise UnsupportedError(Message("op_written_view", operation=call.operation))
     known = bind(call)
     places = list(edge_places(known, node))
     if len(places) < sum(edge is not None for edge in node.next):
         # an edge for an operand that the table does not differentiate
-        yield Left(f"{call.operation}, backward", "unsupported", call.module, call.source)
+        yield Left(
+            Message("op_backward", operation=call.operation), "unsupported", call.module, call.source
+        )
     gradients = _gradients(passed, node, call, known)
     operands = {**known.operands, **known.results, **gradients}
     for edge, (operand, at) in enumerate(places):
@@ -56,12 +59,12 @@ def _products(
             sent = views.inside(inside, sent)
         formula = known.operation.vjps[operand]
         if any(name not in formula.takes and _counts(g) for name, g in gradients.items()):
-            raise UnsupportedError(f"{call.operation}: the gradient of a by-product")
+            raise UnsupportedError(Message("op_by_product", operation=call.operation))
         rounds = short(call.operation) in BACKWARD
         measured = judge(formula, operands, options, sent, inside=rounds)
         write = _write(formula, operands, options, sent, writes) if measured.wrong else None
         if write is not None:
-            altered = f"{call.operation}, backward: {write.operation} wrote to what it had taken"
+            altered = Message("op_altered", operation=call.operation, by=write.operation)
             yield Left(altered, "altered", write.module, write.source)
         else:
             where = short(call.operation), shown, call.module, call.source

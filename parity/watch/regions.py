@@ -17,6 +17,7 @@ from parity.kernel.definition import Definition, KernelOutput, leaf
 from parity.kernel.truths import Truths, against
 from parity.pytorch.recorder.compiled import CompiledRegion, EagerDefinition
 from parity.pytorch.recorder.data import Argument, Backward, Call, Output, Recorded, Root, Values
+from parity.render.texts.message import Message
 from parity.watch.check import Check, Draw, Left
 from parity.watch.unchanged import MISSHAPEN, same
 
@@ -205,5 +206,5 @@ def _check(call: Call, kind: str, shown: str, found: Measured) -> Check:
 
 
 def _opaque(call: Call, reason: str) -> Left:
-    shown = f"{call.operation}: {reason}" if reason else call.operation
+    shown = Message("op_because", operation=call.operation, reason=reason) if reason else call.operation
     return Left(shown, "opaque", call.module, call.source)

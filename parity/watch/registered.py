@@ -37,7 +37,7 @@ def held(function: PassedFunction, drawn: Draw) -> Iterator[Check | Left]:
         recorded = record(definition, tuple(inputs), learned, named, upstream)
     except (UsageError, RefusedError) as error:
         yield Left(
-            f"{function.name}, by its definition: {Message.about(error)}",
+            Message("op_defined", operation=function.name, reason=error),
             "unsupported",
             function.module,
             function.source,

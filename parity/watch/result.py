@@ -110,7 +110,7 @@ class RankResult(ResultPart):
 class NotCertified(ResultPart):
     """An operation that nothing is said of."""
 
-    operation: str
+    operation: Said
     kind: Literal["opaque", "unsupported", "altered", "failed"] = Field(
         description="failed: our own formula raised, which is our fault"
     )

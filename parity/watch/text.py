@@ -190,12 +190,13 @@ def left_lines(result: WatchResult, say: Mapping[str, str]) -> list[str]:
     """One line for each kind of operation that is not certified, and where it first is."""
     found: dict[tuple[str, str], list[tuple[str, int]]] = {}
     for one in result.coverage.not_certified:
-        where = " ".join(filter(None, (one.module, f"({one.source})" if one.source else "")))
+        source = f"({one.source})" if one.source and one.module else one.source
+        where = " ".join(filter(None, (one.module, source)))
         found.setdefault((one.operation, one.kind), []).append((where, one.count))
     lines = []
     for (operation, kind), places in found.items():
         count = written(f"{sum(count for _, count in places):,}", say)
-        facts = {"operation": operation, "where": places[0][0], "count": count}
+        facts = {"operation": said(operation, say["language.code"]), "where": places[0][0], "count": count}
         lines.append(say[f"watch.left_{kind}"].format(**facts))
     more = len(lines) - MOST_LEFT
     return lines if more <= 0 else [*lines[:MOST_LEFT], say["watch.left_more"].format(count=more)]

@@ -9,6 +9,7 @@ import numpy as np
 from parity.bounds.remembered import Remembered
 from parity.certify.measure import Measured
 from parity.pytorch.recorder.data import Argument, ParameterUpdate, Recorded, Update
+from parity.render.texts.message import Message
 from parity.watch.check import Check, Draw, Left, guarded
 from parity.watch.judging import held
 from reference.optimizers import GROUPS, OPTIMIZERS, Optimizer, OptimizerFamily, Rule
@@ -36,7 +37,12 @@ def _updated(update: Update, operation: str, drawn: Draw) -> Iterator[Check | Le
             continue
         if row.gradient.layout != "strided":
             kind = row.gradient.layout
-            yield Left(f"{operation} of a {kind} gradient", "unsupported", row.name.rpartition(".")[0], "")
+            yield Left(
+                Message("op_gradient", operation=operation, layout=kind),
+                "unsupported",
+                row.name.rpartition(".")[0],
+                "",
+            )
             continue
         module, _, name = row.name.rpartition(".")
         try:

@@ -48,7 +48,7 @@ def _combined(x: Array, index: Data, src: Array, *, dim: int, reduce: str, inclu
     elif reduce in ("amax", "amin"):
         found = _extreme(line, places, part, own, largest=reduce == "amax")
     else:
-        raise UnreadArgumentError(f"reduce={reduce!r}")
+        raise UnreadArgumentError("reduce={value}", value=repr(reduce))
     return np.reshape(found, np.shape(x))
 
 
@@ -85,7 +85,7 @@ def _shares(
         many = mine + scatter_add(np.shape(line), places, theirs)
         return errors / many, mine, places, theirs
     elif reduce != "sum":
-        raise UnreadArgumentError(f"reduce={reduce!r}")
+        raise UnreadArgumentError("reduce={value}", value=repr(reduce))
     return errors, own.astype(line.dtype), places, np.ones(np.shape(part), line.dtype)
 
 

@@ -18,9 +18,10 @@ KEYS = {
     key.removeprefix(f"{TABLE}."): text for key, text in catalogue("en").items() if key.startswith(TABLE)
 }
 SAME = {"own_words", "hint", "failure_of", "reach_branch", "file_failed", "and_also", "cli_value"}
-SAME |= {"exec_failed", "check_failed", "cli_output", "load_raised"}
+SAME |= {"exec_failed", "check_failed", "cli_output", "load_raised", "op_because", "graph_place"}
 """Texts that only join others."""
 MADE = ("errno_", "config_", "step_not_told_", "cli_no_option_near", "cli_no_command_near")
+MADE += ("model_whole", "definition_whole")
 """Keys that are put together: of an error's number, of what pydantic complains of, of what is not told."""
 
 

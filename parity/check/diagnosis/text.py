@@ -15,6 +15,7 @@ from parity.check.diagnosis.pattern import pattern, wrong_numbers
 from parity.check.diagnosis.readings.reading import Reading
 from parity.check.diagnosis.readings.site import Tag
 from parity.check.diagnosis.scenario import Scenario
+from parity.render.numbers import local
 from parity.render.texts import catalogue
 from parity.render.texts.formulas import formula_label
 from parity.render.texts.message import said
@@ -84,10 +85,10 @@ def mistake_label(ids: str, say: Say) -> str:
 
 
 def counted(text: str, say: Say) -> str:
-    """The counts that formulas name by a word (batch, units, …), in the language."""
+    """A formula in the language: the counts that it names by a word (batch, units, …), and its numbers."""
     words = {key.removeprefix("count."): word for key, word in say.items() if key.startswith("count.")}
     pattern = rf"(?<![A-Za-z])({'|'.join(words)})(?![A-Za-z])"
-    return re.sub(pattern, lambda match: words[match[0]], text)
+    return local(re.sub(pattern, lambda match: words[match[0]], text), say)
 
 
 def _detail(court: Judge, blame: Blame, say: Say, lang: str) -> str:
@@ -176,6 +177,10 @@ def _worked(court: Judge, blame: Blame, say: Say) -> list[str]:
     right = court.scenario(instance.observation)
     index = _index(court, instance)
     target = _equation_name(instance, blame)
+
+    def number(value: float) -> str:
+        return local(f"{value:.9g}", say)
+
     lines = [say["check.should"].format(formula=f"`{symbol(target)} = {_text(right, target, say)}`")]
     made = court.scenario(instance.observation, guess.made) if guess and guess.made else None
     if guess and guess.reading:
@@ -194,18 +199,18 @@ def _worked(court: Judge, blame: Blame, say: Say) -> list[str]:
         facts = {
             "where": f"`{where}`",
             "work": f"`{_work(right, target, index, say)}",
-            "value": f"{expected:.9g}`",
+            "value": f"`{number(expected)}`",
         }
         lines.append(say["check.worked"].format(**facts))
         if made is not None and guess is not None:
             facts = {
                 "where": f"`{where}`",
                 "work": f"`{_work(made, target, index, say)}",
-                "value": f"{observed:.9g}`",
+                "value": f"`{number(observed)}`",
             }
             lines.append(say["check.worked_yours"].format(**facts))
             return lines
-    facts = {"where": where, "observed": f"{observed:.9g}", "expected": f"{expected:.9g}"}
+    facts = {"where": where, "observed": number(observed), "expected": number(expected)}
     lines.append(say["check.number"].format(**{name: f"`{fact}`" for name, fact in facts.items()}))
     return lines
 

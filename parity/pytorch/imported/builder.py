@@ -87,7 +87,8 @@ class GraphBuilder:
 
     def _place(self, call: Call, layer: int, name: str) -> None:
         """Add a call to the graph, as the node of this name."""
-        where = f"{self.subject}: {call.module or f'the {self.subject} itself'} ({call.source})"
+        module = call.module or Message(f"{self.subject}_whole")
+        where = Message("graph_place", subject=self.subject, module=module, source=call.source)
         try:
             bound = bind(call)
         except UnsupportedError as error:
@@ -158,7 +159,7 @@ class GraphBuilder:
         if isinstance(given, Recorded) and id(given) in self._made:
             return self._still(*self._made[id(given)])
         if isinstance(given, Recorded) and given.identity.storage in self._storages:
-            raise ValueError(f"{operand} is a view of a tensor that was written to in the meantime")
+            raise ValueError(Message("graph_stale_view", operand=operand))
         name = f"{operand.strip('*')}{layer}"
         while name in self.graph:
             name = f"also_{name}"
@@ -170,7 +171,7 @@ class GraphBuilder:
         node = self.backward.nodes[edge.node]
         if node.parameter is None:
             kind = f"{node.custom.name} ({node.custom.source})" if node.custom else node.name
-            raise ValueError(f"{kind} is no operation of PyTorch's: its formula is not known")
+            raise ValueError(Message("graph_foreign", kind=kind))
         kind = KINDS.get(node.parameter.rpartition(".")[2], "p")
         name = f"{kind}{layer}"
         while name in self.graph:

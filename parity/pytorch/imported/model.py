@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from parity.pytorch.recorder.data import Values
+from parity.render.texts.message import Message
 from reference.arrays import Array
 from reference.clipping import Clipping
 from reference.graph import Graph
@@ -53,7 +54,7 @@ class ImportedModel(Model):
     @property
     def places(self) -> Mapping[str, str]:
         """Where in the model a node is, in words: the module of an operation, the path of a parameter."""
-        return {name: path or "the model itself" for name, path in self.paths.items()}
+        return {name: path or Message("model_whole") for name, path in self.paths.items()}
 
     @property
     def output(self) -> str:

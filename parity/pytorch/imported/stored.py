@@ -13,6 +13,7 @@ from parity.pytorch.aten import Bound, bind, entry
 from parity.pytorch.imported.model import ImportedModel
 from parity.pytorch.plain import Plain, plain, value_of
 from parity.pytorch.recorder.data import Argument, Call, Recorded, Values, flat
+from parity.render.texts.message import Message
 from reference.graph import Graph, Node
 from reference.operation import Options
 from reference.operations import OPERATIONS
@@ -159,12 +160,12 @@ def of_json(facts: JsonValue, leaves: Mapping[str, Values], optimizer: Optimizer
     try:
         return _of_json(facts, leaves, optimizer)
     except (KeyError, TypeError, AttributeError, IndexError) as error:
-        raise ValueError(f"its graph is damaged: {type(error).__name__}: {error}") from None
+        raise ValueError(Message("graph_damaged", reason=f"{type(error).__name__}: {error}")) from None
 
 
 def _of_json(facts: JsonValue, leaves: Mapping[str, Values], optimizer: Optimizer) -> ImportedModel:
     if not isinstance(facts, dict):
-        raise ValueError("its graph is damaged: not an object")
+        raise ValueError(Message("graph_damaged", reason=Message("graph_no_object")))
     table = cast("dict[str, list[dict[str, JsonValue]]]", facts)
     graph = Graph()
     for node in table["nodes"]:
@@ -172,7 +173,7 @@ def _of_json(facts: JsonValue, leaves: Mapping[str, Values], optimizer: Optimize
     own = {node.name: leaves[node.name] for node in graph.nodes if node.is_leaf}
     learned = [node.name for node in graph.nodes if node.is_leaf and not node.given]
     if not learned or not all(map(LEARNED.fullmatch, learned)) or "x" not in graph or "y" not in graph:
-        raise ValueError("its graph is damaged: no parameters, or no data")
+        raise ValueError(Message("graph_damaged", reason=Message("graph_no_data")))
     return ImportedModel(
         graph,
         own,
@@ -188,11 +189,11 @@ def _of_json(facts: JsonValue, leaves: Mapping[str, Values], optimizer: Optimize
 def _enter(graph: Graph, node: Mapping[str, JsonValue]) -> None:
     name, gradient = str(node["name"]), str(node["gradient"])
     if not NAME.fullmatch(name) or not NAME.fullmatch(gradient):
-        raise ValueError(f"its graph is damaged: {name[:60]!r} is no name")
+        raise ValueError(Message("graph_damaged", reason=Message("graph_no_name", name=repr(name[:60]))))
     if "operation" in node:
         wanted = str(node["operation"])
         if wanted not in OPERATIONS:
-            raise ValueError(f"{wanted[:60]} is not in the table of operations")
+            raise ValueError(Message("not_in_table_alone", operation=wanted[:60]))
         written = cast("dict[str, JsonValue]", node["options"])
         options = {str(key): _bounded(value_of(value)) for key, value in written.items()}
         parents = cast("list[str | None]", node["parents"])
@@ -212,7 +213,7 @@ def _bounded(value: Plain) -> Plain:
         for part in value:
             _bounded(part)
     elif isinstance(value, int) and abs(value) > MOST and abs(value) != 2**63 - 1:  # a slice's open end
-        raise ValueError(f"its graph has the size {value}")
+        raise ValueError(Message("graph_size", value=value))
     return value
 
 

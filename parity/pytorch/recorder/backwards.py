@@ -20,6 +20,7 @@ from parity.pytorch.recorder.calls import Calls, Tag
 from parity.pytorch.recorder.data import Backward, Leaf, Output, Recorded, ReplicaState, Root
 from parity.pytorch.recorder.places import calling
 from parity.pytorch.recorder.senders import senders
+from parity.render.texts.message import Message
 
 if TYPE_CHECKING:
     from torch.autograd.graph import GradientEdge
@@ -121,7 +122,7 @@ class Backwards:
             return True
         if self._listener.recording and not self._calls.opaque and not internals.is_tracing():
             where = self._calls.places.here().source
-            self._listener.remark(f"{where}: a backward pass of batched or wrapped tensors is not recorded")
+            self._listener.remark(Message("pass_batched", where=where))
         return False
 
     def _prepare(self, node: GradNode, tag: Tag) -> None:
@@ -141,7 +142,7 @@ class Backwards:
 
     @contextmanager
     def _pass(self, asked: Asked) -> Iterator[_Open | None]:
-        self._calls.refuse_apart("it runs a backward pass")
+        self._calls.refuse_apart(Message("region_backward"))
         self._calls.settle()
         self._calls.functions.leave()
         outermost = not self._running

@@ -62,7 +62,7 @@ class UndefinedError(Exception):
 
     def __init__(self, what: str, *, steps: bool = False) -> None:
         super().__init__(what)
-        self.steps = steps
+        self.what, self.steps = what, steps
 
 
 class Calls:

@@ -18,6 +18,7 @@ from parity.pytorch.recorder.compiled import EagerDefinition, RegionEnd
 from parity.pytorch.recorder.data import AutogradNode, Backward, Call, Output, flat
 from parity.pytorch.recorder.snapshots import StorageState
 from parity.pytorch.recorder.untouched import untouched
+from parity.render.texts.message import Message
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ class _Writing:
                 if self._is_own(target):
                     continue
                 if target.requires_grad:
-                    raise UndefinedError("it writes to a tensor that carries a gradient")
+                    raise UndefinedError(Message("region_writes"))
                 storage = target.untyped_storage()
                 if storage.data_ptr() not in self._before:
                     self._before[storage.data_ptr()] = storage, storage.clone()  # type: ignore[no-untyped-call]

@@ -20,6 +20,7 @@ from parity.pytorch.recorder.compiled import CompiledRegion
 from parity.pytorch.recorder.defining import Defined, defined, end_of, tensors_of
 from parity.pytorch.recorder.places import Location
 from parity.pytorch.recorder.snapshots import StorageState
+from parity.render.texts.message import Message
 
 
 @dataclass
@@ -73,14 +74,16 @@ class Regions:
         try:
             beside = defined(self._calls, own, function, args, kwargs, given)
         except UndefinedError as refused:
-            region.reason = str(refused)
+            region.reason = refused.what
             if refused.steps:  # what of it is not compiled is recorded as ever
                 if region.reason:
-                    self._remark(f"compiled {region.name} ({where.source}): {refused}")
+                    self._remark(
+                        Message("region_refused", name=region.name, where=where.source, reason=refused.what)
+                    )
                 return True
         except Exception as error:  # the compiled code may do where this fails, and the program goes on
             said = quoted(f"{type(error).__name__}: {error}", 200)
-            region.reason = f"its Python code raised {said}"
+            region.reason = Message("region_raised", error=said)
         if beside is not None:
             region.definition, region.kept = beside.definition, beside.kept
         pending = self._calls.begin_region(region, where, given)

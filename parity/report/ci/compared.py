@@ -7,8 +7,9 @@ from pathlib import Path
 
 from parity.golden.result import Replay
 from parity.lockstep.result import FormulaRow, Result, WrongFormula
-from parity.lockstep.text import lines
+from parity.lockstep.text import lines, short
 from parity.render.texts import catalogue
+from parity.render.texts.message import Message, said
 from parity.report.ci import github
 from parity.report.ci.facts import Compared, RootCause
 from parity.report.ci.github import cell
@@ -33,8 +34,10 @@ def roots(wrong: Sequence[WrongFormula], file: str = "") -> tuple[RootCause, ...
     )
 
 
-def compared(kind: str, subject: str, result: Result | Replay, file: str = "", line: int = 0) -> Compared:
-    """A result, or what a golden has come to, as one comparison."""
+def compared(
+    kind: str, subject: str, result: Result | Replay, file: str = "", line: int = 0, lang: str = "en"
+) -> Compared:
+    """A result, or what a golden has come to, as one comparison; its reason in a language."""
     return Compared(
         kind,
         subject,
@@ -42,7 +45,7 @@ def compared(kind: str, subject: str, result: Result | Replay, file: str = "", l
         result.numbers_compared,
         result.undecided,
         roots(result.wrong_formulas, file),
-        reason=_reason(result),
+        reason=said(_reason(result), lang),
         reproduce=result.reproduce or "",
         file=file,
         line=line,
@@ -56,8 +59,8 @@ def tell(
     if not github.on_github():
         return
     noted = [Noted(command, one, one.verdict != "match") for one in found]
-    github.annotate(causes(noted, Path.cwd(), lang))
-    github.summarize("\n".join([markdown(noted, (), lang), *_table(rows, catalogue(lang))]))
+    github.annotate(causes(noted, Path.cwd(), lang), lang)
+    github.summarize("\n".join([markdown(noted, (), lang), *_table(rows, catalogue(lang))]), lang)
 
 
 def _bits(replay: Replay) -> str:
@@ -65,8 +68,8 @@ def _bits(replay: Replay) -> str:
     bit = replay.first_difference
     if replay.verdict == "match" or bit is None:
         return ""
-    where = f"{tensor_name(bit.quantity, bit.layer)} of {bit.side}, step {bit.step}"
-    return f"{replay.differing:,} numbers have other bits, first {where}"
+    where = Message("ci_where", tensor=tensor_name(bit.quantity, bit.layer), side=bit.side, step=bit.step)
+    return Message("ci_other_bits", count=replay.differing, where=where)
 
 
 def _table(rows: Sequence[FormulaRow], say: Mapping[str, str]) -> Iterator[str]:
@@ -87,7 +90,7 @@ def _table(rows: Sequence[FormulaRow], say: Mapping[str, str]) -> Iterator[str]:
 
 
 def _cell(row: FormulaRow, say: Mapping[str, str]) -> str:
-    return f"{say[f'run.{row.verdict}']} {row.worst_ratio:.3g}"
+    return f"{say[f'run.{row.verdict}']} {short(row.worst_ratio, say)}"
 
 
 def _reason(result: Result | Replay) -> str:
@@ -96,10 +99,12 @@ def _reason(result: Result | Replay) -> str:
     if isinstance(result, Replay) and result.first_wrong:
         side, wrong, _ = result.first_wrong
         place = ", ".join(filter(None, (wrong.module, wrong.source)))
-        return f"{wrong.operation} {wrong.operand} ({wrong.check}; {place}) of {side}, step {wrong.step}"
+        what = f"{wrong.operation} {wrong.operand} ({wrong.check}; {place})"
+        return Message("ci_where", tensor=what, side=side, step=wrong.step)
     if isinstance(result, Result) and result.reason:
         return result.reason
     if first is None:
         return _bits(result) if isinstance(result, Replay) else ""
-    where = f"{tensor_name(first.quantity, first.layer)} of {first.side}, step {first.step}"
-    return f"{where}: {first.complaint or 'differs from the other side more than rounding allows'}"
+    tensor = tensor_name(first.quantity, first.layer)
+    where = Message("ci_where", tensor=tensor, side=first.side, step=first.step)
+    return Message("file_failed", file=where, reason=first.complaint or Message("ci_differs"))

@@ -6,7 +6,7 @@ Imported when pytest starts: the standard library only.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 
 PROPERTY = "parity"
@@ -28,13 +28,13 @@ class RootCause:
     file: str = ""
     line: int = 0
 
-    @property
-    def title(self) -> str:
-        """`hidden_delta, layer 1: no-transpose`."""
+    def title(self, say: Mapping[str, str]) -> str:
+        """`hidden_delta, layer 1: no-transpose`, in the language of a catalogue."""
         layers = ", ".join(map(str, self.layers))
-        plural = "s" if len(self.layers) > 1 else ""
-        text = f"{self.formula}, layer{plural} {layers}" if layers else self.formula
-        return f"{text}: {self.mistake}" if self.mistake else text
+        where = say["ci.layers" if len(self.layers) > 1 else "ci.layer"].format(layers=layers)
+        text = f"{self.formula}, {where}" if layers else self.formula
+        named = "+".join(say.get(f"mistake_name.{one}", one) for one in self.mistake.split("+"))
+        return f"{text}: {named}" if self.mistake else text
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from parity.render.texts import catalogue
+
 MOST_ANNOTATIONS = 10
 """GitHub shows ten errors of a step and drops the rest silently."""
 
@@ -35,13 +37,16 @@ def on_github() -> bool:
     return os.environ.get("GITHUB_ACTIONS") == "true"
 
 
-def commands(found: Sequence[Annotation]) -> list[str]:
+def commands(found: Sequence[Annotation], lang: str = "en") -> list[str]:
     """One line for each annotation, ten at most: of more, the last says how many there are."""
     shown = list(found)
     if len(shown) > MOST_ANNOTATIONS:
         kept = MOST_ANNOTATIONS - 1
         rest = ", ".join(dict.fromkeys(a.title for a in shown[kept:]))
-        shown = [*shown[:kept], Annotation(f"and {len(shown) - kept} more", rest)]
+        shown = [
+            *shown[:kept],
+            Annotation(catalogue(lang)["ci.more"].format(count=len(shown) - kept), rest),
+        ]
     return [_command(annotation) for annotation in shown]
 
 
@@ -53,31 +58,31 @@ def _command(annotation: Annotation) -> str:
     return f"::error {listed}::{_data(annotation.message[:MESSAGE_LIMIT])}"
 
 
-def annotate(found: Sequence[Annotation]) -> None:
+def annotate(found: Sequence[Annotation], lang: str = "en") -> None:
     """Write the annotations to stderr, which the runner reads as it reads stdout; stdout is for results."""
-    for line in commands(found):
+    for line in commands(found, lang):
         sys.stderr.write(line + "\n")
     sys.stderr.flush()
 
 
-def summarize(markdown: str) -> None:
+def summarize(markdown: str, lang: str = "en") -> None:
     """Append to the step's job summary, as much as there is room for; elsewhere do nothing."""
     where = os.environ.get("GITHUB_STEP_SUMMARY")
     if not where:
         return
     path = Path(where)
     used = path.stat().st_size if path.exists() else 0
-    text = shortened(markdown.rstrip("\n") + "\n\n", SUMMARY_LIMIT - used)
+    text = shortened(markdown.rstrip("\n") + "\n\n", SUMMARY_LIMIT - used, lang)
     if text:
         with path.open("a", encoding="utf-8") as file:
             file.write(text)
 
 
-def shortened(markdown: str, room: int) -> str:
+def shortened(markdown: str, room: int, lang: str = "en") -> str:
     """Whole lines of a text that fit into `room` bytes, with a note where some did not."""
     if len(markdown.encode()) <= room:
         return markdown
-    note = "\n… the rest did not fit into the job summary.\n"
+    note = f"\n{catalogue(lang)['ci.cut']}\n"
     room -= len(note.encode())
     kept: list[str] = []
     for line in markdown.splitlines(keepends=True):

@@ -28,6 +28,7 @@ class Noted:
 
 def causes(noted: Sequence[Noted], root: Path, lang: str = "en") -> list[Annotation]:
     """One for each cause, however many tests it fails; first first."""
+    say = catalogue(lang)
     found: dict[tuple[str, str], list[Noted]] = {}
     first: dict[tuple[str, str], RootCause] = {}
     for one in noted:
@@ -35,17 +36,17 @@ def causes(noted: Sequence[Noted], root: Path, lang: str = "en") -> list[Annotat
             continue
         compared = one.compared
         where = f"{compared.file}:{compared.line}" if compared.line else compared.subject
-        here = {(where, cause.title): cause for cause in compared.roots}
+        here = {(where, cause.title(say)): cause for cause in compared.roots}
         unnamed = RootCause(compared.verdict, (), 0, "", detail=compared.reason)
         for place, cause in (here or {(where, compared.verdict): unnamed}).items():
             found.setdefault(place, []).append(one)
             first.setdefault(place, cause)
-    return [_annotation(first[place], tests, root, catalogue(lang)) for place, tests in found.items()]
+    return [_annotation(first[place], tests, root, say) for place, tests in found.items()]
 
 
 def _annotation(cause: RootCause, tests: Sequence[Noted], root: Path, say: Mapping[str, str]) -> Annotation:
     """At the line that is likely wrong; where that is not known, at the file, and it says so."""
-    first, title = tests[0].compared, cause.title
+    first, title = tests[0].compared, cause.title(say)
     fails = say["ci.fails_more" if len(tests) > 1 else "ci.fails"]
     lines = [
         f"{first.subject}: {title}",
@@ -104,7 +105,7 @@ def _broken(one: Noted, say: Mapping[str, str]) -> Iterator[str]:
     for root in compared.roots:
         side = cell(root.side)
         where = say["ci.root"].format(slide=root.slide, side=side) if root.slide else side
-        yield f"* **{cell(root.title)}** ({where}). {cell(root.detail)}"
+        yield f"* **{cell(root.title(say))}** ({where}). {cell(root.detail)}"
     if not compared.roots:
         yield f"* **{cell(compared.verdict)}** {cell(compared.reason)}"
     if compared.reproduce:

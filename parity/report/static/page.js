@@ -4,8 +4,22 @@
   root.classList.add("js");
 
   // The language: the address may ask for one (?lang=es), else the browser's own, else the file's.
+  // Numbers of tables and formulas stand there once: their decimal sign is that of the language, code stays.
+  const points = [], OTHERS = "pre, script, style, textarea, .foreign, [lang=en]";
+  const decimals = (lang) => {
+    if (lang === "es" && !points.length) {
+      const nodes = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+      while (nodes.nextNode()) {
+        const node = nodes.currentNode, text = node.data;
+        const comma = text.replace(/(?<=\d), (?=[-−+…\d])/g, "; ").replace(/(?<![\w.])(\d+)\.(\d+)(?!\.?\d)/g, "$1,$2");
+        if (comma !== text && /\d\.\d/.test(text) && !node.parentElement.closest(OTHERS)) points.push([node, text, comma]);
+      }
+    }
+    for (const [node, point, comma] of points) node.data = lang === "es" ? comma : point;
+  };
   const speak = (lang) => {
     root.lang = lang;
+    decimals(lang);
     document.title = root.dataset[lang === "es" ? "titleEs" : "titleEn"];
   };
   const choices = all("[name=language]");

@@ -9,6 +9,7 @@ import numpy as np
 
 from parity.certify.measure import Values
 from parity.pytorch.recorder.data import Recorded
+from parity.render.texts.message import Message
 from parity.watch.check import Check, Left
 from parity.watch.judging import held
 from parity.watch.ranks.round import Collective
@@ -23,8 +24,9 @@ def held_to_formula(exchange: Sequence[Collective]) -> Iterator[Check | Left]:
     first = exchange[0]
     named = {(one.operation, one.reduction, one.root, one.ranks) for one in exchange}
     if len(named) > 1 or len(first.ranks) != len(exchange):
-        what = "not the same on all ranks" if len(named) > 1 else f"of ranks {first.ranks}"
-        yield Left(f"{first.operation}: {what}", "unsupported", first.module, first.source)
+        key = "op_not_alike" if len(named) > 1 else "op_of_ranks"
+        what = Message(key, operation=first.operation, ranks=first.ranks)
+        yield Left(what, "unsupported", first.module, first.source)
         return
     for rank, one in enumerate(exchange):
         if first.operation == "reduce_" and rank != first.root:

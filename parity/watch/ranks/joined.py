@@ -23,7 +23,7 @@ def joined(rounds: Sequence[Round], drawn: Draw, accepted: Set[str]) -> Iterator
     What is accepted by name is not checked: `average`, `replica`, or the name of a parameter or buffer.
     """
     if len({one.over for one in rounds}) > 1:
-        yield [Left("ranks: not as many updates on each", "unsupported", "", "")]
+        yield [Left(Message("ranks_updates"), "unsupported", "", "")]
         return
     yield from _replicas("forward", [one.buffers for one in rounds], drawn, accepted)
     yield from _replicas("grad", [one.parameters for one in rounds], drawn, accepted)
@@ -34,7 +34,7 @@ def joined(rounds: Sequence[Round], drawn: Draw, accepted: Set[str]) -> Iterator
     yield from _replicas("update", [one.updated for one in rounds], drawn, accepted)
     counts = [len(one.collectives) for one in rounds]
     if len(set(counts)) > 1:
-        said = f"exchanges of ranks: {', '.join(map(str, counts))} of them"
+        said = Message("ranks_exchanges", counts=", ".join(map(str, counts)))
         yield [Left(said, "unsupported", "", "")]
     else:
         yield from (
@@ -58,7 +58,7 @@ def _replica(
     module, _, operand = name.rpartition(".")
     for rank, tensor in own.items():
         if tensor.shape != expected.shape:
-            yield Left(f"{REPLICA} of {operand}: a part on each rank", "unsupported", module, "")
+            yield Left(Message("ranks_part", what=REPLICA, name=operand), "unsupported", module, "")
             return
         measured = same(tensor, expected.array)
         if kind == "forward":
@@ -80,17 +80,16 @@ def _average(name: str, rounds: Sequence[Round]) -> Iterator[Check | Left]:
     found_alone = [one.own.get(name) for one in rounds]
     hooks = rounds[0].hooks
     if all(part is None for part in found_alone):
-        yield Left(f"{AVERAGE} of {operand}: no gradient of its own arrived", "unsupported", module, "")
+        yield Left(Message("ranks_none_own", what=AVERAGE, name=operand), "unsupported", module, "")
         return
     # A rank that found none where others did: nothing of its loss depends on the parameter.
     parts = [zeros(like) if part is None else part for part in found_alone]
     if any(part.shape != like.shape for part in parts):
-        yield Left(f"{AVERAGE} of {operand}: a part on each rank", "unsupported", module, "")
+        yield Left(Message("ranks_part", what=AVERAGE, name=operand), "unsupported", module, "")
         return
     if shortest([like]) and len(rounds) > 2:
-        yield Left(
-            f"{AVERAGE} of {operand}: {like.dtype} of {len(rounds)} ranks", "unsupported", module, ""
-        )
+        few = Message("ranks_format", what=AVERAGE, name=operand, dtype=like.dtype, count=len(rounds))
+        yield Left(few, "unsupported", module, "")
         return
     losses = [one.reductions for one in rounds]
     first = rounds[0].used.get(name)
@@ -108,6 +107,7 @@ def _average(name: str, rounds: Sequence[Round]) -> Iterator[Check | Left]:
         states = [used, *one.states.get(name, ())]
         found = averaged(parts, states, losses, None if common else rank)
         if found.measured.wrong and found.mistake is None and hooks:
-            yield Left(f"{AVERAGE} of {operand}: {', '.join(hooks)}", "altered", module, "")
+            what = Message("ranks_hooks", what=AVERAGE, name=operand, hooks=", ".join(hooks))
+            yield Left(what, "altered", module, "")
             return
         yield Check("grad", AVERAGE, operand, module, "", found.measured, rank=rank, mistake=found.mistake)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Set
 from typing import TypeAlias
 
 from parity.pytorch.recorder.data import Backward, Step
+from parity.render.texts.message import Message
 from parity.watch.check import Draw, Left, failed
 from parity.watch.hints import hints
 from parity.watch.ranks.exchange import HURRY, PATIENCE, Exchange
@@ -60,12 +61,12 @@ class Joining:
                 said = self._exchange.ended(rank, self._patience)
                 self._tally.rank(RankResult.model_validate_json(said))
             except RuntimeError:
-                self._leave(f"rank {rank}: it is not watched, or has not ended")
+                self._leave(Message("ranks_silent", rank=rank))
         self._judge_what_is_there()
         if self._own:
-            self._leave(f"ranks: {len(self._own)} updates of rank 0 alone")
+            self._leave(Message("ranks_alone", count=len(self._own)))
         if not self._updated:
-            self._leave("average: no optimizer made a step")
+            self._leave(Message("ranks_no_step"))
 
     def tell(self, result: WatchResult) -> None:
         """On any other rank, send what it came to."""
@@ -85,7 +86,7 @@ class Joining:
             try:
                 self._exchange.send(one)
             except RuntimeError:
-                self._leave("rank 0: it cannot be reached")
+                self._leave(Message("ranks_unreached"))
         else:
             self._own.append(one)
             self._judge_what_is_there()
