@@ -23,8 +23,10 @@ from parity.lockstep.tally import Tally
 from parity.pytorch.deviations.numbers import NUMBERS
 from parity.pytorch.twin import Twin
 from reference.architecture import Architecture
+from reference.arrays import Array
 from reference.clipping import CLIPPINGS
 from reference.operations.activations import ACTIVATIONS
+from reference.operations.activations.activation import Activation
 from reference.operations.losses import LOSSES
 from reference.optimizers import OPTIMIZERS
 
@@ -156,26 +158,32 @@ def _network(case: CampaignCase, size: NetworkSize) -> Case:
     return filled(architecture, size, case.regime, np.random.default_rng(case.seed), steps)
 
 
-def _alone(case: CampaignCase) -> CaseVerdict:
-    """One activation by itself, forward and backward."""
+def alone(case: CampaignCase) -> tuple[Activation, Array, Array]:
+    """The activation of a case by itself, its z and its s, (units, samples). Raises UsageError."""
     if len(case.shape) != 2 or 0 in case.shape:
         raise refused(case, "shape", list(case.shape))
-    random, dtype = np.random.default_rng(case.seed), np.dtype(case.format)
-    z = random.choice(special.ladder(dtype, case.seed), case.shape)
-    s = random.choice([1.0, -1.0], case.shape) * 10.0 ** random.uniform(-8, 8, case.shape)
     try:
         f = ACTIVATIONS[case.name].configured(**case.options)  # type: ignore[arg-type] # it refuses others
     except (KeyError, TypeError, ValueError) as error:
-        raise refused(case, "name or options", [case.name, dict(case.options)]) from error
+        raise refused(case, "options", [case.name, dict(case.options)]) from error
+    random, dtype = np.random.default_rng(case.seed), np.dtype(case.format)
+    z = random.choice(special.ladder(dtype, case.seed), case.shape)
+    s = random.choice([1.0, -1.0], case.shape) * 10.0 ** random.uniform(-8, 8, case.shape)
+    return f, z, s.astype(dtype)
+
+
+def _alone(case: CampaignCase) -> CaseVerdict:
+    """One activation by itself, forward and backward."""
+    f, z, s = alone(case)
 
     def found(*findings: str) -> list[special.AskedAlone]:
-        return list(special.asked(f, dtype, z, s.astype(dtype), findings))
+        return list(special.asked(f, z.dtype, z, s, findings))
 
     def accused(told: list[special.AskedAlone]) -> tuple[Alarm, ...]:
         return tuple(alarm_of(one.side, one.finding) for one in told if one.finding.wrong)
 
     told = found()
-    architecture = Architecture((1, case.shape[0]), (f,), dtype=dtype)
+    architecture = Architecture((1, case.shape[0]), (f,), dtype=z.dtype)
     alarms = _explained(accused(told), architecture, lambda name: accused(found(name)))
     return CaseVerdict(
         sum(one.finding.numbers for one in told),
