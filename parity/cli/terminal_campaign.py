@@ -74,13 +74,18 @@ def asked_alone(file: Path, json: str | None, lang: str) -> int:
     return answer_code(answer)
 
 
-def compared(one: Path, other: Path, markdown: Path | None, json: str | None, lang: str) -> int:
+def compared(
+    one: Path, other: Path, markdown: Path | None, report: Path | None, json: str | None, lang: str
+) -> int:
     """Two folders of answers, side by side."""
     from parity.campaign.compare import compare
     from parity.campaign.compare_text import comparison_markdown
     from parity.render.files import write_text
+    from parity.report.campaign_compare import write
 
     found = compare(one, other)
+    if report:
+        write(found, report, lang)
     if json:
         write_text(json, found.to_json())
     if markdown:

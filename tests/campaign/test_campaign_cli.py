@@ -58,7 +58,9 @@ def test_a_second_run_is_the_same_and_two_are_compared(night, ask):
     before = json.loads((folder / "summary.json").read_text())
     code, out, _ = ask("campaign", "-o", folder, "--minutes", 0, "--workers", 1, "--json", "-")
     assert (code, json.loads(out)) == (0, before)
-    code, out, _ = ask("campaign", "--compare", folder, folder, "--json", "-")
+    page = folder.parent / "compared"
+    code, out, _ = ask("campaign", "--compare", folder, folder, "--json", "-", "--report", page)
+    assert sorted(file.name for file in page.iterdir()) == ["index.html", "report.md", "result.json"]
     assert (code, json.loads(out)["cases"]) == (0, before["cases"])
     schema = json.loads(ask("schema", "campaign")[1])
     assert set(before) <= set(schema["properties"])
@@ -79,6 +81,7 @@ def test_a_second_run_is_the_same_and_two_are_compared(night, ask):
         (["--case", "mine/notes.txt"], "mine/notes.txt: not valid TOML"),
         (["--compare", "mine", "nope"], "campaign"),
         (["--compare", "mine"], "--compare"),
+        (["-o", "c", "--report", "r"], "--report goes with --compare"),
         (["-o", "c", "--json", "nope/x.json"], "nope/x.json: there is no folder nope"),
     ],
     ids=str,
