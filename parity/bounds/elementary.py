@@ -93,6 +93,11 @@ def exp(x: Bounded) -> Bounded:
     else:
         carried = _carried_by_exp(x, magnitude)
         result = _growing("exp", x, value, carried, lambda: np.exp(x.lowered() - x.carried))
+        unknown = ~np.isfinite(x.bound)
+        if somewhere(unknown):  # perhaps NaN, and then e^x is no less so: it has no smallest value
+            unknown = unknown if x.floor is None else unknown & np.isnan(x.floor)
+            result.bound = np.where(unknown, np.inf, result.bound)
+            result.floor = None if result.floor is None else np.where(unknown, np.nan, result.floor)
     if x.ceiling is not None:
         masked = ~np.isnan(x.ceiling)
         most = (
@@ -157,9 +162,11 @@ def tanh(x: Bounded) -> Bounded:
 def sin(x: Bounded) -> Bounded:
     """2Ku|sin x| + 4η, and min(B, 2) carried: the slope is at most 1, and two values differ by at most 2.
 
+    The sine of ∞ is NaN, so where the bound of x is infinite, that of the result is.
+
     Source: the table of ulps; the mean value theorem.
     """
-    return rounded("sin", x, np.sin(x.value), EXACT if x.is_exact else np.minimum(x.carried, 2.0))
+    return rounded("sin", x, np.sin(x.value), EXACT if x.is_exact else _at_most_two(x))
 
 
 @rule("cos")
@@ -168,7 +175,12 @@ def cos(x: Bounded) -> Bounded:
 
     Source: as sin.
     """
-    return rounded("cos", x, np.cos(x.value), EXACT if x.is_exact else np.minimum(x.carried, 2.0))
+    return rounded("cos", x, np.cos(x.value), EXACT if x.is_exact else _at_most_two(x))
+
+
+def _at_most_two(x: Bounded) -> Float64s:
+    apart: Float64s = np.minimum(x.carried, 2.0)
+    return np.where(np.isfinite(x.carried), apart, np.inf)
 
 
 @rule("expm1")

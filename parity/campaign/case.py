@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
+from parity.config.config import toml_complaint
 from parity.errors import UsageError
 from parity.render.texts.message import Message
 
@@ -22,8 +23,8 @@ Value: TypeAlias = bool | int | float | str | list["Value"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 FORMATS = ("float32", "float64", "float16", "bfloat16")
-LARGEST = 2**31
-"""Of a shape's numbers, and their product: what nobody's memory holds is no case."""
+LARGEST = 2**24
+"""Of each of a shape's numbers: what nobody's memory holds is no case."""
 
 TYPES: Mapping[str, type] = {
     "kind": str,
@@ -79,8 +80,11 @@ class CampaignCase:
                 raise UsageError(Message("file_failed", file=where, reason=error)) from None
         try:
             table = tomllib.loads(str(text))
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
+        except RecursionError as error:
             raise UsageError(Message("not_toml", file=where, reason=error)) from None
+        except tomllib.TOMLDecodeError as error:
+            reason = toml_complaint(error, source) if isinstance(source, Path) else error
+            raise UsageError(Message("not_toml", file=where, reason=reason)) from None
         for key in table.keys() ^ TYPES.keys():
             raise UsageError(
                 Message("case_unknown" if key in table else "case_missing", case=where, key=key)
@@ -151,9 +155,7 @@ class CampaignAnswer:
 def _sensible(key: str, value: object) -> bool:
     """Whether a value of the right type can be drawn at all."""
     if isinstance(value, list) and key == "shape":
-        if not all(type(n) is int and 0 <= n <= LARGEST for n in value):
-            return False
-        return math.prod(value) <= LARGEST
+        return all(type(n) is int and 0 <= n <= LARGEST for n in value)
     if isinstance(value, dict):
         return all(isinstance(option, (bool, int, float, str, list)) for option in value.values())
     return key != "seed" or (isinstance(value, int) and value >= 0)

@@ -90,6 +90,16 @@ def test_operands_that_are_no_bounded_numbers():
     assert isinstance(np.where(x > 3.0, x, FLOATS), Bounded)
 
 
+@pytest.mark.parametrize(
+    "function", [np.sin, np.cos, np.exp, np.tanh, lambda x: 1 / (1 + np.exp(-x))], ids=lambda f: f.__name__
+)
+def test_what_may_be_nan_is_not_known_to_be_small(function):
+    """A sum may have been ∞ − ∞: its sine is as unknown as itself, and so is what tends to 1."""
+    with np.errstate(all="ignore"):
+        sums = bounded(JUDGE, np.array([0.5, 0.5], np.float32), np.array([0.1, np.inf]))
+        assert np.isfinite(function(sums).bound).tolist() == [True, False]
+
+
 def test_infinities_that_are_no_accident():
     x = exact(JUDGE, np.array([1.0, 2.0], np.float32))
     mask = np.array([0.0, -np.inf], np.float32)

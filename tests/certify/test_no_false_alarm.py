@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from parity.campaign.drawn.networks import REGIMES, random_case
 from parity.lockstep.lockstep import Reference, lockstep
 from parity.pytorch.twin import Twin
-from tests.strategies import REGIMES, random_case
 
 EXAMPLES = 25  # times 8 regimes, times 2 formats: 400 random networks a run
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from parity.campaign.drawn.networks import random_case
 from parity.config.case import Case
 from parity.lockstep.lockstep import Reference, lockstep
 from parity.pytorch.twin import Twin
 from tests.mutants.engine import BUGS, Bug, Engine
 from tests.mutants.torch_side import MutantTwin
-from tests.strategies import random_case
 
 assert len(BUGS) >= 25
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from parity.campaign.drawn.networks import REGIMES, random_case
 from parity.config.case import build
 from parity.config.config import Config
 from parity.errors import UsageError
@@ -15,7 +16,6 @@ from parity.pytorch.twin import Twin
 from reference.clipping import CLIPPINGS, Clipping
 from reference.optimizers import OPTIMIZERS
 from tests.nightly import in_turn
-from tests.strategies import REGIMES, random_case
 
 WAYS = [
     CLIPPINGS["norm"].configured(max_norm=0.1),

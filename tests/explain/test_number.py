@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 
+from parity.campaign.drawn.networks import random_case
 from parity.config.options import read_config
 from parity.errors import UsageError
 from parity.explain.number import explain, parse, recorded, walked, walked_model
@@ -15,7 +16,6 @@ from parity.lockstep.run import model_peer
 from reference.equations import shapes, step_equations
 from tests.command import parity
 from tests.nightly import but
-from tests.strategies import random_case
 
 
 @pytest.mark.parametrize("seed", range(8))

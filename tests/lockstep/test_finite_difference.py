@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from parity.campaign.drawn.networks import random_case
 from parity.certify.certificate import Certifier, Verdict
 from parity.lockstep.finite_difference import check_gradients
 from parity.lockstep.lockstep import Reference
 from reference.operations.activations import ACTIVATIONS
-from tests.strategies import random_case
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

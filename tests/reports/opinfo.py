@@ -10,17 +10,13 @@ import sys
 import warnings
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 import torch
 
 import parity
-from parity.pytorch.recorder.signatures import tensors
+from parity.campaign.drawn.samples import MOST, Operator, forward_and_back, operators, samples
 from tests.reports.known import told
-
-MOST = 12
-"""Samples of an operator."""
 
 DTYPES = (torch.float32, torch.float64)
 
@@ -40,23 +36,13 @@ class Tally:
     alarms: list[str] = field(default_factory=list)
 
 
-def operators() -> list[object]:
-    """OpInfo's database, where PyTorch can import it."""
-    from torch.testing._internal.common_methods_invocations import op_db
-
-    return [op for op in op_db if op.supports_autograd and "cpu" not in getattr(op, "skips_device", ())]
-
-
-def watch(op: object, dtype: torch.dtype, tally: Tally) -> None:
+def watch(op: Operator, dtype: torch.dtype, tally: Tally) -> None:
     """Each sample of an operator, run forward and back with random gradients."""
-    for sample in islice(op.sample_inputs("cpu", dtype, requires_grad=True), MOST):
+    for sample in samples(op, dtype):
+        outs = False
         try:
-            torch.manual_seed(5)
             with parity.watch() as watched:
-                made = op(sample.input, *sample.args, **sample.kwargs)
-                outs = [t for t in tensors(made) if t.requires_grad and t.is_floating_point()]
-                if outs:
-                    torch.autograd.backward(outs, [torch.randn_like(t) for t in outs])
+                outs = forward_and_back(op, sample)
         except Exception as error:
             tally.failed += 1
             tally.names[
@@ -140,13 +126,12 @@ def main(arguments: list[str]) -> int:
     except ImportError as error:
         sys.stderr.write(f"tests.reports.opinfo: PyTorch's samples cannot be imported: {error}\n")
         return 2
-    for op in known:
+    for name, op in known.items():
         if arguments and not op.name.startswith(tuple(arguments)):
             continue
         for dtype in DTYPES:
             if dtype not in op.supported_dtypes("cpu"):
                 continue
-            name = f"{op.name}.{op.variant_test_name}" if op.variant_test_name else op.name
             tally = found[name, str(dtype).removeprefix("torch.")]
             try:
                 watch(op, dtype, tally)

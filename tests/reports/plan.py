@@ -20,12 +20,12 @@ from pathlib import Path  # noqa: E402
 
 import numpy as np  # noqa: E402
 
+from parity.campaign.drawn.entries import ENTRIES  # noqa: E402
+from parity.campaign.drawn.networks import REGIMES  # noqa: E402
+from parity.campaign.drawn.vocabulary import case as drawn  # noqa: E402
 from parity.certify.plan.tape import UnplannableError  # noqa: E402
 from reference.clipping import CLIPPINGS  # noqa: E402
 from tests.certify.plan.both import CHANGES, BothPaths, as_of_large_networks, changed  # noqa: E402
-from tests.reports.vocabulary.draw import case as drawn  # noqa: E402
-from tests.reports.vocabulary.entries import ENTRIES  # noqa: E402
-from tests.strategies import REGIMES  # noqa: E402
 
 PAGE = Path(__file__).parents[2] / "reports" / "plan.md"
 DTYPES = ("float32", "float64")

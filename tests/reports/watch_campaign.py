@@ -16,8 +16,8 @@ from pathlib import Path
 import torch
 
 import parity
+from parity.campaign.drawn.models import drawn
 from tests.reports.known import finding, told
-from tests.watch.drawn import drawn
 
 BOOK = Path("reports") / "recordings" / "watch-campaign.jsonl.xz"
 DTYPES = {"float32": torch.float32, "float64": torch.float64}

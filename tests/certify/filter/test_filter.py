@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from parity.campaign.drawn.networks import ACTIVATIONS, REGIMES, random_case
 from parity.certify.certificate import Certifier, Verdict
 from parity.certify.cross_check import cross_check
 from parity.certify.filter import Filter, knows
@@ -18,7 +19,6 @@ from reference.architecture import architecture
 from tests.certify.test_planted_bugs import accused, case_for
 from tests.mutants.engine import BUGS, Engine
 from tests.mutants.torch_side import MutantTwin
-from tests.strategies import ACTIVATIONS, REGIMES, random_case
 
 
 def sides(case):

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parity.bounds import exact
+from parity.campaign.drawn.networks import ACTIVATIONS, REGIMES, random_case
 from parity.certify.certificate import Certifier, Verdict, bounded_constants, evaluate
 from parity.certify.cross_check import cross_check
 from parity.certify.filter import Filter, knows, layout, products
@@ -24,7 +25,6 @@ from reference.engine import Network
 from reference.equations import constants, step_equations
 from reference.operations.losses import LOSSES
 from reference.optimizers import OPTIMIZERS
-from tests.strategies import ACTIVATIONS, REGIMES, random_case
 
 MODES = ("large", "cut", "products")
 

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
+from parity.campaign.drawn.networks import ACTIVATIONS, random_case
 from parity.config.case import Case
 from parity.lockstep.lockstep import lockstep
 from parity.pytorch.twin import Twin
@@ -14,7 +15,6 @@ from reference.arrays import Array
 from reference.trace import Trace
 from tests.mutants.planted import mutant
 from tests.mutants.plants import PLANTS, Plant
-from tests.strategies import ACTIVATIONS, random_case
 
 
 class Planted:

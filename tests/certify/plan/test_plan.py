@@ -10,6 +10,9 @@ from itertools import product
 import numpy as np
 import pytest
 
+from parity.campaign.drawn.entries import ENTRIES
+from parity.campaign.drawn.networks import REGIMES, random_case
+from parity.campaign.drawn.vocabulary import case as drawn
 from parity.certify.plan.tape import UnplannableError
 from parity.config.case import Case
 from parity.lockstep.lockstep import Reference, lockstep
@@ -19,9 +22,6 @@ from reference.optimizers import OPTIMIZERS
 from tests.certify.plan.both import CHANGES, BothPaths, as_of_large_networks, changed
 from tests.mutants.vocabulary import of_activation, of_loss, of_optimizer
 from tests.nightly import in_turn, one_in
-from tests.reports.vocabulary.draw import case as drawn
-from tests.reports.vocabulary.entries import ENTRIES
-from tests.strategies import REGIMES, random_case
 
 DTYPES = ("float32", "float64")
 NAMED = {entry.name: entry for entry in ENTRIES}

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from parity.bounds.formats import arithmetic
+from parity.campaign.drawn.networks import random_case
 from parity.certify.observation import Observation
 from parity.check.diagnosis.anatomy import anatomy
 from parity.check.diagnosis.scenario import Scenario
 from parity.explain.number import walked
 from reference.trace import Trace
-from tests.strategies import random_case
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -14,15 +14,15 @@ from collections.abc import Iterator  # noqa: E402 - after the threads are set
 from concurrent.futures import ProcessPoolExecutor  # noqa: E402
 from pathlib import Path  # noqa: E402
 
+from parity.campaign.drawn.entries import ENTRIES, VocabularyEntry  # noqa: E402
+from parity.campaign.drawn.networks import REGIMES  # noqa: E402
+from parity.campaign.drawn.vocabulary import case  # noqa: E402
 from parity.config.case import Case, build  # noqa: E402
 from parity.config.config import Config  # noqa: E402
 from parity.lockstep.run import run  # noqa: E402
 from parity.pytorch.deviations import DEVIATIONS  # noqa: E402
 from reference.optimizers import OPTIMIZERS  # noqa: E402
-from tests.reports.vocabulary.draw import case  # noqa: E402
-from tests.reports.vocabulary.entries import ENTRIES, Entry  # noqa: E402
 from tests.reports.vocabulary.sweep import tally  # noqa: E402
-from tests.strategies import REGIMES  # noqa: E402
 
 ROUNDS = 25
 """Networks of each regime: 25 × 8 = 200."""
@@ -55,14 +55,14 @@ Each optimizer trains the data's usual network, state compared after every step.
 """
 
 
-def networks(entry: Entry, dtype: str) -> Iterator[tuple[str, Case]]:
+def networks(entry: VocabularyEntry, dtype: str) -> Iterator[tuple[str, Case]]:
     """Every regime, every variant in turn."""
     for number in range(ROUNDS):
         for place, regime in enumerate(REGIMES):
             yield f"{regime} {number}", case(entry, number, dtype, regime, 1000 * number + place)
 
 
-def row(job: tuple[Entry, str]) -> str:
+def row(job: tuple[VocabularyEntry, str]) -> str:
     """One line of the first table."""
     entry, dtype = job
     drawn = list(networks(entry, dtype))

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from parity.campaign.drawn.entries import VocabularyEntry
 from parity.config.case import Case
 from parity.lockstep.lockstep import Reference, lockstep
 from parity.lockstep.tally import Tally
 from parity.pytorch.twin import Twin
 from reference.trace import tensor_name
-from tests.reports.vocabulary.entries import Entry
 
 OWN = {
     "activation": ("activation", "output_delta", "hidden_delta", "slope_gradient"),
@@ -48,7 +48,7 @@ def alarms(tally: Tally) -> list[str]:
     return found
 
 
-def is_own(entry: Entry, formula: str) -> bool:
+def is_own(entry: VocabularyEntry, formula: str) -> bool:
     """Whether a formula is one that the entry makes."""
     if entry.kind == "optimizer":
         return formula not in FORWARD_AND_BACKWARD
@@ -72,7 +72,7 @@ class Share:
 class Sweep:
     """What came of one entry in one format."""
 
-    entry: Entry
+    entry: VocabularyEntry
     dtype: str
     networks: int = 0
     numbers: int = 0
@@ -99,7 +99,7 @@ class Sweep:
         self.together = max([self.together, *(row.worst_ratio for row in rows)])
 
 
-def tally(entry: Entry, dtype: str, cases: Iterable[tuple[str, Case]]) -> Sweep:
+def tally(entry: VocabularyEntry, dtype: str, cases: Iterable[tuple[str, Case]]) -> Sweep:
     """Every case, entered under its label."""
     found = Sweep(entry, dtype)
     for label, case in cases:

@@ -8,16 +8,16 @@ from dataclasses import replace
 
 import pytest
 
+from parity.campaign.drawn.entries import ENTRIES, VocabularyEntry
+from parity.campaign.drawn.vocabulary import NetworkSize, case
 from parity.config.case import Case
 from parity.lockstep.lockstep import Reference, lockstep
 from parity.lockstep.tally import Tally
 from parity.pytorch.twin import Twin
 from tests.mutants.vocabulary import Mutant, of_activation, of_loss, of_optimizer
 from tests.nightly import NIGHTLY
-from tests.reports.vocabulary.draw import Size, case
-from tests.reports.vocabulary.entries import ENTRIES, Entry
 
-SIZE = Size((4, 5, 3), batch=6)
+SIZE = NetworkSize((4, 5, 3), batch=6)
 FEWEST = {"activation": 3, "loss": 3, "optimizer": 8}
 """An entry with fewer mistakes to make than this has been looked at too little."""
 EXCEPTIONS = {"identity": 2}
@@ -25,14 +25,14 @@ DTYPES = {"muon": "float64"}
 """Newton–Schulz multiplies the bounds at each iteration: in float32 they may be as large as the step."""
 
 
-def cases(entry: Entry, which: slice) -> Iterator[Case]:
+def cases(entry: VocabularyEntry, which: slice) -> Iterator[Case]:
     """These sets of options once, and of an optimizer enough steps for its states to matter."""
     for number in range(len(entry.variants))[which]:
         drawn = case(entry, number, DTYPES.get(entry.name, "float32"), "ordinary", seed=number, size=SIZE)
         yield replace(drawn, lr=0.3 if entry.kind == "optimizer" else drawn.lr)
 
 
-def mutants(entry: Entry, drawn: Case) -> Iterator[Mutant]:
+def mutants(entry: VocabularyEntry, drawn: Case) -> Iterator[Mutant]:
     if entry.kind == "activation":
         return of_activation(drawn.architecture.activations[0])
     if entry.kind == "loss":

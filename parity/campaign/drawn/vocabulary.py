@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 
+from parity.campaign.drawn.entries import (
+    FINDINGS,
+    PROBABILITIES,
+    WEIGHTS,
+    Options,
+    VocabularyEntry,
+    VocabularyKind,
+)
+from parity.campaign.drawn.networks import HARD_REGIMES, Random
 from parity.config.case import Case
 from reference.architecture import Architecture
 from reference.arrays import Array
 from reference.operations.activations import ACTIVATIONS, Activation
 from reference.operations.losses import LOSSES, Loss
 from reference.optimizers import OPTIMIZERS
-from tests.reports.vocabulary.entries import FINDINGS, PROBABILITIES, WEIGHTS, Entry, Options
-from tests.strategies import REGIMES, Random
 
 REDUCTIONS = ("mean", "sum", "none")
 LAST = {"bce": "sigmoid", "kl_div": "log_softmax", "nll": "log_softmax"}
@@ -25,9 +33,11 @@ STEPS = {"activation": 2, "loss": 2, "optimizer": 4}
 MORE_STEPS = {"radam": 8, "asgd": 6}
 """RAdam's rectification begins at the sixth step, and ASGD's average after t₀ and one more."""
 
+Draw: TypeAlias = Callable[[tuple[int, ...]], Array]
+
 
 @dataclass(frozen=True)
-class Size:
+class NetworkSize:
     """Of a network and its batch, and a factor on all its numbers."""
 
     layers: tuple[int, ...]
@@ -35,61 +45,75 @@ class Size:
     scale: float = 1.0
 
     @classmethod
-    def drawn(cls, random: Random) -> Size:
+    def drawn(cls, random: Random) -> NetworkSize:
         """Up to three layers of up to seven units."""
         depth = int(random.integers(1, 4))
         layers = tuple(int(n) for n in random.integers(1, 8, size=depth + 1))
         return cls(layers, int(random.integers(1, 7)))
 
 
-def case(entry: Entry, number: int, dtype: str, regime: str, seed: int, size: Size | None = None) -> Case:
-    """A random network around `entry`, with its variant `number`; losses take turns with reductions."""
-    random = np.random.default_rng(seed)
-    size = size or Size.drawn(random)
-    kind, options = np.dtype(dtype), dict(entry.variants[number % len(entry.variants)])
-    probabilities = bool(options.pop(PROBABILITIES, False))
-    if entry.name == "cross_entropy" and not probabilities and size.layers[-1] == 1:
-        size = Size((*size.layers[:-1], 3), size.batch, size.scale)  # of one class there is no index
+def variant(entry: VocabularyEntry, number: int) -> Options:
+    """The set of options `number` of an entry; losses take turns with reductions."""
+    options = dict(entry.variants[number % len(entry.variants)])
+    if entry.kind == "loss":
+        known = (*REDUCTIONS, "batchmean") if entry.name == "kl_div" else REDUCTIONS
+        options["reduction"] = known[number // len(entry.variants) % len(known)]
+    return options
+
+
+def case(
+    entry: VocabularyEntry, number: int, dtype: str, regime: str, seed: int, size: NetworkSize | None = None
+) -> Case:
+    """A random network around `entry`, with its variant `number`."""
+    return network(entry.kind, entry.name, variant(entry, number), dtype, regime, seed, size)
+
+
+def network(
+    kind: VocabularyKind,
+    name: str,
+    options: Options,
+    dtype: str,
+    regime: str,
+    seed: int,
+    size: NetworkSize | None = None,
+) -> Case:
+    """A random network around one name of the vocabulary."""
+    random, options = np.random.default_rng(seed), dict(options)
+    size = size or NetworkSize.drawn(random)
+    indices = name == "cross_entropy" and not options.pop(PROBABILITIES, False)
+    if indices and size.layers[-1] == 1:
+        size = replace(size, layers=(*size.layers[:-1], 3))  # of one class there is no index
     outputs, depth = size.layers[-1], len(size.layers) - 1
     loss, reduction, optimizer = LOSSES["mse"], "mean", OPTIMIZERS["sgd"].configured()
     functions = tuple(ACTIVATIONS[str(random.choice(SMOOTH))] for _ in range(depth))
-    if entry.kind == "activation":
-        functions = tuple(_activation(entry.name, options, units) for units in size.layers[1:])
-    elif entry.kind == "loss":
-        loss = LOSSES[entry.name].configured(**_filled(options, outputs, random))
-        known = (*REDUCTIONS, "batchmean") if entry.name == "kl_div" else REDUCTIONS
-        reduction = known[number // len(entry.variants) % len(known)]
-        functions = (*functions[:-1], _last(loss))
+    if kind == "activation":
+        functions = tuple(_activation(name, options, units) for units in size.layers[1:])
+    elif kind == "loss":
+        reduction = str(options.pop("reduction"))
+        loss = LOSSES[name].configured(**_filled(options, outputs, random))  # type: ignore[arg-type]
+        functions = (*functions[:-1], last(loss))
     else:
-        optimizer = OPTIMIZERS[entry.name].configured(**options)
+        optimizer = OPTIMIZERS[name].configured(**options)  # type: ignore[arg-type] # it refuses others
     architecture = Architecture(
-        size.layers,
-        functions,
-        loss,
-        reduction,
-        kind,
-        optimizer,
-        class_indices=entry.name == "cross_entropy" and not probabilities,
+        size.layers, functions, loss, reduction, np.dtype(dtype), optimizer, class_indices=indices
     )
+    findings = FINDINGS.get((name, dtype), ())
+    steps = MORE_STEPS.get(name, STEPS[kind])
+    return replace(filled(architecture, size, regime, random, steps), seed=seed, findings=findings)
 
-    def draw(shape: tuple[int, int]) -> Array:
+
+def filled(architecture: Architecture, size: NetworkSize, regime: str, random: Random, steps: int) -> Case:
+    """A network's parameters, data and learning rate, drawn in a regime."""
+    kind = np.dtype(architecture.dtype)
+
+    def draw(shape: tuple[int, ...]) -> Array:
         with np.errstate(over="ignore"):
-            return (size.scale * REGIMES[regime](random, shape, kind)).astype(kind)
+            return (size.scale * HARD_REGIMES[regime](random, shape, kind)).astype(kind)
 
     parameters = {name: draw(shape) for name, shape in architecture.parameter_shapes().items()}
     x = _rows(draw((size.layers[0], size.batch)))
     y = _rows(_target(architecture, random, size.batch, draw).astype(kind))
-    steps = MORE_STEPS.get(entry.name, STEPS[entry.kind])
-    return Case(
-        architecture,
-        parameters,
-        x,
-        y,
-        lr=float(10 ** random.uniform(-3, 0)),
-        steps=steps,
-        seed=seed,
-        findings=FINDINGS.get((entry.name, dtype), ()),
-    )
+    return Case(architecture, parameters, x, y, lr=float(10 ** random.uniform(-3, 0)), steps=steps)
 
 
 def _rows(columns: Array) -> Array:
@@ -99,7 +123,7 @@ def _rows(columns: Array) -> Array:
 
 def _activation(name: str, options: Options, units: int) -> Activation:
     chosen = {key: units if value == WEIGHTS else value for key, value in options.items()}
-    return ACTIVATIONS[name].configured(**chosen)
+    return ACTIVATIONS[name].configured(**chosen)  # type: ignore[arg-type] # it refuses others
 
 
 def _filled(options: Options, outputs: int, random: Random) -> Mapping[str, object]:
@@ -107,13 +131,16 @@ def _filled(options: Options, outputs: int, random: Random) -> Mapping[str, obje
     return {name: weights if value == WEIGHTS else value for name, value in options.items()}
 
 
-def _last(loss: Loss) -> Activation:
+def last(loss: Loss) -> Activation:
+    """The activation before a loss, which its numbers must come from."""
     if loss.name == "poisson_nll" and not loss.options["log_input"]:
         return ACTIVATIONS["softplus"]  # a rate, which is not negative
     return ACTIVATIONS[LAST.get(loss.name, "identity")]
 
 
-def _target(architecture: Architecture, random: Random, batch: int, draw) -> Array:
+def _target(
+    architecture: Architecture, random: Random, batch: int, draw: Callable[[tuple[int, ...]], Array]
+) -> Array:
     """y, from what the loss is defined for; its corners too: 0 and 1, equal and empty labels."""
     loss, outputs = architecture.loss, architecture.layers[-1]
     shape = (outputs, batch)
@@ -122,9 +149,10 @@ def _target(architecture: Architecture, random: Random, batch: int, draw) -> Arr
     if loss.target == "labels":
         return _labels(random, outputs, batch)
     if loss.name in ("soft_margin", "hinge_embedding"):
-        return random.choice([-1.0, 1.0], shape)
+        return np.asarray(random.choice([-1.0, 1.0], shape))
     if loss.name in ("bce", "bce_with_logits", "multilabel_soft_margin"):
-        return random.choice([random.uniform(0, 1, shape), random.integers(0, 2, shape).astype(float)])
+        shares, ends = random.uniform(0, 1, shape), random.integers(0, 2, shape).astype(float)
+        return np.asarray(random.choice([shares, ends]))
     if loss.name in ("kl_div", "cross_entropy"):
         shares = random.dirichlet(np.ones(outputs), batch).T
         if loss.name == "cross_entropy":

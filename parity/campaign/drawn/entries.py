@@ -10,7 +10,7 @@ from reference.operations.activations import ACTIVATIONS
 from reference.operations.losses import LOSSES
 from reference.optimizers import OPTIMIZERS
 
-Kind: TypeAlias = Literal["activation", "loss", "optimizer"]
+VocabularyKind: TypeAlias = Literal["activation", "loss", "optimizer"]
 Options: TypeAlias = Mapping[str, object]
 
 WEIGHTS = "one a class"
@@ -21,10 +21,10 @@ PROBABILITIES = "probabilities"
 
 
 @dataclass(frozen=True)
-class Entry:
+class VocabularyEntry:
     """A name of the vocabulary, and the sets of options it is tried with."""
 
-    kind: Kind
+    kind: VocabularyKind
     name: str
     variants: tuple[Options, ...]
 
@@ -135,10 +135,10 @@ OPTIMIZER_VARIANTS: dict[str, tuple[Options, ...]] = {
     ),
 }
 
-ENTRIES: tuple[Entry, ...] = (
-    *(Entry("activation", name, ACTIVATION_VARIANTS.get(name, DEFAULTS)) for name in ACTIVATIONS),
-    *(Entry("loss", name, LOSS_VARIANTS.get(name, DEFAULTS)) for name in LOSSES),
-    *(Entry("optimizer", name, OPTIMIZER_VARIANTS.get(name, DEFAULTS)) for name in OPTIMIZERS),
+ENTRIES: tuple[VocabularyEntry, ...] = (
+    *(VocabularyEntry("activation", name, ACTIVATION_VARIANTS.get(name, DEFAULTS)) for name in ACTIVATIONS),
+    *(VocabularyEntry("loss", name, LOSS_VARIANTS.get(name, DEFAULTS)) for name in LOSSES),
+    *(VocabularyEntry("optimizer", name, OPTIMIZER_VARIANTS.get(name, DEFAULTS)) for name in OPTIMIZERS),
 )
 """Everything there is: a name that is new is tried with its defaults, without an edit here."""
 

@@ -6,15 +6,19 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - everybody's name for it
+
+from parity.campaign.drawn.networks import HARD_REGIMES
 
 Layer = Callable[[Tensor], Tensor]
+FAMILIES = ("rows", "images", "sequences")
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnModel:
     """A model, one batch of it, and its loss."""
 
     module: nn.Module
@@ -81,7 +85,7 @@ class Chain(nn.Module):
         return x
 
 
-class Attention(nn.Module):
+class SelfAttention(nn.Module):
     """Self-attention over the middle axis, in one kernel or written out."""
 
     def __init__(self, width: int, *, fused: bool) -> None:
@@ -93,17 +97,29 @@ class Attention(nn.Module):
         if self.fused:
             return F.scaled_dot_product_attention(q[:, None], k[:, None], v[:, None], is_causal=True)[:, 0]
         scores = q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5
-        return scores.softmax(-1) @ v
+        mixed: Tensor = scores.softmax(-1) @ v
+        return mixed
 
 
-def drawn(seed: int, dtype: torch.dtype, size: int = 1) -> Drawn:
-    """The model of a seed. `size` makes its batches larger."""
+def drawn(
+    seed: int,
+    dtype: torch.dtype,
+    size: int = 1,
+    *,
+    family: str | None = None,
+    batch: int | None = None,
+    layers: int | None = None,
+    regime: str = "ordinary",
+) -> DrawnModel:
+    """The model of a seed. `size` makes its batches larger; what else is given is not drawn."""
     rng = random.Random(seed)
     torch.manual_seed(seed)
-    family = rng.choice(("rows", "images", "sequences"))
+    chosen = rng.choice(FAMILIES)
+    family = family or chosen
     parts: list[nn.Module] = []
     steps: list[Layer] = []
     n = rng.randint(2, 6) * size
+    n = batch or n
 
     def add(part: nn.Module) -> None:
         parts.append(part)
@@ -118,7 +134,8 @@ def drawn(seed: int, dtype: torch.dtype, size: int = 1) -> Drawn:
     else:
         width = rng.choice((2, 4, 6))
         x = torch.randn(n, width, 8, 8)
-    for _ in range(rng.randint(3, 9)):
+    count = rng.randint(3, 9)
+    for _ in range(layers or count):
         kind = rng.random()
         if kind < 0.35:
             steps.append(rng.choice(ELEMENTWISE))
@@ -132,20 +149,21 @@ def drawn(seed: int, dtype: torch.dtype, size: int = 1) -> Drawn:
         elif family == "images":
             width = _image(rng, width, add, steps)
         elif family == "sequences" and kind < 0.72:
-            add(Attention(width, fused=rng.random() < 0.5))
+            add(SelfAttention(width, fused=rng.random() < 0.5))
         elif family == "sequences" and kind < 0.78:
             recurrent = rng.choice((nn.LSTM, nn.GRU))(width, width, batch_first=True)
             parts.append(recurrent)
-            steps.append(lambda x, part=recurrent: part(x)[0])
+            steps.append(_first(recurrent))
         else:
             width = _row_layer(rng, width, add)
     if not parts:
-        scale = nn.Linear(1, 1)
-        add(scale)
-        steps[-1] = lambda x: scale(x[..., :1])
+        linear = nn.Linear(1, 1)
+        add(linear)
+        steps[-1] = lambda x: linear(x[..., :1])
     forks = {rng.randrange(1, len(steps)): rng.randrange(len(steps)) for _ in range(3)}
     module = Chain(steps, forks, parts).to(dtype)
-    x = (x * rng.choice((1.0, 1.0, 30.0, 1e-3))).to(dtype)
+    scale = rng.choice((1.0, 1.0, 30.0, 1e-3))
+    x = (x * scale if regime == "ordinary" else _in_regime(regime, seed, x.to(dtype))).to(dtype)
     with torch.no_grad():
         shape = module(x).shape
     y = torch.randn(shape, dtype=dtype)
@@ -157,7 +175,18 @@ def drawn(seed: int, dtype: torch.dtype, size: int = 1) -> Drawn:
             lambda p: torch.optim.RMSprop(p, lr=1e-3),
         )
     )(module.parameters())
-    return Drawn(module, (x, y), loss, optimizer)
+    return DrawnModel(module, (x, y), loss, optimizer)
+
+
+def _in_regime(regime: str, seed: int, like: Tensor) -> Tensor:
+    values = HARD_REGIMES[regime](
+        np.random.default_rng(seed), tuple(like.shape), np.dtype(like.numpy().dtype)
+    )
+    return torch.from_numpy(np.ascontiguousarray(values))
+
+
+def _first(recurrent: nn.Module) -> Layer:
+    return lambda x: recurrent(x)[0]
 
 
 def _entropy(found: Tensor, y: Tensor) -> Tensor:

@@ -41,7 +41,7 @@ def ladder(dtype: np.dtype, seed: int = 0) -> Array:
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedAlone:
     """What one side's formula came to."""
 
     side: str
@@ -57,7 +57,7 @@ class Asked:
 
 def asked(
     f: Activation, dtype: np.dtype, z: Array, s: Array, findings: tuple[str, ...] = ()
-) -> Iterator[Asked]:
+) -> Iterator[AskedAlone]:
     """a = f(z) and δ of both sides, certified on their own z and s, all of it (units, samples)."""
     architecture = Architecture((1, z.shape[0]), (f,), dtype=dtype)
     certifier = Certifier(architecture, findings=findings)
@@ -75,7 +75,7 @@ def asked(
                 with np.errstate(all="ignore"):
                     finding = certifier.check(equation, trace, known)
                 place = finding.worst.index if finding.worst else (0, 0)
-                yield Asked(side, equation.formula.name, finding, float(z[place]))
+                yield AskedAlone(side, equation.formula.name, finding, float(z[place]))
 
 
 def _reference(f: Activation, z: Array, s: Array, learned: tuple[Array, ...]) -> tuple[Array, Array]:

@@ -1,0 +1,1 @@
+"""What campaigns and tests draw at random: networks, vocabulary, models, PyTorch's own samples."""

@@ -1,0 +1,44 @@
+"""Which alarms are known deviations of PyTorch's: each by the facts that its description gives, no more."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+from parity.campaign.case import Alarm
+
+ATTENTION = "_scaled_dot_product_flash_attention_for_cpu"
+
+
+def known(alarm: Alarm) -> str | None:
+    """The deviation that an alarm is; None where it is none, and so may be our own fault."""
+    if alarm.side != "pytorch" or alarm.found is None or alarm.expected is None:
+        return None
+    return next((name for name, fits in LISTED.items() if fits(alarm)), None)
+
+
+def _at(operation: str, *places: str) -> Callable[[Alarm], bool]:
+    return lambda alarm: alarm.operation == operation and alarm.formula in places
+
+
+def _nan(number: float | None) -> bool:
+    return number is not None and math.isnan(number)
+
+
+def _sixth(alarm: Alarm) -> bool:
+    """1/6 as a float32: relatively 3e−8 off."""
+    assert alarm.found is not None
+    assert alarm.expected is not None
+    single = 1.1102230246251565e-16 + 2.9802322387695312e-8
+    return abs(alarm.found - alarm.expected) <= 2 * single * abs(alarm.expected)
+
+
+LISTED: Mapping[str, Callable[[Alarm], bool]] = {
+    "attention-nan": lambda a: (
+        _at(ATTENTION, "forward y", "forward logsumexp")(a) and a.found == 0 and _nan(a.expected)
+    ),
+    "hardsigmoid-float64": lambda a: _at("hardsigmoid", "vjp x")(a) and _sixth(a),
+    "gelu-infinity": lambda a: (
+        a.formula in ("activation", "forward y") and _nan(a.found) and a.expected == math.inf
+    ),
+}
