@@ -36,6 +36,7 @@ def campaign(
     lang: options.Lang = options.SPOKEN,
 ) -> int:
     import os
+    import shlex
     import sys
 
     from parity.campaign.case import KINDS
@@ -87,7 +88,7 @@ def campaign(
     result = found.result
     write_page(result, output, lang)
     if markdown:
-        write_text(str(markdown), on_paper(result, lang))
+        write_text(str(markdown), on_paper(result, lang, shlex.join(["parity", *sys.argv[1:]])))
     if json:
         write_text(json, result.to_json())
     result.show(console(stderr=json == "-"), lang)

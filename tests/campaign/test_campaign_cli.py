@@ -35,13 +35,17 @@ def test_a_campaign_leaves_its_cases_a_summary_a_page_and_a_table(night):
     assert (done.returncode, done.stderr) == (0, "")
     assert "MATCH: every number is its formula within rounding" in done.stdout
     found = CampaignResult.model_validate_json((folder / "summary.json").read_text())
-    assert found.cases == answers(folder) == len([*(folder / "cases").iterdir()])
+    assert found.cases == answers(folder)
+    kept, asked = ({file.stem for file in (folder / part).iterdir()} for part in ("cases", "answers"))
+    assert asked | {group.smallest for group in found.groups} == kept
     assert 0 < found.undecided + 1 <= found.numbers
     assert f"{found.numbers:,} numbers compared" in done.stdout
     assert found.environments[0].facts["torch"]
     assert not any("/" in str(fact) for fact in found.environments[0].facts.values())
     assert f"{found.numbers:,}" in (folder / "index.html").read_text()
-    assert f"{found.numbers:,}" in (folder.parent / "n.md").read_text()
+    paper = (folder.parent / "n.md").read_text()
+    assert f"{found.numbers:,}" in paper
+    assert "\nparity campaign -o " in paper
 
 
 def test_its_worst_case_is_asked_alone_by_its_file(night, ask):
