@@ -24,6 +24,14 @@ settings.register_profile(
 settings.load_profile("parity")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """A worker that is done takes what others have not begun: some tests take a hundred times others."""
+    from xdist.scheduler.worksteal import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log)
+
+
 @pytest.fixture
 def ask(capsys):
     """Ask `parity WORDS…` in this process: exit code, stdout, stderr."""

@@ -168,6 +168,8 @@ def reasons(rows: Sequence[BenchRow], parts: Sequence[Part]) -> list[Message]:
         ]
         if row.what == "engine/torch" and floor:
             times.insert(0, Message("bench_floor", share=f"{floor[0]:.2f}"))
+        if row.what == "certified/eager" and here:
+            times.insert(0, Message("bench_least", ratio=f"{_least(row, here):.1f}"))
         took, reach = f"{row.median:.2f}", f"{row.reach:g}"
         found.append(
             Message(
@@ -180,3 +182,9 @@ def reasons(rows: Sequence[BenchRow], parts: Sequence[Part]) -> list[Message]:
             )
         )
     return found
+
+
+def _least(row: BenchRow, parts: Sequence[Part]) -> float:
+    """A watched step's ratio of numpy's calls on buffers, PyTorch's step and the recorder alone."""
+    eager = row.microseconds / row.median
+    return sum(part.microseconds if part.what == REST else part.calls or 0.0 for part in parts) / eager

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from parity.campaign.case import CampaignCase
 from parity.campaign.cluster import Asker, Request, asking
@@ -26,11 +27,7 @@ class CampaignProgress:
     cases: int = 0
     kept: int = 0
     numbers: int = 0
-    undecided: int = 0
     alarms: int = 0
-    set_aside: int = 0
-    asked_again: int = 0
-    worst: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ def campaign(
     workers: int = 1,
     scheduler: str | None = None,
     minutes: float | None = None,
-    judging: Judging,
+    judging: Judging | None = None,
     limits: CaseLimits | None = None,
     seen: Callable[[CampaignProgress], None] = lambda _: None,
 ) -> Campaigned:
@@ -59,23 +56,44 @@ def campaign(
     and summed up. Raises UsageError for a folder that is no campaign's or was computed otherwise, and
     EnvironmentUnfit where nothing can be asked at all.
     """
-    until = None if minutes is None else time.monotonic() + 60 * minutes
-    with CampaignFolder.opened(folder) as held:
-        ended: Exception | None = None
-        interrupted = False
-        run = _Run(held, seen)
-        try:
-            with asking(judging, limits or CaseLimits(), workers=workers, scheduler=scheduler) as asker:
-                run.begin(asker)
+    CampaignFolder.check(folder)
+    with asking(
+        judging or Judging(), limits or CaseLimits(), workers=workers, scheduler=scheduler
+    ) as asker:
+        environment = _computing(asker)
+        with CampaignFolder.opened(folder) as held:
+            held.admit(environment)
+            until = None if minutes is None else time.monotonic() + 60 * minutes
+            run = _Run(held, seen)
+            ended: Exception | None = None
+            interrupted = False
+            try:
                 run.ask(asker, _before(until, cases))
                 run.shrink(asker)
-        except KeyboardInterrupt:
-            interrupted = True
-        except (EnvironmentUnfit, UsageError) as error:
-            if not run.begun:
-                raise
-            ended = error
-        return Campaigned(summarised(held), interrupted, ended)
+            except KeyboardInterrupt:
+                interrupted = True
+            except (EnvironmentUnfit, UsageError) as error:
+                ended = error
+            return Campaigned(summarised(held), interrupted, ended)
+
+
+def _computing(asker: Asker) -> Mapping[str, Any]:
+    """What is computed with, asked before anything else: a folder made otherwise is refused at once.
+
+    Raises EnvironmentUnfit where no process can judge.
+    """
+    ((_, reply),) = asker(iter([("", {})]))
+    reason = "; ".join(reply.endings) if reply.said is None else reply.said.get("failed")
+    if reason:
+        raise EnvironmentUnfit(Message("campaign_no_judge", reason=reason))
+    return _fit(reply.environment)
+
+
+def _fit(environment: Mapping[str, Any]) -> Mapping[str, Any]:
+    problems = unfit(dict(environment))
+    if problems:
+        raise EnvironmentUnfit(joined(problems))
+    return environment
 
 
 @dataclass
@@ -83,22 +101,8 @@ class _Run:
     folder: CampaignFolder
     seen: Callable[[CampaignProgress], None]
 
-    begun: bool = False
-
     def __post_init__(self) -> None:
         self.progress = CampaignProgress(kept=len(self.folder.done))
-
-    def begin(self, asker: Asker) -> None:
-        """Ask what is computed with, before anything else: it must be what the folder was made with.
-
-        Raises UsageError or EnvironmentUnfit.
-        """
-        for _, answered in asker(iter([("", {})])):
-            reason = "; ".join(answered.endings) if answered.said is None else answered.said.get("failed")
-            if reason:
-                raise EnvironmentUnfit(Message("campaign_no_judge", reason=reason))
-            self._admit(answered)
-        self.begun = True
 
     def ask(self, asker: Asker, cases: Iterator[CampaignCase]) -> None:
         """Ask what is missing, and keep each answer as it comes."""
@@ -111,8 +115,8 @@ class _Run:
                     under_way[digest] = case
                     yield digest, {"case": case.to_toml()}
 
-        for digest, answered in asker(missing()):
-            self._keep(under_way.pop(digest), answered)
+        for digest, reply in asker(missing()):
+            self._keep(under_way.pop(digest), reply)
             self.seen(self.progress)
 
     def shrink(self, asker: Asker) -> None:
@@ -122,33 +126,22 @@ class _Run:
             (cause, {"shrink": self.folder.case(answer.digest).to_toml(), "alarm": asdict(alarm)})
             for cause, (answer, alarm) in wanted.items()
         )
-        for cause, answered in asker(requests):
-            said = answered.said or {}
+        for cause, reply in asker(requests):
+            said = reply.said or {}
             if "case" in said:
                 self.folder.keep_smallest(cause, CampaignCase.read(said["case"]), said["torch"])
 
-    def _keep(self, case: CampaignCase, answered: JudgeReply) -> None:
-        progress, said = self.progress, answered.said
+    def _keep(self, case: CampaignCase, reply: JudgeReply) -> None:
+        progress, said = self.progress, reply.said
         progress.cases += 1
-        progress.asked_again += len(answered.endings)
-        environment = self._admit(answered)
         if said is None or "failed" in said:
-            self.folder.set_aside(case, [*answered.endings] if said is None else [said["failed"]])
-            progress.set_aside += 1
+            self.folder.set_aside(case, [*reply.endings] if said is None else [said["failed"]])
             return
+        environment = self.folder.admit(_fit(reply.environment))
         facts = json.loads(said["answer"])
         self.folder.keep(case, facts, environment)
         progress.numbers += facts["numbers"]
-        progress.undecided += facts["undecided"]
         progress.alarms += len(facts["alarms"])
-
-    def _admit(self, answered: JudgeReply) -> str:
-        if not answered.environment:  # the whole worker was lost
-            return ""
-        problems = unfit(dict(answered.environment))
-        if problems:
-            raise EnvironmentUnfit(joined(problems))
-        return self.folder.admit(answered.environment)
 
 
 def _before(until: float | None, cases: Iterable[CampaignCase]) -> Iterator[CampaignCase]:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
+from parity.config.config import toml_complaint
 from parity.errors import UsageError
 from parity.render.texts.message import Message
 
@@ -79,8 +80,11 @@ class CampaignCase:
                 raise UsageError(Message("file_failed", file=where, reason=error)) from None
         try:
             table = tomllib.loads(str(text))
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
+        except RecursionError as error:
             raise UsageError(Message("not_toml", file=where, reason=error)) from None
+        except tomllib.TOMLDecodeError as error:
+            reason = toml_complaint(error, source) if isinstance(source, Path) else error
+            raise UsageError(Message("not_toml", file=where, reason=reason)) from None
         for key in table.keys() ^ TYPES.keys():
             raise UsageError(
                 Message("case_unknown" if key in table else "case_missing", case=where, key=key)

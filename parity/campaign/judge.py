@@ -43,7 +43,7 @@ class CaseLimits:
 class Judging:
     """Which functions a judging process calls, as `module:name`."""
 
-    answer: str
+    answer: str = "parity.campaign.program:answer"
     environment: str = "parity.campaign.environment:computing"
 
 

@@ -76,3 +76,13 @@ def _say(replies: TextIO, said: Mapping[str, object]) -> None:
 def _function(name: str) -> Any:
     module, _, function = name.partition(":")
     return getattr(import_module(module), function)
+
+
+def answer(request: Mapping[str, Any]) -> dict[str, object]:
+    """What is said of a request: `{"case": toml}`; an empty one is whether any can be answered."""
+    from parity.campaign.case import CampaignCase
+    from parity.campaign.judging import judged
+
+    if not request:
+        return {}
+    return {"answer": judged(CampaignCase.read(request["case"])).to_json()}

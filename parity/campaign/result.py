@@ -33,12 +33,12 @@ def answer_code(answer: CampaignAnswer) -> int:
 
 
 class AlarmGroup(ResultPart):
-    """Alarms of one cause: the same side, name, format, formula, tensor and finding; the first of them."""
+    """Alarms of one cause: the same side, name, formula and finding, or else format; the first of them."""
 
     side: Side
     kind: str
     name: str
-    format: str
+    formats: list[str]
     formula: str
     operation: str
     tensor: str

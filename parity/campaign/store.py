@@ -53,6 +53,13 @@ class CampaignFolder:
         self.environments: dict[str, dict[str, Any]] = head["environments"]
         self.done = {*_digests(folder / "answers"), *_digests(folder / "aside")}
 
+    @staticmethod
+    def check(folder: Path) -> None:
+        """Raise UsageError for a folder that cannot be written to, or is full of something else."""
+        writable_folder(folder)
+        if not (folder / HEAD).exists() and folder.exists() and any(folder.iterdir()):
+            raise UsageError(Message("campaign_other_folder", folder=folder))
+
     @classmethod
     @contextmanager
     def opened(cls, folder: Path) -> Iterator[CampaignFolder]:
@@ -60,9 +67,7 @@ class CampaignFolder:
 
         Raises UsageError for one that cannot be written to, is no campaign's, or is written into now.
         """
-        writable_folder(folder)
-        if folder.exists() and not (folder / HEAD).exists() and any(folder.iterdir()):
-            raise UsageError(Message("campaign_other_folder", folder=folder))
+        cls.check(folder)
         make_folder(folder)
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -57,6 +57,7 @@ class _Cause:
     answer: CampaignAnswer
     alarm: Alarm
     cases: int = 0
+    formats: set[str] = field(default_factory=set)
     regimes: set[str] = field(default_factory=set)
 
 
@@ -79,9 +80,10 @@ def summarised(folder: CampaignFolder) -> CampaignResult:
         rows.setdefault((answer.kind, answer.name, answer.format, answer.regime), _Sums()).add(answer)
         alarms.update({alarm.side for alarm in answer.alarms})
         unlisted.update({alarm.side for alarm in answer.alarms if alarm.finding is None})
-        for alarm in answer.alarms:
-            cause = causes.setdefault(_key(answer, alarm), _Cause(answer, alarm))
+        for key, alarm in {_key(answer, alarm): alarm for alarm in reversed(answer.alarms)}.items():
+            cause = causes.setdefault(key, _Cause(answer, alarm))
             cause.cases += 1
+            cause.formats.add(answer.format)
             cause.regimes.add(answer.regime)
     aside = [
         SetAside(
@@ -133,8 +135,9 @@ def unshrunk(folder: CampaignFolder) -> dict[str, tuple[CampaignAnswer, Alarm]]:
 
 
 def _key(answer: CampaignAnswer, alarm: Alarm) -> tuple[str, ...]:
-    named = (alarm.side, answer.kind, answer.name, answer.format)
-    return (*named, alarm.formula, alarm.operation, alarm.tensor, alarm.finding or "")
+    """What alarms of one cause have in common; a known deviation may be met in several formats."""
+    where = (alarm.side, answer.kind, answer.name, alarm.formula, alarm.operation)
+    return (*where, "" if alarm.finding else answer.format, alarm.finding or "")
 
 
 def _named(key: tuple[str, ...]) -> str:
@@ -165,7 +168,7 @@ def _group(folder: CampaignFolder, key: tuple[str, ...], cause: _Cause) -> Alarm
         side=alarm.side,
         kind=answer.kind,
         name=answer.name,
-        format=answer.format,
+        formats=sorted(cause.formats),
         formula=alarm.formula,
         operation=alarm.operation,
         tensor=alarm.tensor,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from parity.errors import quoted
 from parity.render.numbers import written
 from parity.render.texts import catalogue
 
@@ -54,6 +55,13 @@ def by_kind(result: CampaignResult) -> dict[str, list[CampaignRow]]:
     return found
 
 
+REASONS = 5
+"""Reasons for which cases were not asked that the terminal shows, those of most cases first."""
+
+LONG = 120
+"""Characters of such a reason."""
+
+
 @dataclass(frozen=True)
 class RowSums:
     """What rows say together; the worst share is that of rows without an alarm."""
@@ -89,8 +97,12 @@ def share(value: float, say: Mapping[str, str]) -> str:
 def note_lines(result: CampaignResult, lang: str) -> Iterator[str]:
     """What was not asked or has no answer, and what it was computed with."""
     say = catalogue(lang)
-    for reason, count in result.skipped.items():
-        yield say["campaign.skipped"].format(count=counted(count, say), reason=reason)
+    reasons = sorted(result.skipped.items(), key=lambda item: -item[1])
+    for reason, count in reasons[:REASONS]:
+        yield say["campaign.skipped"].format(count=counted(count, say), reason=quoted(reason, LONG))
+    if len(reasons) > REASONS:
+        left = counted(sum(count for _, count in reasons[REASONS:]), say)
+        yield say["campaign.skipped_more"].format(reasons=counted(len(reasons) - REASONS, say), count=left)
     for one in result.set_aside:
         yield aside_line(one, lang)
     for environment in result.environments:
@@ -114,11 +126,11 @@ def alarm_lines(group: AlarmGroup, lang: str) -> Iterator[str]:
     say = catalogue(lang)
     key = "listed" if group.finding else "alarm"
     place = f"[{','.join(map(str, group.index))}]" if group.index else ""
-    named = ", ".join(filter(None, (group.formula, group.operation)))
+    named, formats = ", ".join(filter(None, (group.formula, group.operation))), ", ".join(group.formats)
     yield say[f"campaign.{key}"].format(
         side=say[f"campaign.side_{group.side}"],
         finding=group.finding,
-        what=f"{group.name} ({group.format}): {named} {group.tensor}{place}".rstrip(),
+        what=f"{group.name} ({formats}): {named} {group.tensor}{place}".rstrip(),
         cases=counted(group.cases, say),
         regimes=", ".join(group.regimes),
     )

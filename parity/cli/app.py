@@ -9,6 +9,7 @@ import typer
 from parity import __version__
 from parity.cli import (
     bench,
+    campaign,
     check,
     diff,
     doctor,
@@ -40,6 +41,7 @@ for command in (
     run,
     watch,
     kernel,
+    campaign,
     check,
     explain,
     graph,

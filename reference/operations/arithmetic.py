@@ -83,21 +83,40 @@ def _divide_z_gradient(g: Array, x: Array, z: Array) -> Array:
 
 
 def _divide_to_whole(x: Array, z: Array, *, rounding_mode: str | None) -> Array:
-    """x/z, rounded down or towards zero; only of exact whole numbers, whose quotients nobody rounds.
+    """x/z, rounded down or towards zero.
 
-    A floating quotient next to a step may fall on either side of it.
+    The quotient of floating numbers is rounded first: next to a step it may fall on either side of it.
     """
     if rounding_mode is None:
         return np.divide(x, z)
-    if np.asarray(x).dtype.kind == "f" or not isinstance(x, np.ndarray):
-        raise UnreadArgumentError("rounding_mode of floating operands")
+    if not _whole_numbers(x):
+        return (np.floor if rounding_mode == "floor" else np.trunc)(np.divide(x, z))
+    if not _whole_numbers(z):
+        raise UnreadArgumentError("rounding_mode of whole numbers and floating ones")
     floor = np.floor_divide(x, z)
     return floor if rounding_mode == "floor" else floor + ((floor < 0) & (floor * z != x))
 
 
+def _whole_numbers(x: object) -> bool:
+    return isinstance(x, int) or (isinstance(x, np.ndarray) and x.dtype.kind != "f")
+
+
+def _divide_to_whole_x_gradient(g: Array, x: Array, z: Array, *, rounding_mode: str | None) -> Array:
+    """0, the slope of a step wherever it has one."""
+    if rounding_mode is None:
+        return _divide_x_gradient(g, x, z)
+    return summed_to(np.zeros_like(g), x)
+
+
+def _divide_to_whole_z_gradient(g: Array, x: Array, z: Array, *, rounding_mode: str | None) -> Array:
+    if rounding_mode is None:
+        return _divide_z_gradient(g, x, z)
+    return summed_to(np.zeros_like(g), z)
+
+
 def _remainder(x: Array, z: Array) -> Array:
-    """x − z ⌊x/z⌋, of whole numbers; see `_divide_to_whole`."""
-    if not isinstance(x, np.ndarray) or x.dtype.kind == "f":
+    """x − z ⌊x/z⌋, of whole numbers."""
+    if not _whole_numbers(x):
         raise UnreadArgumentError("remainder of floating operands")
     return np.remainder(x, z)
 
@@ -145,6 +164,8 @@ def _whole() -> Iterator[Sample]:
     for rounding_mode in ("floor", "trunc"):
         yield Sample({"x": x, "z": z}, {"rounding_mode": rounding_mode})
         yield Sample({"x": x, "z": 4}, {"rounding_mode": rounding_mode})
+    for mode in ("floor", "trunc", None):
+        yield from (Sample({"x": x, "z": z}, {"rounding_mode": mode}) for x, z in _pairs(positive=True))
 
 
 def _whole_pairs() -> Iterator[Sample]:
@@ -216,8 +237,9 @@ DIVIDE = define(
 DIVIDE_TO_WHOLE = define(
     "divide_to_whole",
     (_divide_to_whole, r"\lfloor x / z \rfloor"),
-    {},
+    {"x": (_divide_to_whole_x_gradient, r"0"), "z": (_divide_to_whole_z_gradient, r"0")},
     options={"rounding_mode": None},
+    fits=broadcast,
     label="⌊÷⌋",
     torch="torch.div",
     aten={

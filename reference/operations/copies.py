@@ -56,6 +56,10 @@ def _full(*, size: Sizes, value: float, dtype: str | None) -> Array:
     return np.full(size, value, dtype)
 
 
+def _scalar_tensor(*, value: float, dtype: str | None) -> Array:
+    return _full(size=(), value=value, dtype=dtype)
+
+
 def _zeros(*, size: Sizes, dtype: str | None) -> Array:
     return _full(size=size, value=0, dtype=dtype)
 
@@ -218,6 +222,7 @@ OPERATIONS = (
         samples=_anything,
     ),
     _constant("full", _full, r"v", f"size value dtype {LAYOUT} -> y", size=REQUIRED, value=REQUIRED),
+    _constant("scalar_tensor", _scalar_tensor, r"v", f"value dtype {LAYOUT} -> y", value=REQUIRED),
     _constant("zeros", _zeros, r"0", f"size dtype {LAYOUT} -> y", size=REQUIRED),
     _constant("ones", _ones, r"1", f"size dtype {LAYOUT} -> y", size=REQUIRED),
     _constant("full_like", _full_like, r"v", f"x value dtype {LAYOUT} - -> y", value=REQUIRED),

@@ -150,6 +150,15 @@ LAYOUT = "- - -"
 
 SIZED: dict[str, Option] = {"size": REQUIRED, "dtype": None}
 
+
+def _sized(name: str) -> dict[str, str]:
+    """The overloads with and without a generator of the caller's own."""
+    return {
+        f"{name}.default": f"size dtype {LAYOUT} -> y",
+        f"{name}.generator": f"size - dtype {LAYOUT} -> y",
+    }
+
+
 OPERATIONS = (
     define(
         "dropout",
@@ -180,8 +189,8 @@ OPERATIONS = (
         _like,
         {"empty_like.default": f"x - {LAYOUT} - -> y", "new_empty.default": f"x - - {LAYOUT} -> y"},
     ),
-    _draw("rand", _is_unit, _sizes, {"rand.default": f"size dtype {LAYOUT} -> y"}, **SIZED),
-    _draw("randn", _is_number, _sizes, {"randn.default": f"size dtype {LAYOUT} -> y"}, **SIZED),
+    _draw("rand", _is_unit, _sizes, _sized("rand"), **SIZED),
+    _draw("randn", _is_number, _sizes, _sized("randn"), **SIZED),
     _draw("rand_like", _is_unit_like, _like, {"rand_like.default": f"x - {LAYOUT} - -> y"}),
     _draw(
         "randn_like",
@@ -201,6 +210,8 @@ OPERATIONS = (
         {
             "randint.default": f"high size dtype {LAYOUT} -> y",
             "randint.low": f"low high size dtype {LAYOUT} -> y",
+            "randint.generator": f"high size - dtype {LAYOUT} -> y",
+            "randint.low_generator": f"low high size - dtype {LAYOUT} -> y",
         },
         low=0,
         high=REQUIRED,
@@ -208,6 +219,10 @@ OPERATIONS = (
         dtype="int64",
     ),
     _draw(
-        "randperm", _is_permutation, _permutations, {"randperm.default": f"n - {LAYOUT} -> y"}, n=REQUIRED
+        "randperm",
+        _is_permutation,
+        _permutations,
+        {"randperm.default": f"n - {LAYOUT} -> y", "randperm.generator": f"n - - {LAYOUT} -> y"},
+        n=REQUIRED,
     ),
 )

@@ -28,8 +28,8 @@ from tests.reference.operations.table import (
     shares,
 )
 
-ELSEWHERE = {"lstm_layer"}
-"""What PyTorch has in float32 alone: see test_recurrent."""
+ELSEWHERE = {"lstm_layer", "grouped_product"}
+"""What PyTorch has in float32 alone: see test_recurrent and test_experts."""
 
 SAMPLED = {name: o for name, o in OPERATIONS.items() if o.samples and name not in ELSEWHERE}
 every_record = pytest.mark.parametrize("operation", SAMPLED.values(), ids=SAMPLED)
