@@ -13,7 +13,7 @@ import numpy as np
 from reference.arrays import Array, Data, attains, scatter_add, select
 from reference.formula import Formula
 from reference.operation import REQUIRED, Operation, Option, Sample, define
-from reference.operations.shapes import Dims, along, axes_of, kept, lined
+from reference.operations.shapes import Dims, alike, along, axes_of, kept, lined
 
 
 def _largest(x: Array, *, dim: Dims, keepdim: bool) -> Array:
@@ -64,18 +64,13 @@ def _argmin(x: Array, *, dim: int | None, keepdim: bool) -> Array:
     return np.argmin(x, axis=dim, keepdims=keepdim)
 
 
-def _alike(x: Array, y: Array) -> Array:
-    """Where two numbers are the same, or both NaN, which ranks above all others in PyTorch."""
-    return (x == y) | (np.isnan(x) & np.isnan(y))
-
-
 def _best(x: Array, chosen: Data, dim: int | None, *, keepdim: bool, best: Array) -> Array:
     """`chosen` where x is `best` there, and −1 elsewhere."""
     if dim is None:
         found = np.reshape(x, -1)[np.reshape(chosen, -1)]
-        return np.where(_alike(np.reshape(found, np.shape(chosen)), np.asarray(np.max(best))), chosen, -1)
+        return np.where(alike(np.reshape(found, np.shape(chosen)), np.asarray(np.max(best))), chosen, -1)
     opened = _opened(chosen, x, dim=dim, keepdim=keepdim)  # type: ignore[arg-type]
-    right = np.where(_alike(_taken(x, opened, dim), best), opened, -1)
+    right = np.where(alike(_taken(x, opened, dim), best), opened, -1)
     return _closed(right, x, dim=dim, keepdim=keepdim)
 
 
@@ -109,7 +104,7 @@ def _is_order(x: Array, chosen: Data, *, dim: int, descending: bool) -> Array:
 def _is_ranked(x: Array, chosen: Data, k: int, *, dim: int, largest: bool) -> Array:
     ranked = np.sort(x, axis=dim)
     ranked = np.flip(ranked, dim) if largest else ranked
-    right = _alike(np.take_along_axis(x, chosen, dim), np.take(ranked, range(k), dim))  # type: ignore[arg-type]
+    right = alike(np.take_along_axis(x, chosen, dim), np.take(ranked, range(k), dim))  # type: ignore[arg-type]
     places = np.sort(chosen, axis=dim)
     twice = np.any(
         np.take(places, range(1, k), dim) == np.take(places, range(k - 1), dim), axis=dim, keepdims=True
