@@ -40,9 +40,9 @@ def test_a_bug_in_the_engine_is_found_and_shrunk(monkeypatch):
     small = shrunk(LARGE, alarm)
     assert small.shape == (1, 1, 1)
     assert small.options == {
-        "activations": ["identity"], "loss": "mse", "reduction": "sum",
+        "activations": ["sigmoid"], "loss": "mse", "reduction": "sum",
         "optimizer": "sgd", "clipping": "none", "steps": 1,
-    }  # fmt: skip # the mistake is made in any activation
+    }  # fmt: skip # the mistake is made in every activation, and the last layer's is the first told
     assert small.regime == "ordinary"
     assert cause(alarm_of(CampaignCase.read(small.to_toml()))) == cause(alarm)
     assert torch_lines(small, alarm) is None
