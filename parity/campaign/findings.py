@@ -7,6 +7,11 @@ from collections.abc import Callable, Mapping
 
 from parity.campaign.case import Alarm
 
+HALF = 2.0**127
+"""Half the largest number of float32, but for a rounding."""
+
+ELUS = ("elu", "celu", "selu")
+DELTAS = ("output_delta", "hidden_delta")
 ATTENTION = "_scaled_dot_product_flash_attention_for_cpu"
 
 
@@ -39,6 +44,23 @@ LISTED: Mapping[str, Callable[[Alarm], bool]] = {
     ),
     "hardsigmoid-float64": lambda a: _at("hardsigmoid", "vjp x")(a) and _sixth(a),
     "gelu-infinity": lambda a: (
-        a.formula in ("activation", "forward y") and _nan(a.found) and a.expected == math.inf
+        _at("gelu", "activation", "forward")(a) and _nan(a.found) and a.expected == math.inf
+    ),
+    "gelu-large": lambda a: (
+        _at("gelu", "activation", "forward")(a)
+        and a.found == math.inf
+        and a.expected is not None
+        and HALF < a.expected < 2 * HALF
+    ),
+    "sign-nan": lambda a: (
+        (_at("sign", "forward")(a) or _at("abs", "vjp x")(a)) and a.found == 0 and _nan(a.expected)
+    ),
+    "elu-nan": lambda a: (
+        (_at("elu", "vjp x")(a) or (a.operation in ELUS and a.formula in DELTAS))
+        and not _nan(a.found)
+        and _nan(a.expected)
+    ),
+    "soft-margin-overflow": lambda a: (
+        _at("soft_margin_loss", "vjp x")(a) and _nan(a.found) and not _nan(a.expected)
     ),
 }

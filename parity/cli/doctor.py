@@ -23,7 +23,7 @@ def doctor(
     import json as encoder
 
     from parity.cli.terminal import show_facts
-    from parity.lockstep.environment import emulated_longdouble, environment, unfit
+    from parity.lockstep.environment import environment, refused_longdouble, unfit
     from parity.lockstep.threads import limited
     from parity.render.files import write_text
     from parity.render.texts import catalogue
@@ -33,11 +33,12 @@ def doctor(
     environment()  # brings torch in, with its own pools, before they are limited
     with limited(threads):
         facts = environment()
-        problems, emulated = unfit(facts), emulated_longdouble()
+        refused = refused_longdouble()
+        problems = [*unfit(facts), *([refused] if refused else [])]
     if json:
         write_text(
             json, encoder.dumps({"schema": "parity-doctor/1", "environment": facts, "problems": problems})
         )
     if json != "-":
-        show_facts(facts, problems, [emulated] if emulated else [], lang)
+        show_facts(facts, problems, lang)
     return 3 if problems else 0

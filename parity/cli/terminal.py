@@ -81,18 +81,15 @@ def ending_at_ctrl_c() -> Iterator[Interrupted]:
         signal.signal(signal.SIGINT, before)
 
 
-def show_facts(
-    facts: dict[str, Fact], problems: Sequence[Message], notes: Sequence[Message], lang: str
-) -> None:
-    """The environment, line by line, what is worth a note, and what is wrong with it."""
+def show_facts(facts: dict[str, Fact], problems: Sequence[Message], lang: str) -> None:
+    """The environment, line by line, and what is wrong with it."""
     say, out = catalogue(lang), console()
     table = Table(title=say["run.environment"], title_justify="left", show_header=False)
     for name, value in facts.items():
         table.add_row(name, say.get(f"run.is_{str(value).lower()}", "–" if value is None else str(value)))
     out.print(table)
-    for note in notes:
-        out.print(note.said(lang), style="yellow", markup=False)
     for problem in problems:
-        out.print(f"{say['run.problem']}: {problem.said(lang)}", style="bold red", markup=False)
+        told = f"{say['run.problem']}: {problem.said(lang)}"
+        out.print(told, style="bold red", markup=False, soft_wrap=True)
     if not problems:
         out.print(say["run.fit"], style="green")

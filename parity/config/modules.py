@@ -102,7 +102,10 @@ def _arguments(row: ModuleRow) -> None:
     if missing:
         known = ", ".join(row.known.options)
         raise UsageError(Message("modules_missing", row=row.where, argument=missing[0], known=known))
-    if row.options.get("batch_first") is False:
+    for name, value in row.options.items():
+        if isinstance(row.known.options[name], bool) and not isinstance(value, bool):
+            raise UsageError(Message("modules_bool", row=row.where, argument=name, found=repr(value)))
+    if row.options.get("batch_first", True) is not True:
         raise UsageError(Message("modules_batch_first", row=row.where))
 
 

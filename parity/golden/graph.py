@@ -16,6 +16,7 @@ from parity.pytorch.imported.model import ImportedModel
 from parity.pytorch.imported.stored import of_json, to_json
 from reference.arrays import Array
 from reference.engine import Network
+from reference.model import Model
 from reference.trace import Trace
 
 if TYPE_CHECKING:
@@ -47,9 +48,8 @@ class StoredCase(Case):
         return of_next_step
 
 
-def graph_facts(case: Case) -> Facts:
-    """The graph of a case as a golden stores it; nothing for a chain, which its config describes."""
-    model = case.architecture
+def graph_facts(model: Model) -> Facts:
+    """A graph as a file stores it; nothing for a chain, which its config describes."""
     return {"graph": to_json(model)} if isinstance(model, ImportedModel) else {}
 
 

@@ -132,7 +132,7 @@ def _changed(wanted: Config, golden: Golden, peer: Peer | None) -> tuple[str, ..
     if peer is None:
         return changed_keys(wanted, golden.config)
     resolved, case = peer.resolve(wanted)
-    same = graph_facts(case).get("graph") == golden.facts.get("graph")
+    same = graph_facts(case.architecture).get("graph") == golden.facts.get("graph")
     return (*changed_keys(resolved, golden.config), *(() if same else ("model",)))
 
 
@@ -191,7 +191,7 @@ def _freeze(
         "sides": list(keeper.steps[0]),
         "steps": len(keeper.steps),
         **({"model": peer.name} if peer else {}),
-        **graph_facts(keeper.case),
+        **graph_facts(keeper.case.architecture),
     }
     digest = write(path, facts, keeper.steps, graph_lines(keeper.case))
     return RecordedGolden(path, "recorded", digest, result)

@@ -64,7 +64,7 @@ def _torch() -> dict[str, Fact]:
 def has_torch() -> bool:
     """Whether PyTorch can be imported, without importing it."""
     try:
-        return "torch" in sys.modules or find_spec("torch") is not None
+        return sys.modules.get("torch") is not None or find_spec("torch") is not None
     except (ImportError, ValueError):
         return False
 
@@ -89,10 +89,12 @@ def unfit(facts: dict[str, Fact]) -> list[Message]:
     return problems
 
 
-def emulated_longdouble() -> Message | None:
-    """What is said of a longdouble that is wide enough to judge float64, and is not used as a judge."""
-    wide = np.finfo(np.longdouble).nmant >= 63
-    return Message("longdouble_refused") if wide and not wide_longdouble() else None
+def refused_longdouble() -> Message | None:
+    """Why longdouble is no judge of float64 here, though ball arithmetic is; None where it is one."""
+    if wide_longdouble():
+        return None
+    emulated = np.finfo(np.longdouble).nmant > 63
+    return Message("longdouble_emulated" if emulated else "longdouble_narrow")
 
 
 def _processor() -> str:

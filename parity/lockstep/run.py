@@ -10,9 +10,11 @@ import numpy as np
 
 from parity.bounds.contract import contract
 from parity.bounds.formats import arithmetic
+from parity.bounds.unknown import UnknownBoundError
 from parity.config.case import HELD_BACK, TRAINED_ON, Case, build
 from parity.config.config import Config
 from parity.config.datasets import accuracy
+from parity.errors import UsageError
 from parity.lockstep.environment import environment, require_torch
 from parity.lockstep.lockstep import Certify, Given, Observer, Reference, Side, Walk, lockstep
 from parity.lockstep.result import Fact, Result, Witness
@@ -93,7 +95,10 @@ def run(
         if witness:
             from parity.lockstep.finite_difference import check_gradients
 
-            third = check_gradients(case)
+            try:
+                third = check_gradients(case)
+            except UnknownBoundError as error:
+                raise UsageError(Message("witness_cannot", reason=error)) from None
     return result_of(config, case, walk, Circumstances(facts, shares, third, reproduce, peer))
 
 

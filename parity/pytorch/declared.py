@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import reduce
@@ -156,7 +157,9 @@ def _tuple(value: JsonValue) -> object:
 def _refused(row: ModuleRow, shapes: str = "") -> Iterator[None]:
     """What PyTorch refuses, in one line that names the row."""
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     except UsageError:
         raise
     except Exception as error:

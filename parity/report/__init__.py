@@ -39,6 +39,6 @@ def write(
     texts = {
         "index.html": html(result, recording, lang, titles, judged),
         "report.md": markdown(result, recording, lang, titles, judged),
-        "result.json": result.to_json(),
+        "result.json": result.model_dump_json(by_alias=True),
     }
     return write_folder(folder, texts)

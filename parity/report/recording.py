@@ -13,12 +13,16 @@ from pathlib import Path
 import numpy as np
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
+from parity.config import names
 from parity.config.case import described
+from parity.config.config import Config
 from parity.errors import UsageError
 from parity.explain import Brief
+from parity.golden.graph import graph_facts
 from parity.lockstep import tracefile
 from parity.lockstep.result import KEEP_MESSAGES, Result, Said
 from parity.lockstep.tracefile import Facts
+from parity.pytorch.imported.stored import of_json
 from parity.render.texts.message import Message
 from reference.architecture import Architecture
 from reference.model import Model
@@ -88,15 +92,14 @@ class Recording:
         return replace(self, extras=replace(self.extras, **changes))  # type: ignore[arg-type]
 
     def save(self, path: Path, result: Result) -> None:
-        """Write tensors `{step}/{side}/{name}` and, as metadata, the result and the extras.
-
-        Only of a layered network: of a recorded graph, metadata cannot say what it is.
-        """
-        assert isinstance(self.architecture, Architecture)
+        """Write tensors `{step}/{side}/{name}` and, as metadata, the result, the network and the extras."""
+        of = self.architecture
+        network = {"network": _network(of, self.lr)} if isinstance(of, Architecture) else {}
         facts: Facts = {
             "schema": SCHEMA,
             "result": json.loads(result.model_dump_json(by_alias=True, context=KEEP_MESSAGES)),
-            "network": _network(self.architecture, self.lr),
+            **network,
+            **graph_facts(of),
             "extras": _EXTRAS.dump_python(self.extras, mode="json", context=KEEP_MESSAGES),
         }
         tracefile.save(path, self.steps, facts)
@@ -115,6 +118,16 @@ def _network(of: Architecture, lr: float) -> dict[str, JsonValue]:
 _EXTRAS = TypeAdapter(Extras)
 
 
+def _stored(facts: Facts, result: Result, first: Trace) -> tuple[Model, float, tuple[str, ...]]:
+    """A stored graph, its η and the accepted deviations. Raises ValueError for one that is damaged."""
+    config = Config.model_validate({key: result.config[key] for key in ("network", "training")})
+    lr = result.config["lr"]
+    if not isinstance(lr, int | float):
+        raise TypeError("lr")
+    model = of_json(facts["graph"], first, names.optimizer_of(config.training.optimizer))
+    return model, float(lr), tuple(config.training.accept)
+
+
 def load(path: Path) -> tuple[Result, Recording]:
     """A saved recording and its result. Raises UsageError for a file that is none."""
     try:
@@ -122,9 +135,12 @@ def load(path: Path) -> tuple[Result, Recording]:
         steps = file.steps()
         result = Result.model_validate(file.table("result"))
         extras = _EXTRAS.validate_python(file.table("extras"))
+        first = next((t for traces in steps.values() for t in traces.values()), None)
+        if "graph" in file.facts and first is not None:
+            return result, Recording(*_stored(file.facts, result, first), steps, extras)
         of_case = "cases" in result.config  # a subject's result is about several networks
-        targets = next((t["y"].shape[0] for traces in steps.values() for t in traces.values()), 1)
+        targets = 1 if first is None else first["y"].shape[0]
         known = described(file.table("network") if of_case else result.config, targets)
-    except (OSError, KeyError, ValueError, ValidationError, UsageError) as error:
+    except (OSError, KeyError, TypeError, ValueError, ValidationError, UsageError) as error:
         raise UsageError(Message("not_recording", file=path, reason=error)) from None
     return result, Recording(known.architecture, known.lr, known.findings, steps, extras)

@@ -7,7 +7,7 @@ import pytest
 
 from parity.bounds.formats import arithmetic, wide_longdouble
 from parity.certify.certificate import Certifier
-from parity.lockstep.environment import emulated_longdouble
+from parity.lockstep.environment import refused_longdouble
 from reference.architecture import architecture
 from reference.engine import Network
 
@@ -39,10 +39,8 @@ def test_only_the_processors_own_longdouble_judges(monkeypatch, nmant):
     monkeypatch.setattr(np, "finfo", lambda of: emulated if of is np.longdouble else real(of))
     assert not wide_longdouble()
     assert arithmetic("float64").truth == "ball"
-    told = emulated_longdouble()
-    assert (told is not None) == (nmant > 63)
-    if told:
-        assert "refused as a judge" in told
+    told = refused_longdouble()
+    assert told.key == ("longdouble_emulated" if nmant > 63 else "longdouble_narrow")
 
 
 def test_a_longdouble_that_rounds_to_double_is_no_judge(monkeypatch):
@@ -50,3 +48,4 @@ def test_a_longdouble_that_rounds_to_double_is_no_judge(monkeypatch):
     real = np.exp
     monkeypatch.setattr(np, "exp", lambda x: np.longdouble(np.float64(real(x))))
     assert not wide_longdouble()
+    assert refused_longdouble().key == "longdouble_narrow"

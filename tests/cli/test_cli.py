@@ -9,7 +9,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from parity.lockstep.lockstep import Reference
@@ -55,6 +57,21 @@ def test_the_schema_describes_the_result(ask):
     schema = json.loads(out)
     assert schema["properties"]["schema"]["const"] == "parity-result/1"
     assert {"verdict", "formulas", "side_by_side", "contract"} <= set(schema["required"])
+
+
+@pytest.mark.parametrize("lang", ["en", "es"])
+@pytest.mark.parametrize("nmant", [52, 105, 112])
+def test_doctor_refuses_a_longdouble_that_is_no_judge(ask, monkeypatch, nmant, lang):
+    """Double itself, as on some ARM; two doubles, as on PowerPC; in software, as in a browser."""
+    real, other = np.finfo, SimpleNamespace(nmant=nmant)
+    monkeypatch.setattr(np, "finfo", lambda of: other if of is np.longdouble else real(of))
+    code, out, _ = ask("doctor", "--lang", lang)
+    assert code == 3
+    [line] = [line for line in out.splitlines() if "longdouble" in line and "128" in line]
+    assert {"en": "refused as a judge", "es": "no se admite como juez"}[lang] in line
+    code, out, _ = ask("doctor", "--json", "-")
+    assert code == 3
+    assert json.loads(out)["environment"]["longdouble_judges_float64"] is False
 
 
 def test_doctor_says_what_it_found(ask):

@@ -57,6 +57,7 @@ WRONG = {
     'type = "ReLU"\nname = "a.b"': "a name is made of letters",
     'type = "ReLU"\nname = "input"': "is not input",
     'type = "add"': "row 1, add1 (add): reads 1 where it takes 2 or more; say which by from",
+    'type = "Linear"\nin_features = 2\nout_features = 2\nbias = "no"': "bias is true or false, not 'no'",
     'type = "ReLU"\nfrom = []': "reads 0 where it takes 1",
     'type = "MultiheadAttention"\nembed_dim = 2\nnum_heads = 1\nbatch_first = false': "must be true",
     'type = "ReLU"\n[[network.modules]]\ntype = "ReLU"\nfrom = "input"': "(ReLU): no row below",

@@ -115,6 +115,8 @@ PAGES = {
     "mismatch": (MISMATCH, ""),
     "subject": (SUBJECT, ""),
     "brief step": (DIGITS, "#step=350"),
+    "convolutions": (REPORTS / "cnn" / "index.html", ""),
+    "attention": (REPORTS / "attention" / "index.html", "#card-a16"),
     "site": (REPORTS / "index.html", ""),
 }
 

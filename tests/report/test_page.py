@@ -224,8 +224,9 @@ def test_the_steps_that_are_kept(planned, most):
     assert max(kept) < planned
 
 
-def test_a_recording_comes_back_as_it_was(tmp_path, lesson):
-    result, recording = lesson
+@pytest.mark.parametrize("name", ["lesson", "attention"])
+def test_a_recording_comes_back_as_it_was(tmp_path, name):
+    result, recording = recorded(name, REPORTS)
     recording.save(tmp_path / "again", result)
     again, same = load(tmp_path / "again")
     assert again == result

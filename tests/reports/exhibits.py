@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import lzma
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -29,7 +29,7 @@ XOR_231: dict[str, JsonValue] = {
     "training": {"steps": 400, "lr": 0.5, "seed": 1},
 }
 DIGITS: dict[str, JsonValue] = {"data": {"name": "digits"}, "training": {"steps": 1000}}
-BRIEF = 10
+BRIEF = 6
 """Steps that a committed page keeps in brief; a run of your own keeps more."""
 MAZUR: dict[str, JsonValue] = {
     "network": {
@@ -58,15 +58,20 @@ WRONG: dict[str, JsonValue] = {
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A recording and the page made of it, in both languages."""
+    """A recording and the page made of it, in both languages.
+
+    `whole` are the steps of which every number is there, `file` a config that stands beside the page, where
+    it is not `config`.
+    """
 
     name: str
     config: dict[str, JsonValue]
     text: str
     command: str
-    steps: int = 5
+    whole: tuple[int, ...] = (0,)
     mistake: Mistake | None = None
     subject: str = ""
+    file: str = ""
 
 
 EXHIBITS = (
@@ -76,9 +81,9 @@ EXHIBITS = (
         "reports.lesson",
         "parity run --data xor --layers 2-3-1 --activation tanh,sigmoid --dtype float64 --lr 0.5 "
         "--steps 400 --seed 1 --report DIR",
-        steps=6,
+        whole=(0, 1, 20, 399),
     ),
-    Exhibit("digits", DIGITS, "reports.digits", "parity run --report DIR", steps=3),
+    Exhibit("digits", DIGITS, "reports.digits", "parity run --report DIR", whole=(0, 999)),
     Exhibit("mazur", MAZUR, "reports.mazur", "parity run --config tests/lockstep/mazur.toml --report DIR"),
     Exhibit(
         "check",
@@ -88,7 +93,17 @@ EXHIBITS = (
         subject="check/my_backprop.py",
     ),
     *(
-        Exhibit(f"gallery/{m.name}", WRONG, f"exhibit.{m.name}", f"{COMMAND} --fresh", steps=2, mistake=m)
+        Exhibit(
+            name,
+            {},
+            f"reports.{name}",
+            f"parity run --config reports/{name}/{name}.toml --report DIR",
+            file=f"{name}/{name}.toml",
+        )
+        for name in ("cnn", "attention")
+    ),
+    *(
+        Exhibit(f"gallery/{m.name}", WRONG, f"exhibit.{m.name}", f"{COMMAND} --fresh", mistake=m)
         for m in MISTAKES
     ),
 )
@@ -96,7 +111,7 @@ EXHIBITS = (
 
 def record(exhibit: Exhibit, folder: Path) -> None:
     """Train or check, and keep the recording. Needs PyTorch."""
-    result, recording = _checked(exhibit, folder) if exhibit.subject else _trained(exhibit)
+    result, recording = _checked(exhibit, folder) if exhibit.subject else _trained(exhibit, folder)
     path = recording_of(exhibit, folder)
     path.parent.mkdir(parents=True, exist_ok=True)
     versions = {key: result.environment[key] for key in ("numpy", "torch") if key in result.environment}
@@ -133,19 +148,19 @@ def _checked(exhibit: Exhibit, folder: Path) -> tuple[Result, Recording]:
     return found.result, subject_recording(found, file)
 
 
-def _trained(exhibit: Exhibit) -> tuple[Result, Recording]:
+def _trained(exhibit: Exhibit, folder: Path) -> tuple[Result, Recording]:
     from parity.config.case import Case, build
-    from parity.config.config import Config
+    from parity.config.config import read
     from parity.lockstep.environment import environment
     from parity.lockstep.lockstep import Observer, lockstep
     from parity.lockstep.run import Circumstances, result_of, run
     from parity.pytorch.twin import Twin
 
-    config = Config.model_validate(exhibit.config)
+    config = read(folder / exhibit.file if exhibit.file else exhibit.config, {})
     recorders: list[PageRecorder] = []
 
     def observers(case: Case) -> list[Observer]:
-        recorders.append(PageRecorder.of(case, exhibit.steps, BRIEF))
+        recorders.append(PageRecorder.of(case, max(3, len(exhibit.whole)), BRIEF))
         return [*recorders]
 
     if exhibit.mistake is None:
@@ -156,6 +171,9 @@ def _trained(exhibit: Exhibit) -> tuple[Result, Recording]:
         walk = lockstep(case, [exhibit.mistake.side(case), twin], observers(case))
         result = result_of(config, case, walk, Circumstances(environment()))
     recording = recorders[0].recording()
+    recording = replace(recording, steps={step: recording.steps[step] for step in exhibit.whole})
+    if exhibit.file:  # of a graph one step has enough to show
+        recording = recording.with_extras(brief={})
     if exhibit.mistake:
         recording = recording.with_extras(source=exhibit.mistake.line)
     return result, recording
@@ -170,7 +188,8 @@ def render(folder: Path) -> None:
     """Every page, and the index that says what each shows. Raises UsageError for a missing recording."""
     for exhibit in EXHIBITS:
         result, recording = recorded(exhibit.name, folder)
-        titles = {lang: one(exhibit.text, lang) for lang in LANGUAGES} if exhibit.mistake else None
+        own = exhibit.mistake or exhibit.file
+        titles = {lang: one(exhibit.text, lang) for lang in LANGUAGES} if own else None
         write(result, recording, folder / exhibit.name, "en", titles)
     for name, text in drawings(*recorded("lesson", folder)).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

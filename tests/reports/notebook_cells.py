@@ -1,4 +1,4 @@
-"""The cells of the two worked notebooks: a student's, and a data scientist's."""
+"""The cells of the worked notebooks: a student's, a data scientist's, and one for a browser."""
 
 from __future__ import annotations
 
@@ -144,3 +144,61 @@ parity.diff("a.safetensors", "b.safetensors")
 )
 
 NOTEBOOKS = {"student": STUDENT, "training": SCIENTIST}
+
+BROWSER = (
+    words("""
+# Backpropagation in your browser, certified
+
+Nothing is installed and nothing is sent anywhere: Python itself runs in this page, with numpy and without
+PyTorch. The first cell fetches what it needs, some 20 MB, and takes a minute.
+"""),
+    code("""
+import sys
+
+if sys.platform == "emscripten":
+    import piplite
+
+    needs = "numpy rich pydantic safetensors python-flint threadpoolctl jinja2 latex2mathml markupsafe"
+    await piplite.install(needs.split())
+    await piplite.install("backprop-parity", deps=False)  # without PyTorch, and without the command line
+"""),
+    words("""
+The extended precision that judges float64 on a PC is emulated here, by a library that may compute in double
+precision. It is refused as a judge; ball arithmetic of 128 bits takes its place.
+"""),
+    code("""
+from parity.lockstep.environment import refused_longdouble
+
+print(refused_longdouble() or "longdouble judges float64 here")
+"""),
+    words("""
+The deck's engine, formula by formula in numpy: two inputs, three hidden neurons, one output, exclusive or.
+"""),
+    code("""
+import numpy as np
+
+from reference.architecture import Architecture
+from reference.engine import Network
+from reference.operations.activations import ACTIVATIONS
+from reference.training import batches, train
+
+shape = Architecture((2, 3, 1), (ACTIVATIONS["sigmoid"],) * 2, dtype="float64")
+x, y = np.array([[0, 0, 1, 1], [0, 1, 0, 1.0]]), np.array([[0, 1, 1, 0.0]])
+network = Network(shape, shape.initial_parameters(seed=1))
+for step, trace in zip(range(4001), train(network, batches(x, y, 0, 0), lr=2.0)):
+    if step % 1000 == 0:
+        print(f"step {step}: loss {float(trace['loss']):.4f}, outputs {trace['a2'].round(2)[0]}")
+"""),
+    words("Now one of your own. Write your step of training here, or leave the one that stands there:"),
+    *STUDENT[1:6],
+    *STUDENT[6:8],
+    words("The slope belongs there, `⊙ f′(z)`. Mend it above and run that again, or let this cell do it:"),
+    code("""
+import inspect
+
+source = inspect.getsource(step)
+wrong = "delta[l] = W[l + 1].T @ delta[l + 1]"
+exec(source.replace(wrong, "delta[l] = (W[l + 1].T @ delta[l + 1]) * slope[l]"))
+parity.check(step, activation="sigmoid").verdict
+"""),
+)

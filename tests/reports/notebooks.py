@@ -7,7 +7,9 @@ namespace, as Jupyter does: what is printed, and what the last line is worth, by
 from __future__ import annotations
 
 import ast
+import asyncio
 import hashlib
+import inspect
 import json
 import linecache
 import os
@@ -57,7 +59,9 @@ def outputs(
     linecache.cache[place] = (len(source), None, source.splitlines(keepends=True), place)
     printed, value = StringIO(), None
     with redirect_stdout(printed):
-        exec(compile(tree, place, "exec"), namespace)
+        ran = eval(compile(tree, place, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), namespace)
+        if inspect.iscoroutine(ran):
+            asyncio.run(ran)
         if last is not None:
             value = eval(compile(ast.Expression(last.value), place, "eval"), namespace)
     found: list[dict[str, object]] = []

@@ -71,4 +71,28 @@ for n in (4, 64):
     print(n, torch.nn.functional.layer_norm(x.double(), (n,))[-1].item(), "in float64")
 """,
     ),
+    Deviation(
+        "sign-nan",
+        "operations",
+        "torch.sign, and the backward of torch.abs, where x is NaN",
+        "sign(x), of which nothing is known: NaN, as numpy.sign has it",
+        "0: (0 < x) − (x < 0), both of which are false",
+        """import torch
+x = torch.tensor(float("nan"), requires_grad=True)
+x.abs().backward()
+print(torch.sign(x).item(), x.grad.item())
+""",
+    ),
+    Deviation(
+        "elu-nan",
+        "operations",
+        "torch.nn.ELU, CELU and SELU, backward, where z is NaN, in what is left over of whole vectors",
+        "f′(z), which is NaN; in whole vectors it is",
+        "f′ of a positive z: z <= 0 is false. The same number has one gradient or the other by its place",
+        """import torch
+z = torch.full((33,), float("nan"), requires_grad=True)
+torch.nn.functional.elu(z).sum().backward()
+print(z.grad[0].item(), z.grad[-1].item())
+""",
+    ),
 )

@@ -45,7 +45,8 @@
     for (const part of ofStep) part.classList.toggle("now", part.dataset.step === number);
     for (const card of cards) {
       const now = card.querySelector(".numbers.now");
-      card.querySelector(".none").hidden = Boolean(now);
+      const none = card.querySelector(".none");
+      if (none) none.hidden = Boolean(now);
       for (const mark of ["born", "inherited"]) card.classList.toggle(mark, Boolean(now?.classList.contains(mark)));
       if (now?.matches(".born, .inherited")) card.open = true;
     }
