@@ -92,6 +92,7 @@ def answer(request: Mapping[str, Any]) -> dict[str, object]:
         return {"answer": judged(CampaignCase.read(request["case"])).to_json()}
     if not request:
         return {}
-    alarm = Alarm(**request["alarm"])
+    facts = request["alarm"]
+    alarm = Alarm(**{**facts, "index": None if facts["index"] is None else tuple(facts["index"])})
     smallest = shrunk(CampaignCase.read(request["shrink"]), alarm)
     return {"case": smallest.to_toml(), "torch": torch_lines(smallest, alarm)}
