@@ -24,6 +24,9 @@ Asker: TypeAlias = "Callable[[Iterator[tuple[str, Request]]], Iterator[tuple[str
 AHEAD = 4
 """Requests that are under way for each process: enough that none waits, and no list of all."""
 
+LOOPBACK = "127.0.0.1:0"
+"""Where dask's own pages of a local cluster listen: on any free port, and to nobody outside."""
+
 COUNTS_EVERY = 5.0
 """Seconds between two counts of the processes that there are."""
 
@@ -79,7 +82,8 @@ def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
             threads_per_worker=1,
             processes=False,
             memory_limit=0,
-            dashboard_address=None,
+            dashboard_address=LOOPBACK,
+            worker_dashboard_address=LOOPBACK,
             silence_logs=logging.CRITICAL,
         )
         with local, Client(local) as client:

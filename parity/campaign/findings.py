@@ -7,6 +7,11 @@ from collections.abc import Callable, Mapping
 
 from parity.campaign.case import Alarm
 
+HALF = 2.0**127
+"""Half the largest number of float32, but for a rounding."""
+
+ELUS = ("elu", "celu", "selu")
+DELTAS = ("output_delta", "hidden_delta")
 ATTENTION = "_scaled_dot_product_flash_attention_for_cpu"
 
 
@@ -33,12 +38,50 @@ def _sixth(alarm: Alarm) -> bool:
     return abs(alarm.found - alarm.expected) <= 2 * single * abs(alarm.expected)
 
 
+def _smaller(alarm: Alarm) -> bool:
+    """A share k/(k + 1) of what was expected: one number too many was counted."""
+    assert alarm.found is not None
+    assert alarm.expected is not None
+    if not alarm.found or not math.isfinite(alarm.expected):
+        return False
+    parts = 1 / (1 - alarm.found / alarm.expected) if alarm.found != alarm.expected else 0.0
+    return parts >= 2 and abs(parts - round(parts)) < parts**2 * 2.0**-20
+
+
 LISTED: Mapping[str, Callable[[Alarm], bool]] = {
     "attention-nan": lambda a: (
         _at(ATTENTION, "forward y", "forward logsumexp")(a) and a.found == 0 and _nan(a.expected)
     ),
     "hardsigmoid-float64": lambda a: _at("hardsigmoid", "vjp x")(a) and _sixth(a),
     "gelu-infinity": lambda a: (
-        a.formula in ("activation", "forward y") and _nan(a.found) and a.expected == math.inf
+        _at("gelu", "activation", "forward")(a) and _nan(a.found) and a.expected == math.inf
+    ),
+    "gelu-large": lambda a: (
+        _at("gelu", "activation", "forward")(a)
+        and a.found == math.inf
+        and a.expected is not None
+        and HALF < a.expected < 2 * HALF
+    ),
+    "sign-nan": lambda a: (
+        (_at("sign", "forward")(a) or _at("abs", "vjp x")(a)) and a.found == 0 and _nan(a.expected)
+    ),
+    "elu-nan": lambda a: (
+        (_at("elu", "vjp x")(a) or (a.operation in ELUS and a.formula in DELTAS))
+        and not _nan(a.found)
+        and _nan(a.expected)
+    ),
+    "soft-margin-overflow": lambda a: (
+        _at("soft_margin_loss", "vjp x")(a) and _nan(a.found) and not _nan(a.expected)
+    ),
+    "scatter-reduce-self": lambda a: _at("scatter_reduce", "vjp src")(a) and _smaller(a),
+    "rprop-nan": lambda a: (
+        _at("rprop", "weight_update", "bias_update")(a) and not _nan(a.found) and _nan(a.expected)
+    ),
+    "label-smoothing-overflow": lambda a: (
+        _at("cross_entropy", "loss")(a)
+        and a.found == math.inf
+        and a.expected is not None
+        and math.isfinite(a.expected)
+        and a.expected > 2.0**115
     ),
 }

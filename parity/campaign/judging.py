@@ -60,6 +60,20 @@ def judged(case: CampaignCase) -> CampaignAnswer:
     )
 
 
+def again(case: CampaignCase, alarm: Alarm) -> Alarm | None:
+    """The alarm of a case that is of the same cause; None where there is none, or no such case."""
+    try:
+        answer = judged(case)
+    except UsageError:
+        return None
+    return next((other for other in answer.alarms if cause(other) == cause(alarm)), None)
+
+
+def cause(alarm: Alarm) -> tuple[str | None, ...]:
+    """What two alarms of one cause have in common."""
+    return alarm.side, alarm.formula, alarm.operation, alarm.finding
+
+
 def _verdict(found: CaseVerdict) -> Verdict:
     if any(alarm.side != "verifier" for alarm in found.alarms):
         return "mismatch"

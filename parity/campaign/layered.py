@@ -11,7 +11,7 @@ from parity.campaign.case import Alarm, CampaignCase
 from parity.campaign.drawn import special
 from parity.campaign.drawn.entries import VocabularyKind
 from parity.campaign.drawn.networks import HARD_REGIMES, random_case
-from parity.campaign.drawn.vocabulary import NetworkSize, filled, last, network
+from parity.campaign.drawn.vocabulary import NetworkSize, activation_of, filled, last, network
 from parity.campaign.findings import known
 from parity.campaign.verdicts import CaseVerdict, NotAskedError, alarm_of, refused
 from parity.certify.certificate import Finding
@@ -23,13 +23,18 @@ from parity.lockstep.tally import Tally
 from parity.pytorch.deviations.numbers import NUMBERS
 from parity.pytorch.twin import Twin
 from reference.architecture import Architecture
+from reference.arrays import Array
 from reference.clipping import CLIPPINGS
 from reference.operations.activations import ACTIVATIONS
+from reference.operations.activations.activation import Activation
 from reference.operations.losses import LOSSES
 from reference.optimizers import OPTIMIZERS
 
 LADDER = "ladder"
 """The regime of an activation alone, over numbers of every exponent, the special ones, and its kinks."""
+
+OFTEN = 0.02
+"""The share of its numbers that are NaN, infinite, zero or the largest."""
 
 NAMED: Mapping[str, VocabularyKind] = {
     "activations": "activation",
@@ -53,22 +58,34 @@ DECK, MIXED = "deck", "mixed"
 class _Noting(Tally):
     """A tally that keeps the first finding against each formula of each side."""
 
+    architecture: Architecture | None = None
     alarms: dict[tuple[str, ...], Alarm] = field(default_factory=dict)
 
     def certify(self, step: int, side: str, finding: Finding) -> None:
         super().certify(step, side, finding)
         if finding.wrong:
-            self._note(alarm_of(side, finding))
+            self._note(side, finding)
 
     def _cross_check(self, step: int, found: CrossCheck) -> None:
         clean = self.first is None
         super()._cross_check(step, found)
         for side, finding in found.findings.items():
             if clean and finding.wrong:  # behind a wrong formula all numbers may be wrong
-                self._note(alarm_of(side, finding, SIDE_BY_SIDE))
+                self._note(side, finding, SIDE_BY_SIDE)
 
-    def _note(self, alarm: Alarm) -> None:
+    def _note(self, side: str, finding: Finding, operation: str = "") -> None:
+        alarm = alarm_of(side, finding, operation or self._name(finding))
         self.alarms.setdefault(_place(alarm), alarm)
+
+    def _name(self, finding: Finding) -> str:
+        """The name of the vocabulary that a formula is, if it is one."""
+        of, equation = self.architecture, finding.equation
+        assert of is not None
+        if equation.quantity in ("a", "delta"):
+            return of.activations[equation.layer - 1].name
+        if equation.formula.name in ("loss", "loss_gradient"):
+            return of.loss.name
+        return of.optimizer.name if equation.formula.name.endswith("_update") else ""
 
 
 def judged_layers(case: CampaignCase) -> CaseVerdict:
@@ -97,7 +114,7 @@ def walked(case: Case) -> _Noting:
     """
     sides = (Reference(case), Twin(case.architecture, case.parameters, case.lr))
     gates = Gates(case, [side.name for side in sides])
-    gates.tally = _Noting()
+    gates.tally = tally = _Noting(architecture=case.architecture)
     with np.errstate(all="ignore"):
         for step, (x, y) in zip(range(case.steps), case.batches(), strict=False):
             try:
@@ -105,7 +122,7 @@ def walked(case: Case) -> _Noting:
             except RuntimeError as error:  # some losses look at their operands first, and refuse a NaN
                 raise NotAskedError(f"PyTorch refuses it: {quoted(error)}") from error
             gates.ask(step, traces, case.architecture.samples(x), certified=True)
-    return gates.tally
+    return tally
 
 
 def built_of(case: CampaignCase) -> Case:
@@ -156,26 +173,33 @@ def _network(case: CampaignCase, size: NetworkSize) -> Case:
     return filled(architecture, size, case.regime, np.random.default_rng(case.seed), steps)
 
 
-def _alone(case: CampaignCase) -> CaseVerdict:
-    """One activation by itself, forward and backward."""
+def alone(case: CampaignCase) -> tuple[Activation, Array, Array]:
+    """The activation of a case by itself, its z and its s, (units, samples). Raises UsageError."""
     if len(case.shape) != 2 or 0 in case.shape:
         raise refused(case, "shape", list(case.shape))
-    random, dtype = np.random.default_rng(case.seed), np.dtype(case.format)
-    z = random.choice(special.ladder(dtype, case.seed), case.shape)
-    s = random.choice([1.0, -1.0], case.shape) * 10.0 ** random.uniform(-8, 8, case.shape)
     try:
-        f = ACTIVATIONS[case.name].configured(**case.options)  # type: ignore[arg-type] # it refuses others
+        f = activation_of(case.name, case.options, case.shape[0])
     except (KeyError, TypeError, ValueError) as error:
-        raise refused(case, "name or options", [case.name, dict(case.options)]) from error
+        raise refused(case, "options", [case.name, dict(case.options)]) from error
+    random, dtype = np.random.default_rng(case.seed), np.dtype(case.format)
+    often = random.choice(special.extremes(dtype), case.shape)
+    z = np.where(random.random(case.shape) < OFTEN, often, random.choice(special.ladder(dtype), case.shape))
+    s = random.choice([1.0, -1.0], case.shape) * 10.0 ** random.uniform(-8, 8, case.shape)
+    return f, z, s.astype(dtype)
+
+
+def _alone(case: CampaignCase) -> CaseVerdict:
+    """One activation by itself, forward and backward."""
+    f, z, s = alone(case)
 
     def found(*findings: str) -> list[special.AskedAlone]:
-        return list(special.asked(f, dtype, z, s.astype(dtype), findings))
+        return list(special.asked(f, z.dtype, z, s, findings))
 
     def accused(told: list[special.AskedAlone]) -> tuple[Alarm, ...]:
-        return tuple(alarm_of(one.side, one.finding) for one in told if one.finding.wrong)
+        return tuple(alarm_of(one.side, one.finding, f.name) for one in told if one.finding.wrong)
 
     told = found()
-    architecture = Architecture((1, case.shape[0]), (f,), dtype=dtype)
+    architecture = Architecture((1, case.shape[0]), (f,), dtype=z.dtype)
     alarms = _explained(accused(told), architecture, lambda name: accused(found(name)))
     return CaseVerdict(
         sum(one.finding.numbers for one in told),

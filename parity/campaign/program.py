@@ -79,10 +79,20 @@ def _function(name: str) -> Any:
 
 
 def answer(request: Mapping[str, Any]) -> dict[str, object]:
-    """What is said of a request: `{"case": toml}`; an empty one is whether any can be answered."""
-    from parity.campaign.case import CampaignCase
-    from parity.campaign.judging import judged
+    """What is said of a request: `{"case": toml}` or `{"shrink": toml, "alarm": facts}`.
 
+    An empty request is whether any can be answered.
+    """
+    from parity.campaign.case import Alarm, CampaignCase
+    from parity.campaign.judging import judged
+    from parity.campaign.lines import torch_lines
+    from parity.campaign.shrink import shrunk
+
+    if "case" in request:
+        return {"answer": judged(CampaignCase.read(request["case"])).to_json()}
     if not request:
         return {}
-    return {"answer": judged(CampaignCase.read(request["case"])).to_json()}
+    facts = request["alarm"]
+    alarm = Alarm(**{**facts, "index": None if facts["index"] is None else tuple(facts["index"])})
+    smallest = shrunk(CampaignCase.read(request["shrink"]), alarm)
+    return {"case": smallest.to_toml(), "torch": torch_lines(smallest, alarm)}

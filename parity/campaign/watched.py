@@ -110,7 +110,7 @@ def said(result: WatchResult) -> CaseVerdict:
     alarms = [
         Alarm(
             side="pytorch",
-            formula=f"{wrong.check} {wrong.operand}",
+            formula=f"{wrong.check} {wrong.operand}".strip(),
             operation=wrong.operation,
             tensor=wrong.operand,
             index=tuple(wrong.index),

@@ -31,10 +31,12 @@ def campaign(
     case: Annotated[Path | None, typer.Option(metavar="FILE.toml")] = None,
     compare: Annotated[tuple[Path, Path] | None, typer.Option(metavar="DIR DIR")] = None,
     markdown: Annotated[Path | None, typer.Option(metavar="FILE")] = None,
+    report: options.Report = None,
     json: options.Json = None,
     lang: options.Lang = options.SPOKEN,
 ) -> int:
     import os
+    import shlex
     import sys
 
     from parity.campaign.case import KINDS
@@ -42,7 +44,7 @@ def campaign(
     from parity.errors import INTERRUPTED, UsageError
     from parity.lockstep.environment import require_torch
     from parity.render.console import console
-    from parity.render.files import writable, write_text
+    from parity.render.files import writable, writable_folder, write_text
     from parity.render.texts import catalogue
     from parity.render.texts.message import Message, unknown
 
@@ -51,10 +53,14 @@ def campaign(
         raise UsageError(Message("campaign_one"))
     for file in filter(None, (json, str(markdown or ""))):
         writable(file)
+    if report is not None:
+        if compare is None:
+            raise UsageError(Message("campaign_report"))
+        writable_folder(report)
     if case is not None:
         return asked_alone(case, json, lang)
     if compare is not None:
-        return compared(*compare, markdown, json, lang)
+        return compared(*compare, markdown, report, json, lang)
     assert output is not None
     kinds = KINDS if only is None else tuple(filter(None, only.split(",")))
     for kind in kinds:
@@ -82,7 +88,7 @@ def campaign(
     result = found.result
     write_page(result, output, lang)
     if markdown:
-        write_text(str(markdown), on_paper(result, lang))
+        write_text(str(markdown), on_paper(result, lang, shlex.join(["parity", *sys.argv[1:]])))
     if json:
         write_text(json, result.to_json())
     result.show(console(stderr=json == "-"), lang)

@@ -59,23 +59,33 @@ def asked_alone(file: Path, json: str | None, lang: str) -> int:
     require_torch()
     from parity.campaign.case import CampaignCase
     from parity.campaign.judging import judged
+    from parity.campaign.lines import torch_lines
 
-    answer = judged(CampaignCase.read(file))
+    case = CampaignCase.read(file)
+    answer = judged(case)
     if json:
         write_text(json, answer.to_json())
     out = console(stderr=json == "-")
     for line, style in answer_lines(answer, lang):
         out.print(line, style=style, markup=False, soft_wrap=True)
+    for lines in dict.fromkeys(torch_lines(case, alarm) for alarm in answer.alarms):
+        if lines:
+            out.print(f"\n{lines}", markup=False, soft_wrap=True)
     return answer_code(answer)
 
 
-def compared(one: Path, other: Path, markdown: Path | None, json: str | None, lang: str) -> int:
+def compared(
+    one: Path, other: Path, markdown: Path | None, report: Path | None, json: str | None, lang: str
+) -> int:
     """Two folders of answers, side by side."""
     from parity.campaign.compare import compare
     from parity.campaign.compare_text import comparison_markdown
     from parity.render.files import write_text
+    from parity.report.campaign_compare import write
 
     found = compare(one, other)
+    if report:
+        write(found, report, lang)
     if json:
         write_text(json, found.to_json())
     if markdown:

@@ -13,7 +13,7 @@ import numpy as np
 from reference.arrays import Array, Data, attains, scatter_add, select
 from reference.formula import Formula
 from reference.operation import REQUIRED, Operation, Option, Sample, define
-from reference.operations.shapes import Dims, along, axes_of, kept, lined
+from reference.operations.shapes import Dims, alike, along, axes_of, kept, lined
 
 
 def _largest(x: Array, *, dim: Dims, keepdim: bool) -> Array:
@@ -68,9 +68,9 @@ def _best(x: Array, chosen: Data, dim: int | None, *, keepdim: bool, best: Array
     """`chosen` where x is `best` there, and −1 elsewhere."""
     if dim is None:
         found = np.reshape(x, -1)[np.reshape(chosen, -1)]
-        return np.where(np.reshape(found, np.shape(chosen)) == np.max(best), chosen, -1)
+        return np.where(alike(np.reshape(found, np.shape(chosen)), np.asarray(np.max(best))), chosen, -1)
     opened = _opened(chosen, x, dim=dim, keepdim=keepdim)  # type: ignore[arg-type]
-    right = np.where(_taken(x, opened, dim) == best, opened, -1)
+    right = np.where(alike(_taken(x, opened, dim), best), opened, -1)
     return _closed(right, x, dim=dim, keepdim=keepdim)
 
 
@@ -85,7 +85,9 @@ def _is_smallest(x: Array, chosen: Data, *, dim: int | None, keepdim: bool) -> A
 def _order(x: Array, *, dim: int, descending: bool) -> Array:
     if np.ndim(x) == 0:
         return np.zeros((), np.int64)
-    return np.argsort(-x if descending else x, axis=dim, kind="stable")  # type: ignore[return-value]
+    if descending:  # NaN first
+        return np.lexsort((-x, ~np.isnan(x)), axis=dim)  # type: ignore[return-value]
+    return np.argsort(x, axis=dim, kind="stable")  # type: ignore[return-value]
 
 
 def _sorted_gradient(g: Array, x: Array, indices: Data, *, dim: int) -> Array:
@@ -102,7 +104,7 @@ def _is_order(x: Array, chosen: Data, *, dim: int, descending: bool) -> Array:
 def _is_ranked(x: Array, chosen: Data, k: int, *, dim: int, largest: bool) -> Array:
     ranked = np.sort(x, axis=dim)
     ranked = np.flip(ranked, dim) if largest else ranked
-    right = np.take_along_axis(x, chosen, dim) == np.take(ranked, range(k), dim)  # type: ignore[arg-type]
+    right = alike(np.take_along_axis(x, chosen, dim), np.take(ranked, range(k), dim))  # type: ignore[arg-type]
     places = np.sort(chosen, axis=dim)
     twice = np.any(
         np.take(places, range(1, k), dim) == np.take(places, range(k - 1), dim), axis=dim, keepdims=True
@@ -120,24 +122,28 @@ def _is_top(x: Array, chosen: Data, *, k: int, dim: int, largest: bool, sorted: 
         return np.zeros_like(chosen)
     if sorted:
         return _is_ranked(x, chosen, k, dim=dim, largest=largest)
-    order = np.argsort(np.take_along_axis(-x if largest else x, chosen, dim), axis=dim)  # type: ignore[arg-type]
-    ranked = np.take_along_axis(chosen, order, dim)
+    order = _order(np.take_along_axis(x, chosen, dim), dim=dim, descending=largest)  # type: ignore[arg-type]
+    ranked = np.take_along_axis(chosen, order, dim)  # type: ignore[arg-type]
     right = _is_ranked(x, ranked, k, dim=dim, largest=largest) == ranked
     return np.where(np.all(right, axis=dim, keepdims=True), chosen, -1)
 
 
 def _middle(x: Array, *, dim: int, keepdim: bool) -> Array:
-    """Where the median is: the lower one of two."""
+    """Where the median is: the lower one of two, or the first NaN."""
     if np.ndim(x) == 0:
         return np.zeros((), np.int64)
     order = np.argsort(x, axis=dim, kind="stable")
     found = np.take(order, [(np.shape(x)[dim] - 1) // 2], axis=dim)
+    nan = np.isnan(x)
+    found = np.where(np.any(nan, dim, keepdims=True), np.argmax(nan, dim, keepdims=True), found)
     return _closed(found, x, dim=dim, keepdim=keepdim)  # type: ignore[arg-type]
 
 
 def _is_median(x: Array, chosen: Data, *, dim: int, keepdim: bool) -> Array:
     middle = np.sort(lined(x), axis=dim)
     best = np.take(middle, [(np.shape(middle)[dim] - 1) // 2], axis=dim)
+    last = np.take(middle, [-1], axis=dim)  # NaN, if there is one
+    best = np.where(np.isnan(last), last, best)
     return _best(x, chosen, dim, keepdim=keepdim, best=best if np.ndim(x) else x)
 
 

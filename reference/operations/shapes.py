@@ -74,6 +74,11 @@ def kept(y: Array, x: Array, dim: Dims) -> Array:
     return np.reshape(y, [1 if axis in axes else size for axis, size in enumerate(np.shape(x))])
 
 
+def alike(x: Array, y: Array) -> Array:
+    """Where two numbers are the same, or both NaN, which ranks above all others in PyTorch."""
+    return (x == y) | (np.isnan(x) & np.isnan(y))
+
+
 def lined(x: Numbers) -> Numbers:
     """x; the one number of a tensor without axes as a line of one, as PyTorch counts it along `dim`."""
     return np.reshape(x, (1,)) if np.ndim(x) == 0 else x  # type: ignore[return-value]

@@ -35,13 +35,17 @@ def test_a_campaign_leaves_its_cases_a_summary_a_page_and_a_table(night):
     assert (done.returncode, done.stderr) == (0, "")
     assert "MATCH: every number is its formula within rounding" in done.stdout
     found = CampaignResult.model_validate_json((folder / "summary.json").read_text())
-    assert found.cases == answers(folder) == len([*(folder / "cases").iterdir()])
+    assert found.cases == answers(folder)
+    kept, asked = ({file.stem for file in (folder / part).iterdir()} for part in ("cases", "answers"))
+    assert asked | {group.smallest for group in found.groups} == kept
     assert 0 < found.undecided + 1 <= found.numbers
     assert f"{found.numbers:,} numbers compared" in done.stdout
     assert found.environments[0].facts["torch"]
     assert not any("/" in str(fact) for fact in found.environments[0].facts.values())
     assert f"{found.numbers:,}" in (folder / "index.html").read_text()
-    assert f"{found.numbers:,}" in (folder.parent / "n.md").read_text()
+    paper = (folder.parent / "n.md").read_text()
+    assert f"{found.numbers:,}" in paper
+    assert "\nparity campaign -o " in paper
 
 
 def test_its_worst_case_is_asked_alone_by_its_file(night, ask):
@@ -58,7 +62,9 @@ def test_a_second_run_is_the_same_and_two_are_compared(night, ask):
     before = json.loads((folder / "summary.json").read_text())
     code, out, _ = ask("campaign", "-o", folder, "--minutes", 0, "--workers", 1, "--json", "-")
     assert (code, json.loads(out)) == (0, before)
-    code, out, _ = ask("campaign", "--compare", folder, folder, "--json", "-")
+    page = folder.parent / "compared"
+    code, out, _ = ask("campaign", "--compare", folder, folder, "--json", "-", "--report", page)
+    assert sorted(file.name for file in page.iterdir()) == ["index.html", "report.md", "result.json"]
     assert (code, json.loads(out)["cases"]) == (0, before["cases"])
     schema = json.loads(ask("schema", "campaign")[1])
     assert set(before) <= set(schema["properties"])
@@ -79,6 +85,7 @@ def test_a_second_run_is_the_same_and_two_are_compared(night, ask):
         (["--case", "mine/notes.txt"], "mine/notes.txt: not valid TOML"),
         (["--compare", "mine", "nope"], "campaign"),
         (["--compare", "mine"], "--compare"),
+        (["-o", "c", "--report", "r"], "--report goes with --compare"),
         (["-o", "c", "--json", "nope/x.json"], "nope/x.json: there is no folder nope"),
     ],
     ids=str,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
+from math import prod
 
 import pytest
 
 from parity.campaign import judge
+from parity.campaign.case import CampaignCase
 from parity.campaign.judge import CaseLimits
 from tests.campaign.stand_in import FACTS, JUDGING, case
 
@@ -57,6 +60,7 @@ def test_a_process_that_cannot_start_says_why():
 
 CAMPAIGN = """
 from parity.campaign import judge
+from parity.campaign.case import CampaignCase
 from tests.campaign.stand_in import JUDGING, case
 judge.ask({}, JUDGING, judge.CaseLimits())
 print(judge._all[0]._process.pid, flush=True)
@@ -82,3 +86,16 @@ def _lives(pid):
         return False
     with open(f"/proc/{pid}/stat") as file:  # a process that init has not fetched yet
         return file.read().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_a_known_deviation_is_shrunk_in_the_process_and_shown_in_torch():
+    large = CampaignCase("activations", "hardsigmoid", "float64", "subnormal", (4, 16, 8, 64), {}, 3)
+    judging, limits = judge.Judging(), CaseLimits()
+    told = json.loads(judge.ask({"case": large.to_toml()}, judging, limits).said["answer"])
+    alarm = told["alarms"][0]
+    said = judge.ask({"shrink": large.to_toml(), "alarm": alarm}, judging, limits).said
+    smallest = CampaignCase.read(said["case"])
+    again = json.loads(judge.ask({"case": said["case"]}, judging, limits).said["answer"])
+    assert alarm["formula"] in {one["formula"] for one in again["alarms"]}
+    assert prod(smallest.shape) < prod(large.shape)
+    assert "import torch" in said["torch"]

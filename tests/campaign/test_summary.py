@@ -15,6 +15,7 @@ from parity.campaign.store import CampaignFolder
 from parity.errors import UsageError
 from parity.render.texts import LANGUAGES
 from parity.report.campaign import html, markdown, write
+from parity.report.campaign_compare import html as compared_page
 from tests.campaign.stand_in import JUDGING, OTHERWISE, answer, case
 
 ORDINARY = [case(number) for number in range(6)]
@@ -127,7 +128,7 @@ def test_two_folders_are_compared_case_by_case(tmp_path):
     rows = {row.regime: (row.cases, row.alarms_a, row.alarms_b) for row in both.rows}
     assert rows == {"ordinary": (5, 0, 0), "elsewhere": (1, 0, 1), "known": (1, 1, 1)}
     for lang in LANGUAGES:
-        for text in (both.text(lang), comparison_markdown(both, lang)):
+        for text in (both.text(lang), comparison_markdown(both, lang), compared_page(both, lang)):
             assert both.changed[0].command in text
             assert "2.14.0" in text
     same = compare(tmp_path / "a", tmp_path / "a")

@@ -160,7 +160,7 @@ def drawn(
         linear = nn.Linear(1, 1)
         add(linear)
         steps[-1] = lambda x: linear(x[..., :1])
-    forks = {rng.randrange(1, len(steps)): rng.randrange(len(steps)) for _ in range(3)}
+    forks = {rng.randrange(1, max(2, len(steps))): rng.randrange(len(steps)) for _ in range(3)}
     module = Chain(steps, forks, parts).to(dtype)
     scale = rng.choice((1.0, 1.0, 30.0, 1e-3))
     x = (x * scale if regime == "ordinary" else _in_regime(regime, seed, x.to(dtype))).to(dtype)

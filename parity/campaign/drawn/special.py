@@ -35,9 +35,15 @@ def ladder(dtype: np.dtype, seed: int = 0) -> Array:
     with np.errstate(all="ignore"):
         every = np.ldexp(random.uniform(1, 2, exponents.size), exponents).astype(dtype)
     dense = random.uniform(0, 12, 4096).astype(dtype)
+    positive = np.concatenate([*near, every, dense])
+    return np.concatenate([positive, -positive, extremes(dtype)])
+
+
+def extremes(dtype: np.dtype) -> Array:
+    """±0, ±∞, the largest and the smallest of both signs, and NaN."""
+    info = np.finfo(dtype)
     rest = np.array([0, info.smallest_subnormal, info.smallest_normal, info.eps, info.max, np.inf], dtype)
-    positive = np.concatenate([rest, *near, every, dense])
-    return np.concatenate([positive, -positive, np.array([np.nan], dtype)])
+    return np.concatenate([rest, -rest, np.array([np.nan], dtype)])
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,9 @@ def asked(
     architecture = Architecture((1, z.shape[0]), (f,), dtype=dtype)
     certifier = Certifier(architecture, findings=findings)
     learned = {
-        name: np.full((1, 1), 0.25, dtype) for name in architecture.parameter_shapes() if name == "alpha1"
+        name: np.full(shape, f.options["init"], dtype)
+        for name, shape in architecture.parameter_shapes().items()
+        if name == "alpha1"
     }
     known = constants(architecture, z.shape[1], 0.1)
     for side, (a, delta) in {

@@ -87,7 +87,7 @@ def network(
     loss, reduction, optimizer = LOSSES["mse"], "mean", OPTIMIZERS["sgd"].configured()
     functions = tuple(ACTIVATIONS[str(random.choice(SMOOTH))] for _ in range(depth))
     if kind == "activation":
-        functions = tuple(_activation(name, options, units) for units in size.layers[1:])
+        functions = tuple(activation_of(name, options, units) for units in size.layers[1:])
     elif kind == "loss":
         reduction = str(options.pop("reduction"))
         loss = LOSSES[name].configured(**_filled(options, outputs, random))  # type: ignore[arg-type]
@@ -121,7 +121,8 @@ def _rows(columns: Array) -> Array:
     return np.ascontiguousarray(columns.T).T
 
 
-def _activation(name: str, options: Options, units: int) -> Activation:
+def activation_of(name: str, options: Options, units: int) -> Activation:
+    """An activation with these options, for a layer of so many units."""
     chosen = {key: units if value == WEIGHTS else value for key, value in options.items()}
     return ACTIVATIONS[name].configured(**chosen)  # type: ignore[arg-type] # it refuses others
 

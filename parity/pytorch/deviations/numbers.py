@@ -217,6 +217,17 @@ print(torch.nn.GELU()(z)[0].item(), torch.nn.GELU()(z[:1])[0].item())
 """,
     ),
     Deviation(
+        "gelu-large",
+        "numbers",
+        "torch.nn.GELU, forward, float32, oneDNN's kernel (two elements or more), z above 2^127",
+        "z Φ(z), which is z there, and finite",
+        "∞: z (1 + erf(z/√2)), which is 2z, is formed before it is halved; of one element, z",
+        """import torch
+z = torch.full((16,), 2.5e38)
+print(torch.nn.GELU()(z)[0].item(), torch.nn.GELU()(z[:1])[0].item())
+""",
+    ),
+    Deviation(
         "nadam-float64",
         "numbers",
         "torch.optim.NAdam, float64 parameters",

@@ -71,4 +71,66 @@ for n in (4, 64):
     print(n, torch.nn.functional.layer_norm(x.double(), (n,))[-1].item(), "in float64")
 """,
     ),
+    Deviation(
+        "sign-nan",
+        "operations",
+        "torch.sign, and the backward of torch.abs, where x is NaN",
+        "sign(x), of which nothing is known: NaN, as numpy.sign has it",
+        "0: (0 < x) − (x < 0), both of which are false",
+        """import torch
+x = torch.tensor(float("nan"), requires_grad=True)
+x.abs().backward()
+print(torch.sign(x).item(), x.grad.item())
+""",
+    ),
+    Deviation(
+        "elu-nan",
+        "operations",
+        "torch.nn.ELU, CELU and SELU, backward, where z is NaN, in what is left over of whole vectors",
+        "f′(z), which is NaN; in whole vectors it is",
+        "f′ of a positive z: z <= 0 is false. The same number has one gradient or the other by its place",
+        """import torch
+z = torch.full((33,), float("nan"), requires_grad=True)
+torch.nn.functional.elu(z).sum().backward()
+print(z.grad[0].item(), z.grad[-1].item())
+""",
+    ),
+    Deviation(
+        "scatter-reduce-self",
+        "operations",
+        "torch.Tensor.scatter_reduce with amax or amin and include_self=False, backward, where what is "
+        "overwritten happens to equal the result",
+        "g to the number that was chosen: what is overwritten takes no part",
+        "that of a number that ties with it, g/2",
+        """import torch
+src = torch.zeros(1, requires_grad=True)
+torch.zeros(1).scatter_reduce(0, torch.tensor([0]), src, "amax", include_self=False).backward()
+print(src.grad.item(), "instead of", 1.0)
+""",
+    ),
+    Deviation(
+        "rprop-nan",
+        "operations",
+        "torch.optim.Rprop, where a gradient is NaN",
+        "θ − η sign(g), which is NaN",
+        "θ as it was, since torch.sign of NaN is 0: a number that is NaN asks for no change",
+        """import torch
+p = torch.nn.Parameter(torch.ones(1))
+p.grad = torch.full((1,), float("nan"))
+torch.optim.Rprop([p]).step()
+print(p.item())
+""",
+    ),
+    Deviation(
+        "label-smoothing-overflow",
+        "operations",
+        "torch.nn.CrossEntropyLoss with label_smoothing, forward, where Σ log ŷ over the classes overflows",
+        "(1 − ε) L + ε/C Σ_c −log ŷ_c, inside the format",
+        "∞: the sum over classes and samples is formed first, and multiplied by ε/C after it",
+        """import torch
+z, y = torch.tensor([[1e38, -1e38, -1e38]]), torch.tensor([0])
+loss = torch.nn.CrossEntropyLoss(label_smoothing=0.3)
+print(loss(z, y).item(), "instead of", loss(z.double(), y).item())
+""",
+    ),
 )
