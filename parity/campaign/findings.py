@@ -38,6 +38,16 @@ def _sixth(alarm: Alarm) -> bool:
     return abs(alarm.found - alarm.expected) <= 2 * single * abs(alarm.expected)
 
 
+def _smaller(alarm: Alarm) -> bool:
+    """A share k/(k + 1) of what was expected: one number too many was counted."""
+    assert alarm.found is not None
+    assert alarm.expected is not None
+    if not alarm.found or not math.isfinite(alarm.expected):
+        return False
+    parts = 1 / (1 - alarm.found / alarm.expected) if alarm.found != alarm.expected else 0.0
+    return parts >= 2 and abs(parts - round(parts)) < parts**2 * 2.0**-20
+
+
 LISTED: Mapping[str, Callable[[Alarm], bool]] = {
     "attention-nan": lambda a: (
         _at(ATTENTION, "forward y", "forward logsumexp")(a) and a.found == 0 and _nan(a.expected)
@@ -62,5 +72,16 @@ LISTED: Mapping[str, Callable[[Alarm], bool]] = {
     ),
     "soft-margin-overflow": lambda a: (
         _at("soft_margin_loss", "vjp x")(a) and _nan(a.found) and not _nan(a.expected)
+    ),
+    "scatter-reduce-self": lambda a: _at("scatter_reduce", "vjp src")(a) and _smaller(a),
+    "rprop-nan": lambda a: (
+        _at("rprop", "weight_update", "bias_update")(a) and not _nan(a.found) and _nan(a.expected)
+    ),
+    "label-smoothing-overflow": lambda a: (
+        _at("cross_entropy", "loss")(a)
+        and a.found == math.inf
+        and a.expected is not None
+        and math.isfinite(a.expected)
+        and a.expected > 2.0**115
     ),
 }

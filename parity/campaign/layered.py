@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -58,7 +58,7 @@ DECK, MIXED = "deck", "mixed"
 class _Noting(Tally):
     """A tally that keeps the first finding against each formula of each side."""
 
-    activations: Sequence[str] = ()
+    architecture: Architecture | None = None
     alarms: dict[tuple[str, ...], Alarm] = field(default_factory=dict)
 
     def certify(self, step: int, side: str, finding: Finding) -> None:
@@ -74,11 +74,18 @@ class _Noting(Tally):
                 self._note(side, finding, SIDE_BY_SIDE)
 
     def _note(self, side: str, finding: Finding, operation: str = "") -> None:
-        equation = finding.equation
-        if not operation and equation.quantity in ("a", "delta"):
-            operation = self.activations[equation.layer - 1]
-        alarm = alarm_of(side, finding, operation)
+        alarm = alarm_of(side, finding, operation or self._name(finding))
         self.alarms.setdefault(_place(alarm), alarm)
+
+    def _name(self, finding: Finding) -> str:
+        """The name of the vocabulary that a formula is, if it is one."""
+        of, equation = self.architecture, finding.equation
+        assert of is not None
+        if equation.quantity in ("a", "delta"):
+            return of.activations[equation.layer - 1].name
+        if equation.formula.name in ("loss", "loss_gradient"):
+            return of.loss.name
+        return of.optimizer.name if equation.formula.name.endswith("_update") else ""
 
 
 def judged_layers(case: CampaignCase) -> CaseVerdict:
@@ -107,7 +114,7 @@ def walked(case: Case) -> _Noting:
     """
     sides = (Reference(case), Twin(case.architecture, case.parameters, case.lr))
     gates = Gates(case, [side.name for side in sides])
-    gates.tally = tally = _Noting(activations=[f.name for f in case.architecture.activations])
+    gates.tally = tally = _Noting(architecture=case.architecture)
     with np.errstate(all="ignore"):
         for step, (x, y) in zip(range(case.steps), case.batches(), strict=False):
             try:

@@ -25,7 +25,7 @@ from parity.errors import INTERRUPTED, UsageError
 from parity.render.console import console
 from parity.render.files import write_text
 from parity.render.texts import catalogue
-from parity.render.texts.message import Message
+from parity.render.texts.message import Message, said
 from parity.report.ci.compared import compared, tell
 from parity.report.ci.facts import Compared
 from parity.report.classroom import page_folder, write_class
@@ -56,7 +56,7 @@ class Task:
                 subject, _calls(self.config, self.activation, self.dtype), self.limits, lang=self.lang
             )
         except UnusableSubjectError as error:
-            return Message.about(error).said(self.lang).replace(str(file), name)
+            return _shorter(Message.about(error), str(file), name)
         if self.report:
             from parity.report.submission import write_page
 
@@ -106,6 +106,15 @@ def check_folder(task: Task, *, json: str | None, gradescope: Path | None) -> in
     return 0 if all(matches) else 1
 
 
+def _shorter(told: Message, path: str, name: str) -> Message:
+    """A message in which a submission is called by its name instead of its path."""
+    facts = {
+        hole: _shorter(fact, path, name) if isinstance(fact, Message) else fact.replace(path, name)
+        for hole, fact in told.facts.items()
+    }
+    return Message(told.key, **facts)
+
+
 @contextmanager
 def _no_module_of_this_folder() -> Iterator[None]:
     """New interpreters leave the current folder out of their path: a submission may be called numpy.py."""
@@ -124,7 +133,7 @@ def _told(folder: Path, name: str, outcome: Submitted, lang: str) -> Compared:
     """A submission's outcome as CI is told it."""
     file = str(folder.absolute() / name)
     if isinstance(outcome, str):
-        return Compared("check", name, "error", reason=outcome, file=file)
+        return Compared("check", name, "error", reason=said(outcome, lang), file=file)
     return compared("check", name, outcome.result, file, python_subject(file).line, lang)
 
 
@@ -157,7 +166,7 @@ def _show(outcomes: Mapping[str, Submitted], lang: str, *, stderr: bool) -> None
     matches = 0
     for name, outcome in outcomes.items():
         if isinstance(outcome, str):
-            table.add_row(name, say["check.error"], outcome)
+            table.add_row(name, say["check.error"], said(outcome, lang))
             continue
         verdict = outcome.result.verdict
         matches += verdict == "match"

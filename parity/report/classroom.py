@@ -16,6 +16,7 @@ from parity.check.submitted import Submitted, result_of
 from parity.lockstep.result import WrongFormula
 from parity.render.files import make_folder, write_text
 from parity.render.texts import LANGUAGES
+from parity.render.texts.message import said
 from parity.report.bilingual import formula_title, mistake_title, one, say, say_again
 from parity.report.page import framed
 
@@ -58,7 +59,7 @@ def write_class(folder: Path, outcomes: Mapping[str, Submitted], points: Points,
 
     Raises UsageError for a folder that cannot be written to.
     """
-    rows = [_row(name, outcome, points) for name, outcome in outcomes.items()]
+    rows = [_row(name, outcome, points, lang) for name, outcome in outcomes.items()]
     make_folder(folder)
     for row, outcome in zip(rows, outcomes.values(), strict=True):
         if isinstance(outcome, str):
@@ -102,14 +103,15 @@ def table(rows: list[ClassRow], points: Points) -> str:
     return out.getvalue()
 
 
-def _row(name: str, outcome: Submitted, points: Points) -> ClassRow:
+def _row(name: str, outcome: Submitted, points: Points, lang: str) -> ClassRow:
     found = states(result_of(outcome))
     page = f"{page_folder(name)}/index.html"
     if isinstance(outcome, str):
-        return ClassRow(name, page, "error", found, points.earned(found), (say_again(outcome),), outcome)
-    said = tuple(map(_wrong, outcome.result.wrong_formulas))
+        why = said(outcome, lang)
+        return ClassRow(name, page, "error", found, points.earned(found), (say_again(outcome),), why)
+    wrong = tuple(map(_wrong, outcome.result.wrong_formulas))
     headlines = "; ".join(words.headline for words in outcome.wrong)
-    return ClassRow(name, page, outcome.result.verdict, found, points.earned(found), said, headlines)
+    return ClassRow(name, page, outcome.result.verdict, found, points.earned(found), wrong, headlines)
 
 
 def _wrong(wrong: WrongFormula) -> Markup:

@@ -40,7 +40,7 @@ def _output(outcome: Submitted, entry: str, state: State, lang: str) -> str:
     """What the student reads of an entry."""
     say = catalogue(lang)
     if isinstance(outcome, str):
-        return outcome if entry == RUNS else say["class.missing"]
+        return said(outcome, lang) if entry == RUNS else say["class.missing"]
     if entry == RUNS:
         failures = outcome.failures
         return say["check.failed"].format(failure=said(failures[0], lang)) if failures else ""

@@ -53,11 +53,15 @@ class Told:
 
 @dataclass(frozen=True)
 class LikelyLine:
-    """The line of the examined code that last assigned a tensor shown, with the lines around it."""
+    """The line of the examined code that last assigned a tensor shown, with the lines around it.
+
+    `behind`: the line that made, behind what is shown, what the named mistake makes of a hidden tensor.
+    """
 
     number: int
     first: int
     lines: list[str]
+    behind: bool = False
 
 
 @dataclass(frozen=True)

@@ -72,16 +72,26 @@ def _lines(
     if not wrong:
         return {}
     traced = likely_lines(checked.subject, seen)
+    behind = {
+        i.equation.makes: line.number
+        for blame, line in zip(checked.blames, checked.lines, strict=True)
+        for i in blame.instances
+        if line and blame.formula != blame.first.kind
+    }
     return {
-        o.step: {n: _with_neighbours(line, text) for n, line in lines.items() if n in wrong}
+        o.step: {
+            n: _with_neighbours(behind.get(n, line), text, behind=n in behind)
+            for n, line in lines.items()
+            if n in wrong
+        }
         for o, lines in zip(seen, traced, strict=True)
     }
 
 
-def _with_neighbours(number: int, text: Sequence[str]) -> LikelyLine:
+def _with_neighbours(number: int, text: Sequence[str], *, behind: bool) -> LikelyLine:
     """A line, and those around it."""
     first = max(1, number - AROUND)
-    return LikelyLine(number, first, list(text[first - 1 : number + AROUND]))
+    return LikelyLine(number, first, list(text[first - 1 : number + AROUND]), behind)
 
 
 def _step(side: str, seen: Observation) -> Step:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import torch
 
+from parity.__main__ import _run as run
 from parity.campaign import layered
 from parity.campaign.case import CampaignCase
 from parity.campaign.judging import again, cause, judged
 from parity.campaign.lines import torch_lines
+from parity.campaign.program import answer
 from parity.campaign.shrink import shrunk
 from parity.lockstep.lockstep import Reference
 from reference.operations.activations import ACTIVATIONS
@@ -92,6 +94,20 @@ def test_a_deviation_is_shown_in_a_few_lines(name, format, regime, shape, option
     exec(lines, {})
     found, expected = map(float, capsys.readouterr().out.split(" instead of "))
     assert found != expected
+
+
+def test_the_command_that_is_printed_reproduces_a_bug_in_a_kernel(tmp_path, capsys):
+    """The campaign's process and `--case`, both in a process in which the kernel is wrong."""
+    with planted("sigmoid_backward", lambda g, a: g * a * (1 - a) * 1.001):
+        alarm = alarm_of(LARGE)
+        said = answer({"shrink": LARGE.to_toml(), "alarm": asdict(alarm)})
+        file = tmp_path / "case.toml"
+        file.write_text(said["case"])
+        assert said["torch"].startswith("import torch")
+        assert run(["campaign", "--case", str(file)]) == 1
+    told = capsys.readouterr().out
+    assert "output_delta" in told, told
+    assert run(["campaign", "--case", str(file)]) == 0
 
 
 def test_tries_are_bounded():

@@ -131,6 +131,16 @@ QUOTED = r"`[^`]*`|'[^']*'"
 COMMANDED = r"\bparity \w|\btorch |\bnumpy |│ (?:parity|python|numpy|blas|torch|platform)"
 
 
+def test_what_a_submission_raised_is_told_in_both_languages(folder, ask, tmp_path):
+    """Whoever made the folder spoke one language; who reads the page may speak the other."""
+    code, _, _ = ask("check", folder / "class", "--report", tmp_path / "out", "--lang", "en")
+    assert code == 1
+    page = (tmp_path / "out" / "index.html").read_text("utf-8")
+    assert '<span lang="es">c.py: línea 1: SyntaxError' in page
+    assert '<span lang="en">c.py: line 1: SyntaxError' in page
+    assert "c.py: line 1: SyntaxError" in (tmp_path / "out" / "points.csv").read_text("utf-8")
+
+
 def points(text: str) -> list[str]:
     """Numbers with a decimal point, outside of what is quoted, of commands and of versions."""
     plain = re.sub(rf"{QUOTED}|^.*(?:{COMMANDED}).*$", " ", text, flags=re.M)

@@ -143,3 +143,15 @@ def test_a_regression_is_marked_in_the_page_of_a_replay(tmp_path):
     text = (tmp_path / "reference" / "index.html").read_text(encoding="utf-8")
     assert marks(text, "born") == {"W1_next"}
     assert "wrong-sign-of-update" in text
+
+
+def test_behind_a_hidden_formula_the_line_that_made_the_mistake_is_shown(tmp_path):
+    """dW is shown and δ is not: the line is that of δ, and not the one that last assigned dW."""
+    source = NO_SLOPE[: NO_SLOPE.index("    return {")] + '    return {"dW": dW, "db": db}\n'
+    found = checked(source, tmp_path)
+    recording = recording_of(found, tmp_path / "mine.py")
+    number = next(n for n, line in enumerate(source.splitlines(), 1) if "d[l] = (W[l + 1].T" in line)
+    (lines,) = [lines for lines in recording.extras.lines.values() if "dW1" in lines][:1]
+    assert (lines["dW1"].number, lines["dW1"].behind) == (number, True)
+    text = page(found.result, recording, "en")
+    assert f"Line {number} is likely the one: it made, behind what is shown," in text

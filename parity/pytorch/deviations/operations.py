@@ -95,4 +95,42 @@ torch.nn.functional.elu(z).sum().backward()
 print(z.grad[0].item(), z.grad[-1].item())
 """,
     ),
+    Deviation(
+        "scatter-reduce-self",
+        "operations",
+        "torch.Tensor.scatter_reduce with amax or amin and include_self=False, backward, where what is "
+        "overwritten happens to equal the result",
+        "g to the number that was chosen: what is overwritten takes no part",
+        "that of a number that ties with it, g/2",
+        """import torch
+src = torch.zeros(1, requires_grad=True)
+torch.zeros(1).scatter_reduce(0, torch.tensor([0]), src, "amax", include_self=False).backward()
+print(src.grad.item(), "instead of", 1.0)
+""",
+    ),
+    Deviation(
+        "rprop-nan",
+        "operations",
+        "torch.optim.Rprop, where a gradient is NaN",
+        "θ − η sign(g), which is NaN",
+        "θ as it was, since torch.sign of NaN is 0: a number that is NaN asks for no change",
+        """import torch
+p = torch.nn.Parameter(torch.ones(1))
+p.grad = torch.full((1,), float("nan"))
+torch.optim.Rprop([p]).step()
+print(p.item())
+""",
+    ),
+    Deviation(
+        "label-smoothing-overflow",
+        "operations",
+        "torch.nn.CrossEntropyLoss with label_smoothing, forward, where Σ log ŷ over the classes overflows",
+        "(1 − ε) L + ε/C Σ_c −log ŷ_c, inside the format",
+        "∞: the sum over classes and samples is formed first, and multiplied by ε/C after it",
+        """import torch
+z, y = torch.tensor([[1e38, -1e38, -1e38]]), torch.tensor([0])
+loss = torch.nn.CrossEntropyLoss(label_smoothing=0.3)
+print(loss(z, y).item(), "instead of", loss(z.double(), y).item())
+""",
+    ),
 )

@@ -56,7 +56,8 @@ def _annotation(cause: RootCause, tests: Sequence[Noted], root: Path, say: Mappi
     if first.reproduce:
         lines.append(say["ci.again"].format(command=first.reproduce))
     if cause.side:
-        lines.append(say["ci.likely_line" if cause.line else "ci.unknown_line"])
+        unknown = "ci.unknown_line" if first.line else "ci.unknown_place"
+        lines.append(say["ci.likely_line" if cause.line else unknown])
     where, line = (cause.file, cause.line) if cause.line else (first.file, first.line)
     file = in_repository(where, root) if where else ""
     return Annotation(f"parity: {title}", "\n".join(filter(None, lines)), file, line)
