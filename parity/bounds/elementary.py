@@ -282,6 +282,9 @@ def power(x: Bounded, y: Bounded) -> Bounded:
     steepest = exponent * (base + x.carried) ** (exponent - 1) * x.carried
     zero = (base == 0) & (x.carried == 0) & (exponent - y.carried > 0)
     elsewhere = np.where(whole, steepest, np.where(zero, 0.0, np.inf))
+    # A negative number has a power where y is an integer, as it may be here.
+    unknown = (x.lowered() < 0) & (y.carried > 0) & (np.abs(exponent - np.rint(exponent)) <= y.carried)
+    value = np.where(unknown, x.arithmetic.lift(0.0), value)
     return rounded("pow", x, value, np.where(positive, magnitude * change, elsewhere))
 
 
