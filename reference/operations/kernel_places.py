@@ -65,7 +65,7 @@ class KernelPlaces:
         return np.reshape(made, (g.shape[1], -1, *self.kernel))
 
     def _meetings(self, sizes: Sizes, places: Sizes) -> Iterator[tuple[int, Slices, Slices]]:
-        """For each number of the kernel, in C order: the places p at which it meets one of x, and those met."""
+        """For each number of the kernel, in C order: the places where it meets one of x, and those."""
         for number, j in enumerate(product(*map(range, self.kernel))):
             each = [
                 _met(size, count, s, d * i - q)
