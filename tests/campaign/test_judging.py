@@ -96,6 +96,20 @@ def test_an_operator_is_certified_and_one_that_is_not_there_is_skipped():
     assert missing.skipped.endswith("has no nothing in float32")
 
 
+@pytest.mark.parametrize(
+    ("name", "dtype", "sample", "seed"),
+    [("conv3d", "float32", 2, 3), ("conv1d", "float64", 8, 984430067)],
+)
+def test_zeros_put_in_between_strides_raise_no_alarm(name, dtype, sample, seed):
+    pytest.importorskip("torch.testing._internal.common_methods_invocations", exc_type=ImportError)
+    case = CampaignCase(
+        "operations", f"nn.functional.{name}", dtype, "special", (), {"sample": sample}, seed
+    )
+    answer = judged(case)
+    assert answer.alarms == ()
+    assert 0 < answer.undecided < answer.numbers
+
+
 def test_what_pytorch_refuses_is_skipped():
     case = CampaignCase("losses", "bce", "float32", "special", (3, 9, 9, 40), {"reduction": "sum"}, 1)
     assert judged(case).skipped.startswith("PyTorch refuses it: all elements of input should be between")
