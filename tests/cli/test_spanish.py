@@ -16,7 +16,7 @@ from parity.errors import UsageError
 from parity.render.texts import LANGUAGES, PARTS, catalogue
 from parity.render.texts.message import Message
 from reference.operations.activations import ACTIVATIONS
-from tests.command import ROOT, parity
+from tests.command import ROOT
 from tests.report.test_check_page import WRONG as MUTANTS
 
 GROUP = typer.main.get_command(app)
@@ -90,12 +90,22 @@ def test_no_part_of_the_catalogue_says_what_another_says():
         assert len(catalogue(lang)) <= count
 
 
+@cache
+def every_call() -> list[tuple[Path, ast.Call]]:
+    """Every call in the product with its file: parsed once for all who look among them."""
+    return [
+        (file, node)
+        for file in sorted(ROOT.glob("parity/**/*.py"))
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+    ]
+
+
 def calls(name: str):
     """Every call of this name in the product: its file, and its node."""
-    for file in sorted(ROOT.glob("parity/**/*.py")):
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == name:
-                yield file.relative_to(ROOT).as_posix(), node
+    for file, node in every_call():
+        if getattr(node.func, "id", "") == name:
+            yield file.relative_to(ROOT).as_posix(), node
 
 
 def test_whatever_refuses_says_why_by_a_message():
@@ -230,8 +240,10 @@ def test_every_refusal_is_one_line_of_spanish(question, tmp_path, monkeypatch, c
     assert left(said.partition("conocen")[0]) - set(COMMANDS) - {"tahn", "extra"} == set(), said
 
 
-def test_what_commands_print_is_spanish_with_one_decimal_sign(tmp_path):
-    spanish = {"LANG": "es_ES.UTF-8", "LC_ALL": ""}
+def test_what_commands_print_is_spanish_with_one_decimal_sign(ask, tmp_path, monkeypatch):
+    monkeypatch.setenv("LANG", "es_ES.UTF-8")
+    monkeypatch.setenv("LC_ALL", "")
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     golden = tmp_path / "g.safetensors"
     (tmp_path / "mine.py").write_text(next(iter(MUTANTS.values())))
     asked = [
@@ -242,7 +254,7 @@ def test_what_commands_print_is_spanish_with_one_decimal_sign(tmp_path):
         ("check", tmp_path / "mine.py"),
     ]
     for words_ in asked:
-        done = parity(*words_, folder=tmp_path, **spanish)
+        done = ask(*words_, folder=tmp_path)
         assert left(done.stdout) - set(COMMANDS) - {"processor"} == set(), done.stdout  # a fact's own name
         if words_[0] in ("run", "replay"):
             assert not re.search(r"\d\.\d", done.stdout.replace(str(Path(golden)), "")), done.stdout
