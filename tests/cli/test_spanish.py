@@ -16,7 +16,7 @@ from parity.errors import UsageError
 from parity.render.texts import LANGUAGES, PARTS, catalogue
 from parity.render.texts.message import Message
 from reference.operations.activations import ACTIVATIONS
-from tests.command import ROOT
+from tests.command import ROOT, parity
 from tests.report.test_check_page import WRONG as MUTANTS
 
 GROUP = typer.main.get_command(app)
@@ -240,9 +240,13 @@ def test_every_refusal_is_one_line_of_spanish(question, tmp_path, monkeypatch, c
     assert left(said.partition("conocen")[0]) - set(COMMANDS) - {"tahn", "extra"} == set(), said
 
 
+def test_a_command_speaks_the_language_of_its_environment():
+    done = parity("list", "losses", torch=False, LANG="es_ES.UTF-8", LC_ALL="")
+    assert done.stdout == parity("list", "losses", "--lang", "es", torch=False).stdout
+    assert done.stdout != parity("list", "losses", torch=False).stdout
+
+
 def test_what_commands_print_is_spanish_with_one_decimal_sign(ask, tmp_path, monkeypatch):
-    monkeypatch.setenv("LANG", "es_ES.UTF-8")
-    monkeypatch.setenv("LC_ALL", "")
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     golden = tmp_path / "g.safetensors"
     (tmp_path / "mine.py").write_text(next(iter(MUTANTS.values())))
@@ -254,7 +258,7 @@ def test_what_commands_print_is_spanish_with_one_decimal_sign(ask, tmp_path, mon
         ("check", tmp_path / "mine.py"),
     ]
     for words_ in asked:
-        done = ask(*words_, folder=tmp_path)
+        done = ask(*words_, "--lang", "es", folder=tmp_path)
         assert left(done.stdout) - set(COMMANDS) - {"processor"} == set(), done.stdout  # a fact's own name
         if words_[0] in ("run", "replay"):
             assert not re.search(r"\d\.\d", done.stdout.replace(str(Path(golden)), "")), done.stdout
