@@ -60,13 +60,15 @@ def test_a_missing_golden_fails_and_says_how_to_record_it(project):  # noqa: F81
     assert not (project.path / "goldens").exists(), "a run never writes a golden"
 
 
-def test_recorded_replayed_and_left_alone(project):  # noqa: F811
+@pytest.mark.parametrize("replayed", but([False], [False, True]))
+def test_recorded_replayed_and_left_alone(project, replayed):  # noqa: F811
     outcome = project(UPDATE, test_net=TESTS)
     outcome.assert_outcomes(passed=2)
     assert outcome.stdout.str().count("updated: goldens/xor") == 2
     before = files(project)
     assert len(before) == 4
-    project(test_net=TESTS).assert_outcomes(passed=2)
+    if replayed:
+        project(test_net=TESTS).assert_outcomes(passed=2)
     outcome = project(UPDATE, test_net=TESTS)
     outcome.assert_outcomes(passed=2)
     assert "updated:" not in outcome.stdout.str()
