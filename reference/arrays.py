@@ -183,6 +183,17 @@ def variance(x: Array, axis: int | tuple[int, ...], mean: Array, n: float) -> Ar
     return np.add.reduce(np.square(x - mean), axis=axis, keepdims=True) / n
 
 
+@primitive(3)
+def certain_nans(made: Array, operands: tuple[Array, ...], certain: Callable[..., Array]) -> Array:
+    """`made` of these operands, of which not every NaN is one in all algorithms.
+
+    A zero that was put in for a window or a stride is no term, for example: an algorithm may multiply it by
+    an infinity or a NaN, or leave it out. `certain(*operands)` is NaN where every algorithm's result is. It
+    may be asked of the operands' signs instead, with infinities and NaNs, so that no product overflows.
+    """
+    return made
+
+
 def contract(subscripts: str, x: Array, y: Array) -> Array:
     """Sum of products of two operands in the notation of `numpy.einsum`, accumulated in any order.
 

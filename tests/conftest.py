@@ -2,6 +2,8 @@
 
 import os
 import signal
+from pathlib import Path
+from typing import NamedTuple
 
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
@@ -32,15 +34,24 @@ def pytest_xdist_make_scheduler(config, log):
     return WorkStealingScheduling(config, log)
 
 
+class Said(NamedTuple):
+    """What a command came to, by the names that a finished process has."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 @pytest.fixture
-def ask(capsys):
-    """Ask `parity WORDS…` in this process: exit code, stdout, stderr."""
+def ask(capsys, monkeypatch):
+    """Ask `parity WORDS…` in this process, in a folder: exit code, stdout, stderr."""
     from parity.__main__ import _run
 
-    def run(*words: object) -> tuple[int, str, str]:
+    def run(*words: object, folder: Path | None = None) -> Said:
+        if folder is not None:
+            monkeypatch.chdir(folder)
         code = _run([str(word) for word in words])
-        out, err = capsys.readouterr()
-        return code, out, err
+        return Said(code, *capsys.readouterr())
 
     return run
 

@@ -20,7 +20,6 @@ from reference.operations.activations import ACTIVATIONS
 from reference.operations.losses import LOSSES, Loss
 from reference.optimizers import OPTIMIZERS
 
-ROUNDS = 5
 GIVEN = {"threshold": {"threshold": 0.1, "value": 0.0}}
 """Options without a default."""
 
@@ -66,7 +65,7 @@ def vocabulary(size: str) -> Iterator[BenchRow]:
             reach = SIZES[size].vocabulary[dtype] * EASED.get(name, 1.0)
             certified = Walking(case, certified=True)
             timed: Contestants = {"plain": plain(case), "certified": certified}
-            for row in measured(size, timed, (("certified", "plain", reach),), dtype, ROUNDS):
+            for row in measured(size, timed, (("certified", "plain", reach),), dtype, SIZES[size].rounds):
                 yield replace(row, name=name, whole=certified.gates.whole)
 
 

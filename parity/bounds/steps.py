@@ -143,3 +143,25 @@ def attains(x: Bounded, y: Bounded, axes: tuple[int, ...]) -> Bounded:
     alone = possible & (np.sum(possible, axis=axes, keepdims=True) == 1)
     bound = np.where(alone, 0.0, found.bound)
     return Bounded(x.arithmetic, found.value, bound, kink=found.kink & ~alone)
+
+
+@rule("certain_nans (vectorized)", data=(1, 2))
+def certain_nans(made: Bounded, operands: tuple[Bounded, ...], certain: Callable[..., Any]) -> Bounded:
+    """The bound of each number; infinite for a NaN that some algorithm need not make.
+
+    Its value is then 0: neither a number nor a NaN is wrong there. A sum of signs, infinities and NaNs is
+    a NaN exactly if one of its terms is, or two of them are infinities of both signs.
+
+    Source: IEEE 754-2019, §6.1 and §7.2.
+    """
+    nan = np.isnan(made.lowered())
+    if not bool(np.any(nan)):
+        return made
+    signs = (np.asarray(x.lowered()) for x in operands)
+    sure = np.isnan(certain(*(np.where(np.isfinite(x), np.sign(x), x) for x in signs)))
+    either = nan & ~sure
+    value = np.where(either, made.arithmetic.lift(0.0), made.value)
+    bound = np.where(either, np.inf, made.bound)
+    return Bounded(
+        made.arithmetic, value, bound, made.open_sum, made.floor, kink=made.kink, ceiling=made.ceiling
+    )

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from parity.bounds import balls
+from parity.bounds import balls, sliced
 from parity.bounds.branches import array_of, everywhere, somewhere
 from parity.bounds.formats import Arithmetic
 from parity.bounds.number import (
@@ -276,7 +276,7 @@ def _close_sum(arithmetic: Arithmetic, value: Truths, *parts: OpenSum) -> Bounde
 
 def _product(arithmetic: Arithmetic, x: Truths, y: Truths) -> Truths:
     if arithmetic.truth != "ball":
-        return array_of(x @ y)
+        return array_of(sliced.product(x, y))
     rows = x[None] if x.ndim == 1 else x
     columns = y[:, None] if y.ndim == 1 else y
     shape = np.matmul(np.empty(x.shape), np.empty(y.shape)).shape

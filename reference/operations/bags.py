@@ -5,12 +5,12 @@ Source: `torch.nn.functional.embedding_bag` and `bilinear`; EmbeddingBag.cpp, `_
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 
-from reference.arrays import Array, Data, scatter_add
+from reference.arrays import Array, Data, certain_nans, scatter_add
 from reference.operation import REQUIRED, Operand, Sample, UnreadArgumentError, define
 from reference.operations.shapes import summed_to
 
@@ -104,29 +104,52 @@ def _trilinear(
     p: Array, q: Array, r: Array, *, expand1: Sizes, expand2: Sizes, expand3: Sizes, sumdim: Sizes
 ) -> Array:
     """Σ p q r over the axes `sumdim`, each with new axes where the others have theirs."""
-    return np.sum(_opened(p, expand1) * _opened(q, expand2) * _opened(r, expand3), axis=sumdim)
+
+    def summed(p: Array, q: Array, r: Array) -> Array:
+        return np.sum(_opened(p, expand1) * _opened(q, expand2) * _opened(r, expand3), axis=sumdim)
+
+    return _in_any_order(summed, p, q, r)
 
 
-def _back(g: Array, x: Array, expand: Sizes, sumdim: Sizes, others: Array) -> Array:
-    return np.reshape(summed_to(_opened(g, sumdim) * others, _opened(x, expand)), np.shape(x))
+def _in_any_order(summed: Callable[..., Array], *factors: Array) -> Array:
+    """Σ of products of the factors, which PyTorch sums over some axes before it multiplies by the last.
+
+    r (p₁ − p₂) may be infinite where r p₁ − r p₂ is not a number. A factor that is no number leaves none.
+    """
+    return certain_nans(
+        summed(*factors), factors, lambda *signs: summed(*(np.where(np.isnan(x), x, 1.0) for x in signs))
+    )
+
+
+def _back(
+    g: Array, x: Array, expand: Sizes, sumdim: Sizes, one: tuple[Array, Sizes], other: tuple[Array, Sizes]
+) -> Array:
+    """Σ of g and the two other factors over the axes that x does not have."""
+    opened = _opened(x, expand)
+
+    def summed(g: Array, one_factor: Array, other_factor: Array) -> Array:
+        products = _opened(g, sumdim) * (_opened(one_factor, one[1]) * _opened(other_factor, other[1]))
+        return np.reshape(summed_to(products, opened), np.shape(x))
+
+    return _in_any_order(summed, g, one[0], other[0])
 
 
 def _trilinear_p_gradient(
     g: Array, p: Array, q: Array, r: Array, *, expand1: Sizes, expand2: Sizes, expand3: Sizes, sumdim: Sizes
 ) -> Array:
-    return _back(g, p, expand1, sumdim, _opened(q, expand2) * _opened(r, expand3))
+    return _back(g, p, expand1, sumdim, (q, expand2), (r, expand3))
 
 
 def _trilinear_q_gradient(
     g: Array, p: Array, q: Array, r: Array, *, expand1: Sizes, expand2: Sizes, expand3: Sizes, sumdim: Sizes
 ) -> Array:
-    return _back(g, q, expand2, sumdim, _opened(p, expand1) * _opened(r, expand3))
+    return _back(g, q, expand2, sumdim, (p, expand1), (r, expand3))
 
 
 def _trilinear_r_gradient(
     g: Array, p: Array, q: Array, r: Array, *, expand1: Sizes, expand2: Sizes, expand3: Sizes, sumdim: Sizes
 ) -> Array:
-    return _back(g, r, expand3, sumdim, _opened(p, expand1) * _opened(q, expand2))
+    return _back(g, r, expand3, sumdim, (p, expand1), (q, expand2))
 
 
 def _bagged() -> Iterator[Sample]:

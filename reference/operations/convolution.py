@@ -11,11 +11,13 @@ Source: `torch.nn.Conv2d`, `torch.nn.ConvTranspose2d`; ATen/native/Convolution.c
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
-from reference.arrays import Array, contract, windows
+from reference.arrays import Array, certain_nans, contract, windows
 from reference.operation import REQUIRED, Option, Sample, define
+from reference.operations.kernel_places import KernelPlaces
 
 Sizes = tuple[int, ...]
 
@@ -41,7 +43,8 @@ def _over_windows(x: Array, W: Array, stride: Sizes, padding: Sizes, dilation: S
     p, j = AXES[:axes], AXES[:axes].upper()
     made = contract(f"ngi{p}{j},goi{j}->ngo{p}", seen, _grouped(W, groups, 0))
     shape = np.shape(made)
-    return np.reshape(made, (shape[0], -1, *shape[3:]))
+    met = KernelPlaces(W.shape[2:], stride, padding, dilation, groups)
+    return certain_nans(np.reshape(made, (shape[0], -1, *shape[3:])), (x, W), met.over_windows)
 
 
 def _over_turned(
@@ -52,7 +55,7 @@ def _over_turned(
     Errors are spread out by the stride, with zeros between them, and the kernel is turned. These zeros
     count as terms in the bound of the sum: of a stride s, it is s times what it could be in each axis.
     """
-    axes = len(stride)
+    axes, given = len(stride), g
     for axis in range(axes):
         g = _spread_out(g, 2 + axis, stride[axis])
         reach = dilation[axis] * (W.shape[2 + axis] - 1)
@@ -64,7 +67,10 @@ def _over_turned(
     p, j = AXES[:axes], AXES[:axes].upper()
     made = contract(f"ngo{p}{j},goi{j}->ngi{p}", seen, turned)
     shape = np.shape(made)
-    return np.reshape(made, (shape[0], -1, *shape[3:]))
+    met = KernelPlaces(W.shape[2:], stride, padding, dilation, groups)
+    return certain_nans(
+        np.reshape(made, (shape[0], -1, *shape[3:])), (given, W), partial(met.over_turned, sizes=sizes)
+    )
 
 
 def _spread_out(x: Array, axis: int, stride: int) -> Array:
@@ -97,7 +103,8 @@ def _with_windows(
     seen = seen[:, :, *(slice(size) for size in g.shape[2:])]  # more, where an output padding is large
     p, j = AXES[:axes], AXES[:axes].upper()
     made = contract(f"ngo{p},ngi{p}{j}->goi{j}", _grouped(g, groups, 1), _grouped(seen, groups, 1))
-    return np.reshape(made, (-1, *np.shape(made)[2:]))
+    met = KernelPlaces(kernel, stride, padding, dilation, groups)
+    return certain_nans(np.reshape(made, (-1, *np.shape(made)[2:])), (g, x), met.with_windows)
 
 
 def _convolution(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mpmath
 import numpy as np
 
+from reference import arrays
 from tests.bounds.array_cases import comparison, near
 from tests.bounds.case import Case
 from tests.bounds.elementary_cases import SMALL, positive, ulps
@@ -76,6 +77,10 @@ def _scaled(x):
     return ((x * x.dtype.type(largest / 4)).clip(-largest, largest),)
 
 
+def _all_certain(x, y):
+    return arrays.certain_nans(x, (x, y), lambda x, y: x + y)
+
+
 STEPS = {
     **{(ufunc.__name__, "__call__"): _step(ufunc) for ufunc in (np.floor, np.ceil, np.trunc, np.rint)},
     **{(ufunc.__name__, "__call__"): _asked(ufunc) for ufunc in (np.isnan, np.isinf)},
@@ -89,6 +94,9 @@ STEPS = {
     ),
     ("tan", "__call__"): ulps(np.tan, mpmath.tan, "tan", 1.2, kinds=SMALL),
     ("multiply", "reduce"): _product(lambda x: np.multiply.reduce(x, axis=0)),
+    ("certain_nans (vectorized)", "__call__"): Case(
+        _all_certain, lambda x, y: x, lambda _, x, y: [x], None, 2
+    ),
     ("prod", "__array_function__"): _product(lambda x: np.prod(x, axis=0)),
 }
 """By rule."""

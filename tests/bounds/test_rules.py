@@ -14,6 +14,7 @@ from tests.bounds import orders
 from tests.bounds.case import search
 from tests.bounds.cases import CASES
 from tests.bounds.operands import KINDS
+from tests.nightly import in_turn
 from tests.reports.bounds import FAMILIES, one_line
 
 FORMATS = (np.float32, np.float64)
@@ -26,8 +27,11 @@ def test_every_rule_has_a_case_and_says_where_it_is_from():
         assert "Source:" in rule.function.__doc__
 
 
-@pytest.mark.parametrize("dtype", FORMATS, ids=lambda dtype: dtype.__name__)
-@pytest.mark.parametrize("key", RULES, ids=NAMES)
+@pytest.mark.parametrize(
+    ("key", "dtype"),
+    in_turn(RULES, FORMATS),
+    ids=lambda value: value.__name__ if isinstance(value, type) else "-".join(value),
+)
 def test_every_result_is_inside_and_the_bound_is_needed(key, dtype):
     case, found = CASES[key], search(CASES[key], dtype)
     assert found.worst <= 1, found

@@ -96,6 +96,23 @@ def test_an_operator_is_certified_and_one_that_is_not_there_is_skipped():
     assert missing.skipped.endswith("has no nothing in float32")
 
 
+@pytest.mark.parametrize(
+    ("name", "dtype", "regime", "sample", "seed"),
+    [
+        ("nn.functional.conv3d", "float32", "special", 2, 3),
+        ("nn.functional.conv1d", "float64", "special", 8, 984430067),
+        ("nn.functional.scaled_dot_product_attention", "float32", "special", 8, 3020669118),
+        ("cumprod", "float32", "special", 8, 3343505228),
+        ("float_power", "float32", "subnormal", 11, 1986580472),
+    ],
+)
+def test_a_nan_that_an_algorithm_need_not_make_is_no_alarm(name, dtype, regime, sample, seed):
+    pytest.importorskip("torch.testing._internal.common_methods_invocations", exc_type=ImportError)
+    answer = judged(CampaignCase("operations", name, dtype, regime, (), {"sample": sample}, seed))
+    assert answer.alarms == ()
+    assert 0 < answer.undecided < answer.numbers
+
+
 def test_what_pytorch_refuses_is_skipped():
     case = CampaignCase("losses", "bce", "float32", "special", (3, 9, 9, 40), {"reduction": "sum"}, 1)
     assert judged(case).skipped.startswith("PyTorch refuses it: all elements of input should be between")

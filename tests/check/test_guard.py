@@ -36,10 +36,10 @@ def landlocked():
 
 
 @pytest.mark.usefixtures("landlocked")
-def test_an_interpreter_that_skips_the_hook_cannot_read_the_verifier(tmp_path):
+def test_an_interpreter_that_skips_the_hook_cannot_read_the_verifier(ask, tmp_path):
     paths = [str(ROOT), str(Path(np.__file__).parents[1])]
     (tmp_path / "mine.py").write_text(ISOLATED.format(paths=paths) + GOOD)
-    done = parity("check", "mine.py", folder=tmp_path)
+    done = ask("check", "mine.py", folder=tmp_path)
     assert done.returncode == 2, done.stdout
     assert "PermissionError" in done.stderr
     free = subprocess.run([sys.executable, "mine.py"], cwd=tmp_path, check=False)

@@ -13,6 +13,7 @@ from parity.check.lines import likely_lines
 from parity.check.run import check
 from parity.check.tracer import LineTracer
 from tests.check.test_hostile import GOOD
+from tests.nightly import in_turn, one_in
 
 RIGHT = {
     "W[l + 1].T @ d[l + 1]) * F[activation[l]][1](z[l], a[l + 1])": "W[l + 1].T @ d[l + 1])",
@@ -23,8 +24,7 @@ RIGHT = {
 """By a part of a right line, what a wrong one has instead."""
 
 
-@pytest.mark.parametrize("part", RIGHT)
-@pytest.mark.parametrize("own", [False, True], ids=["a file", "a function"])
+@pytest.mark.parametrize(("part", "own"), in_turn(RIGHT, [False, True]))
 def test_the_line_that_is_wrong_is_found(part, own, tmp_path):
     source = GOOD.replace(part, RIGHT[part])
     assert source != GOOD
@@ -107,7 +107,7 @@ HIDDEN = {
 }
 
 
-@pytest.mark.parametrize("how", HIDDEN)
+@pytest.mark.parametrize("how", one_in(2, HIDDEN))
 def test_the_line_of_a_hidden_formula_made_what_the_mistake_makes(how, tmp_path):
     file = tmp_path / "mine.py"
     source = GOOD.replace(BACK, HIDDEN[how])

@@ -11,6 +11,7 @@ from parity.check.cases import calls
 from parity.check.in_process import own_subject
 from parity.check.run import check
 from tests.mutants.styles import CLEAN, GRADIENTS, UPDATE, edited, update
+from tests.nightly import one_in
 
 CALLS = calls()
 KEY = "tuple(w.shape for w in W), x.shape, tuple(activation)"
@@ -116,7 +117,7 @@ def checked(source):
         del sys.modules["stranger"]
 
 
-@pytest.mark.parametrize("what", TOLD)
+@pytest.mark.parametrize("what", one_in(3, TOLD))
 def test_it_is_named_with_its_constant_and_its_place(what):
     source, names, said = TOLD[what]
     found = checked(source)

@@ -25,6 +25,8 @@ TESTS = """
 import pytest
 import bad, good
 
+FEW = {"data": {"name": "xor"}, "network": {"layers": [2, 3, 1]}, "training": {"steps": 1}}
+
 @pytest.mark.parity
 def test_right(parity):
     result = parity.check(good)
@@ -57,11 +59,11 @@ def test_skipped():
 
 def test_expected(parity):
     with pytest.raises(AssertionError, match="sign-flipped"):
-        parity.check(bad)
+        parity.check(bad, config=FEW)
 
 @pytest.mark.xfail(strict=True)
 def test_known(parity):
-    parity.check(bad)
+    parity.check(bad, config=FEW)
 """
 
 NO_TORCH = """
@@ -93,18 +95,29 @@ def project(pytester, monkeypatch):
     return run
 
 
+@pytest.fixture(scope="module")
+def kept():
+    """What one test left for those that read the same."""
+    return {}
+
+
 @pytest.fixture
-def outcome(project, tmp_path):
-    return project("--junitxml=junit.xml", "--parity-report", "report", test_net=TESTS)
+def outcome(project, kept):
+    """What pytest says of TESTS, in `outcome.path`: run once for all that read it."""
+    if not kept:
+        found = project("--junitxml=junit.xml", "--parity-report", "report", test_net=TESTS)
+        found.path = project.path
+        kept["outcome"] = found
+    return kept["outcome"]
 
 
-def test_outcomes_and_what_a_failure_says(outcome, project):
+def test_outcomes_and_what_a_failure_says(outcome):
     outcome.assert_outcomes(passed=2, failed=5, skipped=1, xfailed=1)
     said = outcome.stdout.str()
     wrong = said[said.index("_ test_wrong _") : said.index("_ test_wrong_again _")]
     lines = [line for line in wrong.splitlines() if line.strip()]
     assert re.search(r"^>\s+parity\.check\(bad\.step", wrong, re.M)
-    assert [line for line in lines if line.endswith(": ParityError")] == ["test_net.py:10: ParityError"]
+    assert [line for line in lines if line.endswith(": ParityError")] == ["test_net.py:12: ParityError"]
     assert "hidden_delta (slide 5), layer 1: sign-flipped" in wrong
     assert "As it should be:  δ1 = (W2ᵀ δ2) ⊙ f′(z1)" in wrong
     assert "Again: pytest test_net.py::test_wrong" in wrong
@@ -118,8 +131,8 @@ def test_outcomes_and_what_a_failure_says(outcome, project):
     assert said.count("marked parity, and nothing was compared") == 2
 
 
-def test_junit_has_the_facts(outcome, project):
-    cases = ElementTree.parse(project.path / "junit.xml").getroot().iter("testcase")
+def test_junit_has_the_facts(outcome):
+    cases = ElementTree.parse(outcome.path / "junit.xml").getroot().iter("testcase")
     facts = {
         case.get("name"): [json.loads(p.get("value")) for p in case.iter("property")] for case in cases
     }
@@ -143,8 +156,8 @@ def test_junit_has_the_facts(outcome, project):
     assert facts["test_nothing"] == []
 
 
-def test_the_report_folder(outcome, project):
-    report = project.path / "report"
+def test_the_report_folder(outcome):
+    report = outcome.path / "report"
     index = (report / "index.md").read_text(encoding="utf-8")
     assert "3 of 6 comparisons do not hold" in index, "those that a test expects are not among them"
     found = json.loads((report / "comparisons.json").read_text(encoding="utf-8"))
@@ -152,7 +165,7 @@ def test_the_report_folder(outcome, project):
     kept = [one["report"] for one in found if one["report"]]
     assert len(set(kept)) == len(kept) == 5  # a step that raised leaves no result
     for folder in kept:
-        result = json.loads((project.path / folder / "result.json").read_text(encoding="utf-8"))
+        result = json.loads((outcome.path / folder / "result.json").read_text(encoding="utf-8"))
         assert result["schema"] == "parity-result/1"
 
 

@@ -18,6 +18,7 @@ from parity.config.modules import module_rows
 from parity.errors import UsageError
 from parity.lockstep.run import model_peer, run
 from parity.pytorch.declared import declared
+from tests.nightly import in_turn
 
 MUST = inspect.Parameter.empty
 
@@ -129,8 +130,7 @@ def test_arguments_and_defaults_are_pytorchs(name):
     assert name not in MODULES or known.source == f"torch.nn.{name}"
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize(("name", "optimizer"), in_turn(NETWORKS, ["sgd", "adamw"]))
 def test_both_sides_train_it_and_match(name, optimizer):
     asked = config(name, optimizer=optimizer, lr=0.01, steps=3)
     read_config = read(asked, {})

@@ -18,8 +18,7 @@ from parity.report.page import html as page
 from parity.report.submission import recording_of
 from reference.trace import Trace
 from tests.check.test_hostile import GOOD
-from tests.command import parity
-from tests.nightly import one_in
+from tests.nightly import but
 
 NO_SLOPE = GOOD.replace(" * F[activation[l]][1](z[l], a[l + 1])", "")
 WRONG = {
@@ -77,7 +76,7 @@ def test_what_is_not_shown_is_said_and_never_a_match(tmp_path):
     assert "consistent with a wrong <code>hidden_delta</code>" in text
 
 
-@pytest.mark.parametrize("name", one_in(3, sorted(WRONG)))
+@pytest.mark.parametrize("name", but(["not transposed", "right"], sorted(WRONG)))
 def test_every_subject_has_its_page(name, tmp_path):
     found = checked(WRONG[name], tmp_path)
     text = page(found.result, recording_of(found), "en")
@@ -93,34 +92,34 @@ def test_without_torch_the_engine_stands_beside_the_subject(tmp_path, monkeypatc
     assert marks(page(found.result, recording, "en"), "born") == {"delta1"}
 
 
-def test_the_command_writes_it_and_hostile_text_stays_text(tmp_path):
+def test_the_command_writes_it_and_hostile_text_stays_text(ask, tmp_path):
     name = "<img src=x onerror=alert(1)>.py"
     (tmp_path / name).write_text(WRONG["slope left out"] + "\n# </pre><script>alert(2)</script>\n")
-    done = parity("check", name, "--report", "out", "--lang", "es", folder=tmp_path)
+    done = ask("check", name, "--report", "out", "--lang", "es", folder=tmp_path)
     assert done.returncode == 1
     text = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
     assert "&lt;img src=x onerror=alert(1)&gt;.py" in text
     assert "<img" not in text
     assert text.count("<script>") == 1
     assert (tmp_path / "out" / "report.md").exists()
-    assert parity("check", name, "--report", name, folder=tmp_path).returncode == 2
+    assert ask("check", name, "--report", name, folder=tmp_path).returncode == 2
 
 
-def test_a_folder_of_submissions_has_a_page_for_each(tmp_path):
+def test_a_folder_of_submissions_has_a_page_for_each(ask, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "ana.py").write_text(WRONG["right"])
-    (tmp_path / "in" / "ben.py").write_text(WRONG["uphill"])
-    done = parity("check", "in", "--report", "out", folder=tmp_path)
+    (tmp_path / "in" / "ben.py").write_text(WRONG["slope left out"])
+    done = ask("check", "in", "--report", "out", folder=tmp_path)
     assert done.returncode == 1, done.stderr
     pages = {p.parent.name: p.read_text(encoding="utf-8") for p in (tmp_path / "out").glob("*/index.html")}
     assert set(pages) == {"ana", "ben"}
-    assert marks(pages["ben"], "born") >= {"W1_next"}
+    assert marks(pages["ben"], "born") == {"delta1"}
     assert not marks(pages["ana"], "born")
 
 
-def test_a_replay_writes_a_page_for_each_of_todays_sides(tmp_path):
+def test_a_replay_writes_a_page_for_each_of_todays_sides(ask, tmp_path):
     folder = Path(__file__).parents[1] / "goldens"
-    done = parity("replay", str(folder / "tanh-float64.safetensors"), "--report", "out", folder=tmp_path)
+    done = ask("replay", str(folder / "tanh-float64.safetensors"), "--report", "out", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     for side in ("reference", "torch"):
         text = (tmp_path / "out" / "tanh-float64" / side / "index.html").read_text(encoding="utf-8")

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
+from tests.nightly import in_turn
 from tests.reports.watch_campaign import DTYPES, once
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("seed", range(1000, 1012))
+@pytest.mark.parametrize(("seed", "dtype"), in_turn(range(1000, 1012), list(DTYPES)))
 def test_no_false_alarm(seed, dtype):
     before = torch.get_num_threads()
     try:

@@ -5,14 +5,16 @@ from pathlib import Path
 import pytest
 
 from parity.watch.script import run
+from tests.nightly import in_turn
 
 EXAMPLES = sorted(
     path for path in (Path(__file__).parent / "examples").glob("*.py") if path.stem != "__init__"
 )
 
 
-@pytest.mark.parametrize("first", [0, 30])
-@pytest.mark.parametrize("script", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    ("script", "first"), in_turn(EXAMPLES, [0, 30]), ids=lambda value: getattr(value, "stem", None)
+)
 def test_three_steps_are_whole(script, first, capsys):
     found = run(script, [], steps=3, first=first)
     result = found.result

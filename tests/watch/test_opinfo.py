@@ -5,6 +5,7 @@ from collections import defaultdict
 import pytest
 import torch
 
+from tests.nightly import in_turn
 from tests.reports.opinfo import DTYPES, Tally, watch
 
 op_db = pytest.importorskip(
@@ -22,8 +23,7 @@ for known in op_db:
 
 
 @pytest.mark.filterwarnings("ignore")  # PyTorch's own, of its samples
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "dtype"), in_turn(NAMES, list(DTYPES)), ids=str)
 def test_samples_are_certified_or_unsupported_by_name(name, dtype):
     tally = Tally()
     for operator in OPERATORS[name]:

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from parity.bounds.sliced import SlicedProduct, worth_slicing
 from parity.certify.plan.blocking import Blocked, Seen, calls_of, chains
 from parity.certify.plan.memory import Memory
 from parity.certify.plan.node import Making, TapeNode, Values
-from parity.certify.plan.sliced import WORTH as WORTH_SLICING
-from parity.certify.plan.sliced import SlicedProduct
 
 MADE = (Making.UFUNC, Making.REDUCE, Making.CAST, Making.WHERE, Making.CALL)
 
@@ -112,7 +111,7 @@ class Program:
             initial = (options["initial"],) if "initial" in options else ()
             arguments = (*arrays, options["axis"], None, out, options["keepdims"], *initial)
             self.calls.append((options["ufunc"].reduce, arguments))
-        elif node.name == "matmul" and node.value.dtype == np.longdouble and _worth_slicing(node):
+        elif node.name == "matmul" and worth_slicing(*(part.value for part in node.operands)):
             lowered = [self._double_of(part) for part in node.operands]
             x, y = arrays
             self.calls.append((SlicedProduct(x, y, out, (lowered[0], lowered[1])), ()))
@@ -166,11 +165,6 @@ class Program:
     def _allocated(self, node: TapeNode) -> Values:
         self._chunks[node], array = self._memory.array(node.value)
         return array
-
-
-def _worth_slicing(node: TapeNode) -> bool:
-    k = node.operands[0].shape[-1]
-    return k > 1 and node.operands[0].shape[-2] * k * node.shape[-1] >= WORTH_SLICING
 
 
 def _last_uses(

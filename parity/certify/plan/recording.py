@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from parity.bounds import Bounded
+from parity.bounds import Bounded, sliced
 from parity.certify.plan.node import Making, TapeNode, Values
 from parity.certify.plan.tape import CallTape, UnplannableError
 from reference.arrays import PRIMITIVES
@@ -287,6 +287,6 @@ def _power(base: Any, exponent: Any) -> float:
 
 def _product(x: Values, y: Values) -> Values:
     """x @ y in the memory layout of y, whose columns or rows are contiguous for a reason."""
-    made = np.matmul(x, y)
+    made = sliced.product(x, y)
     turned = abs(y.strides[-1]) > abs(y.strides[-2])
     return np.ascontiguousarray(made.swapaxes(-1, -2)).swapaxes(-1, -2) if turned else made

@@ -25,6 +25,7 @@ from reference.engine import Network
 from reference.equations import constants, step_equations
 from reference.operations.losses import LOSSES
 from reference.optimizers import OPTIMIZERS
+from tests.nightly import in_turn
 
 MODES = ("large", "cut", "products")
 
@@ -110,8 +111,7 @@ def moved(trace, name, at, number):
     return other
 
 
-@pytest.mark.parametrize("regime", REGIMES)
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("regime", "mode"), in_turn(REGIMES, MODES))
 @settings(max_examples=12)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_what_is_accepted_is_inside_and_no_share_is_too_small(mode, regime, seed):

@@ -15,6 +15,7 @@ from reference.arrays import Array
 from reference.trace import Trace
 from tests.mutants.planted import mutant
 from tests.mutants.plants import PLANTS, Plant
+from tests.nightly import in_turn
 
 
 class Planted:
@@ -63,8 +64,11 @@ def told(case: Case, plant: Plant, *, filtered: bool) -> tuple[object, ...]:
     return side.changed, tally.verdict, first, wrong, tally.numbers, tally.undecided
 
 
-@pytest.mark.parametrize("activation", [*ACTIVATIONS, None])
-@pytest.mark.parametrize("plant", PLANTS, ids=" ".join)
+@pytest.mark.parametrize(
+    ("plant", "activation"),
+    in_turn(PLANTS, [*ACTIVATIONS, None]),
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
 def test_both_paths_tell_the_same(plant, activation):
     # All square: a plant whose shapes do not go together would be seen by its author at once.
     case = random_case(5, "ordinary", "float32", activation, (4, 4, 4, 4), batch=4, steps=3)

@@ -8,11 +8,11 @@ from unittest.mock import patch
 
 import numpy as np
 
-from parity.bounds import SLACK
+from parity.bounds import SLACK, sliced
 from parity.certify.accepted import AcceptedShares
 from parity.certify.certificate import Certifier, Verdict
 from parity.certify.cross_check import cross_check
-from parity.certify.plan import blocking, comparison, guards, program
+from parity.certify.plan import blocking, comparison, guards
 from parity.certify.plan.layout import StepLayout
 from parity.certify.plan.plan import StepPlan
 from parity.certify.plan.tracing import traced
@@ -32,7 +32,7 @@ def as_of_large_networks() -> Iterator[None]:
             (blocking, "BLOCK", 5),
             (comparison, "BLOCK", 7),
             (guards, "FEW", 3),
-            (program, "WORTH_SLICING", 1),
+            (sliced, "WORTH", 1),
         ):
             stack.enter_context(patch.object(module, name, value))
         yield

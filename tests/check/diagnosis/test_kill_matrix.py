@@ -16,7 +16,7 @@ from tests.nightly import one_in
 from tests.reports.kill_matrix import shares, thinned, trial
 
 
-@pytest.fixture(scope="module", params=one_in(2, [4, 1]))
+@pytest.fixture(scope="module", params=one_in(2, [9, 1]))
 def trials(request):
     """Every k-th plant."""
     return [trial(*setting) for setting in thinned()[:: request.param]]

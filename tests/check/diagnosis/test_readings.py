@@ -43,7 +43,7 @@ def found(plant, asked=CALLS):
         return read, diagnosed(court, read[0], None, "en")
 
 
-@pytest.mark.parametrize("plant", one_in(3, LEFT_IN), ids=lambda plant: " ".join(filter(None, plant)))
+@pytest.mark.parametrize("plant", one_in(5, LEFT_IN), ids=lambda plant: " ".join(filter(None, plant)))
 def test_what_was_left_in_is_located_and_named(plant):
     read, words = found(plant)
     assert [(blame.formula, blame.guess and blame.guess.names) for blame in read] == [

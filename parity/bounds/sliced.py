@@ -26,10 +26,14 @@ References: Rump, Ogita, Oishi, Accurate floating-point summation I, 2008; Ozaki
 from __future__ import annotations
 
 import math
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
-from parity.certify.plan.node import Values
+from parity.bounds.branches import is_recorded
+
+Values: TypeAlias = npt.NDArray[Any]
 
 WORTH = 1 << 13
 """Products of two numbers in one matrix product from which slices are quicker."""
@@ -41,6 +45,27 @@ FARTHEST = 1000
 """The largest exponent of a scale; 2 to its power is a double, and so is the reciprocal."""
 
 U, V = 2.0**-53, 2.0**-64
+
+
+def product(x: Values, y: Values) -> Values:
+    """x @ y; of large arrays of longdoubles by slices."""
+    if is_recorded(x) or is_recorded(y) or min(x.ndim, y.ndim) < 2 or not worth_slicing(x, y):
+        return x @ y
+    out = np.empty((*np.broadcast_shapes(x.shape[:-2], y.shape[:-2]), x.shape[-2], y.shape[-1]), x.dtype)
+    SlicedProduct(x, y, out, (_lowered(x), _lowered(y)))()
+    return out
+
+
+def worth_slicing(x: Values, y: Values) -> bool:
+    """Whether slices are quicker than longdoubles, if it is longdoubles that are multiplied."""
+    k = x.shape[-1]
+    return x.dtype == y.dtype == np.longdouble and k > 1 and x.shape[-2] * k * y.shape[-1] >= WORTH
+
+
+def _lowered(x: Values) -> Values | None:
+    """The doubles that hold all numbers of an array exactly, if there are some."""
+    lowered = x.astype(np.float64)
+    return lowered if np.array_equal(lowered, x) else None
 
 
 class SlicedProduct:

@@ -6,7 +6,9 @@ import flint
 import numpy as np
 import pytest
 
-from parity.certify.plan.sliced import SlicedProduct
+from parity.bounds import SLACK, exact
+from parity.bounds.formats import arithmetic
+from parity.bounds.sliced import SlicedProduct, worth_slicing
 
 KINDS = ("ordinary", "scaled rows", "zeros", "wide", "cancelling", "subnormal", "huge", "constant")
 
@@ -101,3 +103,19 @@ def test_numbers_that_are_not_finite_come_out_as_of_longdoubles():
         out = np.empty((3, 3), np.longdouble)
         SlicedProduct(x.astype(np.longdouble), y.astype(np.longdouble), out, (x, y))()
         np.testing.assert_array_equal(out, x.astype(np.longdouble) @ y.astype(np.longdouble))
+
+
+def test_the_rule_of_products_multiplies_large_arrays_in_slices():
+    random = np.random.default_rng(1)
+    x, y = random.standard_normal((3, 17, 40)), random.standard_normal((40, 30))
+    wide = [values.astype(np.longdouble) for values in (x, y)]
+    assert worth_slicing(*wide)
+    assert not worth_slicing(wide[0][:, :2, :2], wide[1][:2])
+    found, longdoubles = (
+        exact(arithmetic(np.float64), x) @ exact(arithmetic(np.float64), y),
+        wide[0] @ wide[1],
+    )
+    assert found.value.dtype == np.longdouble
+    assert not np.array_equal(found.value, longdoubles)  # or nothing was sliced
+    assert (abs(found.value - longdoubles) <= 2 * 40 * 2.0**-64 * (abs(wide[0]) @ abs(wide[1]))).all()
+    assert (abs(x @ y - found.value) <= found.carried * SLACK).all()
