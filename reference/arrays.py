@@ -185,11 +185,11 @@ def variance(x: Array, axis: int | tuple[int, ...], mean: Array, n: float) -> Ar
 
 @primitive(3)
 def certain_nans(made: Array, operands: tuple[Array, ...], certain: Callable[..., Array]) -> Array:
-    """`made`, sums of products of these operands, whose NaNs another algorithm need not make.
+    """`made` of these operands, of which not every NaN is one in all algorithms.
 
-    A zero that was put in for a window or a stride is no term: an algorithm may multiply it by an infinity
-    or a NaN, or leave it out. `certain(*operands)` is NaN where every algorithm's sum is. It may be asked
-    of the operands' signs instead, with their infinities and NaNs, so that no product overflows.
+    A zero that was put in for a window or a stride is no term, for example: an algorithm may multiply it by
+    an infinity or a NaN, or leave it out. `certain(*operands)` is NaN where every algorithm's result is. It
+    may be asked of the operands' signs instead, with infinities and NaNs, so that no product overflows.
     """
     return made
 

@@ -258,33 +258,6 @@ def root(x: Bounded) -> Bounded:
     return result
 
 
-@rule("power")
-def power(x: Bounded, y: Bounded) -> Bounded:
-    """2Ku|x^y| + 4η, and |x^y| max|e^E − 1| carried, E = y log(1 ± B_x/|x|) ± B_y max|log|x̂||.
-
-    x̂^ŷ = x^y e^(y log(x̂/x) + (ŷ − y) log x̂), and E is monotone in x̂/x, so its extremes are at those of
-    x̂. An exponent that the format cannot represent is rounded to it, as PyTorch does: B_y = u|y|.
-    Where x may be zero or of either sign, integer exponents of at least 1 have their largest slope at
-    |x| + B_x, y(|x| + B_x)^(y − 1); for any other exponent the bound is infinite.
-
-    Source: the table of ulps; `at::pow`, which casts a Python number to the format.
-    """
-    value = balls.power(x.value, y.value) if x.arithmetic.truth == "ball" else x.value**y.value
-    if x.is_exact and y.is_exact:
-        return rounded("pow", x, value, EXACT)
-    base, exponent, magnitude = x.magnitude(), y.lowered(), x.arithmetic.lower(np.abs(value))
-    high, low = np.log1p(x.carried / base), np.log1p(-x.carried / base)
-    ends = np.stack(np.broadcast_arrays(exponent * high, exponent * low, 0.0))
-    far = np.where(y.carried == 0, 0.0, y.carried * (np.abs(np.log(base)) - low))
-    change = np.maximum(np.expm1(ends.max(axis=0) + far), -np.expm1(ends.min(axis=0) - far))
-    positive = (x.carried < base) & ((x.lowered() > 0) | y.is_exact)
-    whole = (exponent >= 1) & (exponent == np.rint(exponent)) & (y.carried == 0)
-    steepest = exponent * (base + x.carried) ** (exponent - 1) * x.carried
-    zero = (base == 0) & (x.carried == 0) & (exponent - y.carried > 0)
-    elsewhere = np.where(whole, steepest, np.where(zero, 0.0, np.inf))
-    return rounded("pow", x, value, np.where(positive, magnitude * change, elsewhere))
-
-
 @rule("erf (vectorized)")
 def erf(x: Bounded) -> Bounded:
     """2Ku, absolute, and B 2/√π e^−(|x| − B)² carried: the largest slope within the bound.

@@ -162,4 +162,6 @@ def certain_nans(made: Bounded, operands: tuple[Bounded, ...], certain: Callable
     either = nan & ~sure
     value = np.where(either, made.arithmetic.lift(0.0), made.value)
     bound = np.where(either, np.inf, made.bound)
-    return Bounded(made.arithmetic, value, bound, made.open_sum, kink=made.kink)
+    return Bounded(
+        made.arithmetic, value, bound, made.open_sum, made.floor, kink=made.kink, ceiling=made.ceiling
+    )

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from reference.arrays import Array, exp_u20, select
+from reference.arrays import Array, certain_nans, exp_u20, select
 from reference.operation import Option, Sample, UnreadArgumentError, define
 
 BLOCK = 512
@@ -125,8 +125,17 @@ def _weights(
     is_causal: bool,
     scale: float | None,
 ) -> Array:
-    """P = e^(scores − logsumexp): each row of the softmax."""
-    return exp_u20(_scores(q, k, mask, is_causal=is_causal, scale=scale) - logsumexp[..., None])
+    """P = e^(scores − logsumexp): each row of the softmax.
+
+    What a query may not look at has the weight 0 in PyTorch's kernel, even if its logsumexp is no number.
+    """
+    P = exp_u20(_scores(q, k, mask, is_causal=is_causal, scale=scale) - logsumexp[..., None])
+    return certain_nans(P, (P,), _seen) if is_causal else P
+
+
+def _seen(P: Array) -> Array:
+    """The weights, and 0 of what lies ahead of a query."""
+    return np.where(np.tri(*P.shape[-2:], dtype=np.bool_), P, 0.0)
 
 
 def _score_gradient(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from reference.arrays import Array
+from reference.arrays import Array, select
 from reference.formula import Formula
 from reference.operation import REQUIRED, Operation, Sample, UnreadArgumentError
 from reference.operations.shapes import axes_of, kept, lined
@@ -70,9 +70,21 @@ def _cumprod_gradient(g: Array, x: Array, y: Array, *, dim: int) -> Array:
 
 
 def _cumprod_gradient_by_division(g: Array, x: Array, y: Array, *, dim: int) -> Array:
-    """Σ over i from k on of g_i y_i, by x_k."""
-    products = np.flip(_last(g, dim) * _last(y, dim), -1)
-    return _back(np.flip(np.cumsum(products, axis=-1), -1) / _last(x, dim), x, dim)
+    """Σ over i from k on of g_i y_i, by x_k, before the first zero; as above of that zero; 0 behind it.
+
+    This is PyTorch's. Of an infinite x_k it makes no number, and behind a zero it multiplies by none.
+    """
+    line, products = _last(x, dim), _last(g, dim) * _last(y, dim)
+    zeros, n = np.expand_dims(np.equal(line, 0), -2), np.shape(line)[-1]
+    reached, behind = (
+        np.max(np.where(np.tri(n, k=k, dtype=bool), zeros, 0.0), axis=-1) > 0 for k in (0, -1)
+    )
+    before = np.logical_not(reached)
+    nothing = np.zeros_like(products)
+    terms = np.flip(select(before, products, nothing), -1)
+    divided = np.flip(np.cumsum(terms, axis=-1), -1) / line
+    others = _last(_cumprod_gradient(g, x, y, dim=dim), dim)
+    return _back(select(before, divided, select(behind, nothing, others)), x, dim)
 
 
 def _along_one() -> Iterator[Sample]:

@@ -13,8 +13,11 @@ from parity.bounds.formats import arithmetic
 from parity.certify.measure import shares
 from reference.operation import bound
 from reference.operations import bags, convolution
+from reference.operations.attention import ATTENTION
 from reference.operations.bags import OPERATIONS as BAGS
 from reference.operations.convolution import CONVOLUTION
+from reference.operations.elementary import POWER
+from reference.operations.running import CUMPROD
 
 JUDGE = arithmetic(np.float32)
 SAMPLES = [
@@ -184,3 +187,51 @@ def test_products_of_three_are_summed_in_any_order(name, special, monkeypatch):
             assert fault is None or wrong(fault, found)
         undecided += either.sum()
     assert (undecided > 0) == (np.isinf(special) and name != "q")  # of q, no two terms meet in a number
+
+
+def test_a_negative_base_has_no_certain_nan_where_its_exponent_may_round_to_an_integer():
+    judge = arithmetic(np.float64)
+    x, p, g = (np.array(row) for row in ([-1e-19, -1e-19, -2.0], [9.7e-20, 0.5, 0.5], [1.0, 1.0, 1.0]))
+    with np.errstate(all="ignore"):
+        found = POWER.vjps["x"].function(*(exact(judge, part) for part in (g, x, p)))
+    given = torch.from_numpy(x).requires_grad_()
+    (observed,) = torch.autograd.grad(given ** torch.from_numpy(p), given, torch.from_numpy(g))
+    assert np.isnan(observed.numpy()).tolist() == [False, True, True]
+    assert not wrong(observed.numpy(), found)
+    assert np.isnan(found.lowered()).tolist() == [False, True, True]
+    assert wrong(np.array([observed[0], 0.5, np.nan]), found)
+
+
+def test_running_products_are_divided_before_the_first_zero_alone():
+    x = np.array([2.0, np.inf, 3.0, 0.0, 5.0], np.float32)
+    given = torch.from_numpy(x).requires_grad_()
+    (observed,) = torch.autograd.grad(torch.cumprod(given, 0), given, torch.ones(5))
+    (form,) = CUMPROD.vjps["x"].other_forms
+    y = np.array([2.0, np.inf, np.inf, np.nan, np.nan], np.float32)
+    with np.errstate(all="ignore"):
+        found = form(*(exact(JUDGE, part) for part in (np.ones_like(x), x, y)), dim=0)
+        assert np.isnan(observed.numpy()[1])
+    assert not wrong(observed.numpy(), found)
+    assert wrong(faulty(observed.numpy(), np.isnan(found.value), 0.5), found)
+
+
+def test_what_lies_ahead_of_a_query_has_a_weight_of_zero_or_none():
+    random = np.random.default_rng(5)
+    q, k, v, g = (random.standard_normal((1, 1, 3, 4)).astype(np.float32) for _ in range(4))
+    q[0, 0, 1, 0] = np.nan
+    operator = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+    tensors = [torch.from_numpy(part) for part in (q, k, v)]
+    y, logsumexp = operator(*tensors, 0.0, True)
+    logsumexp[0, 0, 1] = np.nan
+    (_, _, observed) = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward(
+        torch.from_numpy(g), *tensors, y, logsumexp, 0.0, True
+    )
+    operands = [exact(JUDGE, part) for part in (g, q, k, v)]
+    with np.errstate(all="ignore"):
+        found = ATTENTION.vjps["v"].function(
+            *operands, None, exact(JUDGE, logsumexp.numpy()), is_causal=True, scale=None
+        )
+    assert np.isnan(observed.numpy()).all(axis=-1).tolist() == [[[True, True, False]]]
+    assert not wrong(observed.numpy(), found)
+    assert np.isinf(found.carried[0, 0, 2]).all()
+    assert wrong(faulty(observed.numpy(), np.isnan(found.value), 0.5), found)
