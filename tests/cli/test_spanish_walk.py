@@ -96,7 +96,7 @@ WALK = [
     *(pytest.param(words, marks=NIGHTLY) for words in BY_NIGHT),
 ]
 OWN = {"processor", "cores", "engine", "eager", "invalid", "losses", "syntax", "sum"} | set(COMMANDS)
-"""Names of facts, contestants and kinds of cases, as files have them too, and what Python itself says of a SyntaxError."""
+"""Names of facts, contestants and cases, as files have them too, and what Python says of a SyntaxError."""
 
 
 @pytest.fixture(scope="module")
