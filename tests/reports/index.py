@@ -43,6 +43,7 @@ OTHERS = (
     ("findings.md", "reports.findings", "python -m tests.reports.deviations"),
     ("watch-faults.md", "reports.watch_faults", "python -m tests.reports.watch_faults"),
     ("watch-campaign.md", "reports.watch_campaign", "python -m tests.reports.watch_campaign"),
+    ("campaign.md", "reports.campaign", "parity campaign -o DIR --markdown reports/campaign.md"),
     ("kernels.md", "reports.kernels", "python -m tests.reports.kernels"),
     ("opinfo.md", "reports.opinfo", "python -m tests.reports.opinfo"),
     ("lockstep.md", "reports.lockstep", "python -m tests.reports.lockstep"),
