@@ -30,9 +30,9 @@ def blamed_lines(
 ) -> list[SourceLine | None]:
     """For each wrong formula, the line that likely computes it; None where that is not known.
 
-    Where the formula's own tensor is shown, that is the line which last assigned it. Where it is hidden,
-    it is the line that made, on the way, an array whose every number is what the named mistake makes of
-    that tensor, and not what the formula makes of it; both within their rounding bounds.
+    Where the formula's own tensor is shown, that is the line which first made its numbers. Where it is
+    hidden, it is the line that made, on the way, an array whose every number is what the named mistake
+    makes of that tensor, and not what the formula makes of it; both within their rounding bounds.
     """
     file = str(source_of(subject) or "")
     linecache.checkcache(file)
@@ -90,7 +90,8 @@ def _line(court: Judge, blame: Blame, traced: FollowedCall) -> int | None:
     if blame.may_be:  # nobody can tell which of these formulas it is
         return None
     if blame.formula == first.kind:
-        return lines.get(first.equation.makes)
+        line = lines.get(first.equation.makes)
+        return line and _first(first.observed, traced, line)
     made = blame.guess.made if blame.guess else ()
     if not made or first.equation.makes not in lines:
         return None
@@ -102,6 +103,21 @@ def _line(court: Judge, blame: Blame, traced: FollowedCall) -> int | None:
             if _is(array, equation, wrong) and not _is(array, equation, right):
                 return line
     return None
+
+
+def _first(observed: Array, traced: FollowedCall, last: int) -> int:
+    """The line that first made these numbers, which others may only have copied; else the last one."""
+    if observed.size < 2 or np.all(observed == observed.flat[0]):  # such numbers may be there by chance
+        return last
+    shapes = {observed.shape, observed.shape[::-1], (observed.size,)}
+    for line, array in traced.made:
+        if array.shape in shapes and _same(array, observed):
+            return line
+    return last
+
+
+def _same(array: Array, observed: Array) -> bool:
+    return any(np.array_equal(one.ravel(), observed.ravel()) for one in (array, array.T))
 
 
 def _is(array: Array, equation: Equation, scenario: Scenario) -> bool:

@@ -80,6 +80,7 @@ class LineTracer:
             numbers = content(array)
             known = self._made.get(id(array))
             if known is None or known[1] != numbers:
+                self._made.pop(id(array), None)  # what is changed is made anew: it stands last
                 self._made[id(array)] = (array, numbers, line)
 
     def _name(self, answer: object) -> None:

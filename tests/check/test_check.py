@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from tests.check.test_hostile import AFTER, GOOD
-from tests.command import parity
 from tests.mutants.styles import ROWS, STYLES
 from tests.nightly import one_in
 
@@ -24,11 +23,15 @@ MIXED = GOOD.replace(
 """Mazur's mixed algorithm: each layer is updated before the layer below is reached."""
 
 
-def checked(source, tmp_path, *options):
-    (tmp_path / "mine.py").write_text(source)
-    done = parity("check", "mine.py", "--json", "result.json", *options, folder=tmp_path)
-    assert done.returncode in (0, 1), done.stdout + done.stderr
-    return json.loads((tmp_path / "result.json").read_text()), done.stdout
+@pytest.fixture
+def checked(ask, tmp_path):
+    def checked(source, *options):
+        (tmp_path / "mine.py").write_text(source)
+        done = ask("check", "mine.py", "--json", "result.json", *options, folder=tmp_path)
+        assert done.returncode in (0, 1), done.stdout + done.stderr
+        return json.loads((tmp_path / "result.json").read_text()), done.stdout
+
+    return checked
 
 
 def wrong(result):
@@ -39,58 +42,58 @@ def wrong(result):
 
 
 @pytest.mark.parametrize("style", one_in(3, STYLES))
-def test_correct_subjects_pass_in_every_style(style, tmp_path):
-    result, _ = checked(STYLES[style], tmp_path)
+def test_correct_subjects_pass_in_every_style(style, checked):
+    result, _ = checked(STYLES[style])
     assert wrong(result) == []
     assert result["verdict"] == "match"
 
 
 @pytest.mark.parametrize("style", ["matrices", "rows"])
-def test_correct_subjects_pass_in_float32(style, tmp_path):
-    result, _ = checked(STYLES[style].replace("* 1.0", "* z.dtype.type(1)"), tmp_path, "--dtype", "float32")
+def test_correct_subjects_pass_in_float32(style, checked):
+    result, _ = checked(STYLES[style].replace("* 1.0", "* z.dtype.type(1)"), "--dtype", "float32")
     assert wrong(result) == []
 
 
 @pytest.mark.parametrize("options", [(), ("--config", str(MAZUR))], ids=["cases", "Mazur's own"])
-def test_mazurs_mixed_algorithm(options, tmp_path):
-    result, said = checked(MIXED, tmp_path, *options)
+def test_mazurs_mixed_algorithm(options, checked):
+    result, said = checked(MIXED, *options)
     assert wrong(result) == [("hidden_delta", [1], "updated-weights")]
     assert result["first_divergence"]["formula"] == "hidden_delta"
     assert "hidden_delta (slide 5), layer 1: updated-weights" in said
 
 
-def test_two_mistakes_are_both_listed_and_nothing_else(tmp_path):
+def test_two_mistakes_are_both_listed_and_nothing_else(checked):
     source = GOOD.replace("(W[l + 1].T @ d[l + 1]) *", "-(W[l + 1].T @ d[l + 1]) *")
     source = source.replace("b[l] - lr * db[l]", "b[l] + lr * db[l]")
-    result, _ = checked(source, tmp_path)
+    result, _ = checked(source)
     assert wrong(result) == [
         ("hidden_delta", [1], "sign-flipped"),
         ("bias_update", [1, 2], "wrong-sign-of-update"),
     ]
 
 
-def test_hidden_formulas_are_blamed_through_what_is_shown(tmp_path):
+def test_hidden_formulas_are_blamed_through_what_is_shown(checked):
     source = GOOD.replace("(W[l + 1].T @ d[l + 1]) *", "-(W[l + 1].T @ d[l + 1]) *")
-    result, said = checked(source + AFTER + "    return {'dW': r['dW'], 'db': r['db']}\n", tmp_path)
+    result, said = checked(source + AFTER + "    return {'dW': r['dW'], 'db': r['db']}\n")
     assert wrong(result) == [("hidden_delta", [1], "sign-flipped")]
     assert "consistent with a wrong hidden_delta" in result["wrong_formulas"][0]["evidence"]
     assert result["wrong_formulas"][0]["evidence"] in said
     assert "output_delta" in result["not_shown"]
 
 
-def test_spanish(tmp_path):
-    _, said = checked(MIXED, tmp_path, "--lang", "es")
+def test_spanish(checked):
+    _, said = checked(MIXED, "--lang", "es")
     assert "diapositiva 5), capa 1: pesos ya actualizados" in said
 
 
-def test_a_mistake_in_rows(tmp_path):
-    result, _ = checked(ROWS.replace("d.sum(axis=0)", "d.mean(axis=0)"), tmp_path)
+def test_a_mistake_in_rows(checked):
+    result, _ = checked(ROWS.replace("d.sum(axis=0)", "d.mean(axis=0)"))
     assert wrong(result) == [("bias_gradient", [1, 2], "mean-over-batch")]
 
 
-def test_an_unknown_mistake_gets_no_name(tmp_path):
+def test_an_unknown_mistake_gets_no_name(checked):
     source = GOOD + AFTER + "    return r | {'dW': [np.sin(40 * d) for d in r['dW']]}\n"
-    result, said = checked(source, tmp_path)
+    result, said = checked(source)
     assert wrong(result)[0] == ("weight_gradient", [1, 2], None)
     assert "No mistake that I know" in said
 
@@ -98,28 +101,28 @@ def test_an_unknown_mistake_gets_no_name(tmp_path):
 @pytest.mark.parametrize(
     ("mistake", "expected"), [("", []), ("PLANTED", [("hidden_delta", [1], "sign-flipped")])]
 )
-def test_an_executable_in_c(mistake, expected, tmp_path):
+def test_an_executable_in_c(ask, mistake, expected, tmp_path):
     compiler = shutil.which("cc") or shutil.which("gcc")
     assert compiler, "a C compiler is needed"
     source = Path(__file__).parents[1] / "mutants" / "backprop.c"
     define = [f"-D{mistake}"] if mistake else []
     build = [compiler, "-O2", "-Wall", "-Werror", *define, str(source), "-o", "backprop", "-lm"]
     subprocess.run(build, cwd=tmp_path, check=True)
-    done = parity("check", "--exec", "./backprop", "--json", "result.json", folder=tmp_path)
+    done = ask("check", "--exec", "./backprop", "--json", "result.json", folder=tmp_path)
     assert done.returncode == bool(expected), done.stdout + done.stderr
     assert wrong(json.loads((tmp_path / "result.json").read_text())) == expected
 
 
-def test_the_template_is_valid_and_not_overwritten(tmp_path):
+def test_the_template_is_valid_and_not_overwritten(ask, tmp_path):
     for lang in ("en", "es"):
-        made = parity("new", f"{lang}.py", "--lang", lang, folder=tmp_path)
+        made = ask("new", f"{lang}.py", "--lang", lang, folder=tmp_path)
         assert made.returncode == 0
         assert f"parity check {lang}.py" in made.stdout
         compile((tmp_path / f"{lang}.py").read_text(), "template", "exec")
-        asked = parity("check", f"{lang}.py", folder=tmp_path)
+        asked = ask("check", f"{lang}.py", folder=tmp_path)
         assert asked.returncode == 2
         assert "nothing is filled in yet" in asked.stderr
-    assert parity("new", "en.py", folder=tmp_path).returncode == 2
+    assert ask("new", "en.py", folder=tmp_path).returncode == 2
 
 
 def test_checking_never_imports_torch(tmp_path):

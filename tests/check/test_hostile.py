@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from tests.command import parity
 from tests.nightly import one_in
 
 GOOD = """
@@ -72,9 +71,9 @@ WRONG = {
 
 
 @pytest.mark.parametrize("what", one_in(2, UNANSWERED))
-def test_what_cannot_be_judged_is_a_wrong_question(what, tmp_path):
+def test_what_cannot_be_judged_is_a_wrong_question(ask, what, tmp_path):
     (tmp_path / "mine.py").write_text(UNANSWERED[what])
-    done = parity("check", "mine.py", "--timeout", "2", folder=tmp_path)
+    done = ask("check", "mine.py", "--timeout", "2", folder=tmp_path)
     assert done.returncode == 2, done.stdout + done.stderr
     assert done.stdout == ""
     assert done.stderr.startswith("parity: mine.py: ")
@@ -82,9 +81,9 @@ def test_what_cannot_be_judged_is_a_wrong_question(what, tmp_path):
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_what_is_wrong_in_form_is_a_mismatch(what, tmp_path):
+def test_what_is_wrong_in_form_is_a_mismatch(ask, what, tmp_path):
     (tmp_path / "mine.py").write_text(WRONG[what])
-    done = parity("check", "mine.py", "--json", "result.json", folder=tmp_path)
+    done = ask("check", "mine.py", "--json", "result.json", folder=tmp_path)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     result = json.loads((tmp_path / "result.json").read_text())
@@ -93,27 +92,27 @@ def test_what_is_wrong_in_form_is_a_mismatch(what, tmp_path):
     assert result["wrong_formulas"]
 
 
-def test_the_line_is_the_subjects_own(tmp_path):
+def test_the_line_is_the_subjects_own(ask, tmp_path):
     (tmp_path / "mine.py").write_text("def step(*args):\n    return [][1]\n")
-    assert "line 2: IndexError" in parity("check", "mine.py", folder=tmp_path).stderr
+    assert "line 2: IndexError" in ask("check", "mine.py", folder=tmp_path).stderr
 
 
-def test_a_million_lines_do_not_matter_and_are_cut(tmp_path):
+def test_a_million_lines_do_not_matter_and_are_cut(ask, tmp_path):
     (tmp_path / "mine.py").write_text(GOOD + "\nfor i in range(1000000):\n    print('line', i)\n")
-    done = parity("check", "mine.py", folder=tmp_path)
+    done = ask("check", "mine.py", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert len(done.stderr) < 20_000
 
 
-def test_inputs_are_copies(tmp_path):
+def test_inputs_are_copies(ask, tmp_path):
     scribble = (
         "\ngood = step\n\n\ndef step(W, *rest):\n    r = good(W, *rest)\n    [w.fill(0) for w in W]\n"
     )
     (tmp_path / "mine.py").write_text(GOOD + scribble + "    return r\n")
-    assert parity("check", "mine.py", folder=tmp_path).returncode == 0
+    assert ask("check", "mine.py", folder=tmp_path).returncode == 0
 
 
-def test_a_folder_of_submissions(tmp_path):
+def test_a_folder_of_submissions(ask, tmp_path):
     folder = tmp_path / "submissions"
     folder.mkdir()
     (folder / "ana.py").write_text(GOOD)
@@ -121,7 +120,7 @@ def test_a_folder_of_submissions(tmp_path):
     (folder / "cyd.py").write_text(UNANSWERED["hangs"])
     (folder / "dov.py").write_text(GOOD.replace("W[l + 1].T @", "W[l] @"))
     out = ("--json", "all.json", "--gradescope", "results.json", "--timeout", "2")
-    done = parity("check", "submissions", *out, folder=tmp_path)
+    done = ask("check", "submissions", *out, folder=tmp_path)
     assert done.returncode == 1, done.stderr
     entries = json.loads((tmp_path / "all.json").read_text())["submissions"]
     verdicts = {name: entry["verdict"] for name, entry in entries.items()}

@@ -117,7 +117,7 @@ def test_the_line_of_a_hidden_formula_made_what_the_mistake_makes(how, tmp_path)
     assert (wrong.formula, wrong.diagnosis.mistake) == ("hidden_delta", "missing-derivative")
     right = next(n for n, line in enumerate(source.splitlines(), 1) if "# wrong" in line)
     assert wrong.line == right
-    assert f"Likely line {right}: " in str(found)
+    assert f"Likely computed in line {right}: " in str(found)
 
 
 def test_of_a_hidden_formula_without_a_name_the_line_is_not_known(tmp_path):
@@ -126,7 +126,7 @@ def test_of_a_hidden_formula_without_a_name_the_line_is_not_known(tmp_path):
     file.write_text(source[: source.index("return {")] + ONLY_GRADIENTS + "\n")
     found = check(python_subject(str(file)), asked_calls(None, None, None))
     assert {(w.diagnosis, w.line) for w in found.result.wrong_formulas} == {(None, None)}
-    assert "Likely line" not in str(found)
+    assert "Likely computed" not in str(found)
 
 
 def test_the_line_stands_in_a_module_too(tmp_path, monkeypatch):
@@ -146,3 +146,15 @@ def test_a_notebook_has_lines_too(monkeypatch):
     exec(compile(source, name, "exec"), space)
     (wrong,) = check(own_subject(space["step"]), asked_calls(None, None, None)).result.wrong_formulas
     assert "W[l] + lr" in lines[wrong.line - 1]
+
+
+def test_where_numbers_are_only_copied_the_line_is_the_one_that_made_them(tmp_path):
+    """Into a buffer, sample by sample: what is wrong there is wrong before."""
+    made = "        one = [W[l + 1].T @ c for c in d[l + 1].T]  # wrong\n"
+    copied = made + "        d[l] = np.zeros((len(one[0]), len(one)))\n"
+    copied += "        for m, c in enumerate(one):\n            d[l][:, m] = c\n"
+    file = tmp_path / "mine.py"
+    file.write_text(GOOD.replace(BACK, copied))
+    (wrong,) = check(python_subject(str(file)), asked_calls(None, None, None)).result.wrong_formulas
+    assert wrong.formula == "hidden_delta"
+    assert "# wrong" in file.read_text().splitlines()[wrong.line - 1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import sys
+from itertools import product
 from pathlib import Path
 from types import ModuleType
 
@@ -15,13 +16,15 @@ from parity.check.branches import Branch, branches, joints
 from parity.check.calls import asked_calls
 from parity.check.cases import PLANS, calls
 from parity.check.coverage import covered
+from parity.check.diagnosis.judge import Judge
 from parity.check.in_process import own_subject
 from parity.check.run import check
 from parity.render.texts import LANGUAGES
 from reference.operations.activations import ACTIVATIONS
-from tests.check.test_hostile import AFTER, GOOD, parity
+from tests.check.test_hostile import AFTER, GOOD
+from tests.mutants.inprocess import observations
 from tests.mutants.styles import CLEAN, EVERYWHERE, ROWS, SAMPLES, edited, in_rows, update
-from tests.nightly import but, in_turn, one_in
+from tests.nightly import but, first_of, in_turn, one_in
 
 CALLS = {dtype: calls(dtype=dtype) for dtype in ("float64", "float32")}
 
@@ -123,21 +126,21 @@ CHEATS = {
 
 
 @pytest.mark.parametrize("how", one_in(2, CHEATS))
-def test_a_subject_cannot_use_the_verifiers_own_mathematics(how, tmp_path):
+def test_a_subject_cannot_use_the_verifiers_own_mathematics(ask, how, tmp_path):
     root = next(entry for entry in sys.path if (Path(entry) / "reference").is_dir())
     (tmp_path / "mine.py").write_text(f"ROOT = {root!r}\n{CHEATS[how]}\n{GOOD}")
-    done = parity("check", "mine.py", folder=tmp_path)
+    done = ask("check", "mine.py", folder=tmp_path)
     assert done.returncode == 2, done.stdout
     said = "CalledProcessError" if how == "another Python" else "a subject may not use the verifier's own"
     assert said in done.stderr
     assert "a subject may not use the verifier's own mathematics" in done.stderr
 
 
-def test_a_module_of_the_subjects_own_may_have_the_name(tmp_path):
+def test_a_module_of_the_subjects_own_may_have_the_name(ask, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "reference.py").write_text(GOOD)
     (tmp_path / "mine" / "mine.py").write_text("from reference import step\n")
-    assert parity("check", "mine/mine.py", folder=tmp_path).returncode == 0
+    assert ask("check", "mine/mine.py", folder=tmp_path).returncode == 0
 
 
 MISSED = {
@@ -166,6 +169,15 @@ MISSED = {
 
 @pytest.mark.parametrize(("what", "dtype"), in_turn(MISSED, list(CALLS)))
 def test_a_case_reaches_the_place(what, dtype):
+    """By the numbers alone: to look for the mistake takes ten times as long."""
+    space = {}
+    exec(MISSED[what], space)
+    court = Judge(observations(space["step"], CALLS[dtype]))
+    assert [one for one in court.instances if one.wrong]
+
+
+@pytest.mark.parametrize(("what", "dtype"), first_of(product(MISSED, CALLS)))
+def test_what_reaches_the_place_is_a_mismatch(what, dtype):
     assert checked(MISSED[what], dtype).result.verdict == "mismatch"
 
 
@@ -213,13 +225,13 @@ def test_every_case_has_a_name_of_its_own():
     assert {plan.batch for plan in PLANS} >= {1, 2, 3, 33}
 
 
-def test_a_match_says_what_was_not_reached(tmp_path):
+def test_a_match_says_what_was_not_reached(ask, tmp_path):
     (tmp_path / "mine.py").write_text(CLEAN)
     (tmp_path / "net.toml").write_text(
         '[data]\nname = "xor"\n[network]\nlayers = [2, 3, 1]\nactivation = "relu"\n'
     )
     for lang, said in zip(LANGUAGES, ("Not reached", "No alcanzado"), strict=True):
-        done = parity(
+        done = ask(
             *("check", "mine.py", "--config", "net.toml", "--lang", lang, "--json", "r.json"),
             folder=tmp_path,
         )
@@ -229,7 +241,7 @@ def test_a_match_says_what_was_not_reached(tmp_path):
     assert "several outputs" in reached["not_reached"]
     assert reached["batches"] == [4]
     assert {row["branch"] for row in reached["branches"]} == {"z ≤ 0", "z > 0"}
-    assert "not_reached" in json.dumps(json.loads(parity("schema", folder=tmp_path).stdout))
+    assert "not_reached" in json.dumps(json.loads(ask("schema", folder=tmp_path).stdout))
 
 
 # --- Right words ------------------------------------------------------------------------------------
@@ -303,14 +315,14 @@ def test_one_number_of_one_case_is_not_the_end_of_a_loop():
 
 
 @pytest.mark.parametrize("kind", but(["BF16", "NONE"], ["F8_E4M3", "F8_E5M2", "BF16", "C64", "NONE"]))
-def test_an_answer_in_a_format_that_numpy_has_not_is_a_wrong_question(kind, tmp_path):
+def test_an_answer_in_a_format_that_numpy_has_not_is_a_wrong_question(ask, kind, tmp_path):
     width = {"BF16": 2, "C64": 8}.get(kind, 1)
     header = json.dumps({"dW1": {"dtype": kind, "shape": [2, 2], "data_offsets": [0, 4 * width]}}).encode()
     (tmp_path / "answer").write_bytes(struct.pack("<Q", len(header)) + header + b"\1" * 4 * width)
     script = tmp_path / "mine.sh"
     script.write_text('#!/bin/sh\ncp "$(dirname "$0")/answer" "$2"\n')
     script.chmod(0o755)
-    done = parity("check", "--exec", "./mine.sh", folder=tmp_path)
+    done = ask("check", "--exec", "./mine.sh", folder=tmp_path)
     assert done.returncode == 2, done.stderr
     assert len(done.stderr.splitlines()) == 1
 

@@ -90,12 +90,22 @@ def test_no_part_of_the_catalogue_says_what_another_says():
         assert len(catalogue(lang)) <= count
 
 
+@cache
+def every_call() -> list[tuple[Path, ast.Call]]:
+    """Every call in the product with its file: parsed once for all who look among them."""
+    return [
+        (file, node)
+        for file in sorted(ROOT.glob("parity/**/*.py"))
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+    ]
+
+
 def calls(name: str):
     """Every call of this name in the product: its file, and its node."""
-    for file in sorted(ROOT.glob("parity/**/*.py")):
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == name:
-                yield file.relative_to(ROOT).as_posix(), node
+    for file, node in every_call():
+        if getattr(node.func, "id", "") == name:
+            yield file.relative_to(ROOT).as_posix(), node
 
 
 def test_whatever_refuses_says_why_by_a_message():
@@ -230,8 +240,14 @@ def test_every_refusal_is_one_line_of_spanish(question, tmp_path, monkeypatch, c
     assert left(said.partition("conocen")[0]) - set(COMMANDS) - {"tahn", "extra"} == set(), said
 
 
-def test_what_commands_print_is_spanish_with_one_decimal_sign(tmp_path):
-    spanish = {"LANG": "es_ES.UTF-8", "LC_ALL": ""}
+def test_a_command_speaks_the_language_of_its_environment():
+    done = parity("list", "losses", torch=False, LANG="es_ES.UTF-8", LC_ALL="")
+    assert done.stdout == parity("list", "losses", "--lang", "es", torch=False).stdout
+    assert done.stdout != parity("list", "losses", torch=False).stdout
+
+
+def test_what_commands_print_is_spanish_with_one_decimal_sign(ask, tmp_path, monkeypatch):
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     golden = tmp_path / "g.safetensors"
     (tmp_path / "mine.py").write_text(next(iter(MUTANTS.values())))
     asked = [
@@ -242,7 +258,7 @@ def test_what_commands_print_is_spanish_with_one_decimal_sign(tmp_path):
         ("check", tmp_path / "mine.py"),
     ]
     for words_ in asked:
-        done = parity(*words_, folder=tmp_path, **spanish)
+        done = ask(*words_, "--lang", "es", folder=tmp_path)
         assert left(done.stdout) - set(COMMANDS) - {"processor"} == set(), done.stdout  # a fact's own name
         if words_[0] in ("run", "replay"):
             assert not re.search(r"\d\.\d", done.stdout.replace(str(Path(golden)), "")), done.stdout

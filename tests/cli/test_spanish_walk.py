@@ -14,8 +14,7 @@ from parity.render.numbers import local
 from parity.render.texts import catalogue
 from tests.check.test_hostile import GOOD
 from tests.cli.test_kernel import PROGRAM
-from tests.cli.test_spanish import COMMANDS, calls, left
-from tests.command import ROOT
+from tests.cli.test_spanish import COMMANDS, calls, every_call, left
 from tests.nightly import NIGHTLY
 from tests.report.test_check_page import NO_SLOPE
 
@@ -163,13 +162,12 @@ PRINTS = ("print", "add_column", "add_row", "write")
 
 def test_nothing_is_printed_that_is_no_text_of_the_catalogue():
     """A literal with a word in it would be in one language."""
-    for file in sorted(ROOT.glob("parity/**/*.py")):
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in PRINTS:
-                for given in node.args:
-                    text = literal(given)
-                    words = re.findall(r"[A-Za-z]{3,}", re.sub(r"\[/?[\w ]*\]", "", text))
-                    assert set(words) <= {"parity", "Ctrl"}, f"{file}:{node.lineno}: {text}"
+    for file, node in every_call():
+        if getattr(node.func, "attr", "") in PRINTS:
+            for given in node.args:
+                text = literal(given)
+                words = re.findall(r"[A-Za-z]{3,}", re.sub(r"\[/?[\w ]*\]", "", text))
+                assert set(words) <= {"parity", "Ctrl"}, f"{file}:{node.lineno}: {text}"
 
 
 def literal(node: ast.expr) -> str:

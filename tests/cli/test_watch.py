@@ -148,12 +148,16 @@ def test_compiled_code_is_held_to_its_own_with_probes(script, tmp_path):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a device")
-def test_a_device_that_is_not_there_is_one_line(script, tmp_path):
-    done = parity("watch", "--device", "cuda", script(SCRIPT), folder=tmp_path)
+def test_a_device_that_is_not_there_is_one_line(ask, script, tmp_path):
+    done = ask("watch", "--device", "cuda", script(SCRIPT), folder=tmp_path)
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr == "parity: device cuda: this machine, or this build of torch, has no cuda device\n"
+    assert ask("watch", "--device", "abacus", script(SCRIPT), folder=tmp_path).returncode == 2
+
+
+@pytest.mark.nightly
+def test_the_processor_is_a_device_too(script, tmp_path):
     assert parity("watch", "--device", "cpu", script(SCRIPT), folder=tmp_path).returncode == 0
-    assert parity("watch", "--device", "abacus", script(SCRIPT), folder=tmp_path).returncode == 2
 
 
 def test_without_a_backward_pass_nothing_was_checked(script, tmp_path):

@@ -14,7 +14,6 @@ from parity.errors import UsageError
 from parity.explain.number import explain, parse, recorded, walked, walked_model
 from parity.lockstep.run import model_peer
 from reference.equations import shapes, step_equations
-from tests.command import parity
 from tests.nightly import but
 
 
@@ -80,17 +79,17 @@ def test_a_number_outside_its_bound_is_said():
     assert explain(found, parse("delta1")).verdict == "mismatch"
 
 
-def test_the_same_from_a_trace_file(tmp_path):
+def test_the_same_from_a_trace_file(ask, tmp_path):
     arguments = ("--data", "xor", "--steps", "3", "--layers", "2-3-1", "--trace", "run.safetensors")
-    assert parity("run", *arguments, folder=tmp_path).returncode == 0
+    assert ask("run", *arguments, folder=tmp_path).returncode == 0
     path = tmp_path / "run.safetensors"
     from_file = explain(recorded(path, 2, "torch"), parse("delta1[1,0]"))
     assert [answer.side for answer in from_file.answers] == ["torch"]
     assert from_file.verdict == "match"
-    said = parity(
+    said = ask(
         "explain", "delta1[1,0]", "--step", "2", "--data", "xor", "--layers", "2-3-1", folder=tmp_path
     )
-    again = parity("explain", "delta1[1,0]", "--step", "2", "--trace", str(path), folder=tmp_path)
+    again = ask("explain", "delta1[1,0]", "--step", "2", "--trace", str(path), folder=tmp_path)
     assert said.returncode == again.returncode == 0
     assert said.stdout == again.stdout
     for word in ("slide 5", "δ⁽¹⁾ = (W⁽²⁾)ᵀ δ⁽²⁾ ⊙ f′(z⁽¹⁾)", "PyTorch", "exactly", "rounding allows"):
@@ -102,8 +101,8 @@ def test_the_same_from_a_trace_file(tmp_path):
 @pytest.mark.parametrize(
     "question", but(["delta1[99,0]", ""], ["delta9[0,0]", "delta1[99,0]", "loss[0,0]", "δ", "dW1[0]", ""])
 )
-def test_a_wrong_question_is_one_line(question, tmp_path):
-    done = parity("explain", question, "--data", "xor", folder=tmp_path)
+def test_a_wrong_question_is_one_line(ask, question, tmp_path):
+    done = ask("explain", question, "--data", "xor", folder=tmp_path)
     assert done.returncode == 2, done.stdout
     assert len(done.stderr.splitlines()) == 1
 

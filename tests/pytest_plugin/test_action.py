@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tests.command import ROOT
+from tests.nightly import but
 from tests.pytest_plugin import action, stranger
 
 
@@ -26,14 +27,19 @@ def test_the_action_says_all_that_it_takes():
     assert used == set(action.defaults(text)), "every input is read, and every one that is read is there"
 
 
-def test_from_an_empty_repository_to_green_to_red(tmp_path):
+def test_an_empty_repository_is_told_that_nothing_was_checked(tmp_path):
     empty = action.job(tmp_path)
-    assert empty.returncode == 5, empty.stdout + empty.stderr  # nothing was checked
+    assert empty.returncode == 5, empty.stdout + empty.stderr
+
+
+@pytest.mark.parametrize("green_first", but([False], [False, True]), ids=["red", "green to red"])
+def test_a_network_with_a_bug_is_red(tmp_path, green_first):
     stranger.make(tmp_path)
-    green = action.job(tmp_path)
-    assert green.returncode == 0, green.stdout + green.stderr
-    pages = [*tmp_path.glob("parity-report/**/index.html")]
-    assert len(pages) == 1
+    if green_first:
+        green = action.job(tmp_path)
+        assert green.returncode == 0, green.stdout + green.stderr
+        pages = [*tmp_path.glob("parity-report/**/index.html")]
+        assert len(pages) == 1
     stranger.plant(tmp_path)
     red = action.job(tmp_path, lang="es")
     assert red.returncode == 1, red.stdout + red.stderr
@@ -43,12 +49,16 @@ def test_from_an_empty_repository_to_green_to_red(tmp_path):
     assert "hidden" in (tmp_path / "summary.md").read_text()
 
 
-def test_a_subject_of_its_own(tmp_path):
-    (tmp_path / "network.py").write_text(stranger.NETWORK)
-    assert action.job(tmp_path, subject="network.py").returncode == 0
+def test_a_subject_that_is_not_there(tmp_path):
     missing = action.job(tmp_path, subject="nothing.py")
     assert missing.returncode == 2
     assert "nothing.py: there is no such file" in missing.stderr
+
+
+@pytest.mark.nightly
+def test_a_subject_of_its_own(tmp_path):
+    (tmp_path / "network.py").write_text(stranger.NETWORK)
+    assert action.job(tmp_path, subject="network.py").returncode == 0
 
 
 @pytest.mark.parametrize("hook", ["parity-check", "parity-replay"])

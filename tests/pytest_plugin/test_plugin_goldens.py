@@ -25,6 +25,7 @@ def test_step(parity):
     parity.golden("xor-again", good, config=CONFIG)
 """
 UPDATE = "--parity-update"
+QUICK = {"conftest": NO_TORCH}
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def files(project):  # noqa: F811
 
 
 def test_a_missing_golden_fails_and_says_how_to_record_it(project):  # noqa: F811
-    outcome = project(test_net=TESTS)
+    outcome = project(**QUICK, test_net=TESTS)
     outcome.assert_outcomes(failed=2)
     said = outcome.stdout.str()
     assert "goldens/xor.safetensors: there is no such golden" in said
@@ -59,13 +60,15 @@ def test_a_missing_golden_fails_and_says_how_to_record_it(project):  # noqa: F81
     assert not (project.path / "goldens").exists(), "a run never writes a golden"
 
 
-def test_recorded_replayed_and_left_alone(project):  # noqa: F811
+@pytest.mark.parametrize("replayed", but([False], [False, True]))
+def test_recorded_replayed_and_left_alone(project, replayed):  # noqa: F811
     outcome = project(UPDATE, test_net=TESTS)
     outcome.assert_outcomes(passed=2)
     assert outcome.stdout.str().count("updated: goldens/xor") == 2
     before = files(project)
     assert len(before) == 4
-    project(test_net=TESTS).assert_outcomes(passed=2)
+    if replayed:
+        project(test_net=TESTS).assert_outcomes(passed=2)
     outcome = project(UPDATE, test_net=TESTS)
     outcome.assert_outcomes(passed=2)
     assert "updated:" not in outcome.stdout.str()
@@ -80,11 +83,11 @@ def test_replayed_without_torch(recorded):
 def test_another_config_is_asked_for_and_then_updated(recorded):
     changed = TESTS.replace("[2, 3, 1]", "[2, 4, 1]")
     before = files(recorded)
-    outcome = recorded(test_net=changed)
+    outcome = recorded(**QUICK, test_net=changed)
     outcome.assert_outcomes(failed=2)
     assert "recorded with another network.layers" in outcome.stdout.str()
     assert files(recorded) == before
-    outcome = recorded(UPDATE, test_net=changed)
+    outcome = recorded(UPDATE, conftest="", test_net=changed)
     outcome.assert_outcomes(passed=2)
     assert "updated: goldens/xor.safetensors: updated: network.layers" in outcome.stdout.str()
     recorded(test_net=changed).assert_outcomes(passed=2)
@@ -137,21 +140,20 @@ def test_a_damaged_golden_is_refused(recorded):
     content = bytearray(path.read_bytes())
     content[-3] ^= 1
     path.write_bytes(content)
-    outcome = recorded(test_net=TESTS)
+    outcome = recorded(**QUICK, test_net=TESTS)
     outcome.assert_outcomes(passed=1, failed=1)
     assert "its contents are not what its digest says" in outcome.stdout.str()
 
 
 @pytest.mark.parametrize("name", but(["../xor"], ["", "../xor", "a/b", ".xor"]))
 def test_a_name_is_no_path(recorded, name):
-    outcome = recorded(test_net=f"def test_it(parity): parity.golden({name!r})")
+    outcome = recorded(**QUICK, test_net=f"def test_it(parity): parity.golden({name!r})")
     outcome.assert_outcomes(failed=1)
     assert "is no plain name" in outcome.stdout.str()
 
 
 SOME = TESTS.partition("def test_step")[0]
 UNUSED = "unused golden: goldens/xor-again.safetensors"
-QUICK = {"conftest": NO_TORCH}
 
 
 @pytest.mark.parametrize("options", one_in(2, [("-n", "2"), ()]), ids=["xdist", "alone"])
@@ -163,18 +165,18 @@ def test_unused_goldens_are_reported(recorded, options):
     assert "unused golden:" not in recorded(*options, **QUICK, test_net=TESTS).stdout.str()
 
 
-@pytest.mark.parametrize(
-    ("options", "change"),
-    [
-        (["-k", "engine"], ""),
-        (["-k", "engine", "-n", "2"], ""),
-        (["test_net.py::test_engine"], ""),
-        (["-x"], "\ndef test_a(): assert False\n"),
-        ([], "\nimport pytest\ntest_step = pytest.mark.skip(test_step)\n"),
-        (["--collect-only"], ""),
-    ],
-    ids=["deselected", "deselected under xdist", "by id", "stopped", "skipped", "collected only"],
-)
-def test_nothing_is_called_unused_where_tests_were_left_out(recorded, options, change):
+LEFT_OUT = {
+    "deselected under xdist": (["-k", "engine", "-n", "2"], ""),
+    "deselected": (["-k", "engine"], ""),
+    "stopped": (["-x"], "\ndef test_a(): assert False\n"),
+    "by id": (["test_net.py::test_engine"], ""),
+    "skipped": ([], "\nimport pytest\ntest_step = pytest.mark.skip(test_step)\n"),
+    "collected only": (["--collect-only"], ""),
+}
+
+
+@pytest.mark.parametrize("how", one_in(2, LEFT_OUT))
+def test_nothing_is_called_unused_where_tests_were_left_out(recorded, how):
+    options, change = LEFT_OUT[how]
     outcome = recorded(*options, **QUICK, test_net=TESTS + change)
     assert "unused golden:" not in outcome.stdout.str()

@@ -71,7 +71,7 @@ WORKFLOW = (WORKFLOWS / "ci.yml").read_text(encoding="utf-8")
 def test_every_job_of_our_own_is_a_script_that_runs_here():
     texts = [file.read_text(encoding="utf-8") for file in sorted(WORKFLOWS.iterdir())]
     lines = [re.findall(r"^ *- run: (.*)$", text, re.M) for text in texts]
-    assert [len(found) for found in lines] == [text.count("run:") for text in texts] == [4, 2, 1]
+    assert [len(found) for found in lines] == [text.count("run:") for text in texts] == [4, 3, 1]
     for line in chain(*lines):
         script = ROOT / line.split()[0]
         assert script.parent == ROOT / ".ci"

@@ -51,8 +51,8 @@ def test_the_mistake_is_named_in_both_languages_and_marked_where_it_was_born(tmp
     assert "Dejaste fuera f′(z(l))." in text
     assert "You left out f′(z(l))." in text
     line = found.result.wrong_formulas[0].line
-    assert f"Likely line {line}: <code>d[l] = (W[l + 1].T @ d[l + 1])</code>" in text
-    assert f"Línea probable, la {line}: <code>" in text
+    assert f"Likely computed in line {line}: <code>d[l] = (W[l + 1].T @ d[l + 1])</code>" in text
+    assert f"Calculado probablemente en la línea {line}: <code>" in text
     assert marks(text, "born") == {"delta1"}
     assert marks(text, "inherited") == {"dW1", "db1", "W1_next", "b1_next"}
     assert re.search(r'<g class="error born" data-tensor="delta1"', text)

@@ -107,7 +107,7 @@ def test_the_cells_for_a_browser_run_with_numpy_and_without_torch():
     assert first.startswith("mismatch missing-derivative\n")
     lines = STUDENT[1].text.splitlines()
     line = next(n for n, text in enumerate(lines, 1) if text.strip().startswith("delta[l] ="))
-    assert f"Likely line {line}: delta[l] = W[l + 1].T @ delta[l + 1]" in first
+    assert f"Likely computed in line {line}: delta[l] = W[l + 1].T @ delta[l + 1]" in first
     assert "hidden_delta" in table
     assert "the numbers put in" in number
     assert mended == "match"
