@@ -63,9 +63,19 @@ def _further(alarm: Alarm) -> bool:
     return alarm.found * alarm.expected > 0 and abs(alarm.found) > abs(alarm.expected)
 
 
+def _step_without(alarm: Alarm, optimizer: str) -> bool:
+    """An update that is a number where the rule makes it NaN."""
+    update = _at(optimizer, "weight_update", "bias_update")(alarm)
+    return update and not _nan(alarm.found) and _nan(alarm.expected)
+
+
 LISTED: Mapping[str, Callable[[Alarm], bool]] = {
     "attention-nan": lambda a: (
-        _at(ATTENTION, "forward y", "forward logsumexp")(a) and a.found == 0 and _nan(a.expected)
+        _nan(a.expected)
+        and (
+            (_at(ATTENTION, "forward y", "forward logsumexp")(a) and a.found == 0)
+            or (_at(ATTENTION, "vjp q", "vjp k", "vjp v")(a) and not _nan(a.found))
+        )
     ),
     "hardsigmoid-float64": lambda a: _at("hardsigmoid", "vjp x")(a) and _sixth(a),
     "gelu-infinity": lambda a: (
@@ -78,7 +88,9 @@ LISTED: Mapping[str, Callable[[Alarm], bool]] = {
         and HALF < a.expected < 2 * HALF
     ),
     "sign-nan": lambda a: (
-        (_at("sign", "forward")(a) or _at("abs", "vjp x")(a)) and a.found == 0 and _nan(a.expected)
+        (_at("sign", "forward")(a) or _at("sgn", "forward")(a) or _at("abs", "vjp x")(a))
+        and a.found == 0
+        and _nan(a.expected)
     ),
     "elu-nan": lambda a: (
         (_at("elu", "vjp x")(a) or (a.operation in ELUS and a.formula in DELTAS))
@@ -91,8 +103,13 @@ LISTED: Mapping[str, Callable[[Alarm], bool]] = {
     "bce-epsilon-float64": lambda a: _at("binary_cross_entropy", "vjp x")(a) and _epsilon(a),
     "bce-target-unclamped": lambda a: _at("binary_cross_entropy", "vjp target")(a) and _further(a),
     "scatter-reduce-self": lambda a: _at("scatter_reduce", "vjp src")(a) and _smaller(a),
-    "rprop-nan": lambda a: (
-        _at("rprop", "weight_update", "bias_update")(a) and not _nan(a.found) and _nan(a.expected)
+    "rprop-nan": lambda a: _step_without(a, "rprop"),
+    "adafactor-nan": lambda a: _step_without(a, "adafactor"),
+    "gaussian-nll-overflow": lambda a: (
+        _at("gaussian_nll", "loss_gradient")(a)
+        and a.found is not None
+        and math.isinf(a.found)
+        and not _nan(a.expected)
     ),
     "label-smoothing-overflow": lambda a: (
         _at("cross_entropy", "loss")(a)

@@ -26,6 +26,9 @@ TURNS: Mapping[Kind, int] = {"networks": 8, "watch": 4}
 LARGE = 0.15
 """The share of layered cases and models that are large: 10⁵ numbers and more."""
 
+WIDE = 0.25
+"""The share of the deck's own networks that have some 10⁷ numbers."""
+
 
 @dataclass(frozen=True)
 class _Slot:
@@ -100,8 +103,13 @@ def _shape(rng: random.Random) -> tuple[int, ...]:
     return (*(rng.randint(1, 9) for _ in range(depth + 1)), rng.randint(1, 8))
 
 
+def _wide(rng: random.Random) -> tuple[int, ...]:
+    """Layers of some hundreds of units, and as many samples."""
+    return tuple(round(2 ** rng.uniform(7, 9)) for _ in range(rng.randint(3, 5)))
+
+
 def _deck(rng: random.Random) -> tuple[tuple[int, ...], Mapping[str, Value]]:
-    shape = _shape(rng)
+    shape = _wide(rng) if rng.random() < WIDE else _shape(rng)
     names: list[Value] = [rng.choice(DECK_ACTIVATIONS) for _ in shape[2:]]
     return shape, {"activations": names, "steps": rng.randint(1, 5)}
 

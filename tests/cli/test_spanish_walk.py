@@ -38,7 +38,18 @@ def unknown():
 
     return Own()
 """
+CASE = """
+kind = "losses"
+name = "mse"
+format = "float32"
+regime = "ordinary"
+shape = [2, 3, 2]
+seed = 1
+[options]
+reduction = "mean"
+"""
 FILES = {
+    "case.toml": CASE,
     "wrong.py": NO_SLOPE,
     "hidden.py": NO_SLOPE[: NO_SLOPE.index("    return {")] + '    return {"dW": dW, "db": db}\n',
     "right.py": GOOD,
@@ -76,6 +87,7 @@ WALK = [
     ("watch", "training.py"),
     ("kernel", "mine.py:own", *KERNEL),
     ("kernel", "mine.py:wrong", *KERNEL),
+    ("campaign", "--case", "case.toml"),
     ("list",),
     ("list", "losses"),
     ("new", "template.py"),
@@ -83,8 +95,8 @@ WALK = [
     ("doctor",),
     *(pytest.param(words, marks=NIGHTLY) for words in BY_NIGHT),
 ]
-OWN = {"processor", "cores", "engine", "eager", "invalid", "syntax", "sum"} | set(COMMANDS)
-"""Names of facts and of contestants, as JSON has them too, and what Python itself says of a SyntaxError."""
+OWN = {"processor", "cores", "engine", "eager", "invalid", "losses", "syntax", "sum"} | set(COMMANDS)
+"""Names of facts, contestants and cases, as files have them too, and what Python says of a SyntaxError."""
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,12 @@ OPERATIONS = (
     Deviation(
         "attention-nan",
         "operations",
-        "torch.nn.functional.scaled_dot_product_attention, forward, CPU, no mask, fewer keys than a "
+        "torch.nn.functional.scaled_dot_product_attention, CPU, no mask, fewer keys than a "
         "vector register has numbers (8 or 16 in float32)",
         "softmax(q kᵀ/√d) v, which is NaN for a query that is NaN",
         "0: the largest score is kept by std::max, which drops a NaN, and the row is then taken for one "
-        "that may look at nothing. With more keys it is NaN. The same where q kᵀ overflows to −∞ or NaN",
+        "that may look at nothing, in the backward too. With more keys it is NaN. The same where q kᵀ "
+        "overflows to −∞ or NaN",
         """import torch
 q, k, v = torch.full((1, 1, 1, 4), float("nan")), torch.ones(1, 1, 3, 4), torch.ones(1, 1, 3, 4)
 y = torch.nn.functional.scaled_dot_product_attention(q, k, v)
@@ -119,6 +120,31 @@ p = torch.nn.Parameter(torch.ones(1))
 p.grad = torch.full((1,), float("nan"))
 torch.optim.Rprop([p]).step()
 print(p.item())
+""",
+    ),
+    Deviation(
+        "adafactor-nan",
+        "operations",
+        "torch.optim.Adafactor, where some numbers of a gradient are NaN",
+        "the update over max(1, RMS(U)/d), NaN everywhere",
+        "others are updated: Python's max(1.0, nan) is 1.0",
+        """import torch
+p = torch.nn.Parameter(torch.ones(2))
+p.grad = torch.tensor([float("nan"), 1.0])
+torch.optim.Adafactor([p], lr=0.25).step()
+print(p.tolist())
+""",
+    ),
+    Deviation(
+        "gaussian-nll-overflow",
+        "operations",
+        "torch.nn.GaussianNLLLoss, backward, where 2(z − y) overflows",
+        "(z − y)/σ², inside the format",
+        "∞: the square's derivative 2(z − y) is formed first",
+        """import torch
+z, y = torch.tensor([-3e38], requires_grad=True), torch.zeros(1)
+torch.nn.functional.gaussian_nll_loss(z, y, torch.tensor([10.0])).backward()
+print(z.grad.item(), "instead of", -3e37)
 """,
     ),
     Deviation(
