@@ -194,6 +194,15 @@ def certain_nans(made: Array, operands: tuple[Array, ...], certain: Callable[...
     return made
 
 
+@primitive(3)
+def any_order(made: Array, factors: tuple[Array, ...], summed: Callable[..., Array]) -> Array:
+    """`made`, the sum `summed(*factors)` of products of one number of each factor, of three or more.
+
+    Another algorithm multiplies them in another order, or sums over some axes before the last product.
+    """
+    return made
+
+
 def contract(subscripts: str, x: Array, y: Array) -> Array:
     """Sum of products of two operands in the notation of `numpy.einsum`, accumulated in any order.
 

@@ -165,3 +165,25 @@ def certain_nans(made: Bounded, operands: tuple[Bounded, ...], certain: Callable
     return Bounded(
         made.arithmetic, value, bound, made.open_sum, made.floor, kink=made.kink, ceiling=made.ceiling
     )
+
+
+@rule("any_order (vectorized)", data=(1, 2))
+def any_order(made: Bounded, factors: tuple[Bounded, ...], summed: Callable[..., Any]) -> Bounded:
+    """The bound of each number and 4η H, H = Σ Π max(m, 1), m = |x| + B; infinite where H may overflow.
+
+    A product or a sum of some factors is at most H, and what it loses if it underflows is multiplied by the
+    others. The roundings of a term are no more in any order. p (q − r) may be infinite where p q − p r is
+    no number: the bound of a NaN is infinite as well, and its value 0, unless a term has a NaN as a factor.
+
+    Source: as multiply.reduce; IEEE 754-2019, §6.1.
+    """
+    arithmetic = made.arithmetic
+    high = np.abs(summed(*(np.maximum(x.magnitude() + x.carried, 1.0) for x in factors)))
+    roundings = len(factors) + int(np.max(made.open_sum.roundings if made.open_sum else 0))
+    fits = high * (1 + arithmetic.gamma(roundings)) <= arithmetic.largest
+    lost = np.where(fits, 4 * arithmetic.eta * high, np.inf)
+    open_sum = made.open_sum and made.open_sum._replace(carried=made.open_sum.carried + lost)
+    result = Bounded(arithmetic, made.value, made.bound + lost, open_sum, kink=made.kink)
+    return certain_nans(
+        result, factors, lambda *signs: summed(*(np.where(np.isnan(x), x, 1.0) for x in signs))
+    )

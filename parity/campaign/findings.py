@@ -48,6 +48,21 @@ def _smaller(alarm: Alarm) -> bool:
     return parts >= 2 and abs(parts - round(parts)) < parts**2 * 2.0**-20
 
 
+def _epsilon(alarm: Alarm) -> bool:
+    """A quotient by the float32 nearest to 1e−12 instead of by 1e−12."""
+    assert alarm.found is not None
+    assert alarm.expected is not None
+    single = 9.999999960041972e-13
+    return abs(alarm.found * single - alarm.expected * 1e-12) <= 1e-14 * abs(alarm.found * single)
+
+
+def _further(alarm: Alarm) -> bool:
+    """Of the same sign as what was expected, and larger."""
+    assert alarm.found is not None
+    assert alarm.expected is not None
+    return alarm.found * alarm.expected > 0 and abs(alarm.found) > abs(alarm.expected)
+
+
 def _step_without(alarm: Alarm, optimizer: str) -> bool:
     """An update that is a number where the rule makes it NaN."""
     update = _at(optimizer, "weight_update", "bias_update")(alarm)
@@ -85,6 +100,8 @@ LISTED: Mapping[str, Callable[[Alarm], bool]] = {
     "soft-margin-overflow": lambda a: (
         _at("soft_margin_loss", "vjp x")(a) and _nan(a.found) and not _nan(a.expected)
     ),
+    "bce-epsilon-float64": lambda a: _at("binary_cross_entropy", "vjp x")(a) and _epsilon(a),
+    "bce-target-unclamped": lambda a: _at("binary_cross_entropy", "vjp target")(a) and _further(a),
     "scatter-reduce-self": lambda a: _at("scatter_reduce", "vjp src")(a) and _smaller(a),
     "rprop-nan": lambda a: _step_without(a, "rprop"),
     "adafactor-nan": lambda a: _step_without(a, "adafactor"),

@@ -150,7 +150,7 @@ class Traced(NDArrayOperatorsMixin):
             return _reduced(name, inputs[0], **({"axis": 0} | options))
         if method == "__call__" and name == "matmul":
             return _product(*map(self._as_operand, inputs))
-        if name == "certain_nans (vectorized)":
+        if name in ("certain_nans (vectorized)", "any_order (vectorized)"):
             return inputs[0]  # type: ignore[no-any-return]  # its numbers are where their terms are
         if name == "variance (vectorized)":
             x, axis, mean, n = inputs

@@ -5,12 +5,12 @@ Source: `torch.nn.functional.embedding_bag` and `bilinear`; EmbeddingBag.cpp, `_
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
-from reference.arrays import Array, Data, certain_nans, scatter_add
+from reference.arrays import Array, Data, any_order, scatter_add
 from reference.operation import REQUIRED, Operand, Sample, UnreadArgumentError, define
 from reference.operations.shapes import summed_to
 
@@ -108,17 +108,7 @@ def _trilinear(
     def summed(p: Array, q: Array, r: Array) -> Array:
         return np.sum(_opened(p, expand1) * _opened(q, expand2) * _opened(r, expand3), axis=sumdim)
 
-    return _in_any_order(summed, p, q, r)
-
-
-def _in_any_order(summed: Callable[..., Array], *factors: Array) -> Array:
-    """Σ of products of the factors, which PyTorch sums over some axes before it multiplies by the last.
-
-    r (p₁ − p₂) may be infinite where r p₁ − r p₂ is not a number. A factor that is no number leaves none.
-    """
-    return certain_nans(
-        summed(*factors), factors, lambda *signs: summed(*(np.where(np.isnan(x), x, 1.0) for x in signs))
-    )
+    return any_order(summed(p, q, r), (p, q, r), summed)
 
 
 def _back(
@@ -131,7 +121,8 @@ def _back(
         products = _opened(g, sumdim) * (_opened(one_factor, one[1]) * _opened(other_factor, other[1]))
         return np.reshape(summed_to(products, opened), np.shape(x))
 
-    return _in_any_order(summed, g, one[0], other[0])
+    factors = g, one[0], other[0]
+    return any_order(summed(*factors), factors, summed)
 
 
 def _trilinear_p_gradient(

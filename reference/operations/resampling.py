@@ -16,7 +16,7 @@ from functools import partial, reduce
 
 import numpy as np
 
-from reference.arrays import Array, scatter_add
+from reference.arrays import Array, certain_nans, scatter_add
 from reference.operation import REQUIRED, Operation, Option, Sample, define, reading_options
 from reference.operations.places import Sizes, flat, formed
 
@@ -25,6 +25,9 @@ SCALES = {1: ("scales",), 2: ("scales_h", "scales_w"), 3: ("scales_d", "scales_h
 
 TAPS = np.array([-1, 0, 1])
 """The number nearest to a place, and its neighbours: rounding of the place cannot reach beyond them."""
+
+CERTAIN = 2.0**-10
+"""A weight above this is not 0 in any rounding of its place. What has the weight 0 may be left out."""
 
 
 def _ratio(size: int, out: int, scale: float | None) -> float:
@@ -105,6 +108,12 @@ def _mixed(x: Array, *, output_size: Sizes, align_corners: bool, **scales: float
     sizes = np.shape(x)[2:]
     places, weights = _mixture(x, sizes, output_size, scales, align_corners=align_corners)
     found = np.add.reduce(flat(x, len(sizes))[:, places] * weights, axis=-1)
+
+    def certain(x: Array, weights: Array) -> Array:
+        taken = np.where(weights > 0, flat(x, len(sizes))[:, places], 0.0)
+        return np.add.reduce(taken, axis=-1)
+
+    found = certain_nans(found, (x, weights - CERTAIN), certain)
     return np.reshape(found, (*np.shape(x)[:2], *output_size))
 
 
@@ -118,7 +127,13 @@ def _mixed_gradient(
     shares = np.expand_dims(flat(g, axes), -1) * weights
     rows = np.arange(math.prod(shape[:2]))[:, None, None]
     cells = (math.prod(shape[:2]), math.prod(shape[2:]))
-    return np.reshape(scatter_add(cells, (rows, places[None]), shares), shape)
+    index = rows, places[None]
+
+    def certain(g: Array, weights: Array) -> Array:
+        return scatter_add(cells, index, np.where(weights > 0, np.expand_dims(flat(g, axes), -1), 0.0))
+
+    found = certain_nans(scatter_add(cells, index, shares), (g, weights - CERTAIN), certain)
+    return np.reshape(found, shape)
 
 
 SIZES = {

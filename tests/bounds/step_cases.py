@@ -81,6 +81,26 @@ def _all_certain(x, y):
     return arrays.certain_nans(x, (x, y), lambda x, y: x + y)
 
 
+def _summed(x, y, z):
+    return np.add.reduce(x * y * z, axis=0)
+
+
+def _of_three(x, y, z):
+    return arrays.any_order(_summed(x, y, z), (x, y, z), _summed)
+
+
+def _in_orders(random, x, y, z):
+    """Sums of products of three in each order; of one that is the same everywhere, also after the sum."""
+    yield _summed(x, y, z)
+    yield _summed(y, z, x)
+    yield _summed(z, x, y)
+    yield np.add.reduce(x * y, axis=0) * z[0]
+
+
+def _three(random, dtype, kind, _):
+    return tuple(drawn(random, dtype, kind, (rows, 8)) for rows in (4, 4, 1))
+
+
 STEPS = {
     **{(ufunc.__name__, "__call__"): _step(ufunc) for ufunc in (np.floor, np.ceil, np.trunc, np.rint)},
     **{(ufunc.__name__, "__call__"): _asked(ufunc) for ufunc in (np.isnan, np.isinf)},
@@ -96,6 +116,9 @@ STEPS = {
     ("multiply", "reduce"): _product(lambda x: np.multiply.reduce(x, axis=0)),
     ("certain_nans (vectorized)", "__call__"): Case(
         _all_certain, lambda x, y: x, lambda _, x, y: [x], None, 2
+    ),
+    ("any_order (vectorized)", "__call__"): Case(
+        _of_three, lambda x, y, z: np.asarray((x * y * z).sum(axis=0)), _in_orders, 40, 3, _three
     ),
     ("prod", "__array_function__"): _product(lambda x: np.prod(x, axis=0)),
 }

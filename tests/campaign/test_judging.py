@@ -9,6 +9,7 @@ import pytest
 
 from parity.campaign import layered
 from parity.campaign.case import CampaignCase
+from parity.campaign.findings import known
 from parity.campaign.generators import cases
 from parity.campaign.judging import judged
 from parity.campaign.layered import NAMED
@@ -102,6 +103,8 @@ def test_an_operator_is_certified_and_one_that_is_not_there_is_skipped():
         ("nn.functional.conv3d", "float32", "special", 2, 3),
         ("nn.functional.conv1d", "float64", "special", 8, 984430067),
         ("nn.functional.scaled_dot_product_attention", "float32", "special", 8, 3020669118),
+        ("nn.functional.bilinear", "float32", "special", 10, 1152577636),
+        ("nn.functional.interpolate.trilinear", "float64", "special", 4, 1155506360),
         ("cumprod", "float32", "special", 8, 3343505228),
         ("float_power", "float32", "subnormal", 11, 1986580472),
     ],
@@ -111,6 +114,20 @@ def test_a_nan_that_an_algorithm_need_not_make_is_no_alarm(name, dtype, regime, 
     answer = judged(CampaignCase("operations", name, dtype, regime, (), {"sample": sample}, seed))
     assert answer.alarms == ()
     assert 0 < answer.undecided < answer.numbers
+
+
+def test_an_operators_alarms_have_their_deviations():
+    pytest.importorskip("torch.testing._internal.common_methods_invocations", exc_type=ImportError)
+    name, sample = "nn.functional.binary_cross_entropy", 0
+    case = CampaignCase("operations", name, "float64", "subnormal", (), {"sample": sample}, 4017034625)
+    alarms = judged(case).alarms
+    assert {(alarm.formula, alarm.finding) for alarm in alarms} == {
+        ("vjp x", "bce-epsilon-float64"),
+        ("vjp target", "bce-target-unclamped"),
+    }
+    for alarm in alarms:  # of another sign, or off by another factor, it is none of them
+        assert known(replace(alarm, found=-alarm.found)) is None
+        assert known(replace(alarm, found=alarm.expected / 2)) is None
 
 
 def test_what_pytorch_refuses_is_skipped():

@@ -159,4 +159,17 @@ loss = torch.nn.CrossEntropyLoss(label_smoothing=0.3)
 print(loss(z, y).item(), "instead of", loss(z.double(), y).item())
 """,
     ),
+    Deviation(
+        "bce-target-unclamped",
+        "operations",
+        "torch.nn.functional.binary_cross_entropy, backward to the target, where log ŷ or log(1 − ŷ) is "
+        "below −100",
+        "log(1 − ŷ) − log ŷ, each logarithm held above −100, as in the loss",
+        "−logit(ŷ), of which nothing is held: ∞ where ŷ is 0, though the loss is linear in the target",
+        """import torch
+x, y = torch.zeros(1), torch.zeros(1, requires_grad=True)
+torch.nn.functional.binary_cross_entropy(x, y).backward()
+print(y.grad.item(), "instead of", 100.0)
+""",
+    ),
 )

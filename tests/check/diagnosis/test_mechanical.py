@@ -25,7 +25,7 @@ def test_the_same_seed_draws_the_same_mutants():
     assert len(set(first)) == 5
 
 
-@pytest.mark.parametrize("count", but([20], [20, 120]))
+@pytest.mark.parametrize("count", but([10], [10, 120]))
 def test_a_sample_is_caught_and_located_and_no_name_is_wrong(count):
     found = list(outcomes(count))
     of = shares(found)
