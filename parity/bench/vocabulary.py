@@ -29,9 +29,9 @@ EASED = {"adafactor": 2.0, "muon": float("inf")}
 
 @dataclass(frozen=True)
 class Summary:
-    """All names of one size and format: the median ratio and the worst one, of those accepted whole.
+    """All names of one size and format: their median ratio, and the worst one of those accepted whole.
 
-    `above` are those of them above their figure, `singly` the names that no plan accepts.
+    `above` are those of these above their figure, `singly` the names that no plan accepts.
     """
 
     size: str

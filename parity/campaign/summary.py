@@ -8,7 +8,7 @@ import math
 import shlex
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import get_args
 
 from parity.campaign.case import Alarm, CampaignAnswer, Side
@@ -34,9 +34,9 @@ class _Sums:
     cases: int = 0
     numbers: int = 0
     undecided: int = 0
-    worst: float = 0.0
-    where: str = ""
-    case: str = ""
+    worst_share: float = 0.0
+    worst_where: str = ""
+    worst_case: str = ""
     alarms: int = 0
     skipped: int = 0
 
@@ -46,8 +46,9 @@ class _Sums:
         self.undecided += answer.undecided
         self.alarms += bool(answer.alarms)
         self.skipped += answer.skipped is not None
-        if not self.case or _larger(answer.worst_share, self.worst):
-            self.worst, self.where, self.case = answer.worst_share, answer.worst_where, answer.digest
+        if not self.worst_case or _larger(answer.worst_share, self.worst_share):
+            self.worst_share, self.worst_where = answer.worst_share, answer.worst_where
+            self.worst_case = answer.digest
 
 
 @dataclass
@@ -189,17 +190,4 @@ def _group(folder: CampaignFolder, key: tuple[str, ...], cause: _Cause) -> Alarm
 
 def _row(key: tuple[str, ...], sums: _Sums) -> CampaignRow:
     kind, name, number_format, regime = key
-    return CampaignRow(
-        kind=kind,
-        name=name,
-        format=number_format,
-        regime=regime,
-        cases=sums.cases,
-        numbers=sums.numbers,
-        undecided=sums.undecided,
-        worst_share=sums.worst,
-        worst_where=sums.where,
-        worst_case=sums.case,
-        alarms=sums.alarms,
-        skipped=sums.skipped,
-    )
+    return CampaignRow(kind=kind, name=name, format=number_format, regime=regime, **asdict(sums))

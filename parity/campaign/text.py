@@ -16,7 +16,7 @@ from parity.render.texts import catalogue
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from parity.campaign.case import CampaignAnswer
+    from parity.campaign.case import Alarm, CampaignAnswer
     from parity.campaign.result import AlarmGroup, CampaignResult, CampaignRow, SetAside
 
 STYLES = {"match": "green", "mismatch": "bold red", "fault": "bold red", "undecided": "yellow"}
@@ -28,7 +28,7 @@ def show_campaign(result: CampaignResult, out: Console, lang: str) -> None:
     """The tables, what has no answer, the alarms, the verdict."""
     say = catalogue(lang)
     out.print(_kinds(result, say))
-    worst = largest(result)
+    worst = largest(result.rows)
     if worst:
         out.print(_worst(worst, say))
     for line in note_lines(result, lang):
@@ -41,9 +41,9 @@ def show_campaign(result: CampaignResult, out: Console, lang: str) -> None:
         out.print(line, style=STYLES[result.verdict], markup=False, soft_wrap=True)
 
 
-def largest(result: CampaignResult, most: int = WORST) -> list[CampaignRow]:
-    """The rows without an alarm of the largest shares of their bounds."""
-    held = [row for row in result.rows if not row.alarms and row.worst_share > 0]
+def largest(rows: Sequence[CampaignRow], most: int = WORST) -> list[CampaignRow]:
+    """Those without an alarm of the largest shares of their bounds."""
+    held = [row for row in rows if not row.alarms and row.worst_share > 0]
     return sorted(held, key=lambda row: -row.worst_share)[:most]
 
 
@@ -125,23 +125,33 @@ def alarm_lines(group: AlarmGroup, lang: str) -> Iterator[str]:
     """Who deviates where, by how much, how often, why if that is known, and what shows it."""
     say = catalogue(lang)
     key = "listed" if group.finding else "alarm"
-    place = f"[{','.join(map(str, group.index))}]" if group.index else ""
     named, formats = ", ".join(filter(None, (group.formula, group.operation))), ", ".join(group.formats)
     yield say[f"campaign.{key}"].format(
         side=say[f"campaign.side_{group.side}"],
         finding=group.finding,
-        what=f"{group.name} ({formats}): {named} {group.tensor}{place}".rstrip(),
+        what=f"{group.name} ({formats}): {named} {_tensor(group)}".rstrip(),
         cases=counted(group.cases, say),
         regimes=", ".join(group.regimes),
     )
-    numbers = (group.found, group.expected, group.bound)
-    if None not in numbers:
-        facts = dict(zip(("found", "expected", "bound"), numbers, strict=True))
-        yield "  " + say["campaign.numbers"].format(**facts)
-    if group.message:
-        yield f"  {group.message}"
+    yield from (f"  {line}" for line in _told(group, say))
     yield f"  {group.command}"
     yield from (f"    {line}" for line in (group.torch or "").splitlines())
+
+
+def numbers_line(one: Alarm | AlarmGroup, say: Mapping[str, str]) -> str:
+    """Both numbers, with every digit, and the bound."""
+    return say["campaign.numbers"].format(found=one.found, expected=one.expected, bound=one.bound)
+
+
+def _told(one: Alarm | AlarmGroup, say: Mapping[str, str]) -> Iterator[str]:
+    if None not in (one.found, one.expected, one.bound):
+        yield numbers_line(one, say)
+    if one.message:
+        yield one.message
+
+
+def _tensor(one: Alarm | AlarmGroup) -> str:
+    return one.tensor + (f"[{','.join(map(str, one.index))}]" if one.index else "")
 
 
 def verdict_lines(result: CampaignResult, lang: str) -> Iterator[str]:
@@ -195,19 +205,14 @@ def answer_lines(answer: CampaignAnswer, lang: str) -> Iterator[tuple[str, str]]
         "",
     )
     for alarm in answer.alarms:
-        place = f"[{','.join(map(str, alarm.index))}]" if alarm.index else ""
         named = ", ".join(filter(None, (alarm.formula, alarm.operation)))
         style = "yellow" if alarm.finding else "bold red"
         yield (
             say[f"campaign.{'listed' if alarm.finding else 'alarm'}_alone"].format(
                 side=say[f"campaign.side_{alarm.side}"],
                 finding=alarm.finding,
-                what=f"{named} {alarm.tensor}{place}".strip(),
+                what=f"{named} {_tensor(alarm)}".strip(),
             ),
             style,
         )
-        numbers = {"found": alarm.found, "expected": alarm.expected, "bound": alarm.bound}
-        if None not in numbers.values():
-            yield "  " + say["campaign.numbers"].format(**numbers), style
-        if alarm.message:
-            yield f"  {alarm.message}", style
+        yield from ((f"  {line}", style) for line in _told(alarm, say))

@@ -16,6 +16,7 @@ from parity.campaign.text import (
     counted,
     largest,
     note_lines,
+    numbers_line,
     share,
     summed,
     verdict_lines,
@@ -48,14 +49,15 @@ def html(result: CampaignResult, lang: str) -> str:
         bilingual({code: Markup.escape(aside_line(one, code)) for code in LANGUAGES})
         for one in result.set_aside
     ]
+    kinds = by_kind(result)
     return framed(
         "campaign.html",
         lang,
         {code: one("campaign.title", code) for code in LANGUAGES},
         ("lesson.css", "watch.css", "campaign.css"),
         result=result,
-        kinds={kind: summed(rows) for kind, rows in by_kind(result).items()},
-        matrices={kind: _matrix(rows) for kind, rows in by_kind(result).items()},
+        kinds={kind: summed(rows) for kind, rows in kinds.items()},
+        matrices={kind: _matrix(rows) for kind, rows in kinds.items()},
         aside=aside,
         number=lambda value: say("held.number", number=value),
         numbers=_numbers,
@@ -64,10 +66,7 @@ def html(result: CampaignResult, lang: str) -> str:
 
 def _numbers(group: AlarmGroup) -> Markup:
     """Both numbers of an alarm, with every digit, and the bound."""
-    facts = {"found": group.found, "expected": group.expected, "bound": group.bound}
-    return bilingual(
-        {code: Markup.escape(catalogue(code)["campaign.numbers"].format(**facts)) for code in LANGUAGES}
-    )
+    return bilingual({code: Markup.escape(numbers_line(group, catalogue(code))) for code in LANGUAGES})
 
 
 def _matrix(rows: list[CampaignRow]) -> ShareMatrix:
@@ -99,15 +98,16 @@ def _lines(result: CampaignResult, lang: str, command: str, say: Mapping[str, st
     yield ""
     heads = ("kind", "format", "cases", "numbers_head", "undecided", "worst", "alarms_head")
     yield from _heads(heads, say)
-    for kind, rows in by_kind(result).items():
+    kinds = by_kind(result)
+    for kind, rows in kinds.items():
         for number_format in dict.fromkeys(row.format for row in rows):
             yield _cells(_counts(kind, [row for row in rows if row.format == number_format], say))
     yield ""
     yield f"## {say['campaign.worst_title']}"
     yield ""
     yield from _heads(("kind", "name", "format", "regime", "numbers_head", "worst", "where"), say)
-    for kind in by_kind(result):
-        for row in largest(result.model_copy(update={"rows": by_kind(result)[kind]}), LARGEST):
+    for kind, rows in kinds.items():
+        for row in largest(rows, LARGEST):
             told = (_kind(kind, say), f"`{row.name}`", row.format, row.regime, counted(row.numbers, say))
             yield _cells((*told, share(row.worst_share, say), row.worst_where))
     yield ""

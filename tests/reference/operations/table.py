@@ -15,8 +15,8 @@ import numpy as np
 from parity.bounds import SLACK, Bounded, exact
 from parity.bounds.formats import arithmetic
 from reference.formula import Formula
-from reference.operation import bound
-from tests.reference.operations.observed import Run, Tensors, plain
+from reference.operation import Operation, bound
+from tests.reference.operations.observed import Run, Tensors, plain, runs
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,24 @@ def _ratios(tensor: Any, truth: Any) -> tuple[np.ndarray, np.ndarray]:
     ratio = np.where(np.isnan(ratio), np.inf, ratio)
     same_nan = np.isnan(truth.lowered()) & np.isnan(np.asarray(tensor, float))
     return np.where(same_nan, 0.0, ratio), np.isfinite(limit) | same_nan
+
+
+def decided_within_the_bounds(operation: Operation, dtype: type, regime: str) -> int:
+    """How many numbers of PyTorch and of the engine are certain, none being outside its bound."""
+    decided = 0
+    for run in runs(operation, dtype, regime):
+        for outputs, gradients in ((run.outputs, run.gradients), engine(run)):
+            for found in shares(run, outputs, gradients):
+                assert not found.complaint, (run.title, found.complaint)
+                decided += found.numbers - found.undecided
+    return decided
+
+
+def assert_told(run: Run, fault: Callable[[Any], Any]) -> None:
+    """A fault in any output or gradient of a run is outside its bound."""
+    for formula, name, tensor, at in equations(run, run.outputs, run.gradients):
+        found = evaluated(run, formula, run.outputs, recorded, at)
+        assert share(formula, name, fault(tensor), found).complaint, name
 
 
 def engine(run: Run) -> tuple[Tensors, Tensors]:

@@ -7,20 +7,14 @@ import torch
 from reference.operation import UnreadArgumentError, bound
 from reference.operations.experts import OPERATIONS
 from tests.reference.operations.observed import REGIMES, runs
-from tests.reference.operations.table import engine, evaluated, recorded, same, share, shares
+from tests.reference.operations.table import assert_told, decided_within_the_bounds, same
 
 GROUPED = OPERATIONS[0]
 
 
 @pytest.mark.parametrize("regime", REGIMES)
 def test_pytorch_and_the_engine_are_within_the_bounds(regime):
-    decided = 0
-    for run in runs(GROUPED, np.float32, regime):
-        for outputs, gradients in ((run.outputs, run.gradients), engine(run)):
-            for found in shares(run, outputs, gradients):
-                assert not found.complaint, (run.title, found.complaint)
-                decided += found.numbers - found.undecided
-    assert decided
+    assert decided_within_the_bounds(GROUPED, np.float32, regime)
 
 
 def test_gradients_are_those_of_a_product_a_group_in_double():
@@ -42,14 +36,7 @@ def test_gradients_are_those_of_a_product_a_group_in_double():
 
 @pytest.mark.parametrize("fault", [lambda y: y * (1 + 2.0**-10), np.negative])
 def test_a_planted_fault_is_told(fault):
-    run = next(runs(GROUPED, np.float32, "normal"))
-    forward = GROUPED.forward["y"]
-    assert share(
-        forward, "y", fault(run.outputs["y"]), evaluated(run, forward, run.outputs, recorded)
-    ).complaint
-    for operand, formula in GROUPED.vjps.items():
-        found = evaluated(run, formula, run.outputs, recorded)
-        assert share(formula, operand, fault(run.gradients[operand, 0]), found).complaint, operand
+    assert_told(next(runs(GROUPED, np.float32, "normal")), fault)
 
 
 @pytest.mark.parametrize(

@@ -7,18 +7,19 @@ import torch
 from reference.operation import UnreadArgumentError, bound
 from reference.operations.recurrent import LSTM, OPERANDS
 from tests.reference.operations.observed import REGIMES, runs
-from tests.reference.operations.table import engine, evaluated, recorded, same, share, shares
+from tests.reference.operations.table import (
+    assert_told,
+    decided_within_the_bounds,
+    evaluated,
+    recorded,
+    same,
+    share,
+)
 
 
 @pytest.mark.parametrize("regime", REGIMES)
 def test_pytorch_and_the_engine_are_within_the_bounds(regime):
-    decided = 0
-    for run in runs(LSTM, np.float32, regime):
-        for outputs, gradients in ((run.outputs, run.gradients), engine(run)):
-            for found in shares(run, outputs, gradients):
-                assert not found.complaint, (run.title, found.complaint)
-                decided += found.numbers - found.undecided
-    assert decided
+    assert decided_within_the_bounds(LSTM, np.float32, regime)
 
 
 def test_products_are_those_of_the_composed_layer_in_double():
@@ -47,13 +48,7 @@ def test_products_are_those_of_the_composed_layer_in_double():
 
 @pytest.mark.parametrize("fault", [lambda y: y * (1 + 2.0**-10), np.negative])
 def test_a_planted_fault_is_told(fault):
-    run = next(runs(LSTM, np.float32, "normal"))
-    for output, formula in LSTM.forward.items():
-        found = evaluated(run, formula, run.outputs, recorded)
-        assert share(formula, output, fault(run.outputs[output]), found).complaint, output
-    for operand, formula in LSTM.vjps.items():
-        found = evaluated(run, formula, run.outputs, recorded)
-        assert share(formula, operand, fault(run.gradients[operand, 0]), found).complaint, operand
+    assert_told(next(runs(LSTM, np.float32, "normal")), fault)
 
 
 @pytest.mark.parametrize("option", [{"mode": 1}, {"batch_sizes": (2, 1)}])
