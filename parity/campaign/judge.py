@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from parity.campaign.program import TOO_LARGE
+from parity.check.process import THREADS
 from parity.errors import quoted
 
 TRIES = 3
@@ -26,7 +27,6 @@ TRIES = 3
 STARTING = 300.0
 """Seconds that a process may take until it says what it computes with: torch is read from a cold disk."""
 
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 PROGRAM = "from parity.campaign.program import main; main()"
 ROOT = Path(__file__).parents[2]
 
@@ -147,11 +147,6 @@ def ask(request: Mapping[str, Any], judging: Judging, limits: CaseLimits) -> Jud
             judge.close()
             raise
     return JudgeReply(None, environment, tuple(endings))
-
-
-def computing(judging: Judging, limits: CaseLimits) -> Mapping[str, Any]:
-    """What this thread's process computes with. Raises Ended where none can be started."""
-    return _judge(judging, limits).environment
 
 
 def close() -> None:
