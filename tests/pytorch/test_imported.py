@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -270,6 +271,7 @@ def here(tmp_path, monkeypatch):
     (tmp_path / "zoo.py").write_text(MODELS, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "zoo", raising=False)  # another test's, in the same process
 
 
 @pytest.mark.parametrize("spec", ["zoo:digits", "zoo.py:digits", "zoo:ready"])
